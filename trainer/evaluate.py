@@ -1,0 +1,38 @@
+"""Measures of one answer against its reference. Pure Python: no model, no library."""
+
+import re
+import unicodedata
+from collections import Counter
+
+_WORD = re.compile(r"[㐀-鿿豈-﫿぀-ヿ가-힯]|[^\W_]+(?:[.:/@_-]+[^\W_]+)*")
+
+
+def normalise(text: str) -> str:
+    """NFKC, lower case, one blank between words: two texts that read alike become equal."""
+    return " ".join(unicodedata.normalize("NFKC", text).lower().split())
+
+
+def words(text: str) -> list[str]:
+    """The words of a text in order; Chinese, Japanese and Korean count by character, `08:30` and `a@b.c` whole."""
+    return _WORD.findall(normalise(text))
+
+
+def token_f1(answer: str, reference: str) -> float:
+    """Harmonic mean of word precision and recall, 0 to 1 (SQuAD's measure, https://arxiv.org/abs/1606.05250)."""
+    said, wanted = Counter(words(answer)), Counter(words(reference))
+    if not said or not wanted:
+        return float(said == wanted)
+    common = (said & wanted).total()
+    return 2 * common / (said.total() + wanted.total())
+
+
+def exact(answer: str, reference: str) -> float:
+    """1.0 when the two say the same words in the same order."""
+    return float(words(answer) == words(reference))
+
+
+def key_match(answer: str, keys: list[str]) -> float:
+    """1.0 when every key (a number, a name) stands in the answer as whole words; 0.0 without keys."""
+    said = " ".join(words(answer))
+    found = [f" {' '.join(words(key))} " in f" {said} " for key in keys]
+    return float(bool(found) and all(found))

