@@ -3,9 +3,9 @@
 import difflib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import msgspec
 import yaml
@@ -13,6 +13,8 @@ import yaml
 from flows import ConfigError
 from trainer import TrainError
 from trainer.recipe import Recipe, decode, load, ready_made
+
+T = TypeVar("T")
 
 
 class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -274,18 +276,19 @@ def _check_names(config: Config) -> None:
         config.recipe(loop.recipe)
 
 
-def _near(key: str, known: Any) -> str:
-    near = difflib.get_close_matches(key, list(known), n=1, cutoff=0.5)
+def _near(key: str, known: Iterable[str]) -> str:
+    known = list(known)
+    near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
     return f" Did you mean '{near[0]}'?" if near else f" Known: {', '.join(sorted(known))}."
 
 
-def _known(entries: Mapping[str, Any], name: str, problem: str, extra: Any = ()) -> Any:
+def _known(entries: Mapping[str, T], name: str, problem: str, extra: Iterable[str] = ()) -> T:
     if name not in entries:
         raise ConfigError(f"{problem}.{_near(name, [*entries, *extra])}")
     return entries[name]
 
 
-def _as_config(call: Any) -> Any:
+def _as_config(call: Callable[[], T]) -> T:
     try:
         return call()
     except TrainError as error:

@@ -20,7 +20,8 @@ class Turn(msgspec.Struct, frozen=True):
 class Pair(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
     """A question and its answer with everything needed to say where they came from.
 
-    `id` names the content: two runs that make the same pair make the same id, so storing it twice is harmless.
+    `id` names the content: two runs that make the same pair make the same id,
+    so storing it twice is harmless.
     """
 
     question: str

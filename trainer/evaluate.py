@@ -13,7 +13,7 @@ def normalise(text: str) -> str:
 
 
 def words(text: str) -> list[str]:
-    """The words of a text in order; Chinese, Japanese and Korean count by character, `08:30` and `a@b.c` whole."""
+    """The words of a text in order; Chinese, Japanese and Korean count by character, `08:30` as one word."""
     return _WORD.findall(normalise(text))
 
 

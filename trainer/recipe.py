@@ -82,7 +82,7 @@ def ready_made() -> list[str]:
 
 
 def decode(data: object, kind: type[T], where: str) -> T:
-    """Turn parsed YAML into `kind`, or raise TrainError with place, key and, for a near miss, the right key."""
+    """Turn parsed YAML into `kind`, or raise TrainError with place, key and the nearest known key."""
     try:
         return msgspec.convert(data, kind)
     except msgspec.ValidationError as error:

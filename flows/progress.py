@@ -1,0 +1,121 @@
+"""What a person sees while long work goes on: bars on a terminal, plain lines in a log. Always on stderr."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TextIO
+
+EVERY = 10.0  # seconds between two plain lines of one step
+
+
+class Task:
+    """One piece of long work. `advance` counts up, `at` sets the count; the total may become known later."""
+
+    def __init__(self, name: str, total: float | None) -> None:
+        self.name, self.total, self.done, self.detail = name, total, 0.0, ""
+
+    def advance(self, by: float = 1) -> None:
+        self.at(self.done + by)
+
+    def at(self, done: float, total: float | None = None, detail: str = "") -> None:
+        self.done = done
+        self.total = total if total is not None else self.total
+        self.detail = detail or self.detail
+        self.show()
+
+    def show(self) -> None:
+        """Bring what is on the screen up to date; the two kinds of screen say how."""
+
+
+class Progress:
+    """Plain lines: the start of each step, its count now and then, its end and how long it took."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self.stream = stream or sys.stderr
+
+    def say(self, text: str) -> None:
+        print(text, file=self.stream, flush=True)
+
+    @contextmanager
+    def task(self, name: str, total: float | None = None) -> Iterator[Task]:
+        task = _PlainTask(self, name, total)
+        self.say(f"{name} ...")
+        yield task
+        self.say(f"{name}: done{task.count()} in {_seconds(time.monotonic() - task.started)}")
+
+
+class _PlainTask(Task):
+    def __init__(self, progress: Progress, name: str, total: float | None) -> None:
+        super().__init__(name, total)
+        self.progress, self.started = progress, time.monotonic()
+        self.shown = self.started
+
+    def show(self) -> None:
+        now = time.monotonic()
+        if now - self.shown >= EVERY:
+            self.shown = now
+            self.progress.say(f"{self.name}:{self.count()}{self._left(now)} {self.detail}".rstrip())
+
+    def count(self) -> str:
+        if not self.done:
+            return ""
+        return f" {self.done:g}/{self.total:g}" if self.total else f" {self.done:g}"
+
+    def _left(self, now: float) -> str:
+        if not self.total or not self.done:
+            return ""
+        left = (now - self.started) / self.done * (self.total - self.done)
+        return f", about {_seconds(left)} left"
+
+
+class TerminalProgress(Progress):
+    """Rich progress bars with counts and time left."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        from rich.console import Console
+
+        self.console = Console(stderr=True)
+
+    def say(self, text: str) -> None:
+        self.console.print(text, markup=False, highlight=False)
+
+    @contextmanager
+    def task(self, name: str, total: float | None = None) -> Iterator[Task]:
+        from rich import progress as bars
+
+        columns = [
+            bars.SpinnerColumn(finished_text="[green]✓[/]"),
+            bars.TextColumn("{task.description}", markup=False),
+            bars.BarColumn(bar_width=30),
+            bars.MofNCompleteColumn(),
+            bars.TimeElapsedColumn(),
+            bars.TextColumn("left"),
+            bars.TimeRemainingColumn(),
+            bars.TextColumn("{task.fields[detail]}", markup=False),
+        ]
+        with bars.Progress(*columns, console=self.console) as bar:
+            number = bar.add_task(name, total=total, detail="")
+            task = _BarTask(bar, number, name, total)
+            yield task
+            done = task.total or max(task.done, 1)
+            bar.update(number, completed=done, total=done)
+
+
+class _BarTask(Task):
+    def __init__(self, bar: object, number: object, name: str, total: float | None) -> None:
+        super().__init__(name, total)
+        self.bar, self.number = bar, number
+
+    def show(self) -> None:
+        self.bar.update(self.number, completed=self.done, total=self.total, detail=self.detail)  # type: ignore[attr-defined]
+
+
+def for_this_terminal() -> Progress:
+    return TerminalProgress() if sys.stderr.isatty() else Progress()
+
+
+def _seconds(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else (f"{seconds:.1f} s" if seconds < 10 else f"{rest} s")

@@ -1,0 +1,95 @@
+"""Run folders: `runs/<loop>/<run id>/run.json` says what each step read, made and cost."""
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from connectors.records import sha256
+from flows import FlowError
+
+Count = int | float | str
+
+
+class Step(msgspec.Struct, omit_defaults=True):
+    """One step of a run. With the same `input_hash` and status `done` it need not be done again."""
+
+    name: str
+    input_hash: str
+    status: Literal["running", "done", "failed"] = "running"
+    started: str = ""  # ISO 8601, UTC
+    seconds: float = 0.0
+    counts: dict[str, Count] = {}
+    outputs: dict[str, str] = {}  # what later steps read: hashes, and paths relative to the state folder
+    reused: str = ""  # id of the run that did it
+    error: str = ""
+
+
+class Run(msgspec.Struct, omit_defaults=True):
+    """What `run.json` holds."""
+
+    loop: str
+    id: str
+    created: str
+    status: Literal["running", "finished", "failed"] = "running"
+    fire: str = ""  # the time the schedule asked for, ISO 8601, UTC
+    verdict: Literal["", "promoted", "refused"] = ""
+    why: str = ""
+    steps: list[Step] = []
+    notes: list[str] = []
+    environment: dict[str, str] = {}
+
+    def step(self, name: str) -> Step | None:
+        return next((step for step in self.steps if step.name == name), None)
+
+
+class RunFolder:
+    """The folder of one run and its record; `save` replaces run.json in one move, so it is never half written."""
+
+    def __init__(self, path: Path, run: Run) -> None:
+        self.path, self.run = path, run
+
+    def save(self) -> None:
+        self.path.mkdir(parents=True, exist_ok=True)
+        write_atomically(self.path / "run.json", msgspec.json.format(msgspec.json.encode(self.run)))
+
+    def put(self, step: Step) -> None:
+        """Record a step in the place of its earlier record, if there is one."""
+        self.run.steps = [s for s in self.run.steps if s.name != step.name] + [step]
+        self.save()
+
+
+def all_runs(folder: Path, loop: str) -> list[RunFolder]:
+    """The runs of a loop, newest first."""
+    paths = sorted((folder / loop).glob("*/run.json"), reverse=True)
+    return [RunFolder(path.parent, _read(path)) for path in paths]
+
+
+def new_run(folder: Path, loop: str, fire: str = "") -> RunFolder:
+    now = datetime.now(UTC)
+    identity = now.strftime("%Y%m%dT%H%M%S") + f"{now.microsecond // 1000:03d}Z"
+    return RunFolder(folder / loop / identity, Run(loop=loop, id=identity, created=now_text(), fire=fire))
+
+
+def now_text() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def digest(*parts: Any) -> str:
+    """sha256 over the JSON of `parts`: the same settings and inputs give the same text."""
+    return sha256(msgspec.json.encode(parts, order="deterministic").decode())
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_bytes(data)
+    temporary.replace(path)
+
+
+def _read(path: Path) -> Run:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Run)
+    except msgspec.DecodeError as error:
+        raise FlowError(f"{path}: not a run record: {error}. Move the folder away to go on without it.") from None
