@@ -1,0 +1,120 @@
+"""`python -m trainer COMMAND JOB.json`, or this file by its path in an environment that lacks the package.
+
+Events are JSON lines on stdout: phase, note, step, then one of done (exit 0), error (exit 1) or stopped (exit 143,
+after SIGTERM or Ctrl+C: what is trained so far is kept and the same job goes on there). A traceback is our bug.
+"""
+
+import errno
+import importlib
+import importlib.util
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # the rest of the package is imported late: see _import_by_path
+    from trainer import events, jobs
+
+STOPPED = 128 + signal.SIGTERM
+
+# Set before any heavy import, since libraries read them there. Nothing the trainer does needs the network.
+ENVIRONMENT = {
+    "HF_HUB_OFFLINE": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "UNSLOTH_AUTO_INSTALL": "0",  # else it may run a package manager
+    "UNSLOTH_DISABLE_STATISTICS": "1",
+    "UNSLOTH_OFFLINE": "1",
+}
+
+MODULES = {"probe": "backend", "prepare": "prepare", "train": "sft", "export": "export", "score": "score"}
+
+_TRAIN = 'Training needs extra packages: pip install "flowstill[train]"'
+EXTRAS = dict.fromkeys(("torch", "transformers", "trl", "peft", "datasets", "accelerate", "gguf"), _TRAIN) | {
+    "bitsandbytes": "Method qlora needs bitsandbytes: pip install --no-deps bitsandbytes==0.50.2",
+    "unsloth": "Backend unsloth needs its own environment: make unsloth",
+}
+
+
+def _import_by_path() -> None:
+    """Make `import trainer` mean this folder, and this folder alone, for a Python of another environment."""
+    folder = Path(__file__).resolve().parent
+    sys.path = [entry for entry in sys.path if Path(entry or ".").resolve() != folder]
+    spec = importlib.util.spec_from_file_location(
+        "trainer", folder / "__init__.py", submodule_search_locations=[str(folder)]
+    )
+    assert spec and spec.loader
+    sys.modules["trainer"] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(sys.modules["trainer"])
+
+
+class Stopped(SystemExit):
+    """Raised wherever the process is when it is told to stop."""
+
+
+def main(arguments: list[str]) -> int:
+    from trainer import TrainError, events
+
+    say = events.Events(events.claim_stdout())
+    os.environ.update(ENVIRONMENT)
+    for stop in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(stop, _stop)
+    try:
+        say("done", **_run(*_arguments(arguments), say))
+    except TrainError as error:
+        say("error", message=str(error))
+        return 1
+    except BrokenPipeError:  # nobody listens: the parent was killed, and whoever follows it starts its own
+        return STOPPED
+    except Stopped:
+        say("stopped")
+        return STOPPED
+    return 0
+
+
+def _stop(_signal: int, _frame: object) -> None:
+    raise Stopped(STOPPED)
+
+
+def _arguments(arguments: list[str]) -> tuple[str, "jobs.Job"]:
+    from trainer import TrainError, jobs
+
+    if not arguments or arguments[0] not in jobs.COMMANDS or len(arguments) > 2:
+        raise TrainError(f"python -m trainer {'|'.join(jobs.COMMANDS)} JOB.json, got {arguments}")
+    command, *path = arguments
+    if command == "probe" and not path:
+        return command, jobs.ProbeJob()
+    if not path:
+        raise TrainError(f"python -m trainer {command} needs a job file")
+    return command, jobs.read(Path(path[0]), jobs.COMMANDS[command])
+
+
+def _run(command: str, job: Any, say: "events.Say") -> dict[str, object]:
+    """Run one command; the module of a command, and with it what it imports, is loaded only for that command."""
+    from trainer import TrainError
+
+    module = importlib.import_module(f"trainer.{MODULES[command]}")
+    try:
+        return dict(getattr(module, command)(job, say))
+    except ModuleNotFoundError as error:
+        raise TrainError(_missing(error)) from error
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise TrainError(
+            f"{error.filename or 'out'}: the disk is full. Free some space and start again."
+        ) from error
+
+
+def _missing(error: ModuleNotFoundError) -> str:
+    package = (error.name or "").partition(".")[0]
+    if package not in EXTRAS:
+        raise error
+    return EXTRAS[package]
+
+
+if __name__ == "__main__":
+    if not __package__:
+        _import_by_path()
+    sys.exit(main(sys.argv[1:]))
