@@ -1,7 +1,8 @@
 """`python -m trainer COMMAND JOB.json`, or this file by its path in an environment that lacks the package.
 
-Events are JSON lines on stdout: phase, note, step, then one of done (exit 0), error (exit 1) or stopped (exit 143,
-after SIGTERM or Ctrl+C: what is trained so far is kept and the same job goes on there). A traceback is our bug.
+Events are JSON lines on stdout: phase, note, step, then one of done (exit 0), error (exit 1) or stopped
+(exit 143, after SIGTERM or Ctrl+C: what is trained so far is kept, and the same job goes on there).
+A traceback on stderr is our bug.
 """
 
 import errno
@@ -91,7 +92,7 @@ def _arguments(arguments: list[str]) -> tuple[str, "jobs.Job"]:
 
 
 def _run(command: str, job: Any, say: "events.Say") -> dict[str, object]:
-    """Run one command; the module of a command, and with it what it imports, is loaded only for that command."""
+    """Run one command; its module, and with it what that imports, is loaded only now."""
     from trainer import TrainError
 
     module = importlib.import_module(f"trainer.{MODULES[command]}")

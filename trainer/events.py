@@ -14,7 +14,7 @@ class Say(Protocol):
 
 
 def claim_stdout() -> BinaryIO:
-    """The real stdout for events alone; from now on whatever else is printed, by Python or C, goes to stderr."""
+    """The real stdout, for events alone; whatever Python or C code prints from now on goes to stderr."""
     sys.stdout.flush()
     ours = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)

@@ -1,4 +1,4 @@
-"""The job files of `python -m trainer COMMAND JOB.json`: paths in, a folder out. Written by the loop, read here."""
+"""The job files of `python -m trainer COMMAND JOB.json`: paths in, a folder out."""
 
 from pathlib import Path
 from typing import Literal
@@ -9,18 +9,18 @@ from trainer import TrainError
 from trainer.recipe import Recipe, T, decode
 
 
-class Job(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Job(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What one process of the trainer does. Paths are absolute, or relative to where the process starts."""
 
 
-class PrepareJob(Job, frozen=True):
+class PrepareJob(Job, frozen=True, kw_only=True):
     """Turn a GGUF file into the Hugging Face folder that training starts from."""
 
     gguf: str  # or a Hugging Face folder, which is taken as it is
     out: str
 
 
-class TrainJob(Job, frozen=True):
+class TrainJob(Job, frozen=True, kw_only=True):
     """Train `base` on `train`; goes on by itself where an earlier process of the same job stopped."""
 
     recipe: Recipe
@@ -32,7 +32,7 @@ class TrainJob(Job, frozen=True):
     keep_order: bool = False  # rows in file order (a curriculum) instead of shuffled
 
 
-class ExportJob(Job, frozen=True):
+class ExportJob(Job, frozen=True, kw_only=True):
     """Turn base + adapter into one GGUF file that a server loads."""
 
     base: str
@@ -46,7 +46,7 @@ class ExportJob(Job, frozen=True):
     answer_tokens: int = 96
 
 
-class ScoreJob(Job, frozen=True):
+class ScoreJob(Job, frozen=True, kw_only=True):
     """Measure the loss of each row's answer under the bare base and under each adapter."""
 
     base: str
@@ -57,7 +57,7 @@ class ScoreJob(Job, frozen=True):
     batch: int = 8
 
 
-class ProbeJob(Job, frozen=True):
+class ProbeJob(Job, frozen=True, kw_only=True):
     """Say what this Python can train with."""
 
     backend: Literal["trl", "unsloth"] = "trl"
