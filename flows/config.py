@@ -4,6 +4,7 @@ import difflib
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -126,6 +127,7 @@ class Gate(Section, frozen=True):
     margin: float = 0.0  # by how much the lower bound of the gain must pass the champion
     confidence: float = 0.95
     min_questions: int = 20
+    unfinished: float = 0.05  # share of answers that may be cut off at answer_tokens
 
 
 class Promote(Section, frozen=True):
@@ -242,12 +244,11 @@ def _section(data: dict[str, Any], key: str, kind: Any, path: Path) -> dict[str,
     entries = data.get(key) or {}
     if not isinstance(entries, dict):
         raise ConfigError(f"{path}: {key}: expected a mapping of names, got {type(entries).__name__}.")
-    return {
-        _text(name, path, key): _as_config(
-            lambda n=name, v=value: decode(v or {}, kind, f"{path}: {key}.{n}")
-        )
-        for name, value in entries.items()
-    }
+    sections = {}
+    for name, value in entries.items():
+        where = f"{path}: {key}.{_text(name, path, key)}"
+        sections[name] = _as_config(partial(decode, value or {}, kind, where))
+    return sections
 
 
 def _text(value: Any, path: Path, key: str) -> str:
@@ -293,3 +294,10 @@ def _as_config(call: Callable[[], T]) -> T:
         return call()
     except TrainError as error:
         raise ConfigError(str(error)) from None
+
+
+def cache_folder(environment: Mapping[str, str] = os.environ) -> Path:
+    """Where big things that every loop shares are kept: base models, the GGUF converter, Unsloth's environment."""
+    if own := environment.get("FLOWSTILL_CACHE"):
+        return Path(own)
+    return Path(environment.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "flowstill"

@@ -1,6 +1,7 @@
 """Run folders: `runs/<loop>/<run id>/run.json` says what each step read, made and cost."""
 
 import os
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -59,6 +60,10 @@ class RunFolder:
         """Record a step in the place of its earlier record, if there is one."""
         self.run.steps = [s for s in self.run.steps if s.name != step.name] + [step]
         self.save()
+
+    def forget(self) -> None:
+        """Remove the folder of a run that did nothing."""
+        shutil.rmtree(self.path)
 
 
 def all_runs(folder: Path, loop: str) -> list[RunFolder]:

@@ -1,0 +1,51 @@
+"""A question put to a loop's model from the command line."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from connectors import modelhub
+from connectors.teacher import Request
+from flows import FlowError, models
+from flows.config import Config
+from flows.dialogue import messages
+from flows.store import Store
+
+
+def answers(
+    config: Config,
+    store: Store,
+    cache: Path,
+    loop: str,
+    questions: Sequence[str],
+    *,
+    model: str = "",
+    open_book: bool = False,
+) -> list[str]:
+    """Answers to `questions`, in order, by a version (`v2`), by `base`, or by what is in service."""
+    settings = config.loop(loop)
+    gguf, alias = _model(config, store, cache, loop, model)
+    shown = settings.evaluate.passages if open_book else 0
+    requests = []
+    for question in questions:
+        passages = [passage for passage, _ in store.search(loop, question, shown)] if shown else []
+        said = messages(question, system=settings.system, passages=passages)
+        requests.append(Request(messages=said, max_tokens=settings.evaluate.answer_tokens, temperature=0.0))
+    return models.run(_ask(config, gguf, alias, requests))
+
+
+async def _ask(config: Config, gguf: Path, alias: str, requests: Sequence[Request]) -> list[str]:
+    async with models.open_gguf(gguf, alias, state=config.state / "servers", journal=None) as teacher:
+        return [(await teacher.ask(request)).text.strip() for request in requests]
+
+
+def _model(config: Config, store: Store, cache: Path, loop: str, model: str) -> tuple[Path, str]:
+    versions = {version.name: version for version in store.versions(loop)}
+    chosen = versions.get(model) if model else store.champion(loop)
+    if chosen:
+        return Path(chosen.path), f"{loop}-{chosen.name}"
+    if model and model != "base":
+        raise FlowError(f"loop {loop}: no version '{model}'. Known: {', '.join([*versions, 'base'])}.")
+    base = modelhub.resolve(config.recipe(config.loop(loop).recipe).base, cache, lambda text: None)
+    if base.kind != "gguf":
+        raise FlowError(f"loop {loop} has no model in service yet: `flowstill run {loop}` makes one.")
+    return base.path, base.name

@@ -1,0 +1,215 @@
+"""The command line. Every verb parses its arguments, calls one function, prints; what it calls is imported then."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from connectors import ServiceError
+from flows import FlowError, RowsLostError
+from trainer import TrainError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from flows.config import Config
+    from flows.store import Store
+
+ROWS_LOST = 4
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="flowstill")
+@click.option(
+    "--config",
+    "-c",
+    "path",
+    type=click.Path(path_type=Path),
+    default="flowstill.yml",
+    show_default=True,
+    help="The settings file.",
+)
+@click.pass_context
+def cli(context: click.Context, path: Path) -> None:
+    """Distil what people ask a knowledge base into a small model, and serve it if it is better.
+
+    Results go to stdout, everything else to stderr. Exit codes: 0 done, 1 an error that the message explains,
+    2 wrong usage, 4 done but rows were lost.
+    """
+    context.obj = path
+
+
+@cli.command()
+@click.argument("loop")
+@click.argument("steps", nargs=-1, metavar="[STEP]...")
+@click.option("--fire", default="", hidden=True, help="The time the schedule asked for.")
+@click.pass_obj
+def run(path: Path, loop: str, steps: tuple[str, ...], fire: str) -> None:
+    """Run LOOP, or only the STEPs named: harvest distil curate train export evaluate gate promote.
+
+    Goes on where an interrupted run stopped; does nothing when nothing changed.
+    """
+    from flows import progress
+    from flows.loop import run_loop
+    from flows.show import show_result
+
+    with _opened(path) as (config, store):
+        done = run_loop(config, loop, store, _cache(), progress.for_this_terminal(), steps, fire)
+        show_result(config, store, done)
+
+
+@cli.command()
+@click.argument("loop", required=False)
+@click.pass_obj
+def runs(path: Path, loop: str | None) -> None:
+    """List the runs, newest first, of LOOP or of all loops."""
+    from flows.config import load_config
+    from flows.show import show_runs
+
+    show_runs(load_config(path), loop)
+
+
+@cli.command()
+@click.argument("run")
+@click.option("--json", "as_json", is_flag=True, help="The run record as JSON.")
+@click.pass_obj
+def show(path: Path, run: str, as_json: bool) -> None:
+    """Show RUN: an id as `flowstill runs` lists it, or the name of a loop for its newest run."""
+    from flows.show import show_run
+
+    with _opened(path) as (config, store):
+        show_run(config, store, run, as_json)
+
+
+@cli.command()
+@click.argument("loop")
+@click.argument("question", nargs=-1, required=True)
+@click.option("--model", default="", help="A version such as v2, or `base`; the one in service otherwise.")
+@click.option("--open-book", is_flag=True, help="Show the model the passages that fit the question best.")
+@click.pass_obj
+def ask(path: Path, loop: str, question: tuple[str, ...], model: str, open_book: bool) -> None:
+    """Ask LOOP's model one or more QUESTIONs."""
+    from flows.asking import answers
+
+    with _opened(path) as (config, store):
+        for answer in answers(config, store, _cache(), loop, question, model=model, open_book=open_book):
+            click.echo(answer)
+
+
+@cli.command()
+@click.argument("loop")
+@click.option("--to", default="", help="A version such as v2; the one before the present one otherwise.")
+@click.pass_obj
+def rollback(path: Path, loop: str, to: str) -> None:
+    """Put LOOP's earlier model back into service."""
+    from flows.promote import registries, rollback, served_name
+
+    with _opened(path) as (config, store):
+        version = rollback(loop, registries(config, loop), store, to)
+        click.echo(f"{served_name(version)} is in service.")
+
+
+@cli.command()
+@click.pass_obj
+def schedule(path: Path) -> None:
+    """Run every loop on its cron until stopped."""
+    from flows.schedule import run_scheduled
+
+    with _opened(path) as (config, store):
+        run_scheduled(config, store)
+
+
+@cli.command()
+@click.pass_obj
+def doctor(path: Path) -> None:
+    """Reach every configured service; say what this machine can train with. Exit 1 when something is wrong."""
+    from flows.config import load_config
+    from flows.doctor import examine, show
+
+    findings = examine(load_config(path), _cache())
+    show(findings)
+    if not all(finding.good for finding in findings):
+        sys.exit(1)
+
+
+@cli.group()
+def dataset() -> None:
+    """The dataset versions that the runs made."""
+
+
+@dataset.command("list")
+@click.argument("loop")
+@click.pass_obj
+def list_datasets(path: Path, loop: str) -> None:
+    """List LOOP's dataset versions, newest first."""
+    from flows.config import load_config
+    from flows.show import show_datasets
+
+    show_datasets(load_config(path), loop)
+
+
+@dataset.command()
+@click.argument("loop")
+@click.argument("version", default="")
+@click.option("--format", "form", required=True, help="messages alpaca sharegpt prompt-completion dpo kto text")
+@click.option("--out", "-o", type=click.Path(path_type=Path), default=None, help="Folder; LOOP-FORMAT otherwise.")
+@click.pass_obj
+def export(path: Path, loop: str, version: str, form: str, out: Path | None) -> None:
+    """Write LOOP's dataset VERSION (the newest otherwise) in another tool's format.
+
+    LLaMA-Factory's dataset_info.json is written beside the files.
+    """
+    from flows.config import load_config
+    from flows.show import dataset_folder
+
+    config = load_config(path)
+    folder = dataset_folder(config, loop, version)
+    from flows import formats
+
+    for written in formats.export(folder, form, out or Path(f"{loop}-{form}")):
+        click.echo(written)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[Config, Store]]:
+    from flows.config import load_config
+    from flows.store import open_store
+
+    config = load_config(path)
+    store = open_store(config.state)
+    try:
+        yield config, store
+    finally:
+        store.close()
+
+
+def _cache() -> Path:
+    from flows.config import cache_folder
+
+    return cache_folder()
+
+
+def _stop(*_: Any) -> None:
+    """SIGTERM unwinds like Ctrl-C, so that children end and leases are given back."""
+    sys.exit(128 + signal.SIGTERM)
+
+
+def main() -> None:
+    """The entry point: known errors become one line on stderr and an exit code, all others keep their traceback."""
+    signal.signal(signal.SIGTERM, _stop)
+    try:
+        cli(prog_name="flowstill")
+    except RowsLostError as error:
+        _fail(error, ROWS_LOST)
+    except (FlowError, ServiceError, TrainError) as error:
+        _fail(error, 1)
+
+
+def _fail(error: Exception, code: int) -> None:
+    click.echo(f"flowstill: {error}", err=True)
+    sys.exit(code)

@@ -1,0 +1,94 @@
+"""What the sources hold now, brought into the store: only changed documents are read, vanished ones retired."""
+
+from collections.abc import Callable
+
+import msgspec
+
+from connectors import ServiceError
+from connectors.files import Folder
+from connectors.records import Exchange, Record
+from flows.config import Config, Curate, Loop
+from flows.privacy import redact
+from flows.store import Store
+
+
+class Harvest(msgspec.Struct):
+    """Counts of one harvest; `unreadable` names each document that could not be read and why."""
+
+    documents: int = 0
+    unchanged: int = 0
+    added: int = 0  # records
+    kept: int = 0
+    retired: int = 0
+    redacted: int = 0  # records in which personal data was blanked
+    unreadable: list[str] = []
+    skipped: list[str] = []
+
+
+def harvest(
+    config: Config, name: str, store: Store, on_document: Callable[[int, int], None] = lambda done, of: None
+) -> Harvest:
+    """Bring the folders of loop `name` into the store. A broken document never stops the others."""
+    found = Harvest()
+    loop = config.loop(name)
+    for source in loop.harvest:
+        folder = Folder(
+            config.folder / source.folder,
+            name=source.folder,
+            max_tokens=source.max_tokens,
+            include=source.include,
+            exclude=source.exclude,
+        )
+        _sync(name, loop, folder, store, found, on_document)
+    _retire_sources(name, loop, store, found)
+    return found
+
+
+def _sync(
+    name: str,
+    loop: Loop,
+    folder: Folder,
+    store: Store,
+    found: Harvest,
+    on_document: Callable[[int, int], None],
+) -> None:
+    known = store.documents(name, folder.name)
+    documents = folder.documents()
+    found.skipped += [f"{path}: {why}" for path, why in folder.skipped()]
+    for number, document in enumerate(documents, start=1):
+        found.documents += 1
+        if known.pop(document.path, None) == document.fingerprint:
+            found.unchanged += 1
+        else:
+            try:
+                records = [_private(r, loop.curate, found) for r in folder.read(document)]
+            except ServiceError as error:
+                found.unreadable.append(str(error))
+                continue
+            change = store.put_document(name, folder.name, document.path, document.fingerprint, records)
+            found.added, found.kept = found.added + change.added, found.kept + change.kept
+            found.retired += change.retired
+        on_document(number, len(documents))
+    for path in known:
+        found.retired += store.retire_document(name, folder.name, path)
+
+
+def _private(record: Record, options: Curate, found: Harvest) -> Record:
+    """What people typed loses its personal data before it reaches the disk; published documents stay as they are."""
+    if not isinstance(record, Exchange) or options.personal_data == "keep":
+        return record
+    cleaned, kinds = {}, set()
+    for field in ("question", "answer", "comment"):
+        cleaned[field], seen = redact(getattr(record, field), options.allow)
+        kinds |= set(seen)
+    found.redacted += bool(kinds)
+    return msgspec.structs.replace(record, **cleaned) if kinds else record
+
+
+def _retire_sources(name: str, loop: Loop, store: Store, found: Harvest) -> None:
+    """A folder taken out of the config takes its records with it."""
+    configured = {source.folder for source in loop.harvest}
+    for source in store.sources(name):
+        if source not in configured:
+            for path in store.documents(name, source):
+                found.retired += store.retire_document(name, source, path)

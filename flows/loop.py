@@ -1,0 +1,140 @@
+"""The steps in order over a run folder. What is done is not done again; what broke is where the next run goes on."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from connectors import ServiceError
+from flows import FlowError, RowsLostError, steps
+from flows.config import Config
+from flows.progress import Progress
+from flows.runs import RunFolder, Step, all_runs, digest, new_run, now_text
+from flows.schedule import only_one
+from flows.store import Store
+from flows.work import Work
+from trainer import TrainError
+
+# What a step may fail with through no fault of ours. Anything else is a bug and leaves with its traceback.
+EXPECTED = (FlowError, ServiceError, TrainError, OSError)
+
+
+def run_loop(
+    config: Config,
+    name: str,
+    store: Store,
+    cache: Path,
+    progress: Progress,
+    only: Sequence[str] = (),
+    fire: str = "",
+) -> RunFolder:
+    """Do the steps of loop `name` that are not done yet; returns the run, or the earlier one when nothing is new.
+
+    Raises RowsLostError, after everything else is done, when documents or rows were lost on the way.
+    """
+    config.loop(name)
+    _known(only)
+    with only_one(store, f"loop:{name}"):
+        earlier = all_runs(config.state / "runs", name)
+        if fire and (done := _finished(earlier, fire)):
+            return done
+        folder = _unfinished(earlier) or new_run(config.state / "runs", name, fire)
+        work = Work(config, name, store, cache, progress, folder)
+        folder.run.status = "running"
+        folder.save()
+        _do_steps(work, [one for one in earlier if one.run.id != folder.run.id], only)
+        return _end(work, earlier)
+
+
+def _do_steps(work: Work, earlier: Sequence[RunFolder], only: Sequence[str]) -> None:
+    for name in only or steps.STEPS:
+        step = steps.STEPS[name]
+        input_hash = digest(step.inputs(work)) if step.inputs else ""
+        if input_hash and _is_done(work, work.run.step(name), input_hash):
+            continue
+        if input_hash and (reusable := _reusable(work, earlier, name, input_hash)):
+            work.folder.put(reusable)
+            continue
+        _do(work, name, input_hash)
+
+
+def _do(work: Work, name: str, input_hash: str) -> None:
+    record = Step(name=name, input_hash=input_hash, started=now_text())
+    work.folder.put(record)
+    started = time.monotonic()
+    try:
+        steps.STEPS[name].do(work, record)
+        record.status = "done"
+    except EXPECTED as error:
+        record.status, record.error = "failed", str(error)
+        work.run.status, work.run.why = "failed", f"{name}: {error}"
+        raise _explained(error, work) from error
+    finally:
+        record.seconds = round(time.monotonic() - started, 3)
+        work.folder.put(record)
+        if record.status == "failed":
+            steps.write_report(work)
+
+
+def _explained(error: Exception, work: Work) -> Exception:
+    if isinstance(error, OSError):
+        what = "the disk is full" if error.errno == 28 else str(error)
+        return FlowError(f"{what}. State is in {work.config.state}; run again when it is mended: nothing is lost.")
+    return error
+
+
+def _is_done(work: Work, step: Step | None, input_hash: str) -> bool:
+    """Done with the same inputs, nothing lost on the way, and its files still there."""
+    if step is None or step.status != "done" or step.input_hash != input_hash or step.counts.get("lost"):
+        return False
+    return all((work.config.state / value).exists() for value in step.outputs.values() if "/" in value)
+
+
+def _reusable(work: Work, earlier: Sequence[RunFolder], name: str, input_hash: str) -> Step | None:
+    """The same step of an earlier run with the same inputs, marked as taken from there."""
+    for folder in earlier:
+        step = folder.run.step(name)
+        if step and _is_done(work, step, input_hash):
+            return Step(
+                name=name,
+                input_hash=input_hash,
+                status="done",
+                started=step.started,
+                counts=step.counts,
+                outputs=step.outputs,
+                reused=step.reused or folder.run.id,
+            )
+    return None
+
+
+def _end(work: Work, earlier: Sequence[RunFolder]) -> RunFolder:
+    """Close the run; one that did nothing new leaves no trace and gives way to the run it repeats."""
+    steps_done = [step for step in work.run.steps if step.name != "harvest"]
+    complete = {step.name for step in work.run.steps if step.status == "done"} == set(steps.STEPS)
+    repeated = {step.reused for step in steps_done}
+    if complete and "" not in repeated and not work.lost:
+        work.folder.forget()
+        newest = max(repeated)
+        return next(folder for folder in earlier if folder.run.id == newest)
+    if complete:
+        work.run.status = "finished"
+    work.folder.save()
+    steps.write_report(work)
+    if work.lost:
+        shown = "".join(f"\n  {line}" for line in work.lost[:10])
+        more = f"\n  and {len(work.lost) - 10} more, see the report" if len(work.lost) > 10 else ""
+        raise RowsLostError(f"the run went on without {len(work.lost)} documents or rows:{shown}{more}")
+    return work.folder
+
+
+def _unfinished(earlier: Sequence[RunFolder]) -> RunFolder | None:
+    return earlier[0] if earlier and earlier[0].run.status != "finished" else None
+
+
+def _finished(earlier: Sequence[RunFolder], fire: str) -> RunFolder | None:
+    return next((one for one in earlier if one.run.fire == fire and one.run.status == "finished"), None)
+
+
+def _known(only: Sequence[str]) -> None:
+    for name in only:
+        if name not in steps.STEPS:
+            raise FlowError(f"no step '{name}'. Steps: {', '.join(steps.STEPS)}.")

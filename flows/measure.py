@@ -1,0 +1,154 @@
+"""The same questions put to each model, and each answer scored against its reference."""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from connectors.files import Folder
+from connectors.records import Exchange, Passage
+from connectors.teacher import Answer, Failure, Request, Teacher
+from flows import FlowError
+from flows.dialogue import messages
+from flows.pairs import Pair, Turn
+from trainer import evaluate
+
+Mode = Literal["closed_book", "open_book"]
+METRICS = ("f1", "key", "exact", "refusal")
+
+# How models say that they do not know; SQuAD 2.0's "no answer" has no fixed words either.
+_REFUSAL = re.compile(
+    r"\b(do(es)? not|don't|doesn't|cannot|can't|could not|unable to) (know|say|tell|answer|find|mention|contain)"
+    r"|\bnot (mentioned|stated|specified|provided|covered)\b|\bno information\b"
+    r"|不知道|没有提到|未提及|无法回答|没有说明",
+    re.IGNORECASE,
+)
+
+
+class HeldOut(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A question that no model was trained on, with the answer it should get."""
+
+    question: str
+    answer: str
+    keys: tuple[str, ...] = ()  # words that a right answer holds
+    refusal: bool = False  # the right answer is that nobody knows
+    history: tuple[Turn, ...] = ()
+    language: str = ""
+
+    @property
+    def group(self) -> str:
+        """Phrasings of one question share their answer; they are counted as one draw of the bootstrap."""
+        return evaluate.normalise(self.question if self.refusal else self.answer)
+
+
+class Scored(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One model's answer to one question in one mode, with its scores, each 0 to 1."""
+
+    model: str
+    mode: str
+    question: int  # its place in the held-out list
+    answer: str
+    scores: dict[str, float]
+    finished: bool = True  # the model ended by itself, it was not cut off
+
+
+def from_file(path: Path) -> list[HeldOut]:
+    """Held-out questions of a JSONL or CSV file; raises FlowError naming file and line."""
+    if path.suffix == ".jsonl":
+        return [_row(path, number, line) for number, line in enumerate(_lines(path), start=1) if line.strip()]
+    folder = Folder(path.parent, include=(path.name,))
+    rows = [record for document in folder.documents() for record in folder.read(document)]
+    return [HeldOut(r.question, r.answer, keys_of(r.answer)) for r in rows if isinstance(r, Exchange)]
+
+
+def from_pairs(pairs: Iterable[Pair]) -> list[HeldOut]:
+    return [
+        HeldOut(p.question, p.answer, keys_of(p.answer), p.kind == "refusal", p.history, p.language)
+        for p in pairs
+    ]
+
+
+def keys_of(answer: str) -> tuple[str, ...]:
+    """The words of an answer that carry a digit: where nobody named the keys, these cannot be guessed."""
+    return tuple(dict.fromkeys(word for word in evaluate.words(answer) if any(c.isdigit() for c in word)))
+
+
+def is_refusal(answer: str) -> bool:
+    return bool(_REFUSAL.search(answer))
+
+
+def score(answer: str, wanted: HeldOut) -> dict[str, float]:
+    """Each metric 0 to 1. `key` is absent where the reference has no key; a refusal row knows right and wrong only."""
+    refused = float(is_refusal(answer))
+    if wanted.refusal:
+        return dict.fromkeys(METRICS, refused)
+    scores = {
+        "f1": evaluate.token_f1(answer, wanted.answer),
+        "exact": evaluate.exact(answer, wanted.answer),
+        "refusal": 1.0 - refused,
+    }
+    return scores | ({"key": evaluate.key_match(answer, list(wanted.keys))} if wanted.keys else {})
+
+
+async def ask_each(
+    model: str,
+    teacher: Teacher,
+    held_out: Sequence[HeldOut],
+    mode: Mode,
+    *,
+    passages: Callable[[HeldOut], Sequence[Passage]],
+    system: str,
+    answer_tokens: int,
+    on_answer: Callable[[], None] = lambda: None,
+) -> list[Scored]:
+    """Put every question to one model, greedily; raises FlowError when one stays without an answer."""
+    requests = (
+        (number, _request(wanted, mode, passages, system, answer_tokens))
+        for number, wanted in enumerate(held_out)
+    )
+    found: list[Scored] = []
+    async for number, answer in teacher.ask_all(requests):
+        if isinstance(answer, Failure):
+            raise FlowError(f"{model} did not answer '{held_out[number].question}': {answer.reason}")
+        found.append(_scored(model, mode, number, answer, held_out[number]))
+        on_answer()
+    return sorted(found, key=lambda one: one.question)
+
+
+def _request(
+    wanted: HeldOut,
+    mode: Mode,
+    passages: Callable[[HeldOut], Sequence[Passage]],
+    system: str,
+    answer_tokens: int,
+) -> Request:
+    shown = passages(wanted) if mode == "open_book" else ()
+    said = messages(
+        wanted.question, system=system, passages=shown, history=wanted.history, language=wanted.language or "en"
+    )
+    return Request(messages=said, max_tokens=answer_tokens, temperature=0.0)
+
+
+def _scored(model: str, mode: str, number: int, answer: Answer, wanted: HeldOut) -> Scored:
+    return Scored(
+        model, mode, number, answer.text, score(answer.text, wanted), answer.finish_reason != "length"
+    )
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        raise FlowError(f"{path}: no such file. evaluate.questions names it.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise FlowError(f"{path}: not readable: {error}") from None
+
+
+def _row(path: Path, number: int, line: str) -> HeldOut:
+    try:
+        row = msgspec.json.decode(line, type=HeldOut)
+    except (msgspec.ValidationError, msgspec.DecodeError) as error:
+        raise FlowError(f"{path}, line {number}: {error}. Wanted: question, answer, perhaps keys.") from None
+    return row if row.keys or row.refusal else msgspec.structs.replace(row, keys=keys_of(row.answer))

@@ -1,0 +1,93 @@
+"""Which model answers: the teacher a loop names, or one of its own, served on this machine."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from connectors import modelhub
+from connectors.local import serve
+from connectors.teacher import Budget, Journal, Teacher
+from flows import ConfigError
+from flows.config import Config, EmbeddedService, OpenAIService
+
+T = TypeVar("T")
+
+
+@asynccontextmanager
+async def open_service(
+    config: Config,
+    name: str,
+    *,
+    cache: Path,
+    journal: Journal,
+    budget: Budget | None = None,
+    note: Callable[[str], None] = lambda text: None,
+) -> AsyncIterator[Teacher]:
+    """The service `name` ready to answer; an embedded one is served for as long as the block lasts."""
+    service = config.service(name)
+    if isinstance(service, EmbeddedService):
+        base = await asyncio.to_thread(modelhub.resolve, service.model, cache, note)
+        if base.kind != "gguf":
+            raise ConfigError(f"{config.path}: services.{name}.model: {service.model} is no GGUF file.")
+        opened = open_gguf(
+            base.path,
+            base.name,
+            state=config.state / "servers",
+            journal=journal,
+            budget=budget,
+            service=service,
+        )
+        async with opened as teacher:
+            yield teacher
+    elif isinstance(service, OpenAIService):
+        prices = (service.prices.input, service.prices.output) if service.prices else None
+        async with Teacher(
+            service.url,
+            service.model,
+            key=service.key,
+            in_flight=service.in_flight,
+            timeout=service.timeout,
+            prices=prices,
+            budget=budget,
+            journal=journal,
+            json_schema=service.json_schema,
+        ) as teacher:
+            yield teacher
+    else:
+        raise ConfigError(f"{config.path}: service '{name}' is a model registry, it answers no questions.")
+
+
+@asynccontextmanager
+async def open_gguf(
+    path: Path,
+    alias: str,
+    *,
+    state: Path,
+    journal: Journal | None,
+    budget: Budget | None = None,
+    service: EmbeddedService | None = None,
+) -> AsyncIterator[Teacher]:
+    """A GGUF file served by a child process. `alias` should name the content: the journal files answers under it."""
+    service = service or EmbeddedService()
+    settings = {"context": service.context, "slots": service.in_flight, "threads": service.threads}
+    server = serve(path, alias=alias, state=state, **settings)
+    ready = await asyncio.to_thread(server.__enter__)
+    try:
+        async with Teacher(
+            ready.url,
+            alias,
+            in_flight=service.in_flight,
+            timeout=service.timeout,
+            budget=budget,
+            journal=journal,
+        ) as teacher:
+            yield teacher
+    finally:
+        await asyncio.to_thread(server.__exit__, None, None, None)
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """The one door from the steps into asynchronous code."""
+    return asyncio.run(work)

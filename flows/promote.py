@@ -1,0 +1,114 @@
+"""The last step: a version gets a name, answers a smoke question, and takes over the alias. And the way back."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Protocol
+
+from connectors import ServiceError
+from connectors.llamacpp import LlamaCpp
+from connectors.local import LocalModels
+from flows import FlowError
+from flows.config import Config, LlamaCppService
+from flows.store import Store, Version
+
+
+class Registry(Protocol):
+    """What promotion asks of a model server. Names are versions (`support-v3`), an alias (`support`) points at one."""
+
+    def register(self, name: str, gguf: Path) -> object: ...
+    def chat(self, name: str, messages: list[dict[str, str]], max_tokens: int) -> str: ...
+    def point(self, alias: str, name: str) -> None: ...
+    def current(self, alias: str) -> str | None: ...
+    def names(self) -> list[str]: ...
+    def remove(self, name: str) -> None: ...
+
+
+def registries(config: Config, loop: str) -> dict[str, Registry]:
+    """The targets of a loop's promote.to, by name."""
+    found: dict[str, Registry] = {}
+    for target in config.loop(loop).promote.to:
+        found[target] = local_models(config, loop) if target == "local" else _llamacpp(config, target)
+    return found
+
+
+def local_models(config: Config, loop: str) -> LocalModels:
+    return LocalModels(config.state / "models" / loop, state=config.state / "servers")
+
+
+def _llamacpp(config: Config, name: str) -> LlamaCpp:
+    service = config.service(name)
+    if not isinstance(service, LlamaCppService):
+        raise FlowError(f"{config.path}: promote.to: '{name}' is no model registry (kind: llamacpp is one).")
+    return LlamaCpp(service.url, presets=config.folder / service.presets, key=service.key)
+
+
+def promote(
+    version: Version,
+    targets: Mapping[str, Registry],
+    store: Store,
+    *,
+    smoke: list[dict[str, str]],
+    keep: int,
+    say: Callable[[str], None],
+) -> str:
+    """Register everywhere, ask everywhere, only then switch everywhere; returns the smoke answer.
+
+    A target that fails before the switch leaves every alias as it was; one that fails in the middle of it has the
+    others switched back.
+    """
+    name, answer = served_name(version), ""
+    for target, registry in targets.items():
+        registry.register(name, Path(version.path))
+        answer = registry.chat(name, smoke, 64)
+        if not answer.strip():
+            raise FlowError(f"{target}: {name} gave an empty answer to the smoke question; nothing was switched.")
+        say(f"{target}: {name} registered, it answers: {answer.strip()[:120]}")
+    _switch(version.loop, name, targets)
+    store.put_version(version)
+    store.point(version.loop, version.name)
+    _forget_old(store, version.loop, targets, keep)
+    return answer
+
+
+def rollback(loop: str, targets: Mapping[str, Registry], store: Store, to: str = "") -> Version:
+    """Point the alias back at `to`, or at the version that served before; raises FlowError when there is none."""
+    versions = {version.name: version for version in store.versions(loop)}
+    wanted = versions.get(to) if to else store.previous(loop)
+    if wanted is None:
+        known = ", ".join(versions) or "none"
+        raise FlowError(f"loop {loop}: {f'no version {to}' if to else 'no earlier version'}. Versions: {known}.")
+    name = served_name(wanted)
+    for target, registry in targets.items():
+        if name not in registry.names():
+            raise FlowError(f"{target}: {name} is no longer kept (promote.keep). Versions: {', '.join(versions)}.")
+    _switch(loop, name, targets)
+    store.point(loop, wanted.name)
+    return wanted
+
+
+def served_name(version: Version) -> str:
+    return f"{version.loop}-{version.name}"
+
+
+def _switch(alias: str, name: str, targets: Mapping[str, Registry]) -> None:
+    before = {target: registry.current(alias) for target, registry in targets.items()}
+    switched: list[str] = []
+    try:
+        for target, registry in targets.items():
+            switched.append(target)
+            registry.point(alias, name)
+    except (ServiceError, OSError):
+        for target in switched:
+            if earlier := before[target]:
+                targets[target].point(alias, earlier)
+        raise
+
+
+def _forget_old(store: Store, loop: str, targets: Mapping[str, Registry], keep: int) -> None:
+    serving, previous = store.champion(loop), store.previous(loop)
+    in_use = {version.name for version in (serving, previous) if version}
+    old = [version for version in store.versions(loop) if version.name not in in_use]
+    for version in old[max(keep - 1, 0) :]:
+        for registry in targets.values():
+            if served_name(version) in registry.names():
+                registry.remove(served_name(version))
