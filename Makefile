@@ -17,8 +17,8 @@ setup: .venv/ready
 
 demo: setup
 	cd examples/handbook && ../../$(BIN)/flowstill run handbook
-	cd examples/handbook && ../../$(BIN)/flowstill ask handbook --echo $(DEMO_QUESTIONS)
-	@echo "Report: examples/handbook/$$(cd examples/handbook && ../../$(BIN)/flowstill show handbook --report)"
+	cd examples/handbook && ../../$(BIN)/flowstill ask handbook $(QUESTIONS)
+	@cd examples/handbook && echo "Report: examples/handbook/$$(../../$(BIN)/flowstill show handbook --report)"
 
 test: lint
 	$(BIN)/pytest

@@ -76,14 +76,15 @@ def runs(path: Path, loop: str | None) -> None:
 
 @cli.command()
 @click.argument("run")
-@click.option("--json", "as_json", is_flag=True, help="The run record as JSON.")
+@click.option("--json", "form", flag_value="json", help="The run record as JSON.")
+@click.option("--report", "form", flag_value="report", help="Only the path of the run's report.")
 @click.pass_obj
-def show(path: Path, run: str, as_json: bool) -> None:
+def show(path: Path, run: str, form: str | None) -> None:
     """Show RUN: an id as `flowstill runs` lists it, or the name of a loop for its newest run."""
     from flows.show import show_run
 
     with _opened(path) as (config, store):
-        show_run(config, store, run, as_json)
+        show_run(config, store, run, form)
 
 
 @cli.command()
@@ -97,8 +98,9 @@ def ask(path: Path, loop: str, question: tuple[str, ...], model: str, open_book:
     from flows.asking import answers
 
     with _opened(path) as (config, store):
-        for answer in answers(config, store, _cache(), loop, question, model=model, open_book=open_book):
-            click.echo(answer)
+        said = answers(config, store, _cache(), loop, question, model=model, open_book=open_book)
+        for asked, answer in zip(question, said, strict=True):
+            click.echo(f"Q: {asked}\nA: {answer}\n" if len(question) > 1 else answer)
 
 
 @cli.command()
@@ -156,8 +158,12 @@ def list_datasets(path: Path, loop: str) -> None:
 @dataset.command()
 @click.argument("loop")
 @click.argument("version", default="")
-@click.option("--format", "form", required=True, help="messages alpaca sharegpt prompt-completion dpo kto text")
-@click.option("--out", "-o", type=click.Path(path_type=Path), default=None, help="Folder; LOOP-FORMAT otherwise.")
+@click.option(
+    "--format", "form", required=True, help="messages alpaca sharegpt prompt-completion dpo kto text"
+)
+@click.option(
+    "--out", "-o", type=click.Path(path_type=Path), default=None, help="Folder; LOOP-FORMAT otherwise."
+)
 @click.pass_obj
 def export(path: Path, loop: str, version: str, form: str, out: Path | None) -> None:
     """Write LOOP's dataset VERSION (the newest otherwise) in another tool's format.

@@ -21,7 +21,9 @@ def show_result(config: Config, store: Store, folder: RunFolder) -> None:
         _console().print(scores_table(run))
         click.echo(f"Verdict: {run.verdict or 'none'}. {run.why}")
     else:
-        click.echo(f"Run {run.id}: {', '.join(step.name for step in run.steps if step.status == 'done')} done.")
+        click.echo(
+            f"Run {run.id}: {', '.join(step.name for step in run.steps if step.status == 'done')} done."
+        )
     champion = store.champion(run.loop)
     click.echo(f"In service: {f'{run.loop}-{champion.name}' if champion else 'the base model'}")
     click.echo(f"Report: {_readable(folder.path / 'report.html')}")
@@ -38,7 +40,12 @@ def scores_table(run: Run) -> Table:
         if any(name.endswith(f" {mode} {metric}") for name in counts)
     ]
     table = Table(title=f"{run.loop}, run {run.id}: {counts.get('questions', 0)} held-out questions")
-    for heading in ["model", *[f"{mode.replace('_', '-')}\n{metric}" for mode, metric in columns], "loss", "verdict"]:
+    for heading in [
+        "model",
+        *[f"{mode.replace('_', '-')}\n{metric}" for mode, metric in columns],
+        "loss",
+        "verdict",
+    ]:
         table.add_column(heading, justify="left" if heading in ("model", "verdict") else "right")
     for model in ("base", "champion", "candidate"):
         cells = [_figure(counts.get(f"{model} {mode} {metric}")) for mode, metric in columns]
@@ -61,11 +68,12 @@ def show_runs(config: Config, loop: str | None) -> None:
     _console().print(table)
 
 
-def show_run(config: Config, store: Store, name: str, as_json: bool) -> None:
+def show_run(config: Config, store: Store, name: str, form: str | None) -> None:
     folder = find_run(config, name)
-    if as_json:
-        click.echo((folder.path / "run.json").read_text(encoding="utf-8"), nl=False)
-        return
+    if form == "json":
+        return click.echo((folder.path / "run.json").read_text(encoding="utf-8"), nl=False)
+    if form == "report":
+        return click.echo(_readable(folder.path / "report.html"))
     table = Table("step", "status", "seconds", "counts", title=f"{folder.run.loop}, run {folder.run.id}")
     for step in folder.run.steps:
         status = f"taken from {step.reused}" if step.reused else step.status
