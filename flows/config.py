@@ -21,6 +21,11 @@ T = TypeVar("T")
 class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A mapping of the file; its fields are the keys that may stand there."""
 
+    def __repr__(self) -> str:
+        """Without secrets: this is what tracebacks and test failures show."""
+        shown = {name: "***" if name == "key" else getattr(self, name) for name in self.__struct_fields__}
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
+
 
 class Prices(Section, frozen=True):
     """What a teacher costs, per million tokens."""
