@@ -42,7 +42,7 @@ class Progress:
         task = _PlainTask(self, name, total)
         self.say(f"{name} ...")
         yield task
-        self.say(f"{name}: done{task.count()} in {_seconds(time.monotonic() - task.started)}")
+        self.say(f"{name}: done{task.count()} in {duration(time.monotonic() - task.started)}")
 
 
 class _PlainTask(Task):
@@ -66,7 +66,7 @@ class _PlainTask(Task):
         if not self.total or not self.done:
             return ""
         left = (now - self.started) / self.done * (self.total - self.done)
-        return f", about {_seconds(left)} left"
+        return f", about {duration(left)} left"
 
 
 class TerminalProgress(Progress):
@@ -116,6 +116,6 @@ def for_this_terminal() -> Progress:
     return TerminalProgress() if sys.stderr.isatty() else Progress()
 
 
-def _seconds(seconds: float) -> str:
+def duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s" if minutes else (f"{seconds:.1f} s" if seconds < 10 else f"{rest} s")

@@ -1,0 +1,214 @@
+"""report.html: one page that says what a run did, what it cost, and whether the model got better.
+
+The page needs nothing but itself: no script, no font, no picture from elsewhere. The same report gives the same bytes.
+"""
+
+import math
+from collections.abc import Iterable
+from itertools import groupby
+from typing import Any, Literal
+
+import msgspec
+
+from flows.charts import Scale, line, scale
+from flows.progress import duration
+
+Model = Literal["base", "champion", "candidate", "teacher"]
+
+# What the metrics of flows/measure.py are called where nobody knows the code.
+METRICS = {
+    "f1": "word overlap with the right answer",
+    "key": "the fact asked for is in the answer",
+    "exact": "word for word the right answer",
+    "refusal": "refuses when nobody knows, and only then",
+    "judge": "as a judge model rates the answer",
+    "loss": "surprise at the right answer (less is better)",
+}
+MODES = {"closed_book": "by heart", "open_book": "with the passage at hand"}
+
+
+class StepBar(msgspec.Struct, frozen=True):
+    """A step of the run; one that was taken from an earlier run is `reused` and cost no time."""
+
+    name: str
+    status: str  # done, failed or running
+    seconds: float = 0.0
+    counts: dict[str, int | float | str] = {}
+    reused: bool = False
+    error: str = ""
+
+
+class Cost(msgspec.Struct, frozen=True):
+    """What the teacher took; `cached` answers came from the journal and cost nothing."""
+
+    tokens: int = 0
+    money: float = 0.0
+    currency: str = ""  # empty: the teacher has no price table
+    calls: int = 0
+    cached: int = 0
+
+
+class Example(msgspec.Struct, frozen=True):
+    question: str
+    answer: str
+
+
+class DroppedFor(msgspec.Struct, frozen=True):
+    """How many pairs were dropped for one reason, and a few of them."""
+
+    reason: str
+    count: int
+    examples: tuple[Example, ...] = ()
+
+
+class DatasetSummary(msgspec.Struct, frozen=True):
+    hash: str = ""
+    counts: dict[str, int | float | str] = {}
+
+
+class Point(msgspec.Struct, frozen=True):
+    step: int
+    loss: float
+
+
+class Score(msgspec.Struct, frozen=True):
+    """A mean over `n` questions with its confidence interval; `mode` is empty for the loss."""
+
+    model: Model
+    mode: str
+    metric: str
+    mean: float
+    low: float
+    high: float
+    n: int
+
+
+class Gain(msgspec.Struct, frozen=True):
+    """How much the candidate is above another model on the same questions."""
+
+    against: Model
+    mode: str
+    metric: str
+    mean: float
+    low: float
+    high: float
+
+
+class Compared(msgspec.Struct, frozen=True):
+    """One question and what each model said; `right` names the models whose answer counts as right."""
+
+    question: str
+    reference: str
+    base: str | None = None
+    champion: str | None = None
+    candidate: str | None = None
+    right: tuple[Model, ...] = ()
+    better: bool = False  # the candidate's answer scores above the base's
+
+
+class Environment(msgspec.Struct, frozen=True):
+    backend: str = ""
+    device: str = ""
+    versions: dict[str, str] = {}
+
+
+class RunReport(msgspec.Struct, frozen=True, kw_only=True):
+    """All that the page shows. Every part but the first may be empty: a run can fail before it has made it."""
+
+    loop: str
+    run: str
+    created: str  # ISO 8601, UTC
+    verdict: Literal["promoted", "refused", "failed", "unchanged", "unfinished"]
+    why: str = ""
+    metric: str = ""  # what the gate decides by
+    mode: str = ""
+    steps: tuple[StepBar, ...] = ()
+    cost: Cost = Cost()
+    dropped: tuple[DroppedFor, ...] = ()
+    dataset: DatasetSummary = DatasetSummary()
+    training_loss: tuple[Point, ...] = ()
+    evaluation_loss: tuple[Point, ...] = ()
+    scores: tuple[Score, ...] = ()
+    gains: tuple[Gain, ...] = ()
+    answers: tuple[Compared, ...] = ()
+    environment: Environment = Environment()
+    notes: tuple[str, ...] = ()
+    files: dict[str, str] = {}  # what is in it -> path relative to the run's folder
+
+
+def render(report: RunReport) -> str:
+    """The page as HTML; every text of the report is escaped."""
+    from jinja2 import Environment as Jinja
+    from jinja2 import PackageLoader, StrictUndefined
+
+    jinja = Jinja(
+        loader=PackageLoader("flows"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    jinja.filters |= {"figure": figure, "duration": duration}
+    return jinja.get_template("report.html.j2").render(report=report, metrics=METRICS, modes=MODES, **_views(report))
+
+
+def _views(report: RunReport) -> dict[str, Any]:
+    """What the template draws: the report's figures, grouped and scaled."""
+    shown = [one for one in report.scores if math.isfinite(one.mean)]
+    return {
+        "headline": [one for one in shown if (one.metric, one.mode) == (report.metric, report.mode)],
+        "panels": [_panel(list(group)) for group in _groups(report, shown)],
+        "gains": sorted(report.gains, key=lambda one: _order(report, one)),
+        "timeline": _timeline(report.steps),
+        "losses": _losses(report),
+        "models": [m for m in ("base", "champion", "candidate") if any(getattr(a, m) is not None for a in report.answers)],
+        "most_dropped": max((one.count for one in report.dropped), default=0),
+    }
+
+
+def _order(report: RunReport, one: Score | Gain) -> tuple[int, str, bool, str]:
+    """What the gate decides by comes first; the modes of a metric stand side by side."""
+    known = [report.metric, *METRICS]
+    place = known.index(one.metric) if one.metric in known else len(known)
+    return place, one.metric, one.mode != report.mode, one.mode
+
+
+def _groups(report: RunReport, scores: Iterable[Score]) -> list[list[Score]]:
+    ordered = sorted(scores, key=lambda one: _order(report, one))
+    return [list(group) for _, group in groupby(ordered, key=lambda one: (one.metric, one.mode))]
+
+
+def _panel(scores: list[Score]) -> dict[str, Any]:
+    """One small chart: the models below each other on a common scale, 0 to 1 unless the metric goes beyond."""
+    highest = max(one.high for one in scores)
+    start, end = 84.0, 300.0
+    within = Scale(0.0, 1.0, start, end) if highest <= 1 else scale([highest], start, end)
+    return {"metric": scores[0].metric, "mode": scores[0].mode, "scores": scores, "x": within}
+
+
+def _timeline(steps: Iterable[StepBar]) -> dict[str, Any]:
+    """The steps one after the other, each with the second at which it began."""
+    bars, now = [], 0.0
+    for step in steps:
+        bars.append((step, now))
+        now += 0.0 if step.reused else step.seconds
+    unit = 1 if now < 120 else 60  # of the axis, in seconds
+    return {"bars": bars, "total": now, "unit": unit, "x": Scale(0.0, now / unit or 1.0, 76.0, 400.0)}
+
+
+def _losses(report: RunReport) -> dict[str, Any] | None:
+    training = [(one.step, one.loss) for one in report.training_loss if math.isfinite(one.loss)]
+    evaluation = [(one.step, one.loss) for one in report.evaluation_loss if math.isfinite(one.loss)]
+    if not training and not evaluation:
+        return None
+    x = scale([step for step, _ in training + evaluation], 44.0, 470.0)
+    y = scale([loss for _, loss in training + evaluation], 190.0, 12.0)
+    lines = {"training": line(training, x, y), "evaluation": line(evaluation, x, y)}
+    return {"training": training, "evaluation": evaluation, "x": x, "y": y, "lines": lines}
+
+
+def figure(value: int | float | str) -> str:
+    """A number as a person reads it: thousands apart, at most three digits behind the point; texts as they are."""
+    if isinstance(value, float):
+        return f"{value:,.3f}".rstrip("0").rstrip(".") if math.isfinite(value) else "–"
+    return f"{value:,}" if isinstance(value, int) else value
