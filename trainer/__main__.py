@@ -5,12 +5,15 @@ Events are JSON lines on stdout: phase, note, step, then one of done (exit 0), e
 A traceback on stderr is our bug.
 """
 
+import contextlib
 import errno
 import importlib
 import importlib.util
 import os
 import signal
+import stat
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,10 +53,6 @@ def _import_by_path() -> None:
     spec.loader.exec_module(sys.modules["trainer"])
 
 
-class Stopped(SystemExit):
-    """Raised wherever the process is when it is told to stop."""
-
-
 def main(arguments: list[str]) -> int:
     from trainer import TrainError, events
 
@@ -61,31 +60,46 @@ def main(arguments: list[str]) -> int:
     os.environ.update(ENVIRONMENT)
     for stop in (signal.SIGTERM, signal.SIGINT):
         signal.signal(stop, _stop)
+    _end_with_parent()
     try:
         say("done", **_run(*_arguments(arguments), say))
     except TrainError as error:
         say("error", message=str(error))
         return 1
-    except BrokenPipeError:  # nobody listens: the parent was killed, and whoever follows it starts its own
-        return STOPPED
-    except Stopped:
-        say("stopped")
+    except events.Stopped:
+        with contextlib.suppress(BrokenPipeError):  # told to stop because the parent is gone
+            say("stopped")
         return STOPPED
     return 0
 
 
 def _stop(_signal: int, _frame: object) -> None:
+    from trainer.events import Stopped
+
     raise Stopped(STOPPED)
+
+
+def _end_with_parent() -> None:
+    """A pipe on stdin is held open by the parent: when it closes, nobody waits for us and we stop."""
+
+    def watch() -> None:
+        while os.read(0, 1024):
+            pass
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    if stat.S_ISFIFO(os.fstat(0).st_mode):
+        threading.Thread(target=watch, daemon=True).start()
 
 
 def _arguments(arguments: list[str]) -> tuple[str, "jobs.Job"]:
     from trainer import TrainError, jobs
+    from trainer.recipe import decode
 
     if not arguments or arguments[0] not in jobs.COMMANDS or len(arguments) > 2:
         raise TrainError(f"python -m trainer {'|'.join(jobs.COMMANDS)} JOB.json, got {arguments}")
     command, *path = arguments
-    if command == "probe" and not path:
-        return command, jobs.ProbeJob()
+    if command == "probe":
+        return command, decode({"backend": (path or ["trl"])[0]}, jobs.ProbeJob, "probe")
     if not path:
         raise TrainError(f"python -m trainer {command} needs a job file")
     return command, jobs.read(Path(path[0]), jobs.COMMANDS[command])

@@ -32,6 +32,10 @@ class Events:
         self._stream.flush()
 
 
+class Stopped(SystemExit):
+    """Raised wherever the process is when it is told to stop."""
+
+
 class Event(msgspec.Struct, frozen=True):
     """One line as the parent reads it; `fields` is the whole object."""
 
