@@ -42,7 +42,7 @@ def _model(config: Config, store: Store, cache: Path, loop: str, model: str) -> 
     versions = {version.name: version for version in store.versions(loop)}
     chosen = versions.get(model) if model else store.champion(loop)
     if chosen:
-        return Path(chosen.path), f"{loop}-{chosen.name}"
+        return config.state / chosen.path, f"{loop}-{chosen.name}"
     if model and model != "base":
         raise FlowError(f"loop {loop}: no version '{model}'. Known: {', '.join([*versions, 'base'])}.")
     base = modelhub.resolve(config.recipe(config.loop(loop).recipe).base, cache, lambda text: None)

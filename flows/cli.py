@@ -1,4 +1,4 @@
-"""The command line. Every verb parses its arguments, calls one function, prints; what it calls is imported then."""
+"""The command line. Every verb parses its arguments, calls one function, prints; imports come late."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def schedule(path: Path) -> None:
 @cli.command()
 @click.pass_obj
 def doctor(path: Path) -> None:
-    """Reach every configured service; say what this machine can train with. Exit 1 when something is wrong."""
+    """Reach every configured service; say what would train here. Exit 1 when something is wrong."""
     from flows.config import load_config
     from flows.doctor import examine, show
 
@@ -206,7 +206,7 @@ def _stop(*_: Any) -> None:
 
 
 def main() -> None:
-    """The entry point: known errors become one line on stderr and an exit code, all others keep their traceback."""
+    """The entry point: known errors become one line and an exit code, all others keep their traceback."""
     signal.signal(signal.SIGTERM, _stop)
     try:
         cli(prog_name="flowstill")

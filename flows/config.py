@@ -302,7 +302,7 @@ def _as_config(call: Callable[[], T]) -> T:
 
 
 def cache_folder(environment: Mapping[str, str] = os.environ) -> Path:
-    """Where big things that every loop shares are kept: base models, the GGUF converter, Unsloth's environment."""
+    """Where big things that all loops share are kept: base models, the GGUF converter, Unsloth."""
     if own := environment.get("FLOWSTILL_CACHE"):
         return Path(own)
     return Path(environment.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "flowstill"

@@ -1,4 +1,4 @@
-"""What is said to a model: one rendering for training, measuring and serving, so that they never drift apart."""
+"""What is said to a model: one rendering for training, measuring and serving, so that none drifts."""
 
 from collections.abc import Sequence
 
@@ -21,7 +21,7 @@ def messages(
     history: Sequence[Turn] = (),
     language: str = "en",
 ) -> list[Message]:
-    """The conversation up to the point where the assistant answers `question`; with passages it is open-book."""
+    """The conversation up to where the assistant answers `question`; with passages it is open-book."""
     said: list[Message] = [{"role": "system", "content": system}] if system else []
     for turn in history:
         said.append({"role": "user", "content": turn.question})

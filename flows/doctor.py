@@ -14,8 +14,8 @@ from connectors import ServiceError, http
 from connectors.llamacpp import LlamaCpp
 from flows import FlowError
 from flows.config import Config, EmbeddedService, LlamaCppService, OpenAIService
-from flows.steps import UNSLOTH
-from trainer import TrainError, backend, estimate
+from flows.steps.engine import UNSLOTH
+from trainer import TrainError, backend
 
 GB = 1e9
 EXTRAS = {"files": "semantic_text_splitter", "curate": "numpy", "train": "trl", "serve": "xllamacpp"}
@@ -92,7 +92,9 @@ def _sources(config: Config) -> Iterator[Finding]:
             folder = config.folder / source.folder
             good = folder.is_dir() and any(folder.iterdir())
             advice = "" if good else f"Put documents there, or mend loops.{name}.harvest in {config.path}."
-            yield Finding(f"source {name}: {source.folder}", good, "there" if good else "missing or empty", advice)
+            yield Finding(
+                f"source {name}: {source.folder}", good, "there" if good else "missing or empty", advice
+            )
 
 
 def _training(config: Config, cache: Path) -> Iterator[Finding]:

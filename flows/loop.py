@@ -1,4 +1,4 @@
-"""The steps in order over a run folder. What is done is not done again; what broke is where the next run goes on."""
+"""The steps in order over a run folder. What is done is not done again; a run goes on where it broke."""
 
 import time
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ def run_loop(
     only: Sequence[str] = (),
     fire: str = "",
 ) -> RunFolder:
-    """Do the steps of loop `name` that are not done yet; returns the run, or the earlier one when nothing is new.
+    """Do the steps that are not done yet; returns the run, or the earlier one when nothing is new.
 
     Raises RowsLostError, after everything else is done, when documents or rows were lost on the way.
     """
@@ -48,7 +48,8 @@ def run_loop(
 def _do_steps(work: Work, earlier: Sequence[RunFolder], only: Sequence[str]) -> None:
     for name in only or steps.STEPS:
         step = steps.STEPS[name]
-        input_hash = digest(step.inputs(work)) if step.inputs else ""
+        depends_on = step.inputs(work)
+        input_hash = digest(depends_on) if depends_on is not None else ""
         if input_hash and _is_done(work, work.run.step(name), input_hash):
             continue
         if input_hash and (reusable := _reusable(work, earlier, name, input_hash)):
@@ -72,13 +73,15 @@ def _do(work: Work, name: str, input_hash: str) -> None:
         record.seconds = round(time.monotonic() - started, 3)
         work.folder.put(record)
         if record.status == "failed":
-            steps.write_report(work)
+            steps.report(work)
 
 
 def _explained(error: Exception, work: Work) -> Exception:
     if isinstance(error, OSError):
         what = "the disk is full" if error.errno == 28 else str(error)
-        return FlowError(f"{what}. State is in {work.config.state}; run again when it is mended: nothing is lost.")
+        return FlowError(
+            f"{what}. State is in {work.config.state}; run again when it is mended: nothing is lost."
+        )
     return error
 
 
@@ -118,7 +121,7 @@ def _end(work: Work, earlier: Sequence[RunFolder]) -> RunFolder:
     if complete:
         work.run.status = "finished"
     work.folder.save()
-    steps.write_report(work)
+    steps.report(work)
     if work.lost:
         shown = "".join(f"\n  {line}" for line in work.lost[:10])
         more = f"\n  and {len(work.lost) - 10} more, see the report" if len(work.lost) > 10 else ""

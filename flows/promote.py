@@ -1,4 +1,4 @@
-"""The last step: a version gets a name, answers a smoke question, and takes over the alias. And the way back."""
+"""A version gets a name, answers a smoke question, and takes over the alias. And the way back."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,7 +13,7 @@ from flows.store import Store, Version
 
 
 class Registry(Protocol):
-    """What promotion asks of a model server. Names are versions (`support-v3`), an alias (`support`) points at one."""
+    """What promotion asks of a model server: names are versions (`support-v3`), an alias points at one."""
 
     def register(self, name: str, gguf: Path) -> object: ...
     def chat(self, name: str, messages: list[dict[str, str]], max_tokens: int) -> str: ...
@@ -44,24 +44,26 @@ def _llamacpp(config: Config, name: str) -> LlamaCpp:
 
 def promote(
     version: Version,
+    gguf: Path,
     targets: Mapping[str, Registry],
     store: Store,
-    *,
     smoke: list[dict[str, str]],
     keep: int,
     say: Callable[[str], None],
 ) -> str:
     """Register everywhere, ask everywhere, only then switch everywhere; returns the smoke answer.
 
-    A target that fails before the switch leaves every alias as it was; one that fails in the middle of it has the
-    others switched back.
+    A target that fails before the switch leaves every alias as it was; one that fails in the middle of it
+    has the others switched back.
     """
     name, answer = served_name(version), ""
     for target, registry in targets.items():
-        registry.register(name, Path(version.path))
+        registry.register(name, gguf)
         answer = registry.chat(name, smoke, 64)
         if not answer.strip():
-            raise FlowError(f"{target}: {name} gave an empty answer to the smoke question; nothing was switched.")
+            raise FlowError(
+                f"{target}: {name} gave an empty answer to the smoke question; nothing was switched."
+            )
         say(f"{target}: {name} registered, it answers: {answer.strip()[:120]}")
     _switch(version.loop, name, targets)
     store.put_version(version)
@@ -71,16 +73,20 @@ def promote(
 
 
 def rollback(loop: str, targets: Mapping[str, Registry], store: Store, to: str = "") -> Version:
-    """Point the alias back at `to`, or at the version that served before; raises FlowError when there is none."""
+    """Point the alias back at `to`, or at the version before; raises FlowError when there is none."""
     versions = {version.name: version for version in store.versions(loop)}
     wanted = versions.get(to) if to else store.previous(loop)
     if wanted is None:
         known = ", ".join(versions) or "none"
-        raise FlowError(f"loop {loop}: {f'no version {to}' if to else 'no earlier version'}. Versions: {known}.")
+        raise FlowError(
+            f"loop {loop}: {f'no version {to}' if to else 'no earlier version'}. Versions: {known}."
+        )
     name = served_name(wanted)
     for target, registry in targets.items():
         if name not in registry.names():
-            raise FlowError(f"{target}: {name} is no longer kept (promote.keep). Versions: {', '.join(versions)}.")
+            raise FlowError(
+                f"{target}: {name} is no longer kept (promote.keep). Versions: {', '.join(versions)}."
+            )
     _switch(loop, name, targets)
     store.point(loop, wanted.name)
     return wanted

@@ -47,7 +47,7 @@ class Run(msgspec.Struct, omit_defaults=True):
 
 
 class RunFolder:
-    """The folder of one run and its record; `save` replaces run.json in one move, so it is never half written."""
+    """The folder of one run and its record; `save` replaces run.json in one move, never half of it."""
 
     def __init__(self, path: Path, run: Run) -> None:
         self.path, self.run = path, run
@@ -58,7 +58,11 @@ class RunFolder:
 
     def put(self, step: Step) -> None:
         """Record a step in the place of its earlier record, if there is one."""
-        self.run.steps = [s for s in self.run.steps if s.name != step.name] + [step]
+        known = [one.name for one in self.run.steps]
+        if step.name in known:
+            self.run.steps[known.index(step.name)] = step
+        else:
+            self.run.steps.append(step)
         self.save()
 
     def forget(self) -> None:
@@ -97,4 +101,6 @@ def _read(path: Path) -> Run:
     try:
         return msgspec.json.decode(path.read_bytes(), type=Run)
     except msgspec.DecodeError as error:
-        raise FlowError(f"{path}: not a run record: {error}. Move the folder away to go on without it.") from None
+        raise FlowError(
+            f"{path}: not a run record: {error}. Move the folder away to go on without it."
+        ) from None

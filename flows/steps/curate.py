@@ -1,0 +1,43 @@
+"""Keep the pairs that are fit to learn from, as an immutable dataset version."""
+
+from pathlib import Path
+from typing import Any
+
+from flows import FlowError, dataset, judge, models
+from flows.curate import curate
+from flows.distil import prompt_hashes
+from flows.pairs import Pair, decode
+from flows.runs import Step
+from flows.steps.engine import identity
+from flows.steps.questions import from_user
+from flows.work import Work
+
+
+def inputs(work: Work) -> Any:
+    judging = work.loop.curate.judge
+    asked = [judge.prompt_hashes(), identity(work, judging)] if judging else []
+    return [work.output("distil", "sha256"), work.loop.curate, from_user(work), asked]
+
+
+def do(work: Work, step: Step) -> None:
+    pairs = _read(work.path("distil", "pairs"))
+    judged = models.run(judge.judge_pairs(work, pairs)) if work.loop.curate.judge else {}
+    with work.progress.task("curate: pairs", len(pairs)) as task:
+        result = curate(pairs, [row.question for row in from_user(work)], work.loop.curate, judged)
+        task.at(len(pairs))
+    reasons = sorted({dropped.reason for dropped in result.dropped})
+    counts = {f"dropped: {reason}": sum(d.reason == reason for d in result.dropped) for reason in reasons}
+    if not result.train:
+        raise FlowError(
+            f"none of {len(pairs)} pairs is fit for training ({counts or 'there were none'}). "
+            f"More documents help, or milder settings under loops.{work.name}.curate."
+        )
+    lineage = {"records": work.output("harvest", "records"), "prompts": prompt_hashes()}
+    made = dataset.write(work.config.state / "datasets" / work.name, result, lineage)
+    sizes = {"train": len(result.train), "validation": len(result.validation), "test": len(result.test)}
+    step.counts = {**sizes, "dropped": len(result.dropped), **counts}
+    step.outputs = {"dataset": work.relative(made.path), "sha256": made.sha256}
+
+
+def _read(path: Path) -> list[Pair]:
+    return [decode(line) for line in path.read_bytes().splitlines()]

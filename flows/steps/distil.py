@@ -1,0 +1,73 @@
+"""Have the teacher turn the records into pairs."""
+
+from typing import Any
+
+import msgspec
+
+from connectors.records import sha256
+from connectors.teacher import Budget, Teacher
+from flows import models
+from flows.distil import Lost, distil
+from flows.distil import prompt_hashes as prompts
+from flows.pairs import Pair, encode
+from flows.runs import Step, write_atomically
+from flows.steps.engine import identity
+from flows.work import Work
+
+BUDGET = {"max_tokens", "max_cost"}  # they decide how far a run comes, not what it makes
+
+
+def inputs(work: Work) -> Any:
+    options = msgspec.to_builtins(work.loop.distil)
+    settings = {key: value for key, value in options.items() if key not in BUDGET}
+    return [work.output("harvest", "records"), settings, prompts(), identity(work, work.loop.distil.teacher)]
+
+
+def do(work: Work, step: Step) -> None:
+    pairs, lost = models.run(_distil(work, step))
+    pairs.sort(key=lambda pair: pair.id)  # the order of arrival is chance, the dataset must not be
+    for start in range(0, len(pairs), 500):
+        work.store.put_pairs(work.name, pairs[start : start + 500])
+    path = work.folder.path / "pairs.jsonl"
+    data = b"".join(encode(pair) + b"\n" for pair in pairs)
+    write_atomically(path, data)
+    work.lost += [f"{one.record}: {one.reason}" for one in lost]
+    kinds = {kind: sum(pair.kind == kind for pair in pairs) for kind in sorted({pair.kind for pair in pairs})}
+    step.counts |= {"pairs": len(pairs), "lost": len(lost), **kinds}
+    step.outputs = {"pairs": work.relative(path), "sha256": sha256(data.decode())}
+
+
+async def _distil(work: Work, step: Step) -> tuple[list[Pair], list[Lost]]:
+    options = work.loop.distil
+    budget = Budget(max_tokens=options.max_tokens, max_cost=options.max_cost)
+    pairs: list[Pair] = []
+    lost: list[Lost] = []
+    opened = models.open_service(
+        work.config,
+        options.teacher,
+        cache=work.cache,
+        journal=work.store,
+        budget=budget,
+        note=work.progress.say,
+    )
+    async with opened as teacher:
+        with work.progress.task(f"distil: questions by {teacher.model}") as task:
+            try:
+                records = work.store.records(work.name)
+                async for one in distil(records, teacher, options, lambda done, of: task.at(done, of)):
+                    lost.append(one) if isinstance(one, Lost) else pairs.append(one)
+            finally:
+                step.counts |= _costs(teacher, budget)
+    return pairs, lost
+
+
+def _costs(teacher: Teacher, budget: Budget) -> dict[str, int | float | str]:
+    return {
+        "calls": teacher.calls,
+        "cached": teacher.cached,
+        "retries": teacher.retries,
+        "repaired": teacher.repaired,
+        "tokens": budget.spent_tokens,
+        "cost": budget.spent_cost,
+        "teacher": teacher.model,
+    }

@@ -1,0 +1,72 @@
+"""The base model, the trainer's process and the embedded server, as the steps use them."""
+
+import functools
+import importlib.metadata
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any
+
+from connectors import modelhub, packages
+from connectors.teacher import Teacher
+from flows import models
+from flows.config import EmbeddedService, OpenAIService
+from flows.training import Event, run_trainer
+from flows.work import Work
+from trainer import jobs
+
+UNSLOTH = "envs/unsloth-2026.10.9/bin/python"  # below the cache; `make unsloth` puts it there
+
+TASKS = {
+    "prepare": "prepare: base model unpacked",
+    "train": "train: steps",
+    "export": "export: merged, converted, quantised",
+    "score": "evaluate: loss of the right answers",
+}
+
+
+def base(work: Work) -> modelhub.Base:
+    return modelhub.resolve(work.config.recipe(work.loop.recipe).base, work.cache, work.progress.say)
+
+
+def prepared_base(work: Work) -> Path:
+    """The base model as a folder that the trainer reads; made from a GGUF once and kept in the cache."""
+    found = base(work)
+    if found.kind == "folder":
+        return found.path
+    version = importlib.metadata.version("transformers")
+    folder = work.cache / "bases" / f"{found.sha256[:12]}-{version}"
+    if not (folder / "config.json").exists():
+        job = jobs.PrepareJob(gguf=str(found.path), out=str(folder))
+        in_trainer(work, "prepare", job, work.folder.path / "train")
+    return folder
+
+
+def in_trainer(work: Work, command: str, job: jobs.Job, folder: Path, **process: Any) -> Event:
+    """Run one trainer command with its progress on the screen; returns its `done` event."""
+    with work.progress.task(TASKS[command]) as task:
+
+        def listen(event: Event) -> None:
+            if event["event"] == "step":
+                loss = event.get("loss")
+                task.at(event["step"], event["of"], f"loss {loss:.3f}" if loss is not None else "")
+            elif event["event"] == "phase":
+                task.at(task.done, detail=event["name"])
+
+        return run_trainer(command, job, folder, on_event=listen, **process)
+
+
+def opened(work: Work, gguf: Path) -> AbstractAsyncContextManager[Teacher]:
+    """A GGUF as a teacher whose answers are journalled under the file's hash."""
+    alias = f"{work.name}-{file_hash(gguf)[:12]}"
+    return models.open_gguf(gguf, alias, state=work.config.state / "servers", journal=work.store)
+
+
+@functools.cache
+def file_hash(path: Path) -> str:
+    return packages.file_sha256(path)
+
+
+def identity(work: Work, service: str) -> str:
+    """What of a service decides its answers: the model it serves, not where it stands or what opens it."""
+    found = work.config.service(service)
+    return found.model if isinstance(found, OpenAIService | EmbeddedService) else service

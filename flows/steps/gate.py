@@ -1,0 +1,64 @@
+"""Decide whether the candidate takes over."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from flows import dataset
+from flows.gate import decide
+from flows.measure import Scored
+from flows.runs import Step
+from flows.steps.questions import held_out, read_answers
+from flows.summary import scores_of
+from flows.work import Work
+from trainer import evaluate
+
+
+def inputs(work: Work) -> Any:
+    measured = [work.output("evaluate", "sha256"), work.output("export", "sha256")]
+    return [measured, work.loop.gate, work.loop.export.fidelity]
+
+
+def do(work: Work, step: Step) -> None:
+    options, questions = work.loop.gate, held_out(work)
+    answers = read_answers(work.path("evaluate", "answers"))
+    rival = "champion" if any(one.model == "champion" for one in answers) else "base"
+    new, old = (scores_of(answers, model, options.mode, options.metric) for model in ("candidate", rival))
+    asked = sorted(new.keys() & old.keys())
+    verdict = decide(
+        [new[number] for number in asked],
+        [old[number] for number in asked],
+        [questions[number].group for number in asked],
+        margin=options.margin,
+        confidence=options.confidence,
+        min_questions=options.min_questions,
+        stops=_stops(work, answers),
+    )
+    step.counts = {"against": rival, "why": verdict.why}
+    if verdict.gain:
+        step.counts |= {f"gain {key}": value for key, value in msgspec.to_builtins(verdict.gain).items()}
+    step.outputs = {"verdict": "promoted" if verdict.promote else "refused"}
+
+
+def _stops(work: Work, answers: Sequence[Scored]) -> list[str]:
+    """What forbids a promotion whatever the scores say."""
+    stops, options = [], work.loop.gate
+    exported = work.run.step("export")
+    fidelity = float(exported.counts["fidelity"]) if exported else 1.0
+    if fidelity < work.loop.export.fidelity:
+        stops.append(
+            f"the quantised file answers unlike the model it was made from (token F1 {fidelity:.2f})"
+        )
+    said = [one for one in answers if one.model == "candidate" and one.mode == options.mode]
+    cut = sum(not one.finished for one in said) / max(len(said), 1)
+    if cut > options.unfinished:
+        stops.append(
+            f"{cut:.0%} of its answers did not end by themselves (gate.unfinished: {options.unfinished:.0%})"
+        )
+    trained = {
+        evaluate.normalise(pair.question) for pair in dataset.read(work.path("curate", "dataset")).train
+    }
+    if shared := sum(evaluate.normalise(wanted.question) in trained for wanted in held_out(work)):
+        stops.append(f"{shared} held-out questions stand in the training data")
+    return stops

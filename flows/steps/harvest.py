@@ -1,0 +1,31 @@
+"""Bring the sources into the store."""
+
+from typing import Any
+
+import msgspec
+
+from flows import FlowError
+from flows.harvest import harvest
+from flows.runs import Step, digest
+from flows.work import Work
+
+
+def inputs(work: Work) -> Any:
+    """Nobody tells us when a document changes: every run looks."""
+    return None
+
+
+def do(work: Work, step: Step) -> None:
+    with work.progress.task("harvest: documents") as task:
+        found = harvest(work.config, work.name, work.store, lambda done, of: task.at(done, of))
+    for problem in [*found.unreadable, *found.skipped]:
+        work.progress.say(f"  {problem}")
+    work.lost += found.unreadable
+    active = [digest(identity, record) for identity, record in work.store.records(work.name)]
+    if not active:
+        raise FlowError(
+            f"loop {work.name}: the sources hold nothing to learn from. Look at loops.{work.name}.harvest."
+        )
+    counts = msgspec.to_builtins(found) | {"unreadable": len(found.unreadable), "skipped": len(found.skipped)}
+    step.counts = counts | {"records": len(active)}
+    step.outputs = {"records": digest(active)}

@@ -1,0 +1,53 @@
+"""Put the candidate into service if the gate let it pass."""
+
+from typing import Any
+
+from flows.promote import local_models, promote, registries, served_name
+from flows.runs import Step, now_text
+from flows.steps.questions import held_out
+from flows.store import Version
+from flows.work import Work
+
+
+def inputs(work: Work) -> Any:
+    return [work.output("gate", "verdict"), work.output("export", "sha256"), work.loop.promote.to]
+
+
+def do(work: Work, step: Step) -> None:
+    gate = work.run.step("gate")
+    work.run.why = str(gate.counts["why"]) if gate else ""
+    work.run.verdict = "promoted" if work.output("gate", "verdict") == "promoted" else "refused"
+    if work.run.verdict == "refused":
+        step.counts = {"promoted": "nothing"}
+        return
+    version, targets = _version(work), registries(work.config, work.name)
+    smoke = [{"role": "user", "content": work.loop.promote.smoke or held_out(work)[0].question}]
+    if work.loop.system:
+        smoke.insert(0, {"role": "system", "content": work.loop.system})
+    keep = work.loop.promote.keep
+    with work.progress.task(f"promote: {served_name(version)}", len(targets)) as task:
+        answer = promote(
+            version, work.path("export", "gguf"), targets, work.store, smoke, keep, work.progress.say
+        )
+        task.at(len(targets))
+    step.counts = {"promoted": served_name(version), "smoke answer": answer}
+    step.outputs = {"version": version.name}
+
+
+def _version(work: Work) -> Version:
+    """The version this run makes; a run that was interrupted while promoting keeps its number."""
+    known = work.store.versions(work.name)
+    mine = next((version.name for version in known if version.run == work.run.id), "")
+    name = mine or f"v{1 + max((int(version.name[1:]) for version in known), default=0)}"
+    measured = work.run.step("evaluate")
+    folder = local_models(work.config, work.name).folder
+    return Version(
+        loop=work.name,
+        name=name,
+        run=work.run.id,
+        path=work.relative(folder / f"{work.name}-{name}.gguf"),
+        sha256=work.output("export", "sha256"),
+        adapter=work.output("train", "adapter"),
+        scores={k: v for k, v in measured.counts.items() if isinstance(v, float)} if measured else {},
+        created=now_text(),
+    )

@@ -1,0 +1,174 @@
+"""A run's record and artefacts, gathered into what its report shows."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, get_args
+
+import msgspec
+
+from flows import dataset, report
+from flows.config import OpenAIService
+from flows.gate import Interval, interval
+from flows.measure import METRICS, HeldOut, Scored
+from flows.pairs import decode
+from flows.runs import Step, write_atomically
+from flows.work import Work
+
+EXAMPLES = 3  # dropped pairs shown for each reason
+MODELS: tuple[report.Model, ...] = get_args(report.Model)
+
+
+def write_report(work: Work, questions: Sequence[HeldOut], answers: Sequence[Scored]) -> None:
+    page = report.render(build(work, questions, answers))
+    write_atomically(work.folder.path / "report.html", page.encode())
+
+
+def build(work: Work, questions: Sequence[HeldOut], answers: Sequence[Scored]) -> report.RunReport:
+    """Whatever the run has come to; parts that it did not reach stay empty."""
+    run, gate = work.run, work.loop.gate
+    metrics = _metrics(work)
+    return report.RunReport(
+        loop=run.loop,
+        run=run.id,
+        created=run.created,
+        verdict=run.verdict or ("failed" if run.status == "failed" else "unfinished"),
+        why=run.why,
+        metric=gate.metric,
+        mode=gate.mode,
+        steps=tuple(_bar(step) for step in run.steps),
+        cost=_cost(work),
+        dropped=_dropped(work),
+        dataset=_dataset(run.step("curate")),
+        training_loss=_points(metrics.get("loss_history", []), "loss"),
+        evaluation_loss=_points(metrics.get("eval_history", []), "eval_loss"),
+        scores=tuple(_scores(work, questions, answers)),
+        gains=tuple(_gains(work, questions, answers)),
+        answers=tuple(_compared(work, number, q, answers) for number, q in enumerate(questions))
+        if answers
+        else (),
+        environment=_environment(run.environment),
+        notes=tuple([*run.notes, *work.lost]),
+        files=_files(work),
+    )
+
+
+def _bar(step: Step) -> report.StepBar:
+    return report.StepBar(step.name, step.status, step.seconds, step.counts, bool(step.reused), step.error)
+
+
+def _cost(work: Work) -> report.Cost:
+    step = work.run.step("distil")
+    if step is None or "calls" not in step.counts:
+        return report.Cost()
+    service = work.config.services.get(work.loop.distil.teacher)
+    prices = service.prices if isinstance(service, OpenAIService) else None
+    counts = {key: step.counts[key] for key in ("tokens", "calls", "cached")}
+    money, currency = step.counts["cost"], prices.currency if prices else ""
+    return msgspec.convert(counts | {"money": money, "currency": currency}, report.Cost)
+
+
+def _dropped(work: Work) -> tuple[report.DroppedFor, ...]:
+    step = work.run.step("curate")
+    if step is None or step.status != "done":
+        return ()
+    pairs = {}
+    for line in work.path("distil", "pairs").read_bytes().splitlines():
+        pair = decode(line)
+        pairs[pair.id] = pair
+    by_reason: dict[str, list[str]] = {}
+    for one in dataset.read(work.path("curate", "dataset")).dropped:
+        by_reason.setdefault(one.reason, []).append(one.pair)
+    return tuple(
+        report.DroppedFor(
+            reason,
+            len(found),
+            tuple(report.Example(pairs[i].question, pairs[i].answer) for i in found[:EXAMPLES] if i in pairs),
+        )
+        for reason, found in sorted(by_reason.items(), key=lambda item: -len(item[1]))
+    )
+
+
+def _dataset(step: Step | None) -> report.DatasetSummary:
+    if step is None or step.status != "done":
+        return report.DatasetSummary()
+    return report.DatasetSummary(step.outputs["sha256"], step.counts)
+
+
+def _metrics(work: Work) -> dict[str, Any]:
+    step = work.run.step("train")
+    if step is None or step.status != "done":
+        return {}
+    return dict(msgspec.json.decode(work.path("train", "metrics").read_bytes()))
+
+
+def _points(history: Iterable[dict[str, Any]], key: str) -> tuple[report.Point, ...]:
+    return tuple(report.Point(entry["step"], entry[key]) for entry in history if key in entry)
+
+
+def _scores(work: Work, questions: Sequence[HeldOut], answers: Sequence[Scored]) -> Iterable[report.Score]:
+    for model, mode, metric, found in _each(work, answers):
+        got = interval(
+            list(found.values()), [questions[n].group for n in found], confidence=work.loop.gate.confidence
+        )
+        yield report.Score(model, mode, metric, got.mean, got.low, got.high, got.n)
+
+
+def _gains(work: Work, questions: Sequence[HeldOut], answers: Sequence[Scored]) -> Iterable[report.Gain]:
+    table = {(model, mode, metric): found for model, mode, metric, found in _each(work, answers)}
+    for (model, mode, metric), old in table.items():
+        new = table.get(("candidate", mode, metric), {})
+        both = sorted(old.keys() & new.keys())
+        if model == "candidate" or not both:
+            continue
+        got: Interval = interval(
+            [new[n] - old[n] for n in both],
+            [questions[n].group for n in both],
+            confidence=work.loop.gate.confidence,
+        )
+        yield report.Gain(model, mode, metric, got.mean, got.low, got.high)
+
+
+def _each(work: Work, answers: Sequence[Scored]) -> Iterable[tuple[report.Model, str, str, dict[int, float]]]:
+    """Model, mode, metric and question -> score, for what was measured."""
+    for model in MODELS:
+        for mode in work.loop.evaluate.modes:
+            for metric in (*METRICS, "judge"):
+                if found := scores_of(answers, model, mode, metric):
+                    yield model, mode, metric, found
+
+
+def scores_of(answers: Iterable[Scored], model: str, mode: str, metric: str) -> dict[int, float]:
+    """question -> score, for the questions that have this metric."""
+    chosen = [one for one in answers if one.model == model and one.mode == mode]
+    return {one.question: one.scores[metric] for one in chosen if metric in one.scores}
+
+
+def _compared(work: Work, number: int, wanted: HeldOut, answers: Sequence[Scored]) -> report.Compared:
+    """One question's answers in the gate's mode, which is what the verdict rests on."""
+    gate = work.loop.gate
+    said = {one.model: one for one in answers if one.question == number and one.mode == gate.mode}
+    marks = {model: one.scores.get(gate.metric, one.scores["f1"]) for model, one in said.items()}
+    return report.Compared(
+        question=wanted.question,
+        reference=wanted.answer,
+        base=said["base"].answer if "base" in said else None,
+        champion=said["champion"].answer if "champion" in said else None,
+        candidate=said["candidate"].answer if "candidate" in said else None,
+        right=tuple(model for model in MODELS if marks.get(model, 0.0) >= 0.8),
+        better=marks.get("candidate", 0.0) > marks.get("base", 0.0),
+    )
+
+
+def _environment(seen: dict[str, str]) -> report.Environment:
+    versions = {key: value for key, value in seen.items() if key not in ("backend", "device", "why")}
+    return report.Environment(seen.get("backend", ""), seen.get("device", ""), versions)
+
+
+def _files(work: Work) -> dict[str, str]:
+    known = {
+        "pairs as distilled": "pairs.jsonl",
+        "training rows": "train/train.jsonl",
+        "training metrics": "train/metrics.json",
+        "answers of all models": "answers.jsonl",
+        "run record": "run.json",
+    }
+    return {what: path for what, path in known.items() if (work.folder.path / path).exists()}
