@@ -1,4 +1,4 @@
-"""The arithmetic of charts: values to pixels, round ticks, lines. The drawing itself is SVG in the templates."""
+"""The arithmetic of charts: values to pixels, round ticks, lines. The templates draw."""
 
 import math
 from collections.abc import Iterable
@@ -27,13 +27,12 @@ class Scale:
 
 
 def scale(values: Iterable[float], start: float, end: float) -> Scale:
-    """A scale that holds 0 and every finite value, ending at a round number."""
-    finite = [value for value in values if math.isfinite(value)]
-    low, high = min(0.0, *finite, 0.0), max(0.0, *finite, 0.0)
-    if low == high:
+    """A scale from 0 to a round number that is not below any finite value."""
+    highest = max((value for value in values if math.isfinite(value)), default=0.0)
+    if highest <= 0:
         return Scale(0.0, 1.0, start, end)
-    step = _round_step((high - low) / 5)
-    return Scale(math.floor(low / step) * step, math.ceil(high / step) * step, start, end)
+    step = _round_step(highest / 5)
+    return Scale(0.0, math.ceil(highest / step) * step, start, end)
 
 
 def line(points: Iterable[tuple[float, float]], x: Scale, y: Scale) -> str:

@@ -1,6 +1,6 @@
 """report.html: one page that says what a run did, what it cost, and whether the model got better.
 
-The page needs nothing but itself: no script, no font, no picture from elsewhere. The same report gives the same bytes.
+It needs nothing but itself: no script, no font, no picture. The same report gives the same bytes.
 """
 
 import math
@@ -113,7 +113,7 @@ class Environment(msgspec.Struct, frozen=True):
 
 
 class RunReport(msgspec.Struct, frozen=True, kw_only=True):
-    """All that the page shows. Every part but the first may be empty: a run can fail before it has made it."""
+    """All that the page shows. Parts may be empty: a run can fail before it has made them."""
 
     loop: str
     run: str
@@ -149,7 +149,9 @@ def render(report: RunReport) -> str:
         lstrip_blocks=True,
     )
     jinja.filters |= {"figure": figure, "duration": duration}
-    return jinja.get_template("report.html.j2").render(report=report, metrics=METRICS, modes=MODES, **_views(report))
+    return jinja.get_template("report.html.j2").render(
+        report=report, metrics=METRICS, modes=MODES, **_views(report)
+    )
 
 
 def _views(report: RunReport) -> dict[str, Any]:
@@ -161,7 +163,11 @@ def _views(report: RunReport) -> dict[str, Any]:
         "gains": sorted(report.gains, key=lambda one: _order(report, one)),
         "timeline": _timeline(report.steps),
         "losses": _losses(report),
-        "models": [m for m in ("base", "champion", "candidate") if any(getattr(a, m) is not None for a in report.answers)],
+        "models": [
+            m
+            for m in ("base", "champion", "candidate")
+            if any(getattr(a, m) is not None for a in report.answers)
+        ],
         "most_dropped": max((one.count for one in report.dropped), default=0),
     }
 
@@ -179,7 +185,7 @@ def _groups(report: RunReport, scores: Iterable[Score]) -> list[list[Score]]:
 
 
 def _panel(scores: list[Score]) -> dict[str, Any]:
-    """One small chart: the models below each other on a common scale, 0 to 1 unless the metric goes beyond."""
+    """One small chart: the models on a common scale, 0 to 1 unless the metric goes beyond."""
     highest = max(one.high for one in scores)
     start, end = 84.0, 300.0
     within = Scale(0.0, 1.0, start, end) if highest <= 1 else scale([highest], start, end)
@@ -208,7 +214,7 @@ def _losses(report: RunReport) -> dict[str, Any] | None:
 
 
 def figure(value: int | float | str) -> str:
-    """A number as a person reads it: thousands apart, at most three digits behind the point; texts as they are."""
+    """A number as a person reads it: thousands apart, three digits behind the point; texts as they are."""
     if isinstance(value, float):
         return f"{value:,.3f}".rstrip("0").rstrip(".") if math.isfinite(value) else "–"
     return f"{value:,}" if isinstance(value, int) else value
