@@ -1,11 +1,11 @@
-"""What the sources hold now, brought into the store: only changed documents are read, vanished ones retired."""
+"""What the sources hold now, brought into the store: changed documents read, vanished ones retired."""
 
 from collections.abc import Callable
 
 import msgspec
+from connectors.files import Folder
 
 from connectors import ServiceError
-from connectors.files import Folder
 from connectors.records import Exchange, Record
 from flows.config import Config, Curate, Loop
 from flows.privacy import redact
@@ -74,7 +74,7 @@ def _sync(
 
 
 def _private(record: Record, options: Curate, found: Harvest) -> Record:
-    """What people typed loses its personal data before it reaches the disk; published documents stay as they are."""
+    """What people typed loses its personal data before it reaches the disk; published documents stay."""
     if not isinstance(record, Exchange) or options.personal_data == "keep":
         return record
     cleaned, kinds = {}, set()

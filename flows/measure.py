@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Literal
 
 import msgspec
-
 from connectors.files import Folder
+
 from connectors.records import Exchange, Passage
 from connectors.teacher import Answer, Failure, Request, Teacher
 from flows import FlowError
@@ -18,7 +18,7 @@ from trainer import evaluate
 Mode = Literal["closed_book", "open_book"]
 METRICS = ("f1", "key", "exact", "refusal")
 
-# How models say that they do not know; SQuAD 2.0's "no answer" has no fixed words either.
+# How models say that they do not know.
 _REFUSAL = re.compile(
     r"\b(do(es)? not|don't|doesn't|cannot|can't|could not|unable to) (know|say|tell|answer|find|mention|contain)"
     r"|\bnot (mentioned|stated|specified|provided|covered)\b|\bno information\b"
@@ -80,7 +80,7 @@ def is_refusal(answer: str) -> bool:
 
 
 def score(answer: str, wanted: HeldOut) -> dict[str, float]:
-    """Each metric 0 to 1. `key` is absent where the reference has no key; a refusal row knows right and wrong only."""
+    """Each metric 0 to 1. No `key` where the reference has none; a refusal row knows right and wrong only."""
     refused = float(is_refusal(answer))
     if wanted.refusal:
         return dict.fromkeys(METRICS, refused)
@@ -126,7 +126,11 @@ def _request(
 ) -> Request:
     shown = passages(wanted) if mode == "open_book" else ()
     said = messages(
-        wanted.question, system=system, passages=shown, history=wanted.history, language=wanted.language or "en"
+        wanted.question,
+        system=system,
+        passages=shown,
+        history=wanted.history,
+        language=wanted.language or "en",
     )
     return Request(messages=said, max_tokens=answer_tokens, temperature=0.0)
 

@@ -69,7 +69,7 @@ async def open_gguf(
     budget: Budget | None = None,
     service: EmbeddedService | None = None,
 ) -> AsyncIterator[Teacher]:
-    """A GGUF file served by a child process. `alias` should name the content: the journal files answers under it."""
+    """A GGUF file served by a child process. The journal files answers under `alias`: it names the content."""
     service = service or EmbeddedService()
     settings = {"context": service.context, "slots": service.in_flight, "threads": service.threads}
     server = serve(path, alias=alias, state=state, **settings)
