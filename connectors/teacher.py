@@ -1,35 +1,24 @@
 """Ask any OpenAI-compatible endpoint many things at once; every answer is kept the moment it arrives."""
 
+import asyncio
+import hashlib
 from collections.abc import AsyncIterator, Callable, Iterable
-from typing import Protocol, Self, TypeVar
+from typing import NoReturn, Protocol, Self, TypeVar
 
 import msgspec
 
-from connectors import ServiceError
+from connectors import ServiceError, http, shape
+from connectors.bounded import as_completed, cancel
+from connectors.budget import Budget, BudgetReached
+from connectors.completion import Again, Answer, Endpoint, Request, Unanswered, in_words
+from connectors.pace import Pace
+
+__all__ = ["Answer", "Budget", "BudgetReached", "Failure", "Journal", "Request", "Teacher", "Unanswered"]
+
+TRIES = 6  # of one request, before it is given up
+PATIENCE_429 = 30  # the same for "too many requests", which is about us and not about the request
 
 T = TypeVar("T")
-
-
-class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing to ask."""
-
-    messages: list[dict[str, str]]
-    prompt_hash: str = ""  # of the prompt file the messages were made with
-    shape: type[msgspec.Struct] | None = None  # then the answer's text is JSON that decodes to it
-    max_tokens: int = 700
-    temperature: float = 0.3
-    seed: int = 0
-
-
-class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What came back, and what it took."""
-
-    text: str
-    prompt_tokens: int = 0
-    answer_tokens: int = 0
-    cost: float = 0.0  # in the currency of the prices
-    model: str = ""
-    finish_reason: str = ""  # `length`: cut off at max_tokens
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -45,55 +34,225 @@ class Journal(Protocol):
     def put_answer(self, key: str, answer: Answer) -> None: ...
 
 
-class Budget(msgspec.Struct):
-    """What may be spent, and what was; None is no limit."""
-
-    max_tokens: int | None = None  # prompt and answer together
-    max_cost: float | None = None
-    spent_tokens: int = 0
-    spent_cost: float = 0.0
-
-
-class BudgetReached(ServiceError):
-    """Nothing more is asked; what came in until then is kept."""
-
-
 class Teacher:
-    """One endpoint and one model."""
+    """One endpoint and one model. An async context manager."""
 
     def __init__(
         self,
         url: str,
         model: str,
         *,
+        name: str = "teacher",  # under `services` in flowstill.yml
         key: str = "",
         in_flight: int = 32,
         timeout: float = 120.0,
-        prices: tuple[float, float] | None = None,
+        prices: tuple[float, float] | None = None,  # per million tokens of prompt and of answer
         budget: Budget | None = None,
         journal: Journal | None = None,
         json_schema: bool = True,
         note: Callable[[str], None] = lambda text: None,
     ) -> None:
+        if budget and budget.max_cost is not None and prices is None:
+            raise ServiceError(f"max_cost cannot be kept without prices. Set services.{name}.prices.")
         self.model = model
-        self.calls = self.retries = self.cached = self.repaired = 0
+        self.retries = self.cached = self.repaired = 0
+        self._endpoint = Endpoint(
+            http.Service("the teacher", key, f"services.{name}"),
+            url,
+            model,
+            timeout=timeout,
+            connections=in_flight,
+            prices=prices,
+            json_schema=json_schema,
+            note=note,
+        )
+        self._in_flight = in_flight
+        self._budget = budget or Budget()
+        self._journal = journal
+        self._pace = Pace(in_flight, patience=max(TRIES, 2 * in_flight))
+        self._stopped: ServiceError | None = None
+        self._asked: dict[str, asyncio.Future[Answer]] = {}  # by key, while in flight
+        self._workers: set[asyncio.Task[None]] = set()
+
+    @property
+    def calls(self) -> int:
+        """Requests sent, every try counted."""
+        return self._endpoint.calls
 
     async def __aenter__(self) -> Self:
+        await self._endpoint.open()
         return self
 
-    async def __aexit__(self, *error: object) -> None: ...
+    async def __aexit__(self, *error: object) -> None:
+        await cancel(self._workers)
+        await self._endpoint.close()
 
     def key(self, request: Request) -> str:
-        """The address of a request's answer in the journal."""
-        raise NotImplementedError
+        """The answer's address in the journal, made of all that decides it; not of where the model stands."""
+        wanted = shape.schema(request.shape) if request.shape else None
+        parameters = (request.max_tokens, request.temperature, request.seed, request.prompt_hash)
+        content = msgspec.json.encode(
+            (self.model, request.messages, wanted, parameters), order="deterministic"
+        )
+        return hashlib.sha256(content).hexdigest()
+
+    def ask_all(self, requests: Iterable[tuple[T, Request]]) -> AsyncIterator[tuple[T, Answer | Failure]]:
+        """Answers as they complete, each with its companion; takes `requests` only as fast as they are asked.
+
+        Raises ServiceError when asking on is useless, BudgetReached among them, once what is in flight is in.
+        """
+        return as_completed(requests, self._outcome, self._in_flight, self._workers)
+
+    async def _outcome(self, asked: tuple[T, Request]) -> tuple[T, Answer | Failure]:
+        item, request = asked
+        try:
+            return item, await self.ask(request)
+        except Unanswered as error:
+            return item, Failure(str(error))
 
     async def ask(self, request: Request) -> Answer:
-        """The answer; raises ServiceError."""
-        raise NotImplementedError
+        """The answer, from the journal if it is there; raises ServiceError, Unanswered among them."""
+        first = await self._kept(request)
+        if request.shape is None:
+            return first
+        try:
+            return msgspec.structs.replace(first, text=shape.read(first.text, request.shape))
+        except shape.ShapeError as problem:
+            return await self._mended(request, request.shape, first, str(problem))
 
-    async def ask_all(
-        self, requests: Iterable[tuple[T, Request]]
-    ) -> AsyncIterator[tuple[T, Answer | Failure]]:
-        """Answers as they complete, taking `requests` only as fast as they can be asked."""
-        raise NotImplementedError
-        yield
+    async def _mended(self, request: Request, wanted: shape.Shape, first: Answer, problem: str) -> Answer:
+        """What the model makes of its broken answer, else what was complete in it; both calls are paid."""
+        second = await self._repair(request, first, problem)
+        try:
+            text = shape.read(second.text, wanted)
+            self.repaired += 1
+        except shape.ShapeError as still:
+            text = max(_part(first.text, wanted), _part(second.text, wanted), key=len)
+            if not text:
+                raise Unanswered(f"The answer was not usable, nor was its repair: {still}.") from None
+        return msgspec.structs.replace(
+            second,
+            text=text,
+            prompt_tokens=first.prompt_tokens + second.prompt_tokens,
+            answer_tokens=first.answer_tokens + second.answer_tokens,
+            cost=first.cost + second.cost,
+        )
+
+    async def _repair(self, request: Request, first: Answer, problem: str) -> Answer:
+        """The answer to the request with the broken answer shown; raises Unanswered if nothing can be had."""
+        cut_off = first.finish_reason == "length"
+        repair = _repair_request(request, first.text, "it was cut off, so write less" if cut_off else problem)
+        rescued = _usable(request, first)  # then the row is done, and a broken repair is kept like a good one
+        try:
+            return await self._kept(repair, lambda second: rescued or _usable(repair, second))
+        except Unanswered:
+            if not rescued:
+                raise
+            return Answer("", model=self.model, finish_reason=first.finish_reason)
+
+    async def _kept(
+        self, request: Request, worth_keeping: Callable[[Answer], bool] = lambda answer: True
+    ) -> Answer:
+        """The raw answer: from the journal, from the same request in flight, or by a call."""
+        key = self.key(request)
+        while (known := self._journal and self._journal.answer(key)) is None and key in self._asked:
+            other = self._asked[key]
+            await asyncio.wait([other])
+            if not other.cancelled():
+                return other.result()
+        if known:
+            self.cached += 1
+            return known
+        mine = self._asked[key] = asyncio.get_running_loop().create_future()
+        try:
+            answer = await self._called(request)
+            if self._journal and worth_keeping(answer):
+                self._journal.put_answer(key, answer)
+            mine.set_result(answer)
+            return answer
+        finally:
+            del self._asked[key]
+            mine.cancel()  # without effect on a result; whoever waits for a call that failed tries by itself
+
+    async def _called(self, request: Request) -> Answer:
+        """The answer after as many tries as it takes; raises Unanswered when they are used up."""
+        left = {False: TRIES, True: PATIENCE_429}
+        while True:
+            async with self._pace.slot() as sent:
+                outcome = await self._tried(request)
+                if isinstance(outcome, Answer):
+                    return outcome
+                if outcome.too_fast:
+                    self._pace.too_fast(sent)
+            left[outcome.too_fast] -= 1
+            if not left[outcome.too_fast]:
+                raise Unanswered(f"{outcome} That was the last of its tries.")
+            self.retries += 1
+            await self._wait(outcome, TRIES - left[False])
+
+    async def _tried(self, request: Request) -> Answer | Again:
+        self._may_ask()
+        try:
+            answer = await self._endpoint.complete(request)
+        except Again as trouble:
+            self._failed(str(trouble))
+            return trouble
+        except Unanswered as error:
+            self._failed(str(error))
+            raise
+        except ServiceError as error:
+            self._stop(error)
+        self._budget.charge(answer)
+        if _usable(request, answer):
+            self._pace.good()
+        else:
+            self._failed(f"{self.model} answers in another shape than it was asked for.")
+        return answer
+
+    async def _wait(self, trouble: Again, attempt: int) -> None:
+        if trouble.wait is None:
+            await self._pace.sleep(http.backoff(attempt))
+        else:
+            self._pace.pause(trouble.wait)  # what the server asks of one call, it means for all
+
+    def _may_ask(self) -> None:
+        if self._stopped:
+            raise self._stopped
+        try:
+            self._budget.check()
+        except BudgetReached as error:
+            self._stop(error)
+
+    def _failed(self, reason: str) -> None:
+        if self._pace.bad() and not self._stopped:
+            self._stopped = ServiceError(
+                f"{reason} So many calls in a row failed that nothing more is asked; "
+                "the answers so far are kept. Run again when it is mended."
+            )
+            self._pace.stop()
+
+    def _stop(self, error: ServiceError) -> NoReturn:
+        self._stopped = self._stopped or error
+        self._pace.stop()
+        raise self._stopped
+
+
+def _repair_request(request: Request, broken: str, problem: str) -> Request:
+    """The same request, with the broken answer shown to its author."""
+    asked = f"That cannot be used: {problem}. {in_words(request)}"
+    said = [{"role": "assistant", "content": broken[:4000] or "-"}, {"role": "user", "content": asked}]
+    return msgspec.structs.replace(request, messages=[*request.messages, *said])
+
+
+def _usable(request: Request, answer: Answer) -> bool:
+    return request.shape is None or bool(_part(answer.text, request.shape))
+
+
+def _part(text: str, wanted: shape.Shape) -> str:
+    """The JSON of the wanted shape in the text, whole or cut off; empty if there is none."""
+    for reader in (shape.read, shape.read_part):
+        try:
+            return reader(text, wanted)
+        except shape.ShapeError:
+            continue
+    return ""

@@ -1,0 +1,220 @@
+"""One call of an OpenAI-compatible /chat/completions: what is sent, and what is made of the answer."""
+
+import asyncio
+import functools
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from connectors import ServiceError, http, shape
+from connectors.http import Service
+
+if TYPE_CHECKING:
+    import httpx
+
+CONNECT = 10.0  # seconds until a connection stands
+_AGAIN = {408, 425, 429}  # and every 5xx
+_UNUSABLE = {401, 402, 403, 404, 405}
+# Fields that some servers refuse, and how they say so; the request is then put without.
+_REFUSABLE = {
+    "response_format": r"response_format|json_schema|structured.outputs?|grammar",
+    "max_tokens": r"max_completion_tokens",
+    "temperature": r"temperature",
+    "seed": r"\bseed\b",
+}
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing to ask."""
+
+    messages: list[dict[str, str]]
+    prompt_hash: str = ""  # of the prompt file the messages were made with
+    shape: type[msgspec.Struct] | None = None  # then the answer's text is JSON that decodes to it
+    max_tokens: int = 700
+    temperature: float = 0.3
+    seed: int = 0
+
+
+class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What came back, and what it took."""
+
+    text: str
+    prompt_tokens: int = 0
+    answer_tokens: int = 0
+    cost: float = 0.0  # in the currency of the prices
+    model: str = ""
+    finish_reason: str = ""  # `length`: cut off at max_tokens
+
+
+class Unanswered(ServiceError):
+    """This one request gets no answer; others may."""
+
+
+class Again(Exception):
+    """The call failed in a way that may pass; `wait` is what the server asked for, in seconds."""
+
+    def __init__(self, reason: str, wait: float | None = None, *, too_fast: bool = False) -> None:
+        super().__init__(reason)
+        self.wait = wait
+        self.too_fast = too_fast
+
+
+class _Message(msgspec.Struct):
+    content: str | None = None
+
+
+class _Choice(msgspec.Struct):
+    message: _Message
+    finish_reason: str | None = None
+
+
+class _Usage(msgspec.Struct):
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+class _Completion(msgspec.Struct):
+    choices: list[_Choice]
+    usage: _Usage | None = None
+
+
+class Endpoint:
+    """A URL and a model; knows what the server there refuses. An async context manager."""
+
+    def __init__(
+        self,
+        service: Service,
+        url: str,
+        model: str,
+        *,
+        timeout: float,
+        connections: int,
+        prices: tuple[float, float] | None,
+        json_schema: bool,
+        note: Callable[[str], None],
+    ) -> None:
+        self.model = model
+        self.calls = 0
+        self._service = service
+        self._url = url.rstrip("/") + "/chat/completions"
+        self._timeout = timeout
+        self._connections = connections
+        self._prices = prices or (0.0, 0.0)
+        self._refused = set() if json_schema else {"response_format"}
+        self._note = note
+
+    async def open(self) -> None:
+        """Make the client, of a library that would slow the start of commands that ask nothing."""
+        import httpx
+
+        self._client = httpx.AsyncClient(
+            headers={"Content-Type": "application/json"} | http.bearer(self._service),
+            timeout=httpx.Timeout(self._timeout, connect=min(CONNECT, self._timeout), pool=None),
+            limits=httpx.Limits(
+                max_connections=self._connections, max_keepalive_connections=self._connections
+            ),
+            trust_env=not http.is_loopback(self._url),  # a proxy is for the world outside
+        )
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+    async def complete(self, request: Request) -> Answer:
+        """The answer as the model wrote it; raises Again, Unanswered, or ServiceError if none can succeed."""
+        body = self._body(request)
+        response = await self._post(body)
+        if response.status_code == 200:
+            return self._answer(request, response.content)
+        if response.status_code in (400, 422) and self._refuses(body, response.text):
+            return await self.complete(request)
+        raise self._error(response)
+
+    def _body(self, request: Request) -> dict[str, Any]:
+        body: dict[str, Any] = {
+            "model": self.model,
+            "messages": request.messages,
+            "max_tokens": request.max_tokens,
+            "temperature": request.temperature,
+            "seed": request.seed,
+        }
+        if request.shape:
+            body["response_format"] = _response_format(request.shape)
+        if "response_format" in body and "response_format" in self._refused:
+            body["messages"] = _asked_for_json(request)
+        if "max_tokens" in self._refused:  # its newer name
+            body["max_completion_tokens"] = request.max_tokens
+        return {name: value for name, value in body.items() if name not in self._refused}
+
+    async def _post(self, body: dict[str, Any]) -> "httpx.Response":
+        import httpx
+
+        self.calls += 1
+        try:
+            async with asyncio.timeout(self._timeout):  # httpx would give each piece of the answer so long
+                return await self._client.post(self._url, content=msgspec.json.encode(body))
+        except (httpx.RequestError, TimeoutError) as error:
+            seconds = CONNECT if isinstance(error, httpx.ConnectTimeout) else self._timeout
+            raise Again(http.unreachable(self._service, self._url, error, seconds)) from None
+
+    def _answer(self, request: Request, content: bytes) -> Answer:
+        try:
+            found = msgspec.json.decode(content, type=_Completion)
+            choice = found.choices[0]
+        except (msgspec.MsgspecError, UnicodeDecodeError, IndexError):
+            shown = content.decode(errors="replace")
+            reason = http.refusal(self._service, "POST", self._url, 200, shown)
+            raise Again(f"{reason} That is no chat completion.") from None
+        text = choice.message.content or ""
+        usage = found.usage or _Usage()
+        prompt = usage.prompt_tokens or _tokens("".join(m["content"] for m in request.messages))
+        answer = usage.completion_tokens or _tokens(text)
+        cost = (prompt * self._prices[0] + answer * self._prices[1]) / 1e6
+        return Answer(text, prompt, answer, cost, self.model, choice.finish_reason or "")
+
+    def _refuses(self, body: dict[str, Any], said: str) -> bool:
+        """Learn from a complaint about a field of `body`; True if the request is worth putting without it."""
+        for name, words in _REFUSABLE.items():
+            if name in body and re.search(words, said, re.IGNORECASE):
+                if name not in self._refused:
+                    self._refused.add(name)
+                    self._note(f"{self.model} takes no {name}: asked without it from now on")
+                return True
+        return False
+
+    def _error(self, response: "httpx.Response") -> Exception:
+        status = response.status_code
+        reason = http.refusal(self._service, "POST", self._url, status, response.text)
+        if status in _AGAIN or status >= 500:
+            return Again(reason, http.retry_after(response.headers), too_fast=status == 429)
+        if status == 404:
+            return ServiceError(
+                f"{reason} {http.check(self._service, 'model')[:-1]}, too: it is '{self.model}'."
+            )
+        if status in _UNUSABLE or status < 400:
+            return ServiceError(reason)
+        return Unanswered(reason)
+
+
+def _tokens(text: str) -> int:
+    """A guess for servers that do not count: four letters, or one Chinese character and a bit, a token."""
+    return -(-len(text.encode()) // 4)
+
+
+@functools.cache
+def _response_format(wanted: shape.Shape) -> dict[str, Any]:
+    described = {"name": wanted.__name__.strip("_"), "strict": True, "schema": shape.schema(wanted)}
+    return {"type": "json_schema", "json_schema": described}
+
+
+def _asked_for_json(request: Request) -> list[dict[str, str]]:
+    """The messages with the schema in words, for a server that cannot be told otherwise."""
+    *before, last = request.messages
+    return [*before, last | {"content": f"{last['content']}\n\n{in_words(request)}"}]
+
+
+def in_words(request: Request) -> str:
+    """The instruction to answer in the request's shape."""
+    wanted = shape.schema(request.shape) if request.shape else {}
+    return f"Answer with JSON only, of this schema:\n{msgspec.json.encode(wanted).decode()}"

@@ -1,0 +1,182 @@
+"""How flowstill speaks HTTP: time limits, retries, keys, and what a failure is called."""
+
+import random
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import msgspec
+
+from connectors import ServiceError
+
+if TYPE_CHECKING:
+    import requests
+
+TRIES = 3
+LONGEST_WAIT = 60.0  # seconds; a server that wants more is asked again after this
+_RETRIED = {429, 502, 503}
+_BLAMED = {401: "key", 402: "key", 403: "key", 404: "url", 405: "url"}
+
+
+@dataclass(frozen=True)
+class Service:
+    """Whom a call goes to, in the words of its errors."""
+
+    label: str  # "RAGFlow", "the teacher"
+    key: str = field(default="", repr=False)
+    setting: str = ""  # where flowstill.yml tells about it, as `services.ragflow`
+
+
+def get_json(url: str, *, service: str, key: str = "", setting: str = "", timeout: float = 30.0) -> Any:
+    """The JSON at `url`, decoded; raises ServiceError, which names `service` and `setting`, not the key."""
+    return _decoded("GET", url, None, Service(service, key, setting), timeout, TRIES)
+
+
+def post_json(
+    url: str, body: Any, *, service: str, key: str = "", setting: str = "", timeout: float = 30.0
+) -> Any:
+    """The JSON answer to `body`. Sent once, since twice may not be the same; errors as for `get_json`."""
+    return _decoded("POST", url, body, Service(service, key, setting), timeout, 1)
+
+
+def _decoded(method: str, url: str, body: Any, service: Service, timeout: float, tries: int) -> Any:
+    answer = _send(method, url, body, service, timeout)
+    for attempt in range(tries - 1):
+        if answer.status_code not in _RETRIED:
+            break
+        wait = retry_after(answer.headers)
+        time.sleep(backoff(attempt) if wait is None else wait)
+        answer = _send(method, url, body, service, timeout)
+    if not 200 <= answer.status_code < 300:
+        raise ServiceError(refusal(service, method, url, answer.status_code, answer.text))
+    try:
+        return answer.json()
+    except ValueError:
+        said = f"answered no JSON to {method} {_path(url)}: {_one_line(answer.text, service.key)}"
+        raise ServiceError(f"{_whom(service, url)} {said}") from None
+
+
+def _send(method: str, url: str, body: Any, service: Service, timeout: float) -> "requests.Response":
+    import requests
+
+    with requests.Session() as session:
+        session.trust_env = not is_loopback(url)  # a proxy is for the world outside
+        sign = _signed(service)
+        try:
+            return session.request(method, url, json=body, timeout=timeout, auth=sign, allow_redirects=False)
+        except requests.RequestException as error:
+            raise ServiceError(unreachable(service, url, error, timeout)) from None
+
+
+def _signed(service: Service) -> Callable[["requests.PreparedRequest"], "requests.PreparedRequest"]:
+    """Adds the key; as `auth`, since requests would otherwise put ~/.netrc in the header's place."""
+    header = bearer(service)
+
+    def sign(request: "requests.PreparedRequest") -> "requests.PreparedRequest":
+        request.headers.update(header)
+        return request
+
+    return sign
+
+
+def bearer(service: Service) -> dict[str, str]:
+    """The header with the key, if there is one; raises ServiceError for a key that no header can hold."""
+    key = service.key
+    if not key.isascii() or not key.isprintable() or key != key.strip():  # a copied line end, most often
+        raise ServiceError(
+            f"The key for {service.label} holds a blank or a special character. {check(service, 'key')}"
+        )
+    return {"Authorization": f"Bearer {key}"} if key else {}
+
+
+def is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def retry_after(headers: Mapping[str, str], longest: float = LONGEST_WAIT) -> float | None:
+    """Seconds that the server asks to wait (it may send a number or a date), at most `longest`."""
+    value = headers.get("Retry-After", "").strip()
+    if not value:
+        return None
+    if re.fullmatch(r"\d+(\.\d+)?", value):
+        return min(float(value), longest)
+    try:
+        date = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    seconds = (date.replace(tzinfo=date.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
+    return min(max(seconds, 0.0), longest)
+
+
+def backoff(attempt: int, first: float = 0.5, longest: float = 30.0) -> float:
+    """Seconds to wait after the failed attempt number `attempt`, from 0; full jitter keeps callers apart."""
+    return random.uniform(0.0, min(longest, first * 2**attempt))
+
+
+def refusal(service: Service, method: str, url: str, status: int, body: str) -> str:
+    """What to tell about an answer with an error status."""
+    said = _one_line(_detail(body), service.key)
+    text = f"{_whom(service, url)} answered {status} to {method} {_path(url)}" + (f": {said}" if said else "")
+    blamed = "url" if 300 <= status < 400 else _BLAMED.get(status)
+    return f"{text.rstrip('.')}." + (f" {check(service, blamed)}" if blamed else "")
+
+
+def unreachable(service: Service, url: str, error: BaseException, timeout: float) -> str:
+    """What to tell about a call that got no answer."""
+    if "Timeout" in type(error).__name__:
+        return f"{_whom(service, url)} did not answer within {timeout:g} s."
+    cause = _one_line(_innermost(error), service.key).rstrip(".")
+    return f"{_whom(service, url)} cannot be reached: {cause}. Is it running? {check(service, 'url')}"
+
+
+def check(service: Service, what: str) -> str:
+    return f"Check {service.setting}.{what}." if service.setting else f"Check its {what} in flowstill.yml."
+
+
+def _whom(service: Service, url: str) -> str:
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]  # a user and password may stand before it
+    return f"{service.label} at {parts.scheme}://{host}"
+
+
+def _path(url: str) -> str:
+    return urlsplit(url).path or "/"
+
+
+def _detail(body: str) -> str:
+    """The sentence in an error body, in the shapes that servers use."""
+    try:
+        found = msgspec.json.decode(body)
+    except msgspec.DecodeError:
+        return body
+    for name in ("error", "message", "detail"):
+        if isinstance(found, dict) and found.get(name):
+            found = found[name]
+    return found if isinstance(found, str) else body
+
+
+def _one_line(text: str, key: str) -> str:
+    """At most 300 characters; a server that echoes the key does not get it into our messages."""
+    text = " ".join(text.split())
+    text = text.replace(key, "***") if key else text
+    return text if len(text) <= 300 else text[:300] + " ..."
+
+
+def _innermost(error: BaseException) -> str:
+    """The operating system's words, which HTTP libraries wrap several times."""
+    deeper = (
+        error.exceptions[0] if isinstance(error, BaseExceptionGroup) else error.__cause__ or error.__context__
+    )
+    if deeper is not None:
+        return _innermost(deeper)
+    return error.strerror or str(error) if isinstance(error, OSError) else str(error) or type(error).__name__

@@ -1,0 +1,84 @@
+"""How fast one endpoint may be asked: slots in flight, pauses it wishes, and when to give it up."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+SLOWER = 0.75  # of the slots, when the server says that it is too much
+
+
+class Pace:
+    """Slots for calls in flight: fewer after `too_fast`, one more after as many good calls as slots."""
+
+    def __init__(self, most: int, patience: int) -> None:
+        self._most = most
+        self._patience = patience  # calls in a row that may fail
+        self._slots = float(most)
+        self._in_flight = 0
+        self._failing = 0
+        self._good = 0
+        self._slowed = 0.0  # when, by the monotonic clock
+        self._resume = 0.0
+        self._freed = asyncio.Event()
+        self._stopped = asyncio.Event()
+
+    @asynccontextmanager
+    async def slot(self) -> AsyncIterator[float]:
+        """One call's place; gives the time it starts. Returns at once when stopped."""
+        await self._turn()
+        self._in_flight += 1
+        try:
+            yield time.monotonic()
+        finally:
+            self._in_flight -= 1
+            self._freed.set()
+
+    async def _turn(self) -> None:
+        while not self._stopped.is_set():
+            pause = self._resume - time.monotonic()
+            if pause > 0:
+                await self.sleep(pause)
+            elif self._in_flight >= self._room():
+                self._freed.clear()
+                await self._freed.wait()
+            else:
+                return
+
+    def _room(self) -> int:
+        """Calls under way could fail too: they count, so that no more than `patience` are wasted."""
+        return min(int(self._slots), self._patience - self._failing)
+
+    def good(self) -> None:
+        self._failing = 0
+        self._good += 1
+        if self._good >= self._slots:
+            self._good = 0
+            self._slots = min(self._slots + 1, float(self._most))
+        self._freed.set()
+
+    def bad(self) -> bool:
+        """Count a failed call; True when patience is at an end."""
+        self._failing += 1
+        return self._failing >= self._patience
+
+    def too_fast(self, sent: float) -> None:
+        """Fewer slots, once for all the calls that were sent before the server's first complaint."""
+        if sent > self._slowed:
+            self._slowed = time.monotonic()
+            self._slots = max(self._slots * SLOWER, 1.0)
+            self._good = 0
+
+    def pause(self, seconds: float) -> None:
+        """No call starts for so long."""
+        self._resume = max(self._resume, time.monotonic() + seconds)
+
+    def stop(self) -> None:
+        """Wake all who wait: no slot is worth waiting for any more."""
+        self._stopped.set()
+        self._freed.set()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait, but not longer than until `stop`."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._stopped.wait(), seconds)

@@ -1,0 +1,104 @@
+"""JSON of a wanted shape from models that wrap it, cut it off, or miss it."""
+
+import functools
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+Shape = type[msgspec.Struct]
+_OPENING = re.compile(r"[{\[]")
+
+
+class ShapeError(ValueError):
+    """The text holds no such JSON; the message tells the model what is wrong."""
+
+
+@functools.cache
+def schema(shape: Shape) -> dict[str, Any]:
+    """The shape as a JSON schema for any server: references put in, every field required, no others."""
+    whole = msgspec.json.schema(shape)
+    found = _flat(whole, whole.get("$defs", {}))
+    return found if isinstance(found, dict) else {}
+
+
+def _flat(node: Any, known: dict[str, Any]) -> Any:
+    if isinstance(node, list):
+        return [_flat(one, known) for one in node]
+    if not isinstance(node, dict):
+        return node
+    if "$ref" in node:
+        return _flat(known[node["$ref"].removeprefix("#/$defs/")], known)
+    flat = {name: _flat(value, known) for name, value in node.items() if name not in ("$defs", "default")}
+    if "properties" in flat:
+        flat.pop("title", None)
+        flat |= {"required": list(flat["properties"]), "additionalProperties": False}
+    return flat
+
+
+def read(text: str, shape: Shape) -> str:
+    """The JSON in `text`, checked against the shape; raises ShapeError."""
+    problem = "it holds no complete JSON"
+    for value in _values(text):
+        try:
+            return _encoded(value, shape)
+        except ValueError as error:
+            problem = str(error)
+    raise ShapeError(problem)
+
+
+def read_part(text: str, shape: Shape) -> str:
+    """What is complete in JSON that was cut off, as long as that has the shape; raises ShapeError."""
+    for cut in _closed(_after_thoughts(text)):
+        try:
+            return read(cut, shape)
+        except ShapeError:
+            continue
+    raise ShapeError("nothing complete is in what was cut off")
+
+
+def _encoded(value: Any, shape: Shape) -> str:
+    """Raises ValueError: for a value of another shape, and for text that is no Unicode."""
+    lists = [f.name for f in msgspec.structs.fields(shape) if _is_list(f.type)]
+    if isinstance(value, list) and len(lists) == 1:
+        value = {lists[0]: value}  # models like to leave the outermost braces away
+    return msgspec.json.encode(msgspec.convert(value, shape, strict=False)).decode()
+
+
+def _is_list(kind: Any) -> bool:
+    return isinstance(msgspec.inspect.type_info(kind), msgspec.inspect.ListType)
+
+
+def _values(text: str) -> Iterator[Any]:
+    """JSON objects and lists in the text, each tried from where it opens, past prose and code fences."""
+    text = _after_thoughts(text)
+    decoder, position = json.JSONDecoder(), 0
+    while match := _OPENING.search(text, position):
+        try:
+            value, position = decoder.raw_decode(text, match.start())
+            yield value
+        except (ValueError, RecursionError):
+            position = match.end()
+
+
+def _after_thoughts(text: str) -> str:
+    """Reasoning models think aloud first, sometimes in JSON."""
+    return text.rpartition("</think>")[2]
+
+
+def _closed(text: str) -> Iterator[str]:
+    """The text cut after each complete value, longest first, with the brackets that are still open closed."""
+    cuts, open_brackets = [], ""
+    for token in re.finditer(r'"(?:[^"\\]|\\.)*"|[{}\[\]]', text):
+        mark = token.group()
+        if mark in "{[":
+            open_brackets += "}" if mark == "{" else "]"
+            continue
+        if mark in "}]":
+            open_brackets = open_brackets[:-1]
+        if mark in "}]" or open_brackets.endswith("]"):
+            cuts.append((token.end(), open_brackets[::-1]))
+    for end, closers in reversed(cuts[-20:]):
+        yield text[:end] + closers
