@@ -39,7 +39,7 @@ def build(work: Work, questions: Sequence[HeldOut], answers: Sequence[Scored]) -
         dropped=_dropped(work),
         dataset=_dataset(run.step("curate")),
         training_loss=_points(metrics.get("loss_history", []), "loss"),
-        evaluation_loss=_points(metrics.get("eval_history", []), "eval_loss"),
+        evaluation_loss=_points(metrics.get("eval_history", []), "loss"),
         scores=tuple(_scores(work, questions, answers)),
         gains=tuple(_gains(work, questions, answers)),
         answers=tuple(_compared(work, number, q, answers) for number, q in enumerate(questions))

@@ -7,20 +7,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from flows import FlowError
+from trainer import backend, jobs
 
 Event = dict[str, Any]
 
 
 def run_trainer(
     command: str,
-    job: msgspec.Struct,
+    job: jobs.Job,
     folder: Path,
     *,
     python: str = sys.executable,
-    environment: dict[str, str] | None = None,
     on_event: Callable[[Event], None] = lambda event: None,
 ) -> Event:
     """Run one trainer command on `job`, keep its job file and log in `folder`, return its `done` event.
@@ -30,15 +28,14 @@ def run_trainer(
     """
     folder.mkdir(parents=True, exist_ok=True)
     job_file, log_file = folder / f"{command}.job.json", folder / f"{command}.log"
-    job_file.write_bytes(msgspec.json.encode(job))
+    jobs.write(job_file, job)
     with log_file.open("ab") as log:
         child = subprocess.Popen(
-            [python, "-m", "trainer", command, str(job_file)],
+            backend.command(python, command, job_file),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
-            env=environment,
         )
         try:
             return _listen(child, command, log_file, on_event)

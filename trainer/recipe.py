@@ -93,12 +93,22 @@ def _explain(message: str, data: object, kind: type) -> str:
     what, _, path = message.partition(" - at `$")
     pointer = path.rstrip("`").lstrip(".")
     unknown = re.search(r"unknown field `(.+?)`", what)
+    if missing := re.search(r"missing required field `(.+?)`", what):
+        return f"the key '{f'{pointer}.' if pointer else ''}{missing.group(1)}' is missing."
     if not unknown:
-        value = _value_at(data, pointer)
-        return f"{pointer or 'the file'}: {what[0].lower() + what[1:]}" + (f" ({value!r})" if pointer else "")
+        said = f"{pointer or 'here'}: {what[0].lower() + what[1:]}{_shown(data, pointer, what)}"
+        choices = _choices_at(kind, pointer) if what.startswith("Invalid") else []
+        return said + (f". Choices: {', '.join(choices)}." if choices else "")
     key = unknown.group(1)
     at = f"{pointer}.{key}" if pointer else key
     return f"unknown key '{at}'.{_did_you_mean(key, _fields_at(kind, pointer))}"
+
+
+def _shown(data: object, pointer: str, what: str) -> str:
+    """The value that is wrong, unless the message has it already or it may be a secret."""
+    value = _value_at(data, pointer)
+    secret = _steps(pointer)[-1:] == ["key"]
+    return "" if not pointer or secret or repr(value) in what else f" {value!r}"
 
 
 def _did_you_mean(key: str, known: list[str]) -> str:
@@ -121,14 +131,25 @@ def _value_at(data: Any, pointer: str) -> object:
 
 
 def _fields_at(kind: Any, pointer: str) -> list[str]:
-    """The keys that exist where `pointer` points, found by walking the type rather than the value."""
-    kinds = [msgspec.inspect.type_info(kind)]
-    for step in _steps(pointer):
+    """The keys that exist where `pointer` points."""
+    structs = [k for k in _types_at(kind, _steps(pointer)) if isinstance(k, msgspec.inspect.StructType)]
+    return sorted({field.encode_name for struct in structs for field in struct.fields})
+
+
+def _choices_at(kind: Any, pointer: str) -> list[str]:
+    """The values that may stand where `pointer` points: of a Literal, or of the key that names a variant."""
+    *steps, last = _steps(pointer)
+    variants = [k for k in _types_at(kind, steps) if getattr(k, "tag_field", None) == last]
+    literals = [k for k in _types_at(kind, [*steps, last]) if isinstance(k, msgspec.inspect.LiteralType)]
+    return [str(k.tag) for k in variants] + [str(value) for k in literals for value in k.values]
+
+
+def _types_at(kind: Any, steps: list[str]) -> list[Any]:
+    """What may stand there, found by walking the type rather than the value."""
+    kinds = _alternatives(msgspec.inspect.type_info(kind))
+    for step in steps:
         kinds = [inner for outer in kinds for inner in _step_into(outer, step)]
-    flat = [k for outer in kinds for k in _alternatives(outer)]
-    return sorted(
-        {f.encode_name for k in flat if isinstance(k, msgspec.inspect.StructType) for f in k.fields}
-    )
+    return kinds
 
 
 def _alternatives(kind: Any) -> list[Any]:
@@ -136,12 +157,10 @@ def _alternatives(kind: Any) -> list[Any]:
 
 
 def _step_into(kind: Any, step: str) -> list[Any]:
-    found: list[Any] = []
-    for one in _alternatives(kind):
-        if isinstance(one, msgspec.inspect.StructType):
-            found += [field.type for field in one.fields if field.encode_name == step]
-        elif isinstance(one, msgspec.inspect.DictType):
-            found.append(one.value_type)
-        elif hasattr(one, "item_type"):
-            found.append(one.item_type)
-    return found
+    if isinstance(kind, msgspec.inspect.StructType):
+        found = [field.type for field in kind.fields if field.encode_name == step]
+    elif isinstance(kind, msgspec.inspect.DictType):
+        found = [kind.value_type]
+    else:
+        found = [kind.item_type] if hasattr(kind, "item_type") else []
+    return [one for outer in found for one in _alternatives(outer)]

@@ -31,7 +31,7 @@ def do(work: Work, step: Step) -> None:
         train=_rows(work, "train", folder),
         validation=_rows(work, "validation", folder),
         out=str(folder),
-        backend=choice.name,
+        backend=choice.backend,
         keep_order=work.loop.curate.order == "easy_to_hard",
     )
     done = in_trainer(work, "train", job, folder, python=choice.python)

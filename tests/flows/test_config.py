@@ -156,20 +156,20 @@ def test_a_loop_names_a_folder_so_its_name_stays_plain(tmp_path: Path) -> None:
     [
         (
             HARVEST + ", gate: {margin: much}}}",
-            "loops.support: gate.margin: expected `float`, got `str` ('much')",
+            "loops.support: gate.margin: expected `float`, got `str` 'much'",
         ),
         (
             HARVEST + ", gate: {metric: bleu}}}",
-            "loops.support: gate.metric: invalid enum value 'bleu' ('bleu')",
+            "loops.support: gate.metric: invalid enum value 'bleu'. Choices: exact, f1, judge, key.",
         ),
         (
             HARVEST + ", distil: {questions: 2.5}}}",
-            "loops.support: distil.questions: expected `int`, got `float` (2.5)",
+            "loops.support: distil.questions: expected `int`, got `float` 2.5",
         ),
-        ("loops: {support: {}}", "loops.support: the file: object missing required field `harvest`"),
+        ("loops: {support: {}}", "loops.support: the key 'harvest' is missing."),
         (
             "services: {t: {kind: openia, url: u, model: m}}",
-            "services.t: kind: invalid value 'openia' ('openia')",
+            "services.t: kind: invalid value 'openia'. Choices: openai, embedded, llamacpp.",
         ),
         ("state: 3", "state: expected a text, got 3."),
         ("loops: [support]", "loops: expected a mapping of names, got list."),
