@@ -1,0 +1,190 @@
+"""Markdown, HTML, PDF and DOCX to text with its headings and tables.
+
+mammoth, markdownify and pdfplumber are called directly: markitdown calls the same for these formats, but
+loads onnxruntime to guess file types, which costs a second and 140 MB of memory at each start.
+"""
+
+import io
+import logging
+import warnings
+import zipfile
+from collections.abc import Iterator
+from typing import Any
+from xml.parsers.expat import ExpatError
+
+import yaml
+
+from connectors import ServiceError, missing_extra
+from connectors.files.text import Text, decode, plain_newlines, table
+
+UNPACKED = 40 * 2**20  # bytes of XML in a DOCX; parsed, they take some thirty times as much memory
+DROPPED = (
+    "script, style, noscript, template, svg, iframe, nav, footer, aside, [role=navigation], [hidden],"
+    ".toc, .navheader, .navfooter"  # DocBook's
+)
+
+
+def plain(data: bytes, where: str) -> Text:
+    return Text(decode(data, where), markdown=False)
+
+
+def markdown(data: bytes, where: str) -> Text:
+    """Front matter is metadata: only its title is used."""
+    text = decode(data, where)
+    closing = text.find("\n---\n", 3) if text.startswith("---\n") else -1
+    matter = _mapping(text[4 : closing + 1]) if closing >= 0 else {}
+    return Text(text, title=str(matter.get("title", "")), start=closing + 5 if matter else 0)
+
+
+def _mapping(source: str) -> dict[str, Any]:
+    """Empty unless the text is a YAML mapping: text between two horizontal rules is no front matter."""
+    try:
+        matter = yaml.load(source, yaml.BaseLoader)  # every value a string: a wrong date is no concern here
+    except (yaml.YAMLError, RecursionError):
+        return {}
+    return matter if isinstance(matter, dict) else {}
+
+
+def html(data: bytes, where: str) -> Text:
+    try:
+        from bs4.dammit import EncodingDetector
+    except ImportError:
+        raise missing_extra("files", f"{where}: reading HTML") from None
+    declared = EncodingDetector.find_declared_encoding(data, is_html=True, search_entire_document=False)
+    return _from_html(decode(data, where, declared or ""), where)
+
+
+def _from_html(source: str, where: str) -> Text:
+    try:
+        from bs4 import BeautifulSoup, XMLParsedAsHTMLWarning
+        from bs4.exceptions import ParserRejectedMarkup
+        from markdownify import ATX, MarkdownConverter
+    except ImportError:
+        raise missing_extra("files", f"{where}: reading HTML") from None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", XMLParsedAsHTMLWarning)  # XHTML is read as HTML on purpose
+        try:
+            soup = BeautifulSoup(source, "html.parser")
+        except ParserRejectedMarkup as error:
+            raise ServiceError(f"{where}: is not HTML that can be read: {error}") from None
+    title = soup.title.get_text(" ", strip=True) if soup.title else ""
+    converter = MarkdownConverter(
+        heading_style=ATX,
+        table_infer_header=True,
+        escape_asterisks=False,  # the text is read by people and models, not rendered
+        escape_underscores=False,
+    )
+    try:
+        text = converter.convert_soup(_content(soup)).strip("\n")
+    except RecursionError:
+        raise ServiceError(
+            f"{where}: its elements are nested too deeply. Save it anew from a browser."
+        ) from None
+    return Text(plain_newlines(text), title=title)
+
+
+def _content(soup: Any) -> Any:
+    """What the page says: without navigation, scripts, pictures, and links that lead nowhere from here."""
+    for element in soup.select(DROPPED):
+        element.decompose()
+    for picture in soup("img"):
+        picture.replace_with(picture.get("alt") or "")
+    for link in soup("a"):
+        if not str(link.get("href", "")).startswith(("http://", "https://", "mailto:")):
+            link.unwrap()
+    return soup.find("main") or soup.body or soup
+
+
+def docx(data: bytes, where: str) -> Text:
+    try:
+        import mammoth
+    except ImportError:
+        raise missing_extra("files", f"{where}: reading DOCX") from None
+    _check_unpacked_size(data, where)
+    no_pictures = mammoth.images.img_element(lambda image: {})
+    try:
+        page = mammoth.convert_to_html(io.BytesIO(data), convert_image=no_pictures).value
+    except BROKEN_DOCX as error:
+        raise ServiceError(f"{where}: is a broken DOCX file ({error}). Open and save it anew.") from None
+    return _from_html(page, where)
+
+
+BROKEN_DOCX = (
+    zipfile.BadZipFile,
+    ExpatError,
+    RecursionError,
+    OSError,  # a part is missing
+    LookupError,
+    ValueError,
+)
+
+
+def _check_unpacked_size(data: bytes, where: str) -> None:
+    try:
+        parts = zipfile.ZipFile(io.BytesIO(data)).infolist()
+    except zipfile.BadZipFile:
+        hint = "it is encrypted or an old .doc" if data.startswith(b"\xd0\xcf\x11\xe0") else "it is broken"
+        raise ServiceError(
+            f"{where}: is no DOCX file; {hint}. Save it as .docx without a password."
+        ) from None
+    size = sum(part.file_size for part in parts if part.filename.endswith((".xml", ".rels")))
+    if size > UNPACKED:
+        raise ServiceError(
+            f"{where}: unpacks to {size >> 20} MiB of XML, over {UNPACKED >> 20}. Split it, or exclude it."
+        )
+
+
+def pdf(data: bytes, where: str) -> Text:
+    """A blank line between paragraphs; ruled tables as Markdown. A PDF knows no headings."""
+    try:
+        import pdfplumber
+        from pdfminer.pdfdocument import PDFPasswordIncorrect
+        from pdfplumber.utils.exceptions import MalformedPDFException, PdfminerException
+    except ImportError:
+        raise missing_extra("files", f"{where}: reading PDF") from None
+    logging.getLogger("pdfminer").setLevel(logging.ERROR)  # it warns of each harmless oddity of a file
+    try:
+        with pdfplumber.open(io.BytesIO(data), laparams={}) as document:
+            blocks = [block for page in document.pages for block in _blocks(page)]
+    except (PdfminerException, MalformedPDFException, *BROKEN_PDF) as error:
+        cause = error.args[0] if error.args else error
+        if isinstance(cause, PDFPasswordIncorrect):
+            raise ServiceError(
+                f"{where}: is encrypted. Save a copy without a password, or exclude it."
+            ) from None
+        raise ServiceError(f"{where}: is a broken PDF file ({cause!r}). Print it to a new PDF.") from None
+    if not blocks:
+        raise ServiceError(f"{where}: has no text, only pictures of it. Run OCR on it, or exclude it.")
+    text = "\n\n".join(blocks).encode(errors="replace").decode()  # fonts may name halves of characters
+    return Text(plain_newlines(text), markdown=False)
+
+
+BROKEN_PDF = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
+
+
+def _blocks(page: Any) -> Iterator[str]:
+    """Paragraphs and tables of one page, in reading order."""
+    from pdfminer.layout import LTTextBox
+
+    tables = [found for found in page.find_tables() if len(found.rows) > 1 and len(found.columns) > 1]
+    shown = []
+    for box in page.layout:
+        if isinstance(box, LTTextBox):
+            inside = {line: _table_around(line, tables, page.height) for line in box}
+            if paragraph := "\n".join(line.get_text().strip() for line in box if not inside[line]).strip():
+                yield paragraph
+            for found in filter(None, inside.values()):
+                if found not in shown:
+                    shown.append(found)
+                    yield table([[cell or "" for cell in row] for row in found.extract()])
+    page.close()
+
+
+def _table_around(line: Any, tables: list[Any], height: float) -> Any:
+    """The table in whose box the middle of the line lies; pdfminer counts y upwards, pdfplumber downwards."""
+    x, y = (line.x0 + line.x1) / 2, height - (line.y0 + line.y1) / 2
+    for found in tables:
+        left, top, right, bottom = found.bbox
+        if left <= x <= right and top <= y <= bottom:
+            return found
+    return None
