@@ -95,6 +95,7 @@ class Endpoint:
         json_schema: bool,
         note: Callable[[str], None],
     ) -> None:
+        http.check_address(service, url)
         self.model = model
         self.calls = 0
         self._service = service

@@ -45,7 +45,17 @@ def post_json(
     return _decoded("POST", url, body, Service(service, key, setting), timeout, 1)
 
 
+def check_address(service: Service, url: str) -> None:
+    """Raises ServiceError for what is no address."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ServiceError(
+            f"'{url}' is no address of {service.label}: it starts with http:// or https://. {check(service, 'url')}"
+        )
+
+
 def _decoded(method: str, url: str, body: Any, service: Service, timeout: float, tries: int) -> Any:
+    check_address(service, url)
     answer = _send(method, url, body, service, timeout)
     for attempt in range(tries - 1):
         if answer.status_code not in _RETRIED:

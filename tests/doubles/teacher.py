@@ -1,7 +1,7 @@
 """A stub teacher: an OpenAI-compatible endpoint with a fixed latency, faults on demand, and counters.
 
 It finds facts of the form "The <attribute> of unit U00017 is <value>." in the prompt and fills the wanted
-JSON schema with them. `python -m tests.doubles.teacher --port 0 --settings JSON` runs it alone and prints its URL.
+JSON schema with them. Alone: `python -m tests.doubles.teacher --port 0 --settings JSON`, which prints its URL.
 """
 
 import argparse
@@ -30,7 +30,7 @@ WANTED = re.compile(
 
 
 class Settings(msgspec.Struct, forbid_unknown_fields=True):
-    """How it behaves. Shares of the calls (p...) are drawn by seed, prompt and attempt: a retry draws anew."""
+    """How it behaves. Shares of calls (p...) are drawn by seed, prompt and attempt: a retry draws anew."""
 
     latency: float = 0.0  # seconds
     seed: int = 0

@@ -1,0 +1,137 @@
+import asyncio
+import time
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+
+from connectors import ServiceError, http
+from tests.doubles.web import Call, Reply, replaying, serving
+
+SECRET = "sk-sesame"
+TOO_MANY = Reply(429, b"", {"Retry-After": "0"})
+
+
+def test_a_get_sends_the_key_and_decodes_the_answer() -> None:
+    with replaying([Reply.json({"data": [1]})]) as (url, calls):
+        assert http.get_json(f"{url}/v1/models", service="the teacher", key=SECRET) == {"data": [1]}
+    assert (calls[0].method, calls[0].path) == ("GET", "/v1/models")
+    assert calls[0].headers["authorization"] == f"Bearer {SECRET}"
+
+
+def test_a_post_sends_json() -> None:
+    with replaying([Reply.json({})]) as (url, calls):
+        http.post_json(f"{url}/load", {"model": "x"}, service="llama-server")
+    assert calls[0].json() == {"model": "x"}
+    assert "authorization" not in calls[0].headers
+
+
+@pytest.mark.parametrize("status", [429, 502, 503])
+def test_a_get_is_repeated_when_the_server_is_busy(status: int) -> None:
+    with replaying([Reply(status, b"", {"Retry-After": "0"}), Reply.json("at last")]) as (url, calls):
+        assert http.get_json(url, service="RAGFlow") == "at last"
+    assert len(calls) == 2
+
+
+def test_a_server_that_stays_busy_is_reported_after_three_tries() -> None:
+    with replaying([TOO_MANY]) as (url, calls), pytest.raises(ServiceError, match="answered 429 to GET /x"):
+        http.get_json(f"{url}/x", service="RAGFlow")
+    assert len(calls) == http.TRIES
+
+
+def test_a_post_is_not_repeated() -> None:
+    with replaying([TOO_MANY]) as (url, calls), pytest.raises(ServiceError, match="answered 429"):
+        http.post_json(url, {}, service="RAGFlow")
+    assert len(calls) == 1
+
+
+def test_a_refused_key_names_the_setting_and_never_the_key() -> None:
+    reply = Reply.json({"error": {"message": f"Incorrect API key provided: {SECRET}"}}, 401)
+    with replaying([reply]) as (url, _), pytest.raises(ServiceError) as caught:
+        http.get_json(f"{url}/api/v1/datasets", service="RAGFlow", key=SECRET, setting="services.ragflow")
+    assert str(caught.value) == (
+        f"RAGFlow at {url} answered 401 to GET /api/v1/datasets: Incorrect API key provided: ***. "
+        "Check services.ragflow.key."
+    )
+
+
+@pytest.mark.parametrize("key", [f"{SECRET}\n", f" {SECRET}", f"{SECRET}é"])
+def test_a_key_that_no_header_can_hold_is_refused_without_showing_it(key: str) -> None:
+    with pytest.raises(ServiceError, match="special character") as caught:
+        http.get_json("http://127.0.0.1:9/", service="RAGFlow", key=key)
+    assert SECRET not in str(caught.value)
+
+
+def test_a_service_shows_no_key() -> None:
+    assert SECRET not in repr(http.Service("RAGFlow", SECRET))
+
+
+def test_nobody_listening() -> None:
+    with pytest.raises(ServiceError) as caught:
+        http.get_json("http://user:pass@127.0.0.1:9/x", service="RAGFlow", setting="services.ragflow")
+    assert str(caught.value) == (
+        "RAGFlow at http://127.0.0.1:9 cannot be reached: Connection refused. "
+        "Is it running? Check services.ragflow.url."
+    )
+
+
+def test_an_address_that_is_none() -> None:
+    with pytest.raises(ServiceError, match="'ragflow:9380/x' is no address of RAGFlow"):
+        http.get_json("ragflow:9380/x", service="RAGFlow")
+
+
+def test_a_server_that_hangs_up() -> None:
+    with replaying([Reply(0)]) as (url, _), pytest.raises(ServiceError, match=r"cannot be reached: .*closed"):
+        http.get_json(url, service="RAGFlow")
+
+
+def test_a_page_where_json_should_be() -> None:
+    page = Reply(200, b"<html>Sign in</html>")
+    with (
+        replaying([page]) as (url, _),
+        pytest.raises(ServiceError, match="answered no JSON to GET /x: <html>"),
+    ):
+        http.get_json(f"{url}/x", service="RAGFlow")
+
+
+def test_a_redirect_is_not_followed_with_the_key() -> None:
+    moved = Reply(301, b"", {"Location": "http://elsewhere.invalid/"})
+    with replaying([moved]) as (url, _), pytest.raises(ServiceError, match=r"answered 301 .* Check its url"):
+        http.get_json(url, service="RAGFlow", key=SECRET)
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [("7", 7.0), ("0.5", 0.5), ("", None), ("soon", None), ("-1", None), ("3600", http.LONGEST_WAIT)],
+)
+def test_retry_after_in_seconds(value: str, seconds: float | None) -> None:
+    assert http.retry_after({"Retry-After": value}) == seconds
+
+
+def test_retry_after_as_a_date() -> None:
+    now = datetime.now(UTC)
+    soon = http.retry_after({"Retry-After": format_datetime(now + timedelta(seconds=10), usegmt=True)})
+    past = http.retry_after({"Retry-After": format_datetime(now - timedelta(days=1), usegmt=True)})
+    assert soon is not None
+    assert 8 < soon <= 10
+    assert past == 0.0
+
+
+def test_backoff_grows_and_differs_from_call_to_call() -> None:
+    drawn = [[http.backoff(attempt) for _ in range(200)] for attempt in (0, 3, 30)]
+    assert [max(waits) <= longest for waits, longest in zip(drawn, (0.5, 4.0, 30.0), strict=True)] == [
+        True
+    ] * 3
+    assert len({*drawn[1]}) > 100
+    assert max(drawn[1]) > 2.0
+
+
+def test_a_hanging_server_is_left_after_the_time_limit() -> None:
+    async def hang(call: Call) -> Reply:
+        await asyncio.sleep(60)
+        return Reply()
+
+    started = time.monotonic()
+    with serving(hang) as url, pytest.raises(ServiceError, match=r"did not answer within 0.2 s"):
+        http.get_json(url, service="RAGFlow", timeout=0.2)
+    assert time.monotonic() - started < 5
