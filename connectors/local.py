@@ -38,7 +38,7 @@ def serve(
 ) -> Iterator[Server]:
     """A server of the GGUF file for as long as the block lasts, joined if one runs with the same settings.
 
-    `context` counts the tokens of one request, `slots` the requests at once. Threads 0: one a core; port 0: any.
+    `context` counts the tokens of one request, `slots` the requests at once. 0 threads: one a core.
     """
     if importlib.util.find_spec("xllamacpp") is None:
         raise missing_extra("serve", "Serving a model")
@@ -150,7 +150,7 @@ class LocalModels:
 
     def chat(self, name: str, messages: list[dict[str, str]], max_tokens: int) -> str:
         with self.open(name) as server:
-            return chat(server.url, server.alias, messages, max_tokens)
+            return chat(server.url, server.alias, messages, max_tokens, service="the embedded server")
 
     def _known(self, name: str) -> None:
         if name not in self.names():

@@ -8,11 +8,11 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 import msgspec
 import psutil
-import requests
 
 from connectors import ServiceError, embedded
 from connectors.embedded import Job, Running, State
@@ -125,23 +125,25 @@ def _last_words(log: str) -> str:
 def _wait_healthy(state: State, timeout: float) -> None:
     """Return once /health says 200; it is 503 while the model loads."""
     deadline = time.monotonic() + timeout
-    with requests.Session() as session:
-        session.trust_env = False  # no proxy leads to this machine
-        while not _healthy(session, state.port):
-            if not state.child.process():
-                raise ServiceError(f"The server of {state.model} ended while starting.")
-            if time.monotonic() > deadline:
-                raise ServiceError(
-                    f"The server of {state.model} on port {state.port} did not get healthy in {timeout:g} s."
-                )
-            time.sleep(0.05)
+    while not _healthy(state.port):
+        if not state.child.process():
+            raise ServiceError(f"The server of {state.model} ended while starting.")
+        if time.monotonic() > deadline:
+            raise ServiceError(
+                f"The server of {state.model} on port {state.port} did not get healthy in {timeout:g} s."
+            )
+        time.sleep(0.05)
 
 
-def _healthy(session: requests.Session, port: int) -> bool:
+def _healthy(port: int) -> bool:
+    connection = HTTPConnection("127.0.0.1", port, timeout=5)
     try:
-        return session.get(f"http://127.0.0.1:{port}/health", timeout=5).status_code == 200
-    except requests.RequestException:
+        connection.request("GET", "/health")
+        return connection.getresponse().status == 200
+    except (OSError, HTTPException):
         return False
+    finally:
+        connection.close()
 
 
 def _signal(send: Callable[[], None]) -> None:
