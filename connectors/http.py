@@ -50,7 +50,7 @@ def check_address(service: Service, url: str) -> None:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ServiceError(
-            f"'{url}' is no address of {service.label}: it starts with http:// or https://. {check(service, 'url')}"
+            f"'{url}' is no address of {service.label}; write http:// or https://. {check(service, 'url')}"
         )
 
 

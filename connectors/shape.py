@@ -79,8 +79,10 @@ def _values(text: str) -> Iterator[Any]:
         try:
             value, position = decoder.raw_decode(text, match.start())
             yield value
-        except (ValueError, RecursionError):
+        except ValueError:
             position = match.end()
+        except RecursionError:  # a model that stutters brackets
+            return
 
 
 def _after_thoughts(text: str) -> str:

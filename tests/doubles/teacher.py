@@ -1,7 +1,7 @@
 """A stub teacher: an OpenAI-compatible endpoint with a fixed latency, faults on demand, and counters.
 
 It finds facts of the form "The <attribute> of unit U00017 is <value>." in the prompt and fills the wanted
-JSON schema with them. Alone: `python -m tests.doubles.teacher --port 0 --settings JSON`, which prints its URL.
+JSON schema with them. `python -m tests.doubles.teacher --port 0 --settings JSON` prints its URL.
 """
 
 import argparse

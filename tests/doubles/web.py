@@ -42,6 +42,7 @@ Answering = Callable[[Call], Awaitable[Reply]]
 
 async def listen(answering: Answering, port: int = 0) -> asyncio.Server:
     """The server, listening; keeps connections alive as real ones do."""
+    tasks = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError), contextlib.closing(writer):
@@ -52,7 +53,13 @@ async def listen(answering: Answering, port: int = 0) -> asyncio.Server:
                 writer.write(_encoded(reply))
                 await writer.drain()
 
-    return await asyncio.start_server(serve, "127.0.0.1", port)
+    def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # A task of our own: asyncio's streams of Python 3.11 complain about one that ends by cancellation.
+        task = asyncio.create_task(serve(reader, writer))
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+    return await asyncio.start_server(connected, "127.0.0.1", port)
 
 
 async def _call(reader: asyncio.StreamReader) -> Call:
