@@ -123,7 +123,7 @@ def schedule(path: Path) -> None:
     from flows.schedule import run_scheduled
 
     with _opened(path) as (config, store):
-        run_scheduled(config, store)
+        run_scheduled(config, store, lambda text: click.echo(text, err=True))
 
 
 @cli.command()
@@ -158,12 +158,8 @@ def list_datasets(path: Path, loop: str) -> None:
 @dataset.command()
 @click.argument("loop")
 @click.argument("version", default="")
-@click.option(
-    "--format", "form", required=True, help="messages alpaca sharegpt prompt-completion dpo kto text"
-)
-@click.option(
-    "--out", "-o", type=click.Path(path_type=Path), default=None, help="Folder; LOOP-FORMAT otherwise."
-)
+@click.option("--format", "form", required=True, help="messages alpaca sharegpt prompt-completion dpo kto text")
+@click.option("--out", "-o", type=click.Path(path_type=Path), default=None, help="Folder; LOOP-FORMAT otherwise.")
 @click.pass_obj
 def export(path: Path, loop: str, version: str, form: str, out: Path | None) -> None:
     """Write LOOP's dataset VERSION (the newest otherwise) in another tool's format.

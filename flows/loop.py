@@ -9,7 +9,7 @@ from flows import FlowError, RowsLostError, steps
 from flows.config import Config
 from flows.progress import Progress
 from flows.runs import RunFolder, Step, all_runs, digest, new_run, now_text
-from flows.schedule import only_one
+from flows.leases import only_one
 from flows.store import Store
 from flows.work import Work
 from trainer import TrainError
@@ -33,7 +33,7 @@ def run_loop(
     """
     config.loop(name)
     _known(only)
-    with only_one(store, f"loop:{name}"):
+    with only_one(store, f"loop:{name}", f"a run of loop {name}"):
         earlier = all_runs(config.state / "runs", name)
         if fire and (done := _finished(earlier, fire)):
             return done
@@ -79,9 +79,7 @@ def _do(work: Work, name: str, input_hash: str) -> None:
 def _explained(error: Exception, work: Work) -> Exception:
     if isinstance(error, OSError):
         what = "the disk is full" if error.errno == 28 else str(error)
-        return FlowError(
-            f"{what}. State is in {work.config.state}; run again when it is mended: nothing is lost."
-        )
+        return FlowError(f"{what}. State is in {work.config.state}; run again when it is mended: nothing is lost.")
     return error
 
 

@@ -236,9 +236,7 @@ class SqliteStore:
         ).fetchone()
         if isinstance(record, Passage):
             self._db.execute("DELETE FROM passages WHERE rowid=?", row)
-            self._db.execute(
-                "INSERT INTO passages (rowid, words) VALUES (?,?)", (*row, " ".join(terms(record.titled)))
-            )
+            self._db.execute("INSERT INTO passages (rowid, words) VALUES (?,?)", (*row, " ".join(terms(record.titled))))
 
     def _retire(self, place: tuple[str, str, str], identities: Iterable[str]) -> int:
         retired = 0
@@ -295,9 +293,7 @@ class SqliteStore:
 
     def put_version(self, version: Version) -> None:
         with self._transaction():
-            number = self._db.execute(
-                "SELECT count(*) FROM versions WHERE loop=?", (version.loop,)
-            ).fetchone()
+            number = self._db.execute("SELECT count(*) FROM versions WHERE loop=?", (version.loop,)).fetchone()
             self._db.execute(
                 "INSERT INTO versions VALUES (?,?,?,?) ON CONFLICT DO UPDATE SET body=excluded.body",
                 (version.loop, version.name, msgspec.json.encode(version), *number),
@@ -334,9 +330,7 @@ class SqliteStore:
     def claim_fire(self, loop: str, time: datetime, owner: str) -> bool:
         with self._transaction():
             row = (loop, time.timestamp(), owner)
-            return bool(
-                self._db.execute("INSERT OR IGNORE INTO fires VALUES (?,?,?,'claimed')", row).rowcount
-            )
+            return bool(self._db.execute("INSERT OR IGNORE INTO fires VALUES (?,?,?,'claimed')", row).rowcount)
 
     def take_over_fire(self, loop: str, time: datetime, owner: str, dead: str) -> bool:
         query = "UPDATE fires SET owner=? WHERE loop=? AND time=? AND owner=? AND status='claimed'"
@@ -364,9 +358,7 @@ class SqliteStore:
         if taken:
             return None
         rows = self._rows("SELECT owner, since, until FROM leases WHERE name=?", name)
-        return (
-            Lease(rows[0][0], *(datetime.fromtimestamp(when, UTC) for when in rows[0][1:])) if rows else None
-        )
+        return Lease(rows[0][0], *(datetime.fromtimestamp(when, UTC) for when in rows[0][1:])) if rows else None
 
     def release(self, name: str, owner: str) -> None:
         with self._transaction():
