@@ -3,6 +3,7 @@
 import os
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -31,10 +32,11 @@ def is_dead(owner: str) -> bool:
 
 
 @contextmanager
-def only_one(store: Store, name: str, what: str) -> Iterator[None]:
-    """Hold the lease `name` for the block, renewing it; raises FlowError when someone alive holds it."""
+def only_one(store: Store, name: str, what: str, wait: bool = False) -> Iterator[None]:
+    """Hold the lease `name` for the block, renewing it; while someone alive holds it, wait or raise FlowError."""
     me = myself()
-    holder = take(store, name, me)
+    while (holder := take(store, name, me)) and wait:
+        time.sleep(1)
     if holder:
         process = holder.owner.split("/")[1]
         raise FlowError(

@@ -7,9 +7,9 @@ from pathlib import Path
 from connectors import ServiceError
 from flows import FlowError, RowsLostError, steps
 from flows.config import Config
+from flows.leases import only_one
 from flows.progress import Progress
 from flows.runs import RunFolder, Step, all_runs, digest, new_run, now_text
-from flows.leases import only_one
 from flows.store import Store
 from flows.work import Work
 from trainer import TrainError
@@ -33,7 +33,7 @@ def run_loop(
     """
     config.loop(name)
     _known(only)
-    with only_one(store, f"loop:{name}", f"a run of loop {name}"):
+    with only_one(store, f"loop:{name}", f"a run of loop {name}", wait=bool(fire)):
         earlier = all_runs(config.state / "runs", name)
         if fire and (done := _finished(earlier, fire)):
             return done

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from flows import FlowError
 from flows.config import Config, Loop
-from flows.leases import is_dead, myself
+from flows.leases import is_dead, myself, take
 from flows.store import Store
 
 Run = Callable[[str, datetime], bool]  # loop, fire time -> it came to its end, well or badly
@@ -32,6 +32,7 @@ class Schedule:
 
         self.store, self.run, self.say, self.me = store, run, say, myself()
         self.since: dict[str, datetime] = {}
+        self.locks: dict[str, threading.Lock] = {}
         self.clock = BackgroundScheduler(
             timezone=UTC,
             executors={"default": ThreadPoolExecutor(32)},
@@ -41,20 +42,24 @@ class Schedule:
 
     def add(self, loop: str, trigger: object, began: datetime) -> None:
         """Fires of `trigger` after `began` belong to `loop`; those missed meanwhile are made up for by the latest."""
-        self.since[loop] = began
+        self.since[loop], self.locks[loop] = began, threading.Lock()
 
-        def look() -> None:
-            self.look(loop, trigger)
+        def look(self, loop: str, trigger: object) -> None:
+        """Go on with runs whose owner died, then do what is due; nothing while someone else is at it."""
+        if not self.locks[loop].acquire(blocking=False):
+            return
+        try:
+            if not take(self.store, f"schedule:{loop}", self.me):
+                self._look(loop, trigger)
+        finally:
+            self.store.release(f"schedule:{loop}", self.me)
+            self.locks[loop].release()
 
-        self.clock.add_job(look, trigger, id=loop)
-        self.clock.add_job(look, "interval", seconds=EVERY, id=f"{loop} again", next_run_time=datetime.now(UTC))
-
-    def look(self, loop: str, trigger: object) -> None:
-        """Go on with runs whose owner died, then do what is due."""
+    def _look(self, loop: str, trigger: object) -> None:
         for fire in self.store.fires(loop):
-            if fire.status == "claimed" and fire.owner != self.me and is_dead(fire.owner):
+            if fire.status == "claimed" and is_dead(fire.owner):
+                self.say(f"{loop}: going on with the run of {fire.time:%Y-%m-%d %H:%M:%S} UTC, whose process died")
                 if self.store.take_over_fire(loop, fire.time, self.me, fire.owner):
-                    self.say(f"{loop}: going on with the run of {fire.time:%Y-%m-%d %H:%M:%S} UTC, whose process died")
                     self._do(loop, fire.time)
         due = due_fires(trigger, self._last(loop), datetime.now(UTC))
         for missed in due[:-1]:
@@ -96,9 +101,8 @@ def cron_trigger(loop: Loop, where: str) -> object:
     try:
         return CronTrigger.from_crontab(loop.cron, timezone=loop.timezone or None)
     except (ValueError, KeyError) as error:  # KeyError: an unknown timezone
-        raise FlowError(
-            f'{where}: cron "{loop.cron}" {loop.timezone}: {error}. Like: "0 3 * * *" is 3 at night.'
-        ) from None
+        said = f"{where}: cron '{loop.cron}' {loop.timezone}: {error}."
+        raise FlowError(f"{said} Five fields, as '0 3 * * *' for 3 at night.") from None
 
 
 def run_scheduled(config: Config, store: Store, say: Callable[[str], None]) -> None:

@@ -219,7 +219,7 @@ class SqliteStore:
         after: tuple[object, ...] = ("", "", -1)
         while rows := self._rows(query, loop, *after):
             for *_, identity, kind, body in rows:
-                yield identity, msgspec.json.decode(body, type=Passage if kind == "passage" else Exchange)
+                yield identity, _record(kind, body)
             after = rows[-1][:3]
 
     def _active(self, place: tuple[str, str, str]) -> set[str]:
@@ -406,6 +406,12 @@ class SqliteStore:
                 for statement in step.split(";"):
                     self._db.execute(statement)
             self._db.execute(f"PRAGMA user_version={newest}")
+
+
+def _record(kind: str, body: bytes) -> Record:
+    if kind == "passage":
+        return msgspec.json.decode(body, type=Passage)
+    return msgspec.json.decode(body, type=Exchange)
 
 
 def _advice(problem: str) -> str:
