@@ -44,7 +44,13 @@ class Schedule:
         """Fires of `trigger` after `began` belong to `loop`; those missed meanwhile are made up for by the latest."""
         self.since[loop], self.locks[loop] = began, threading.Lock()
 
-        def look(self, loop: str, trigger: object) -> None:
+        def look() -> None:
+            self.look(loop, trigger)
+
+        self.clock.add_job(look, trigger, id=loop)
+        self.clock.add_job(look, "interval", seconds=EVERY, id=f"{loop} again", next_run_time=datetime.now(UTC))
+
+    def look(self, loop: str, trigger: object) -> None:
         """Go on with runs whose owner died, then do what is due; nothing while someone else is at it."""
         if not self.locks[loop].acquire(blocking=False):
             return
