@@ -90,7 +90,6 @@ class Endpoint:
         model: str,
         *,
         timeout: float,
-        connections: int,
         prices: tuple[float, float] | None,
         json_schema: bool,
         note: Callable[[str], None],
@@ -101,26 +100,31 @@ class Endpoint:
         self._service = service
         self._url = url.rstrip("/") + "/chat/completions"
         self._timeout = timeout
-        self._connections = connections
+        self._idle: list[httpx.AsyncClient] = []  # the last used on top, its connection most likely alive
         self._prices = prices or (0.0, 0.0)
         self._refused = set() if json_schema else {"response_format"}
         self._note = note
 
     async def open(self) -> None:
-        """Make the client, of a library that would slow the start of commands that ask nothing."""
+        """Get ready; httpx comes in here, since commands that ask nothing should start without it."""
         import httpx
 
-        self._client = httpx.AsyncClient(
-            headers={"Content-Type": "application/json"} | http.bearer(self._service),
-            timeout=httpx.Timeout(self._timeout, connect=min(CONNECT, self._timeout), pool=None),
-            limits=httpx.Limits(
-                max_connections=self._connections, max_keepalive_connections=self._connections
-            ),
-            trust_env=not http.is_loopback(self._url),  # a proxy is for the world outside
-        )
+        self._tls = httpx.create_ssl_context()  # made once: it takes longer than a call
 
     async def close(self) -> None:
-        await self._client.aclose()
+        for client in self._idle:
+            await client.aclose()
+
+    def _client(self) -> "httpx.AsyncClient":
+        """A client of one connection: httpx's pool looks at all its connections several times a call."""
+        import httpx
+
+        return httpx.AsyncClient(
+            headers={"Content-Type": "application/json"} | http.bearer(self._service),
+            timeout=httpx.Timeout(self._timeout, connect=min(CONNECT, self._timeout)),
+            verify=self._tls,
+            trust_env=not http.is_loopback(self._url),  # a proxy is for the world outside
+        )
 
     async def complete(self, request: Request) -> Answer:
         """The answer as the model wrote it; raises Again, Unanswered, or ServiceError if none can succeed."""
@@ -152,12 +156,15 @@ class Endpoint:
         import httpx
 
         self.calls += 1
+        client = self._idle.pop() if self._idle else self._client()
         try:
             async with asyncio.timeout(self._timeout):  # httpx would give each piece of the answer so long
-                return await self._client.post(self._url, content=msgspec.json.encode(body))
+                return await client.post(self._url, content=msgspec.json.encode(body))
         except (httpx.RequestError, TimeoutError) as error:
             seconds = CONNECT if isinstance(error, httpx.ConnectTimeout) else self._timeout
             raise Again(http.unreachable(self._service, self._url, error, seconds)) from None
+        finally:
+            self._idle.append(client)
 
     def _answer(self, request: Request, content: bytes) -> Answer:
         try:
@@ -190,9 +197,7 @@ class Endpoint:
         if status in _AGAIN or status >= 500:
             return Again(reason, http.retry_after(response.headers), too_fast=status == 429)
         if status == 404:
-            return ServiceError(
-                f"{reason} {http.check(self._service, 'model')[:-1]}, too: it is '{self.model}'."
-            )
+            return ServiceError(f"{reason} {http.check(self._service, 'model')[:-1]}, too: it is '{self.model}'.")
         if status in _UNUSABLE or status < 400:
             return ServiceError(reason)
         return Unanswered(reason)

@@ -61,7 +61,6 @@ class Teacher:
             url,
             model,
             timeout=timeout,
-            connections=in_flight,
             prices=prices,
             json_schema=json_schema,
             note=note,
@@ -91,9 +90,7 @@ class Teacher:
         """The answer's address in the journal, made of all that decides it; not of where the model stands."""
         wanted = shape.schema(request.shape) if request.shape else None
         parameters = (request.max_tokens, request.temperature, request.seed, request.prompt_hash)
-        content = msgspec.json.encode(
-            (self.model, request.messages, wanted, parameters), order="deterministic"
-        )
+        content = msgspec.json.encode((self.model, request.messages, wanted, parameters), order="deterministic")
         return hashlib.sha256(content).hexdigest()
 
     def ask_all(self, requests: Iterable[tuple[T, Request]]) -> AsyncIterator[tuple[T, Answer | Failure]]:
@@ -150,9 +147,7 @@ class Teacher:
                 raise
             return Answer("", model=self.model, finish_reason=first.finish_reason)
 
-    async def _kept(
-        self, request: Request, worth_keeping: Callable[[Answer], bool] = lambda answer: True
-    ) -> Answer:
+    async def _kept(self, request: Request, worth_keeping: Callable[[Answer], bool] = lambda answer: True) -> Answer:
         """The raw answer: from the journal, from the same request in flight, or by a call."""
         key = self.key(request)
         while (known := self._journal and self._journal.answer(key)) is None and key in self._asked:

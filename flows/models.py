@@ -46,6 +46,7 @@ async def open_service(
         async with Teacher(
             service.url,
             service.model,
+            name=name,
             key=service.key,
             in_flight=service.in_flight,
             timeout=service.timeout,
@@ -53,6 +54,7 @@ async def open_service(
             budget=budget,
             journal=journal,
             json_schema=service.json_schema,
+            note=note,
         ) as teacher:
             yield teacher
     else:
@@ -80,6 +82,7 @@ async def open_gguf(
             alias,
             in_flight=service.in_flight,
             timeout=service.timeout,
+            prices=(0.0, 0.0),
             budget=budget,
             journal=journal,
         ) as teacher:
