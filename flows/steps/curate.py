@@ -8,7 +8,7 @@ from flows.curate import curate
 from flows.distil import prompt_hashes
 from flows.pairs import Pair, decode
 from flows.runs import Step
-from flows.steps.engine import identity
+from flows.steps.engine import identity, judging
 from flows.steps.questions import from_user
 from flows.work import Work
 
@@ -21,7 +21,7 @@ def inputs(work: Work) -> Any:
 
 def do(work: Work, step: Step) -> None:
     pairs = _read(work.path("distil", "pairs"))
-    judged = models.run(judge.judge_pairs(work, pairs)) if work.loop.curate.judge else {}
+    judged = models.run(_judged(work, pairs)) if work.loop.curate.judge else {}
     with work.progress.task("curate: pairs", len(pairs)) as task:
         result = curate(pairs, [row.question for row in from_user(work)], work.loop.curate, judged)
         task.at(len(pairs))
@@ -37,6 +37,12 @@ def do(work: Work, step: Step) -> None:
     sizes = {"train": len(result.train), "validation": len(result.validation), "test": len(result.test)}
     step.counts = {**sizes, "dropped": len(result.dropped), **counts}
     step.outputs = {"dataset": work.relative(made.path), "sha256": made.sha256}
+
+
+async def _judged(work: Work, pairs: list[Pair]) -> dict[str, float]:
+    async with judging(work, work.loop.curate.judge) as teacher:
+        with work.progress.task(f"curate: groundedness by {teacher.model}", len(pairs)) as task:
+            return await judge.judge_pairs(teacher, pairs, task.advance)
 
 
 def _read(path: Path) -> list[Pair]:

@@ -61,6 +61,12 @@ def opened(work: Work, gguf: Path) -> AbstractAsyncContextManager[Teacher]:
     return models.open_gguf(gguf, alias, state=work.config.state / "servers", journal=work.store)
 
 
+def judging(work: Work, service: str) -> AbstractAsyncContextManager[Teacher]:
+    """The service that judges; its answers are journalled like a teacher's."""
+    say = work.progress.say
+    return models.open_service(work.config, service, cache=work.cache, journal=work.store, note=say)
+
+
 @functools.cache
 def file_hash(path: Path) -> str:
     return packages.file_sha256(path)

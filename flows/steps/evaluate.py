@@ -11,7 +11,7 @@ from connectors.records import Passage
 from flows import FlowError, judge, measure, models
 from flows.measure import HeldOut, Scored
 from flows.runs import Step, digest, write_atomically
-from flows.steps.engine import base, identity, in_trainer, opened, prepared_base
+from flows.steps.engine import base, identity, in_trainer, judging, opened, prepared_base
 from flows.steps.questions import held_out, said
 from flows.store import Version
 from flows.work import Work
@@ -67,7 +67,13 @@ async def _answers(work: Work, questions: Sequence[HeldOut]) -> list[Scored]:
                         answer_tokens=options.answer_tokens,
                         on_answer=task.advance,
                     )
-    return await judge.judge_answers(work, questions, found) if options.judge else found
+    return await _judged(work, questions, found) if options.judge else found
+
+
+async def _judged(work: Work, questions: Sequence[HeldOut], answers: list[Scored]) -> list[Scored]:
+    async with judging(work, work.loop.evaluate.judge) as teacher:
+        with work.progress.task(f"evaluate: answers judged by {teacher.model}", len(answers)) as task:
+            return await judge.judge_answers(teacher, questions, answers, task.advance)
 
 
 def _contenders(work: Work) -> dict[str, Path]:

@@ -47,18 +47,12 @@ def _stops(work: Work, answers: Sequence[Scored]) -> list[str]:
     exported = work.run.step("export")
     fidelity = float(exported.counts["fidelity"]) if exported else 1.0
     if fidelity < work.loop.export.fidelity:
-        stops.append(
-            f"the quantised file answers unlike the model it was made from (token F1 {fidelity:.2f})"
-        )
+        stops.append(f"the quantised file answers unlike the model it was made from (token F1 {fidelity:.2f})")
     said = [one for one in answers if one.model == "candidate" and one.mode == options.mode]
     cut = sum(not one.finished for one in said) / max(len(said), 1)
     if cut > options.unfinished:
-        stops.append(
-            f"{cut:.0%} of its answers did not end by themselves (gate.unfinished: {options.unfinished:.0%})"
-        )
-    trained = {
-        evaluate.normalise(pair.question) for pair in dataset.read(work.path("curate", "dataset")).train
-    }
+        stops.append(f"{cut:.0%} of its answers did not end by themselves (gate.unfinished: {options.unfinished:.0%})")
+    trained = {evaluate.normalise(pair.question) for pair in dataset.read(work.path("curate", "dataset")).train}
     if shared := sum(evaluate.normalise(wanted.question) in trained for wanted in held_out(work)):
         stops.append(f"{shared} held-out questions stand in the training data")
     return stops

@@ -23,9 +23,7 @@ def do(work: Work, step: Step) -> None:
     work.lost += found.unreadable
     active = [digest(identity, record) for identity, record in work.store.records(work.name)]
     if not active:
-        raise FlowError(
-            f"loop {work.name}: the sources hold nothing to learn from. Look at loops.{work.name}.harvest."
-        )
+        raise FlowError(f"loop {work.name}: the sources hold nothing to learn from. Look at loops.{work.name}.harvest.")
     counts = msgspec.to_builtins(found) | {"unreadable": len(found.unreadable), "skipped": len(found.skipped)}
     step.counts = counts | {"records": len(active)}
     step.outputs = {"records": digest(active)}

@@ -26,9 +26,7 @@ def do(work: Work, step: Step) -> None:
         smoke.insert(0, {"role": "system", "content": work.loop.system})
     keep = work.loop.promote.keep
     with work.progress.task(f"promote: {served_name(version)}", len(targets)) as task:
-        answer = promote(
-            version, work.path("export", "gguf"), targets, work.store, smoke, keep, work.progress.say
-        )
+        answer = promote(version, work.path("export", "gguf"), targets, work.store, smoke, keep, work.progress.say)
         task.at(len(targets))
     step.counts = {"promoted": served_name(version), "smoke answer": answer}
     step.outputs = {"version": version.name}

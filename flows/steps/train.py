@@ -37,9 +37,7 @@ def do(work: Work, step: Step) -> None:
     done = in_trainer(work, "train", job, folder, python=choice.python)
     metrics = msgspec.json.decode((folder / "metrics.json").read_bytes())
     if not math.isfinite(metrics["train_loss"]):
-        raise FlowError(
-            f"the training loss is {metrics['train_loss']}: try a lower learning_rate in the recipe."
-        )
+        raise FlowError(f"the training loss is {metrics['train_loss']}: try a lower learning_rate in the recipe.")
     step.counts = {key: metrics[key] for key in SHOWN if metrics.get(key) is not None}
     chosen = {"backend": choice.name, "device": choice.device, "why": choice.why}
     work.run.environment = chosen | metrics["versions"]
@@ -55,9 +53,7 @@ def _rows(work: Work, side: str, folder: Path) -> str:
     folder.mkdir(parents=True, exist_ok=True)
     options = work.loop.curate
     pairs = getattr(dataset.read(work.path("curate", "dataset")), side)
-    rows = dataset.training_rows(
-        pairs, system=work.loop.system, open_book=options.open_book, seed=options.seed
-    )
+    rows = dataset.training_rows(pairs, system=work.loop.system, open_book=options.open_book, seed=options.seed)
     data = b"".join(msgspec.json.encode(row) + b"\n" for row in rows)
     path = folder / f"{side}.jsonl"
     write_atomically(path, data)
