@@ -92,9 +92,7 @@ def _sources(config: Config) -> Iterator[Finding]:
             folder = config.folder / source.folder
             good = folder.is_dir() and any(folder.iterdir())
             advice = "" if good else f"Put documents there, or mend loops.{name}.harvest in {config.path}."
-            yield Finding(
-                f"source {name}: {source.folder}", good, "there" if good else "missing or empty", advice
-            )
+            yield Finding(f"source {name}: {source.folder}", good, "there" if good else "missing or empty", advice)
 
 
 def _training(config: Config, cache: Path) -> Iterator[Finding]:

@@ -24,9 +24,7 @@ class Verdict(msgspec.Struct, frozen=True):
     gain: Interval | None = None
 
 
-def interval(
-    scores: Sequence[float], groups: Sequence[str], *, confidence: float = 0.95, seed: int = 0
-) -> Interval:
+def interval(scores: Sequence[float], groups: Sequence[str], *, confidence: float = 0.95, seed: int = 0) -> Interval:
     """Bootstrap interval of the mean of `scores`, two-sided, in the unit of the scores.
 
     Scores with the same group (phrasings of one question) are drawn together: they succeed and fail together,

@@ -64,10 +64,7 @@ def from_file(path: Path) -> list[HeldOut]:
 
 
 def from_pairs(pairs: Iterable[Pair]) -> list[HeldOut]:
-    return [
-        HeldOut(p.question, p.answer, keys_of(p.answer), p.kind == "refusal", p.history, p.language)
-        for p in pairs
-    ]
+    return [HeldOut(p.question, p.answer, keys_of(p.answer), p.kind == "refusal", p.history, p.language) for p in pairs]
 
 
 def keys_of(answer: str) -> tuple[str, ...]:
@@ -105,8 +102,7 @@ async def ask_each(
 ) -> list[Scored]:
     """Put every question to one model, greedily; raises FlowError when one stays without an answer."""
     requests = (
-        (number, _request(wanted, mode, passages, system, answer_tokens))
-        for number, wanted in enumerate(held_out)
+        (number, _request(wanted, mode, passages, system, answer_tokens)) for number, wanted in enumerate(held_out)
     )
     found: list[Scored] = []
     async for number, answer in teacher.ask_all(requests):
@@ -136,9 +132,7 @@ def _request(
 
 
 def _scored(model: str, mode: str, number: int, answer: Answer, wanted: HeldOut) -> Scored:
-    return Scored(
-        model, mode, number, answer.text, score(answer.text, wanted), answer.finish_reason != "length"
-    )
+    return Scored(model, mode, number, answer.text, score(answer.text, wanted), answer.finish_reason != "length")
 
 
 def _lines(path: Path) -> list[str]:

@@ -61,9 +61,7 @@ def promote(
         registry.register(name, gguf)
         answer = registry.chat(name, smoke, 64)
         if not answer.strip():
-            raise FlowError(
-                f"{target}: {name} gave an empty answer to the smoke question; nothing was switched."
-            )
+            raise FlowError(f"{target}: {name} gave an empty answer to the smoke question; nothing was switched.")
         say(f"{target}: {name} registered, it answers: {answer.strip()[:120]}")
     _switch(version.loop, name, targets)
     store.put_version(version)
@@ -78,15 +76,11 @@ def rollback(loop: str, targets: Mapping[str, Registry], store: Store, to: str =
     wanted = versions.get(to) if to else store.previous(loop)
     if wanted is None:
         known = ", ".join(versions) or "none"
-        raise FlowError(
-            f"loop {loop}: {f'no version {to}' if to else 'no earlier version'}. Versions: {known}."
-        )
+        raise FlowError(f"loop {loop}: {f'no version {to}' if to else 'no earlier version'}. Versions: {known}.")
     name = served_name(wanted)
     for target, registry in targets.items():
         if name not in registry.names():
-            raise FlowError(
-                f"{target}: {name} is no longer kept (promote.keep). Versions: {', '.join(versions)}."
-            )
+            raise FlowError(f"{target}: {name} is no longer kept (promote.keep). Versions: {', '.join(versions)}.")
     _switch(loop, name, targets)
     store.point(loop, wanted.name)
     return wanted

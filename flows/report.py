@@ -149,9 +149,7 @@ def render(report: RunReport) -> str:
         lstrip_blocks=True,
     )
     jinja.filters |= {"figure": figure, "duration": duration}
-    return jinja.get_template("report.html.j2").render(
-        report=report, metrics=METRICS, modes=MODES, **_views(report)
-    )
+    return jinja.get_template("report.html.j2").render(report=report, metrics=METRICS, modes=MODES, **_views(report))
 
 
 def _views(report: RunReport) -> dict[str, Any]:
@@ -164,9 +162,7 @@ def _views(report: RunReport) -> dict[str, Any]:
         "timeline": _timeline(report.steps),
         "losses": _losses(report),
         "models": [
-            m
-            for m in ("base", "champion", "candidate")
-            if any(getattr(a, m) is not None for a in report.answers)
+            m for m in ("base", "champion", "candidate") if any(getattr(a, m) is not None for a in report.answers)
         ],
         "most_dropped": max((one.count for one in report.dropped), default=0),
     }

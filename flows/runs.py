@@ -101,6 +101,4 @@ def _read(path: Path) -> Run:
     try:
         return msgspec.json.decode(path.read_bytes(), type=Run)
     except msgspec.DecodeError as error:
-        raise FlowError(
-            f"{path}: not a run record: {error}. Move the folder away to go on without it."
-        ) from None
+        raise FlowError(f"{path}: not a run record: {error}. Move the folder away to go on without it.") from None

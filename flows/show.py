@@ -21,9 +21,7 @@ def show_result(config: Config, store: Store, folder: RunFolder) -> None:
         _console().print(scores_table(run))
         click.echo(f"Verdict: {run.verdict or 'none'}. {run.why}")
     else:
-        click.echo(
-            f"Run {run.id}: {', '.join(step.name for step in run.steps if step.status == 'done')} done."
-        )
+        click.echo(f"Run {run.id}: {', '.join(step.name for step in run.steps if step.status == 'done')} done.")
     champion = store.champion(run.loop)
     click.echo(f"In service: {f'{run.loop}-{champion.name}' if champion else 'the base model'}")
     click.echo(f"Report: {_readable(folder.path / 'report.html')}")

@@ -42,9 +42,7 @@ def build(work: Work, questions: Sequence[HeldOut], answers: Sequence[Scored]) -
         evaluation_loss=_points(metrics.get("eval_history", []), "loss"),
         scores=tuple(_scores(work, questions, answers)),
         gains=tuple(_gains(work, questions, answers)),
-        answers=tuple(_compared(work, number, q, answers) for number, q in enumerate(questions))
-        if answers
-        else (),
+        answers=tuple(_compared(work, number, q, answers) for number, q in enumerate(questions)) if answers else (),
         environment=_environment(run.environment),
         notes=tuple([*run.notes, *work.lost]),
         files=_files(work),
@@ -106,9 +104,7 @@ def _points(history: Iterable[dict[str, Any]], key: str) -> tuple[report.Point, 
 
 def _scores(work: Work, questions: Sequence[HeldOut], answers: Sequence[Scored]) -> Iterable[report.Score]:
     for model, mode, metric, found in _each(work, answers):
-        got = interval(
-            list(found.values()), [questions[n].group for n in found], confidence=work.loop.gate.confidence
-        )
+        got = interval(list(found.values()), [questions[n].group for n in found], confidence=work.loop.gate.confidence)
         yield report.Score(model, mode, metric, got.mean, got.low, got.high, got.n)
 
 

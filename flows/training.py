@@ -43,9 +43,7 @@ def run_trainer(
             _end(child)
 
 
-def _listen(
-    child: "subprocess.Popen[str]", command: str, log: Path, on_event: Callable[[Event], None]
-) -> Event:
+def _listen(child: "subprocess.Popen[str]", command: str, log: Path, on_event: Callable[[Event], None]) -> Event:
     assert child.stdout is not None
     last: Event = {}
     for line in child.stdout:
