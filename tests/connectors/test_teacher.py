@@ -61,9 +61,7 @@ async def all_answers(teacher: Teacher, requests: Iterator[tuple[int, Request]])
     return {number: answer async for number, answer in teacher.ask_all(requests)}
 
 
-def ask_all(
-    url: str, count: int, make: Callable[[int], Request] = passage, **settings: Any
-) -> tuple[Answers, Teacher]:
+def ask_all(url: str, count: int, make: Callable[[int], Request] = passage, **settings: Any) -> tuple[Answers, Teacher]:
     async def work() -> tuple[Answers, Teacher]:
         async with Teacher(url, "stub", **settings) as teacher:
             return await all_answers(teacher, ((n, make(n)) for n in range(count))), teacher
@@ -316,9 +314,7 @@ def test_an_unknown_model_names_the_model() -> None:
 
 
 @pytest.mark.usefixtures("no_waiting")
-@pytest.mark.parametrize(
-    "settings", [{"status": 500}, {"status": 429, "retry_after": "0.01"}, {"pwrong": 1.0}]
-)
+@pytest.mark.parametrize("settings", [{"status": 500}, {"status": 429, "retry_after": "0.01"}, {"pwrong": 1.0}])
 def test_when_every_call_fails_it_stops_with_the_cause(settings: dict[str, Any]) -> None:
     with stub_teacher(**settings) as (url, stub), pytest.raises(ServiceError, match="So many calls in a row"):
         ask_all(url, 100, in_flight=8)
@@ -574,6 +570,12 @@ def test_a_cancelled_caller_leaves_nothing_behind(caplog: pytest.LogCaptureFixtu
     with stub_teacher(latency=0.02) as (url, _):
         run(work(url))
     assert not [record for record in caplog.records if record.name == "asyncio"]
+
+
+def test_commands_that_ask_nothing_do_not_wait_for_the_http_libraries() -> None:
+    heavy = "import sys, connectors.teacher; print({'httpx', 'requests'} & {*sys.modules})"
+    shown = subprocess.run([sys.executable, "-c", heavy], capture_output=True, text=True, check=True)
+    assert shown.stdout.strip() == "set()"
 
 
 # --- secrets
