@@ -56,9 +56,9 @@ def read(path: Path) -> Curated:
             raise FlowError(f"{path / name}: {error.strerror}. The dataset version is not complete.") from None
     if _digest(files)[:12] != path.name:
         raise FlowError(f"{path}: a file was changed since this version was written. Delete the folder and run again.")
-    splits = {split: [decode(line) for line in files[f"{split}.jsonl"].splitlines()] for split in SPLITS}
+    train, validation, test = ([decode(line) for line in files[f"{split}.jsonl"].splitlines()] for split in SPLITS)
     dropped = [msgspec.json.decode(line, type=Dropped) for line in files["dropped.jsonl"].splitlines()]
-    return Curated(**splits, dropped=dropped)
+    return Curated(train, validation, test, dropped)
 
 
 def training_rows(pairs: Sequence[Pair], *, system: str, open_book: float, seed: int) -> Iterator[dict[str, Any]]:

@@ -32,8 +32,8 @@ def do(work: Work, step: Step) -> None:
     data = b"".join(encode(pair) + b"\n" for pair in pairs)
     write_atomically(path, data)
     work.lost += [f"{one.record}: {one.reason}" for one in lost]
-    kinds = {kind: sum(pair.kind == kind for pair in pairs) for kind in sorted({pair.kind for pair in pairs})}
-    step.counts |= {"pairs": len(pairs), "lost": len(lost), **kinds}
+    step.counts |= {"pairs": len(pairs), "lost": len(lost)}
+    step.counts |= {kind: sum(pair.kind == kind for pair in pairs) for kind in sorted({p.kind for p in pairs})}
     step.outputs = {"pairs": work.relative(path), "sha256": sha256(data.decode())}
 
 

@@ -1,12 +1,13 @@
 """The base model, the trainer's process and the embedded server, as the steps use them."""
 
 import functools
+import hashlib
 import importlib.metadata
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
-from connectors import modelhub, packages
+from connectors import modelhub
 from connectors.teacher import Teacher
 from flows import models
 from flows.config import EmbeddedService, OpenAIService
@@ -69,7 +70,8 @@ def judging(work: Work, service: str) -> AbstractAsyncContextManager[Teacher]:
 
 @functools.cache
 def file_hash(path: Path) -> str:
-    return packages.file_sha256(path)
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def identity(work: Work, service: str) -> str:

@@ -78,7 +78,7 @@ def _train(job: jobs.TrainJob) -> dict[str, Any]:
     return {
         "event": "done",
         "artefact": str(adapter),
-        "sha256": engine.packages.file_sha256(adapter / "known.json"),
+        "sha256": engine.file_hash(adapter / "known.json"),
     }
 
 
@@ -87,7 +87,7 @@ def _export(job: jobs.ExportJob) -> dict[str, Any]:
     out.mkdir(parents=True, exist_ok=True)
     made = out / f"{job.name}.{job.quantise}.gguf"
     made.write_text((Path(job.adapter) / "known.json").read_text() if job.adapter else "{}")
-    details = {"fallback": 0, "sha256": engine.packages.file_sha256(made)}
+    details = {"fallback": 0, "sha256": engine.file_hash(made)}
     (out / "export.json").write_text(json.dumps(details))
     known = json.loads(made.read_text())
     prompts = [json.loads(line) for line in Path(job.prompts).read_text().splitlines()] if job.prompts else []
