@@ -1,0 +1,155 @@
+"""Why a single pair is not fit to learn from. Each check returns what is wrong, or nothing."""
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterator
+from typing import Literal
+
+from connectors.records import Passage
+from flows.config import Curate
+from flows.pairs import Pair
+from trainer.evaluate import words
+
+Reason = Literal[
+    "thumbs_down",  # people rejected the answer; the dpo and kto exports use it
+    "duplicate",  # the same question with the same answer is kept already
+    "near_duplicate",
+    "held_out",  # an evaluation question, or one or two words from one
+    "too_short",
+    "too_long",
+    "language",  # question, answer and passage are not in the same language, or it is not wanted
+    "refusal",  # the answer to an answerable question is that there is none
+    "ungrounded",  # the passage does not support the answer
+    "judged_low",
+    "personal_data",
+    "not_selected",  # fit, but `select` keeps others
+]
+Check = Callable[[Pair, Curate], str]  # "" when the pair passes
+
+SCRIPTS = {
+    "han": r"[㐀-鿿豈-﫿]",
+    "kana": r"[぀-ヿ]",
+    "hangul": r"[가-힯]",
+    "cyrillic": r"[Ѐ-ӿ]",
+    "greek": r"[Ͱ-Ͽ]",
+    "arabic": r"[؀-ۿ]",
+    "hebrew": r"[֐-׿]",
+    "thai": r"[฀-๿]",
+    "devanagari": r"[ऀ-ॿ]",
+    "latin": r"[A-Za-zÀ-ɏ]+",  # counted by word: one says about as much as a Chinese character
+}
+LANGUAGE_SCRIPTS = {"zh": "han", "ja": "kana", "ko": "hangul", "el": "greek", "he": "hebrew", "th": "thai"}
+LANGUAGE_SCRIPTS |= dict.fromkeys(("ru", "uk", "bg", "sr", "be", "mk"), "cyrillic")
+LANGUAGE_SCRIPTS |= dict.fromkeys(("ar", "fa", "ur"), "arabic") | dict.fromkeys(("hi", "mr", "ne"), "devanagari")
+_NAME = 3  # so few words may be a name, which has the same letters in every language
+
+# An answer that is nothing but a refusal. `Sorry, no dogs on board` and `we cannot refund it` are answers.
+_REFUSAL = re.compile(
+    r"^\W*((i am|i'm|we are|very|so|but|sorry|apologies|unfortunately|based on|according to|the|this|given|provided"
+    r"|passage|text|context|document)\W+)*"
+    r"((i|we) (do not|don't|cannot|can't|could not|couldn't|am unable to|are unable to|am not able to) "
+    r"(know|say|tell|answer|find|determine|help with|assist with)\b"
+    r"|as an ai\b"
+    r"|(passages?|texts?|context|documents?) (do not|does not|doesn't|don't) "
+    r"(say|state|mention|specify|provide|contain|tell|give|include)\b"
+    r"|((it|this|that) is )?not (mentioned|stated|specified|provided) in the\b"
+    r"|(there is )?no (information|mention)\b)"
+    r"|^\W*(很?(抱歉|对不起)\W*)?(我们?)?(不知道|无法(回答|确定|从|得知))"
+    r"|^\W*(很?(抱歉|对不起)\W*)?(根据)?(文中|资料|文档|本文|段落|原文|上文)[里中]?并?(没有|未|没)(提|说|给|包含|涉及)",
+    re.IGNORECASE,
+)
+
+
+def reasons(pair: Pair, options: Curate, judged: float | None) -> Iterator[tuple[Reason, str]]:
+    """Everything that is wrong with the pair, the first thing first."""
+    for reason, check in CHECKS:
+        if detail := check(pair, options):
+            yield reason, detail
+    if judged is not None and judged < options.judge_min:
+        yield "judged_low", f"{judged:g} of 5"
+
+
+def _thumbs_down(pair: Pair, options: Curate) -> str:
+    return (pair.comment or "rated down") if pair.rating < 0 else ""
+
+
+def _too_short(pair: Pair, options: Curate) -> str:
+    if not words(pair.question):
+        return "no question"
+    return f"{len(pair.answer)} characters" if len(pair.answer) < max(options.min_answer, 1) else ""
+
+
+def _too_long(pair: Pair, options: Curate) -> str:
+    return f"{len(pair.answer)} characters" if len(pair.answer) > options.max_answer else ""
+
+
+def _language(pair: Pair, options: Curate) -> str:
+    asked, said = script(pair.question), script(pair.answer)
+    if options.languages:
+        wanted = {LANGUAGE_SCRIPTS.get(language.partition("-")[0], "latin") for language in options.languages}
+        strange = [found for found in (asked, said) if found and found not in wanted | ({"han"} & {_han(wanted)})]
+        return f"{strange[0]} script" if strange and not _copied(pair) else ""
+    read = script(" ".join(passage.text for passage in pair.passages))
+    pairs = [(asked, said), (read, said), (read, asked)]
+    clash = next(((one, other) for one, other in pairs if not _alike(one, other)), None)
+    return f"{clash[0]} and {clash[1]} script" if clash and not _copied(pair) else ""
+
+
+def _han(wanted: set[str]) -> str:
+    """Japanese may be written in Chinese characters alone."""
+    return "han" if "kana" in wanted else ""
+
+
+def _alike(one: str, other: str) -> bool:
+    return not one or not other or one == other or {one, other} == {"han", "kana"}
+
+
+def _copied(pair: Pair) -> bool:
+    """A name or a command that stands in the passage is right in any script."""
+    return any(_plain(pair.answer) in _plain(passage.text) for passage in pair.passages)
+
+
+def script(text: str) -> str:
+    """The script most of the text is written in; empty for so few words that they may be a name."""
+    counts = {name: len(re.findall(pattern, text)) for name, pattern in SCRIPTS.items()}
+    if counts["kana"]:  # Japanese holds Chinese characters, Chinese holds no kana
+        counts["kana"] += counts.pop("han")
+    most = max(counts, key=lambda name: counts[name])
+    return most if counts[most] > _NAME else ""
+
+
+def _refusal(pair: Pair, options: Curate) -> str:
+    return pair.answer[:80] if pair.kind != "refusal" and _REFUSAL.search(pair.answer) else ""
+
+
+def _ungrounded(pair: Pair, options: Curate) -> str:
+    if pair.kind not in ("distilled", "follow_up"):
+        return ""
+    if not pair.passages:
+        return "no passage"
+    if pair.quote and not any(_plain(pair.quote) in _plain(passage.titled) for passage in pair.passages):
+        return "the quote is not in the passage"
+    share = overlap(pair.answer, pair.passages)
+    return f"{share:.0%} of its words are in the passage" if share < options.groundedness else ""
+
+
+def overlap(answer: str, passages: tuple[Passage, ...]) -> float:
+    """Share of the answer's words that stand in the passages, 0 to 1."""
+    said = words(answer)
+    read = {word for passage in passages for word in words(passage.titled)}
+    return sum(word in read for word in said) / len(said) if said else 0.0
+
+
+def _plain(text: str) -> str:
+    """Letters and digits alone, in lower case: quotes that differ in blanks, dashes or case become equal."""
+    return re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", text).lower())
+
+
+CHECKS: tuple[tuple[Reason, Check], ...] = (
+    ("too_short", _too_short),
+    ("too_long", _too_long),
+    ("refusal", _refusal),
+    ("language", _language),
+    ("ungrounded", _ungrounded),
+    ("thumbs_down", _thumbs_down),
+)

@@ -1,0 +1,181 @@
+"""MinHash with locality-sensitive hashing: which of many texts are worth comparing word by word.
+
+Signatures of 128 hashes are cut into bands; texts that agree in a whole band are proposed
+(Broder 1997; Leskovec, Rajaraman, Ullman, "Mining of Massive Datasets", chapter 3).
+"""
+
+import importlib.util
+import re
+import unicodedata
+from array import array
+from collections.abc import Iterable, Iterator
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any, Literal
+
+from connectors import missing_extra
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Hashes = NDArray[np.uint64]
+    Numbers = NDArray[np.int64]
+    Signatures = NDArray[np.uint32]
+
+Engine = Literal["rensa", "numpy"]
+PERMUTATIONS = 128
+MISSED = 1e-6  # highest probability that a pair right at the threshold is not proposed
+SEED = 42
+_CHUNK = 1 << 15  # shingles hashed at a time: what stays in the processor's cache
+
+# Bytes, since their translation and hashing is twice as fast as that of str.
+_ASCII_WORDS = bytes(ord(chr(code).lower()) if chr(code).isalnum() else 32 for code in range(128)) + bytes(128)
+_NO_WORD = re.compile(r"[\W_]+")
+_ONE_CHARACTER_WORDS = re.compile(r"[㐀-鿿豈-﫿぀-ヿ가-힯]")
+
+
+def tokens(text: str) -> list[bytes]:
+    """The words of a text in lower case without punctuation; Chinese, Japanese and Korean count by character."""
+    if text.isascii():
+        return text.encode().translate(_ASCII_WORDS).split()
+    folded = _NO_WORD.sub(" ", unicodedata.normalize("NFKC", text).lower())
+    return _ONE_CHARACTER_WORDS.sub(r" \g<0> ", folded).encode().split()
+
+
+class Shingles:
+    """The hashed runs of `width` words of many texts, one flat array; a shorter text is one shingle."""
+
+    def __init__(self, texts: Iterable[str], width: int = 2) -> None:
+        np = _numpy()
+        words, lengths, known = array("Q"), array("q"), _WordHashes()
+        for text in texts:  # one at a time: the words of all texts at once would take gigabytes
+            found = tokens(text)
+            lengths.append(len(found))
+            words.extend(map(known.__getitem__, found))
+        self.hashes, self.offsets = _runs(np.array(words, np.uint64), np.array(lengths, np.int64), width)
+
+    def of(self, row: int) -> set[int]:
+        return set(self.hashes[self.offsets[row] : self.offsets[row + 1]].tolist())
+
+    def only(self, rows: "Numbers") -> tuple["Hashes", "Numbers"]:
+        """Hashes and offsets of some rows."""
+        np = _numpy()
+        lengths = np.diff(self.offsets)[rows]
+        offsets = np.concatenate([[0], np.cumsum(lengths)])
+        places = np.arange(offsets[-1]) + np.repeat(self.offsets[rows] - offsets[:-1], lengths)
+        return self.hashes[places], offsets
+
+
+def bands(threshold: float) -> int:
+    """How many bands a signature is cut into: the fewest that miss a pair at `threshold` once in a million."""
+    for width in (32, 16, 8, 4, 2):
+        if (1 - threshold**width) ** (PERMUTATIONS // width) <= MISSED:
+            return PERMUTATIONS // width
+    return PERMUTATIONS
+
+
+def band_keys(shingles: Shingles, threshold: float, engine: Engine | None = None) -> Iterator[tuple[int, list[int]]]:
+    """Each row that shares a band with another row, ascending, with the keys of the bands it shares."""
+    np = _numpy()
+    count = bands(threshold)
+    rows, signatures = _suspects(shingles, count, engine or _installed())
+    keys = _keys(signatures, count)
+    _, place, sizes = np.unique(keys, return_inverse=True, return_counts=True)
+    shared = (sizes > 1)[place.reshape(keys.shape)]
+    for number in np.flatnonzero(shared.any(axis=1)).tolist():
+        yield int(rows[number]), keys[number][shared[number]].tolist()
+
+
+def _suspects(shingles: Shingles, count: int, engine: Engine) -> tuple["Numbers", "Signatures"]:
+    """Signatures of every row that may share a band. A row without a word has none."""
+    np = _numpy()
+    rows = np.flatnonzero(np.diff(shingles.offsets))
+    if not len(rows):
+        return rows, np.empty((0, PERMUTATIONS), np.uint32)
+    if engine == "numpy":
+        return rows, signatures(*shingles.only(rows))
+    import rensa
+
+    index = rensa.RMinHashLSH(0.5, PERMUTATIONS, count)  # its own threshold plays no part in banding
+    flags = index.query_duplicate_flags_matrix_one_shot(_matrix(*shingles.only(rows)))
+    rows = rows[np.array(flags, bool)]  # the others agree in no band: their signatures are not needed
+    return rows, np.array(_matrix(*shingles.only(rows)).to_rows(), np.uint32).reshape(-1, PERMUTATIONS)
+
+
+def _matrix(hashes: "Hashes", offsets: "Numbers") -> Any:
+    import rensa
+
+    return rensa.RMinHash.digest_matrix_from_flat_token_hashes(hashes, offsets.astype("uint64"), PERMUTATIONS, SEED)
+
+
+def signatures(hashes: "Hashes", offsets: "Numbers") -> "Signatures":
+    """The least hash of each row under 128 multiply-add-shift functions, shape (rows, 128); no row is empty."""
+    np = _numpy()
+    random = np.random.Generator(np.random.PCG64(SEED))
+    factors = random.integers(1, 2**63, PERMUTATIONS, np.uint64) * np.uint64(2) + np.uint64(1)
+    terms = random.integers(0, 2**63, PERMUTATIONS, np.uint64)
+    found: Signatures = np.empty((len(offsets) - 1, PERMUTATIONS), np.uint32)
+    start = 0
+    while start < len(found):
+        end = max(start + 1, int(np.searchsorted(offsets, offsets[start] + _CHUNK)) - 1)
+        part, starts = hashes[offsets[start] : offsets[end]], offsets[start:end] - offsets[start]
+        for column, (factor, term) in enumerate(zip(factors, terms, strict=True)):
+            least = np.minimum.reduceat(part * factor + term, starts)
+            found[start:end, column] = least >> np.uint64(32)
+        start = end
+    return found
+
+
+def _keys(signatures: "Signatures", count: int) -> "Hashes":
+    """One 64-bit key for each band of each row, shape (rows, bands)."""
+    np = _numpy()
+    width = PERMUTATIONS // count
+    cut = signatures[:, : count * width].reshape(len(signatures), count, width).astype(np.uint64)
+    keys = np.broadcast_to(np.arange(count, dtype=np.uint64), (len(signatures), count))
+    for column in range(width):
+        keys = _mixed(keys) + cut[:, :, column]
+    return _mixed(keys)
+
+
+def _runs(words: "Hashes", lengths: "Numbers", width: int) -> tuple["Hashes", "Numbers"]:
+    """Hash each run of `width` words that lies within its text; (hashes, offsets of the texts)."""
+    np = _numpy()
+    ends = np.cumsum(lengths)
+    left = np.repeat(ends, lengths) - np.arange(len(words))  # words from here to the end of its text
+    odd, runs = np.uint64(0x9E3779B97F4A7C15), words  # wraps around: a polynomial of the words' hashes
+    for ahead in range(1, width):
+        following = np.concatenate([words[ahead:], np.zeros(min(ahead, len(words)), np.uint64)])
+        runs = np.where(left > ahead, runs * odd + following, runs)
+    starts = left >= width
+    starts[(ends - lengths)[lengths > 0]] = True  # a text shorter than `width` has one run all the same
+    counts = np.where(lengths >= width, lengths - width + 1, np.minimum(lengths, 1))
+    return runs[starts], np.concatenate([[0], np.cumsum(counts)])
+
+
+class _WordHashes(dict[bytes, int]):
+    """64 bits of each word; blake2b, since Python's own hash differs from process to process."""
+
+    def __missing__(self, word: bytes) -> int:
+        self[word] = found = int.from_bytes(blake2b(word, digest_size=8).digest(), "little")
+        return found
+
+
+def _mixed(values: "Hashes") -> "Hashes":
+    """Spread each input bit over all output bits (the finaliser of splitmix64)."""
+    np = _numpy()
+    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    mixed: Hashes = values ^ (values >> np.uint64(31))
+    return mixed
+
+
+def _installed() -> Engine:
+    return "rensa" if importlib.util.find_spec("rensa") else "numpy"
+
+
+def _numpy() -> Any:
+    try:
+        import numpy
+    except ImportError:
+        raise missing_extra("curate", "Finding near-duplicates") from None
+    return numpy

@@ -1,0 +1,88 @@
+"""Rows that repeat one another, and rows that give an evaluation question away."""
+
+import difflib
+from collections.abc import Mapping, Sequence
+
+from flows.duplicates import first_of, like
+from flows.filters import Reason
+from flows.pairs import Pair
+from trainer.evaluate import token_f1, words
+
+Wrong = Mapping[int, tuple[Reason, str]]  # place of a row -> why it goes
+
+SAME_ANSWER = 0.6  # token F1 from which two answers with the same numbers say the same
+EDITS = 4  # one word in so many may differ, two at most, and it is still the held-out question
+
+
+def duplicates(pairs: Sequence[Pair]) -> Wrong:
+    """Rows with the words of an earlier row: same question in the same conversation, same answer."""
+    first: dict[tuple[tuple[str, ...], ...], int] = {}
+    said = [(tuple(words(in_context(pair))), tuple(words(pair.answer))) for pair in pairs]
+    return _after(pairs, [first.setdefault(key, number) for number, key in enumerate(said)], "duplicate")
+
+
+def near_duplicates(pairs: Sequence[Pair], threshold: float) -> Wrong:
+    """Rows that ask almost like an earlier row and are answered the same.
+
+    Phrasings below the threshold are wanted variety; another answer or another number is another fact.
+    """
+    asked = [in_context(pair) for pair in pairs]
+    first = first_of(asked, threshold, same=lambda one, other: _same_fact(pairs[one], pairs[other]))
+    return _after(pairs, first, "near_duplicate")
+
+
+def held_out_questions(pairs: Sequence[Pair], held_out: Sequence[str]) -> Wrong:
+    """Rows whose question is a held-out one, or one or two edited words away from it."""
+    known = list(dict.fromkeys(held_out))
+    asked = [pair.question for pair in pairs]
+    found: dict[int, tuple[Reason, str]] = {}
+    # An edit of a quarter of the words keeps about six in ten of the words of both.
+    for number, candidates in enumerate(like(asked, known, 0.5, width=1)):
+        match = next((known[k] for k in candidates if same_question(asked[number], known[k])), None)
+        if match is not None:
+            found[number] = ("held_out", match)
+    return found
+
+
+def in_context(pair: Pair) -> str:
+    """The question below what was said before it: `And on Sundays?` is many questions."""
+    return "\n".join([*(f"{turn.question}\n{turn.answer}" for turn in pair.history), pair.question])
+
+
+def same_question(one: str, other: str) -> bool:
+    """Equal but for case, punctuation and one edited word in four, two at most.
+
+    An edited number or name is no edit: `How long is pier 3?` does not give `How long is pier 4?` away.
+    """
+    before, after = words(one), words(other)
+    allowed = min(2, len(before) // EDITS, len(after) // EDITS)
+    names = _names(one) | _names(other)
+    for kind, i1, i2, j1, j2 in difflib.SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
+        if kind == "equal":
+            continue
+        changed = {*before[i1:i2], *after[j1:j2]}
+        allowed -= max(i2 - i1, j2 - j1)
+        if allowed < 0 or changed & names or any(c.isdigit() for word in changed for c in word):
+            return False
+        if kind == "replace" and i2 - i1 > 1 and all(len(word) == 1 for word in changed):
+            return False  # two Chinese characters in a row are a word, and as likely as not a name
+    return True
+
+
+def _names(text: str) -> set[str]:
+    """Words with a capital inside the sentence; none where every other word has one."""
+    found = text.split()
+    names = {word for before in found[1:] if before[:1].isupper() for word in words(before) if len(word) > 1}
+    return names if len(names) * 2 < len(found) else set()
+
+
+def _same_fact(one: Pair, other: Pair) -> bool:
+    return _figures(one) == _figures(other) and token_f1(one.answer, other.answer) >= SAME_ANSWER
+
+
+def _figures(pair: Pair) -> set[str]:
+    return {word for word in words(f"{in_context(pair)}\n{pair.answer}") if any(c.isdigit() for c in word)}
+
+
+def _after(pairs: Sequence[Pair], first: Sequence[int], reason: Reason) -> Wrong:
+    return {n: (reason, f"of {pairs[kept].id[:12]}") for n, kept in enumerate(first) if kept != n}
