@@ -1,6 +1,7 @@
 import asyncio
 import logging
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -570,6 +571,18 @@ def test_a_cancelled_caller_leaves_nothing_behind(caplog: pytest.LogCaptureFixtu
     with stub_teacher(latency=0.02) as (url, _):
         run(work(url))
     assert not [record for record in caplog.records if record.name == "asyncio"]
+
+
+def test_ctrl_c_ends_it_at_once_and_cleanly(tmp_path: Path) -> None:
+    with stub_teacher(latency=0.02, p500=0.2) as (url, stub):
+        command = [sys.executable, "-m", "tests.doubles.asker", url, str(tmp_path / "answers.jsonl"), "100000"]
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as asker:
+            while stub.report().calls < 30:
+                time.sleep(0.001)
+            asker.send_signal(signal.SIGINT)
+            _, said = asker.communicate(timeout=10)
+    assert said.strip().endswith("KeyboardInterrupt")
+    assert "never retrieved" not in said
 
 
 def test_commands_that_ask_nothing_do_not_wait_for_the_http_libraries() -> None:
