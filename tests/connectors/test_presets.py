@@ -33,8 +33,7 @@ def test_a_known_section_keeps_its_other_options_and_comments() -> None:
 
 def test_a_dropped_section_leaves_its_neighbours_comment() -> None:
     assert (
-        drop(FILE, "embed")
-        == FILE.replace("[embed] ; not ours\nmodel = /m/e.gguf\nembeddings = true\n\n", "") + "\n"
+        drop(FILE, "embed") == FILE.replace("[embed] ; not ours\nmodel = /m/e.gguf\nembeddings = true\n\n", "") + "\n"
     )
     assert drop(FILE, "unknown") == FILE
 
