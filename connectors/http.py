@@ -38,9 +38,7 @@ def get_json(url: str, *, service: str, key: str = "", setting: str = "", timeou
     return _decoded("GET", url, None, Service(service, key, setting), timeout, TRIES)
 
 
-def post_json(
-    url: str, body: Any, *, service: str, key: str = "", setting: str = "", timeout: float = 30.0
-) -> Any:
+def post_json(url: str, body: Any, *, service: str, key: str = "", setting: str = "", timeout: float = 30.0) -> Any:
     """The JSON answer to `body`. Sent once, since twice may not be the same; errors as for `get_json`."""
     return _decoded("POST", url, body, Service(service, key, setting), timeout, 1)
 
@@ -99,9 +97,7 @@ def bearer(service: Service) -> dict[str, str]:
     """The header with the key, if there is one; raises ServiceError for a key that no header can hold."""
     key = service.key
     if not key.isascii() or not key.isprintable() or key != key.strip():  # a copied line end, most often
-        raise ServiceError(
-            f"The key for {service.label} holds a blank or a special character. {check(service, 'key')}"
-        )
+        raise ServiceError(f"The key for {service.label} holds a blank or a special character. {check(service, 'key')}")
     return {"Authorization": f"Bearer {key}"} if key else {}
 
 
@@ -184,9 +180,7 @@ def _one_line(text: str, key: str) -> str:
 
 def _innermost(error: BaseException) -> str:
     """The operating system's words, which HTTP libraries wrap several times."""
-    deeper = (
-        error.exceptions[0] if isinstance(error, BaseExceptionGroup) else error.__cause__ or error.__context__
-    )
+    deeper = error.exceptions[0] if isinstance(error, BaseExceptionGroup) else error.__cause__ or error.__context__
     if deeper is not None:
         return _innermost(deeper)
     return error.strerror or str(error) if isinstance(error, OSError) else str(error) or type(error).__name__

@@ -150,7 +150,7 @@ class Teacher:
     async def _kept(self, request: Request, worth_keeping: Callable[[Answer], bool] = lambda answer: True) -> Answer:
         """The raw answer: from the journal, from the same request in flight, or by a call."""
         key = self.key(request)
-        while (known := self._journal and self._journal.answer(key)) is None and key in self._asked:
+        while (known := self._known(key)) is None and key in self._asked:
             other = self._asked[key]
             await asyncio.wait([other])
             if not other.cancelled():
@@ -161,13 +161,16 @@ class Teacher:
         mine = self._asked[key] = asyncio.get_running_loop().create_future()
         try:
             answer = await self._called(request)
-            if self._journal and worth_keeping(answer):
+            if self._journal is not None and worth_keeping(answer):
                 self._journal.put_answer(key, answer)
             mine.set_result(answer)
             return answer
         finally:
             del self._asked[key]
             mine.cancel()  # without effect on a result; whoever waits for a call that failed tries by itself
+
+    def _known(self, key: str) -> Answer | None:
+        return None if self._journal is None else self._journal.answer(key)
 
     async def _called(self, request: Request) -> Answer:
         """The answer after as many tries as it takes; raises Unanswered when they are used up."""

@@ -119,9 +119,7 @@ def test_retry_after_as_a_date() -> None:
 
 def test_backoff_grows_and_differs_from_call_to_call() -> None:
     drawn = [[http.backoff(attempt) for _ in range(200)] for attempt in (0, 3, 30)]
-    assert [max(waits) <= longest for waits, longest in zip(drawn, (0.5, 4.0, 30.0), strict=True)] == [
-        True
-    ] * 3
+    assert [max(waits) <= longest for waits, longest in zip(drawn, (0.5, 4.0, 30.0), strict=True)] == [True] * 3
     assert len({*drawn[1]}) > 100
     assert max(drawn[1]) > 2.0
 

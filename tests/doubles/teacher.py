@@ -24,9 +24,7 @@ from tests.doubles.web import Call, Reply, address, listen, serving
 Facts = list[dict[str, str]]
 
 FACT = re.compile(r"The (?P<attribute>[\w -]+?) of unit (?P<unit>U\d+) is (?P<value>[^.\n]+)\.")
-WANTED = re.compile(
-    r"\b(\d+)\s+(?:\w+\s+){0,2}?(?:questions?|pairs?|items?|phrasings?|ways)\b", re.IGNORECASE
-)
+WANTED = re.compile(r"\b(\d+)\s+(?:\w+\s+){0,2}?(?:questions?|pairs?|items?|phrasings?|ways)\b", re.IGNORECASE)
 
 
 class Settings(msgspec.Struct, forbid_unknown_fields=True):
@@ -216,6 +214,7 @@ def _fill(schema: dict[str, Any], name: str, facts: Facts, number: int, wanted: 
         return schema["enum"][number % len(schema["enum"])]
     match schema.get("type"):
         case "object":
+            number += len(facts) // 2 if name else 0  # a follow-up is about something else
             return {k: _fill(v, k, facts, number, wanted) for k, v in schema.get("properties", {}).items()}
         case "array":
             return _items(schema, name, facts, number, wanted)
@@ -233,7 +232,7 @@ def _items(schema: dict[str, Any], name: str, facts: Facts, number: int, wanted:
     count = min(max(wanted, schema.get("minItems", 0)), schema.get("maxItems", wanted))
     if schema["items"].get("type") == "string":
         return [_string(name, facts, number, variant) for variant in range(count)]
-    return [_fill(schema["items"], name, facts, n, wanted) for n in range(count)]
+    return [_fill(schema["items"], "", facts, n, wanted) for n in range(count)]
 
 
 def _string(name: str, facts: Facts, number: int, variant: int) -> str:
