@@ -4,20 +4,24 @@ mammoth, markdownify and pdfplumber are called directly: markitdown calls the sa
 loads onnxruntime to guess file types, which costs a second and 140 MB of memory at each start.
 """
 
+import importlib.util
 import io
-import logging
+import re
+import subprocess
+import sys
 import warnings
 import zipfile
-from collections.abc import Iterator
+import zlib
 from typing import Any
 from xml.parsers.expat import ExpatError
 
 import yaml
 
 from connectors import ServiceError, missing_extra
-from connectors.files.text import Text, decode, plain_newlines, table
+from connectors.files.text import Text, decode, plain_newlines
 
 UNPACKED = 40 * 2**20  # bytes of XML in a DOCX; parsed, they take some thirty times as much memory
+PDF_SECONDS = 60.0  # a PDF may take, and as many again for each MiB of it; a page takes about 0.05
 DROPPED = (
     "script, style, noscript, template, svg, iframe, nav, footer, aside, [role=navigation], [hidden],"
     ".toc, .navheader, .navfooter"  # DocBook's
@@ -77,9 +81,7 @@ def _from_html(source: str, where: str) -> Text:
     try:
         text = converter.convert_soup(_content(soup)).strip("\n")
     except RecursionError:
-        raise ServiceError(
-            f"{where}: its elements are nested too deeply. Save it anew from a browser."
-        ) from None
+        raise ServiceError(f"{where}: its elements are nested too deeply. Save it anew from a browser.") from None
     return Text(plain_newlines(text), title=title)
 
 
@@ -92,6 +94,9 @@ def _content(soup: Any) -> Any:
     for link in soup("a"):
         if not str(link.get("href", "")).startswith(("http://", "https://", "mailto:")):
             link.unwrap()
+    for cell in soup(["td", "th"]):
+        for said in cell.find_all(string=re.compile(r"\|")):
+            said.replace_with(said.replace("|", r"\|"))
     return soup.find("main") or soup.body or soup
 
 
@@ -111,8 +116,10 @@ def docx(data: bytes, where: str) -> Text:
 
 BROKEN_DOCX = (
     zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
     ExpatError,
-    RecursionError,
+    RuntimeError,  # encrypted, packed in a rare way, or nested too deeply
     OSError,  # a part is missing
     LookupError,
     ValueError,
@@ -122,11 +129,9 @@ BROKEN_DOCX = (
 def _check_unpacked_size(data: bytes, where: str) -> None:
     try:
         parts = zipfile.ZipFile(io.BytesIO(data)).infolist()
-    except zipfile.BadZipFile:
+    except BROKEN_DOCX:
         hint = "it is encrypted or an old .doc" if data.startswith(b"\xd0\xcf\x11\xe0") else "it is broken"
-        raise ServiceError(
-            f"{where}: is no DOCX file; {hint}. Save it as .docx without a password."
-        ) from None
+        raise ServiceError(f"{where}: is no DOCX file; {hint}. Save it as .docx without a password.") from None
     size = sum(part.file_size for part in parts if part.filename.endswith((".xml", ".rels")))
     if size > UNPACKED:
         raise ServiceError(
@@ -136,55 +141,18 @@ def _check_unpacked_size(data: bytes, where: str) -> None:
 
 def pdf(data: bytes, where: str) -> Text:
     """A blank line between paragraphs; ruled tables as Markdown. A PDF knows no headings."""
-    try:
-        import pdfplumber
-        from pdfminer.pdfdocument import PDFPasswordIncorrect
-        from pdfplumber.utils.exceptions import MalformedPDFException, PdfminerException
-    except ImportError:
-        raise missing_extra("files", f"{where}: reading PDF") from None
-    logging.getLogger("pdfminer").setLevel(logging.ERROR)  # it warns of each harmless oddity of a file
-    try:
-        with pdfplumber.open(io.BytesIO(data), laparams={}) as document:
-            blocks = [block for page in document.pages for block in _blocks(page)]
-    except (PdfminerException, MalformedPDFException, *BROKEN_PDF) as error:
-        cause = error.args[0] if error.args else error
-        if isinstance(cause, PDFPasswordIncorrect):
-            raise ServiceError(
-                f"{where}: is encrypted. Save a copy without a password, or exclude it."
-            ) from None
-        raise ServiceError(f"{where}: is a broken PDF file ({cause!r}). Print it to a new PDF.") from None
-    if not blocks:
+    if not importlib.util.find_spec("pdfplumber"):
+        raise missing_extra("files", f"{where}: reading PDF")
+    seconds = PDF_SECONDS * (1 + len(data) / 2**20)
+    command = [sys.executable, "-P", "-m", "connectors.files.pdf", str(seconds)]
+    child = subprocess.run(command, input=data, capture_output=True)
+    if child.returncode == 3:  # its word for it
+        raise ServiceError(f"{where}: is encrypted. Save a copy without a password, or exclude it.")
+    if child.returncode:
+        last_words = child.stderr.decode(errors="replace").strip()
+        endless = last_words.startswith("Timeout")
+        reason = f"no end of it after {seconds:.0f} s" if endless else last_words.rpartition("\n")[2]
+        raise ServiceError(f"{where}: is a broken PDF file ({reason}). Print it to a new PDF, or exclude it.")
+    if not child.stdout.strip():
         raise ServiceError(f"{where}: has no text, only pictures of it. Run OCR on it, or exclude it.")
-    text = "\n\n".join(blocks).encode(errors="replace").decode()  # fonts may name halves of characters
-    return Text(plain_newlines(text), markdown=False)
-
-
-BROKEN_PDF = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
-
-
-def _blocks(page: Any) -> Iterator[str]:
-    """Paragraphs and tables of one page, in reading order."""
-    from pdfminer.layout import LTTextBox
-
-    tables = [found for found in page.find_tables() if len(found.rows) > 1 and len(found.columns) > 1]
-    shown = []
-    for box in page.layout:
-        if isinstance(box, LTTextBox):
-            inside = {line: _table_around(line, tables, page.height) for line in box}
-            if paragraph := "\n".join(line.get_text().strip() for line in box if not inside[line]).strip():
-                yield paragraph
-            for found in filter(None, inside.values()):
-                if found not in shown:
-                    shown.append(found)
-                    yield table([[cell or "" for cell in row] for row in found.extract()])
-    page.close()
-
-
-def _table_around(line: Any, tables: list[Any], height: float) -> Any:
-    """The table in whose box the middle of the line lies; pdfminer counts y upwards, pdfplumber downwards."""
-    x, y = (line.x0 + line.x1) / 2, height - (line.y0 + line.y1) / 2
-    for found in tables:
-        left, top, right, bottom = found.bbox
-        if left <= x <= right and top <= y <= bottom:
-            return found
-    return None
+    return Text(plain_newlines(child.stdout.decode()), markdown=False)

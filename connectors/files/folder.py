@@ -15,9 +15,7 @@ from connectors.files.text import Text
 from connectors.records import Exchange, Origin, Record
 
 LIMIT = 50 * 2**20  # bytes of one file
-READ_AS = (
-    1  # raise it when the same bytes are to be read in another way, so that every document is read again
-)
+READ_AS = 1  # raise it when the same bytes are to be read in another way, so that every document is read again
 
 Reader = Callable[[bytes, str, Origin], list[Exchange] | Text]
 
@@ -51,12 +49,11 @@ class Folder:
         self._skipped = []
         found = [Document(path, self._fingerprint(path)) for path in sorted(self._readable())]
         if not found:
-            others = (
-                f" {len(self._skipped)} files were skipped, {': '.join(self._skipped[0])}."
-                if self._skipped
-                else ""
+            skipped = "".join(f" {path} {why}." for path, why in self.skipped()[:1])
+            kinds = ", ".join(READERS)
+            raise ServiceError(
+                f"{self._path}: holds no document.{skipped} Check `include` and `exclude`. Kinds read: {kinds}."
             )
-            raise ServiceError(f"{self._path}: holds no document.{others} Kinds read: {', '.join(READERS)}.")
         return found
 
     def skipped(self) -> list[tuple[str, str]]:
@@ -80,7 +77,8 @@ class Folder:
         links, real = [], {}
         for path in self._wanted():
             if why := self._unfit(path):
-                self._skipped.append((path, why))
+                # A name that is not UTF-8 can be neither printed nor stored as it is.
+                self._skipped.append((os.fsencode(path).decode(errors="backslashreplace"), why))
             elif os.path.islink(self._path / path):
                 links.append(path)
             else:
@@ -164,7 +162,7 @@ def _pattern(glob: str) -> re.Pattern[str]:
         glob += "**"
     parts = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
     tokens = re.split(r"(\*\*/|\*\*|\*|\?)", glob)
-    return re.compile("".join(parts.get(token) or re.escape(token) for token in tokens))
+    return re.compile("".join(parts.get(token) or re.escape(token) for token in tokens), re.DOTALL)
 
 
 def _of_text(converter: Callable[[bytes, str], Text]) -> Reader:

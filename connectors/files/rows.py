@@ -38,9 +38,7 @@ def csv_exchanges(data: bytes, where: str, origin: Origin) -> list[Exchange] | T
         return Text(table([header, *(row for _, row in body)]), markdown=False)
     _check_complete(named, header, where)
     return [
-        _exchange(
-            {role: row[at] if at < len(row) else "" for role, at in named.items()}, number, where, origin
-        )
+        _exchange({role: row[at] if at < len(row) else "" for role, at in named.items()}, number, where, origin)
         for number, row in body
     ]
 
