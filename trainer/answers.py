@@ -32,7 +32,7 @@ class AnswerTrainer(SFTTrainer):  # type: ignore[misc]
     def compute_loss(
         self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
-        """Summed loss of the answer tokens over their number, in the whole step where it has several parts."""
+        """Loss of the answer tokens over their number, in the whole step where it has several parts."""
         if return_outputs or any(getattr(model.config, name, None) for name in SCALED):
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
         labels = inputs["labels"][:, 1:]

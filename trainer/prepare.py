@@ -1,4 +1,4 @@
-"""A GGUF file becomes the Hugging Face folder that training starts from: fp32 weights, tokenizer, template."""
+"""A GGUF file becomes the Hugging Face folder that training starts from: fp32 weights and tokenizer."""
 
 import os
 import shutil

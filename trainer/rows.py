@@ -74,13 +74,20 @@ def _example(row: Row, prompt: list[int], whole: list[int], tokenizer: Any, ends
     if not set(ends) & set(whole[len(prompt) :]):
         raise TrainError(
             f"the base model's chat template puts no end token ({tokenizer.decode(list(ends))!r}) after the "
-            f"answer to {question!r}: the model would never stop. Take another base model, or mend its template."
+            f"answer to {question!r}: the model would never stop. Take another base model or mend it."
         )
     return Example(whole, [IGNORED] * len(prompt) + whole[len(prompt) :])
 
 
+def end_tokens(model: Any, tokenizer: Any) -> list[int]:
+    """Every token that ends an answer; a model may have several."""
+    ends = model.generation_config.eos_token_id
+    several = ends if isinstance(ends, list) else [ends]
+    return sorted({tokenizer.eos_token_id, *several} - {None})
+
+
 def fitting(examples: Sequence[Example], max_length: int, max_dropped: float) -> list[Example]:
-    """The examples of at most `max_length` tokens; refuses when more than `max_dropped` of them are longer."""
+    """The examples of at most `max_length` tokens; refuses when more than `max_dropped` of all are longer."""
     kept = [one for one in examples if len(one.input_ids) <= max_length]
     dropped = len(examples) - len(kept)
     if not kept or dropped > max_dropped * len(examples):

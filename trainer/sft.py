@@ -78,7 +78,7 @@ def _train(job: TrainJob, out: Path, say: Say) -> None:
     model = _load_unsloth(job, bf16) if job.backend == "unsloth" else _load(job, device, bf16)
 
     say("phase", name="prepare the rows")
-    ends = _end_tokens(model, tokenizer)
+    ends = rows.end_tokens(model, tokenizer)
     examples = rows.fitting(rows.encode(learnt, tokenizer, ends), recipe.max_length, recipe.max_dropped)
     checked = rows.encode(validation, tokenizer, ends) if validation else []
     checked = [one for one in checked if len(one.input_ids) <= recipe.max_length]
@@ -248,13 +248,6 @@ def _check_targets(model: Any, recipe: Recipe) -> None:
         raise TrainError(
             f"lora.targets: the base model has no {unknown}. It has: {', '.join(sorted(layers))}."
         )
-
-
-def _end_tokens(model: Any, tokenizer: Any) -> list[int]:
-    """Every token that ends an answer; a model may have several."""
-    ends = model.generation_config.eos_token_id
-    several = ends if isinstance(ends, list) else [ends]
-    return sorted({tokenizer.eos_token_id, *several} - {None})
 
 
 def _trainer_class(plain: Any, job: TrainJob, device: Device) -> Any:
