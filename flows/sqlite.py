@@ -1,0 +1,312 @@
+"""The default store: one SQLite file in the state folder."""
+
+import sqlite3
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from connectors.records import Exchange, Passage, Record, record_id
+from connectors.teacher import Answer
+from flows import FlowError, schema
+from flows.pairs import Pair, decode, encode
+from flows.store import Change, Lease, Version
+from trainer.evaluate import words
+
+PAGE = 500  # rows read at once, so that memory stays flat however much there is
+
+# What a user can do about a problem of the file, by SQLite's own code for it; any other is a bug of ours.
+ADVICE = {
+    sqlite3.SQLITE_FULL: "Free some space and run again: nothing that was stored is lost.",
+    sqlite3.SQLITE_BUSY: "Another process is writing to it; try again when that has ended.",
+    sqlite3.SQLITE_NOTADB: "Restore it from a backup, or move it away to start anew.",
+    sqlite3.SQLITE_CORRUPT: "Restore it from a backup, or move it away to start anew.",
+    sqlite3.SQLITE_READONLY: "Make the file and its folder writable, or name another `state` folder.",
+    sqlite3.SQLITE_CANTOPEN: "Make the file and its folder writable, or name another `state` folder.",
+    sqlite3.SQLITE_PERM: "Make the file and its folder writable, or name another `state` folder.",
+    sqlite3.SQLITE_IOERR: "Is the disk full or broken? Nothing that was stored is lost; run again when it is mended.",
+}
+
+
+class SqliteStore:
+    """A SQLite file in WAL mode.
+
+    `synchronous=NORMAL`: a committed transaction is in the system's page cache, where a kill -9 cannot reach it. Only
+    when the whole machine goes down may the last ones be missing; the file stays whole, and what is missing is made
+    again. One connection that serves one thread at a time.
+    """
+
+    def __init__(self, path: Path, wait: float = 30.0) -> None:
+        self.path = path
+        self._lock = threading.RLock()
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise FlowError(f"{path.parent} cannot be made: {error}. Name another `state` folder.") from error
+        with self._trouble():
+            self._db = sqlite3.connect(path, timeout=wait, check_same_thread=False, isolation_level=None)
+            try:
+                self._prepare()
+            except BaseException:
+                self._db.close()
+                raise
+
+    def close(self) -> None:
+        with self._lock:
+            self._db.close()
+
+    # --- sources
+
+    def sources(self, loop: str) -> list[str]:
+        rows = self._rows("SELECT DISTINCT source FROM documents WHERE loop=? ORDER BY source", loop)
+        return [source for (source,) in rows]
+
+    def documents(self, loop: str, source: str) -> dict[str, str]:
+        query = "SELECT document, fingerprint FROM documents WHERE loop=? AND source=? ORDER BY document"
+        return dict(self._rows(query, loop, source))
+
+    def put_document(
+        self, loop: str, source: str, document: str, fingerprint: str, records: Sequence[Record]
+    ) -> Change:
+        place = (loop, source, document)
+        with self._transaction():
+            before = self._active(place)
+            now = {record_id(record): (n, record) for n, record in enumerate(records)}
+            for identity, (position, record) in now.items():
+                self._put_record(place, identity, position, record)
+            retired = self._retire(place, before - now.keys())
+            self._db.execute("INSERT OR REPLACE INTO documents VALUES (?,?,?,?)", (*place, fingerprint))
+        return Change(len(now.keys() - before), len(now.keys() & before), retired)
+
+    def retire_document(self, loop: str, source: str, document: str) -> int:
+        place = (loop, source, document)
+        with self._transaction():
+            retired = self._retire(place, self._active(place))
+            self._db.execute("DELETE FROM documents WHERE loop=? AND source=? AND document=?", place)
+        return retired
+
+    def records(self, loop: str) -> Iterator[tuple[str, Record]]:
+        query = (
+            "SELECT source, document, position, id, kind, body FROM records WHERE loop=? AND active=1"
+            " AND (source, document, position) > (?,?,?) ORDER BY source, document, position LIMIT ?"
+        )
+        after: tuple[object, ...] = ("", "", -1)
+        while rows := self._rows(query, loop, *after, PAGE):
+            for *_, identity, kind, body in rows:
+                yield identity, _record(kind, body)
+            after = rows[-1][:3]
+
+    def _active(self, place: tuple[str, str, str]) -> set[str]:
+        query = "SELECT id FROM records WHERE loop=? AND source=? AND document=? AND active=1"
+        return {identity for (identity,) in self._rows(query, *place)}
+
+    def _put_record(self, place: tuple[str, str, str], identity: str, position: int, record: Record) -> None:
+        kind = "passage" if isinstance(record, Passage) else "exchange"
+        row = self._db.execute(
+            "INSERT INTO records (loop, source, document, position, id, kind, body, active)"
+            " VALUES (?,?,?,?,?,?,?,1) ON CONFLICT (loop, source, document, id)"
+            " DO UPDATE SET position=excluded.position, body=excluded.body, active=1 RETURNING number",
+            (*place, position, identity, kind, msgspec.json.encode(record)),
+        ).fetchone()
+        if isinstance(record, Passage):
+            self._db.execute("DELETE FROM passages WHERE rowid=?", row)
+            self._db.execute("INSERT INTO passages (rowid, words) VALUES (?,?)", (*row, " ".join(terms(record.titled))))
+
+    def _retire(self, place: tuple[str, str, str], identities: Iterable[str]) -> int:
+        retired = 0
+        for identity in identities:
+            row = self._db.execute(
+                "UPDATE records SET active=0 WHERE loop=? AND source=? AND document=? AND id=? RETURNING number",
+                (*place, identity),
+            ).fetchone()
+            self._db.execute("DELETE FROM passages WHERE rowid=?", row)
+            retired += 1
+        return retired
+
+    # --- pairs and search
+
+    def put_pairs(self, loop: str, pairs: Iterable[Pair]) -> None:
+        rows = ((loop, pair.id, pair.record, encode(pair)) for pair in pairs)
+        with self._transaction():
+            self._db.executemany("INSERT OR REPLACE INTO pairs VALUES (?,?,?,?)", rows)
+
+    def pairs(self, loop: str) -> Iterator[Pair]:
+        query = (
+            "SELECT id, body FROM pairs p WHERE loop=? AND id>? AND EXISTS (SELECT 1 FROM records r"
+            " WHERE r.loop=p.loop AND r.id=p.record AND r.active=1) ORDER BY id LIMIT ?"
+        )
+        after = ""
+        while rows := self._rows(query, loop, after, PAGE):
+            for _, body in rows:
+                yield decode(body)
+            after = rows[-1][0]
+
+    def search(self, loop: str, text: str, k: int) -> list[tuple[Passage, float]]:
+        wanted = " OR ".join(f'"{term}"' for term in dict.fromkeys(terms(text)))
+        if not wanted:
+            return []
+        query = (
+            "SELECT r.body, -bm25(passages) AS score FROM passages JOIN records r ON r.number=passages.rowid"
+            " WHERE passages MATCH ? AND r.loop=? AND r.active=1 ORDER BY score DESC, r.id LIMIT ?"
+        )
+        rows = self._rows(query, wanted, loop, k)
+        return [(msgspec.json.decode(body, type=Passage), score) for body, score in rows]
+
+    # --- the journal
+
+    def answer(self, key: str) -> Answer | None:
+        rows = self._rows("SELECT body FROM answers WHERE key=?", key)
+        return msgspec.json.decode(rows[0][0], type=Answer) if rows else None
+
+    def put_answer(self, key: str, answer: Answer) -> None:
+        row = (key, msgspec.json.encode(answer), time.time())
+        with self._transaction():
+            self._db.execute("INSERT OR REPLACE INTO answers VALUES (?,?,?)", row)
+
+    # --- versions
+
+    def put_version(self, version: Version) -> None:
+        with self._transaction():
+            number = self._db.execute("SELECT count(*) FROM versions WHERE loop=?", (version.loop,)).fetchone()
+            self._db.execute(
+                "INSERT INTO versions VALUES (?,?,?,?) ON CONFLICT DO UPDATE SET body=excluded.body",
+                (version.loop, version.name, msgspec.json.encode(version), *number),
+            )
+
+    def versions(self, loop: str) -> list[Version]:
+        rows = self._rows("SELECT body FROM versions WHERE loop=? ORDER BY number DESC", loop)
+        return [msgspec.json.decode(body, type=Version) for (body,) in rows]
+
+    def point(self, loop: str, name: str) -> None:
+        with self._transaction():
+            if name not in {version.name for version in self.versions(loop)}:
+                raise FlowError(f"loop {loop} has no version '{name}'.")
+            champion = self.champion(loop)
+            if champion is None or champion.name != name:
+                self._db.execute("INSERT INTO champions (loop, name) VALUES (?,?)", (loop, name))
+
+    def champion(self, loop: str) -> Version | None:
+        return self._champion(loop, 0)
+
+    def previous(self, loop: str) -> Version | None:
+        return self._champion(loop, 1)
+
+    def _champion(self, loop: str, back: int) -> Version | None:
+        query = (
+            "SELECT v.body FROM champions c JOIN versions v USING (loop, name) WHERE c.loop=?"
+            " ORDER BY c.number DESC LIMIT 1 OFFSET ?"
+        )
+        rows = self._rows(query, loop, back)
+        return msgspec.json.decode(rows[0][0], type=Version) if rows else None
+
+    # --- the schedule's truth
+
+    def claim_fire(self, loop: str, time: datetime, owner: str) -> bool:
+        row = (loop, time.timestamp(), owner)
+        with self._transaction():
+            return bool(self._db.execute("INSERT OR IGNORE INTO fires VALUES (?,?,?,'claimed')", row).rowcount)
+
+    def take_over_fire(self, loop: str, time: datetime, owner: str, dead: str) -> bool:
+        query = "UPDATE fires SET owner=? WHERE loop=? AND time=? AND owner=? AND status='claimed'"
+        with self._transaction():
+            return bool(self._db.execute(query, (owner, loop, time.timestamp(), dead)).rowcount)
+
+    def finish_fire(self, loop: str, time: datetime, owner: str) -> None:
+        query = "UPDATE fires SET status='done' WHERE loop=? AND time=? AND owner=?"
+        with self._transaction():
+            self._db.execute(query, (loop, time.timestamp(), owner))
+
+    def skip_fires(self, loop: str, times: Iterable[datetime]) -> None:
+        rows = [(loop, time.timestamp()) for time in times]
+        with self._transaction():
+            self._db.executemany("INSERT OR IGNORE INTO fires VALUES (?,?,'','skipped')", rows)
+
+    def unfinished_fires(self, loop: str) -> list[tuple[datetime, str]]:
+        rows = self._rows("SELECT time, owner FROM fires WHERE loop=? AND status='claimed' ORDER BY time", loop)
+        return [(_utc(time), owner) for time, owner in rows]
+
+    def last_fire(self, loop: str) -> datetime | None:
+        rows = self._rows("SELECT time FROM fires WHERE loop=? ORDER BY time DESC LIMIT 1", loop)
+        return _utc(rows[0][0]) if rows else None
+
+    def lease(self, name: str, owner: str, seconds: float, over: str = "") -> Lease | None:
+        now = time.time()
+        with self._transaction():
+            taken = self._db.execute(
+                "INSERT INTO leases VALUES (?,?,?,?) ON CONFLICT (name) DO UPDATE SET"
+                " since=iif(owner=excluded.owner, since, excluded.since), owner=excluded.owner, until=excluded.until"
+                " WHERE owner IN (excluded.owner, ?) OR until < excluded.since",
+                (name, owner, now, now + seconds, over),
+            ).rowcount
+            holder = self._rows("SELECT owner, since, until FROM leases WHERE name=?", name)[0]
+        return None if taken else Lease(holder[0], _utc(holder[1]), _utc(holder[2]))
+
+    def release(self, name: str, owner: str) -> None:
+        with self._transaction():
+            self._db.execute("DELETE FROM leases WHERE name=? AND owner=?", (name, owner))
+
+    # --- underneath
+
+    def _prepare(self) -> None:
+        """The schema first: another program's file is refused before anything in it changes."""
+        if not schema.is_current(self._db):
+            with self._transaction():
+                schema.migrate(self._db, self.path)
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=NORMAL")
+
+    def _rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        with self._trouble(), self._lock:
+            return self._db.execute(query, values).fetchall()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """All or nothing; it takes the write lock at once, so that two writers wait instead of failing."""
+        with self._trouble(), self._lock:
+            try:
+                self._db.execute("BEGIN IMMEDIATE")
+                yield
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:  # a full disk has rolled back by itself
+                    self._db.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def _trouble(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            advice = ADVICE.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)  # the rest tells details of one problem
+            if advice is None:
+                raise
+            raise FlowError(f"{self.path}: {error}. {advice}") from error
+
+
+def _utc(timestamp: float) -> datetime:
+    return datetime.fromtimestamp(timestamp, UTC)
+
+
+def _record(kind: str, body: bytes) -> Record:
+    if kind == "passage":
+        return msgspec.json.decode(body, type=Passage)
+    return msgspec.json.decode(body, type=Exchange)
+
+
+def terms(text: str) -> list[str]:
+    """What a text is found by: its words, and pairs of neighbours where words are single Chinese characters."""
+    found: list[str] = []
+    run = ""
+    for word in [*words(text), ""]:
+        if len(word) == 1 and not word.isascii():
+            run += word
+            continue
+        found += [run] if len(run) == 1 else [run[i : i + 2] for i in range(len(run) - 1)]
+        run = ""
+        found += [word] if word else []
+    return found
