@@ -1,4 +1,4 @@
-"""Prompt files: text with {{places}}, a line `---` between system and user message, versioned by hash."""
+"""Prompt files: a system message, then turns below lines `--- user`, `--- assistant`; {{places}} to fill; a hash."""
 
 import functools
 import re
@@ -9,16 +9,17 @@ from flows.dialogue import Message
 
 FOLDER = Path(__file__).parent / "prompts"
 _PLACE = re.compile(r"\{\{(\w+)\}\}")
+_TURN = re.compile(r"^--- (user|assistant)\n", re.MULTILINE)
 _CHINESE = re.compile(r"[㐀-鿿豈-﫿]")
 
 
 def fill(name: str, **values: object) -> list[Message]:
     """The messages of a prompt file. What is put in is never read for places again, whatever it holds."""
-    system, _, user = text(name).partition("\n---\n")
-    said = {"system": system, "user": user}
+    system, *turns = _TURN.split(text(name))
+    said = [("system", system), *zip(turns[::2], turns[1::2], strict=True)]
     return [
         {"role": role, "content": _PLACE.sub(lambda place: str(values[place.group(1)]), part).strip()}
-        for role, part in said.items()
+        for role, part in said
     ]
 
 
