@@ -60,13 +60,14 @@ def html(data: bytes, where: str) -> Text:
 
 def _from_html(source: str, where: str) -> Text:
     try:
-        from bs4 import BeautifulSoup, XMLParsedAsHTMLWarning
+        from bs4 import BeautifulSoup, MarkupResemblesLocatorWarning, XMLParsedAsHTMLWarning
         from bs4.exceptions import ParserRejectedMarkup
         from markdownify import ATX, MarkdownConverter
     except ImportError:
         raise missing_extra("files", f"{where}: reading HTML") from None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", XMLParsedAsHTMLWarning)  # XHTML is read as HTML on purpose
+        warnings.simplefilter("ignore", MarkupResemblesLocatorWarning)  # a page may say no more than a name
         try:
             soup = BeautifulSoup(source, "html.parser")
         except ParserRejectedMarkup as error:
@@ -110,7 +111,7 @@ def docx(data: bytes, where: str) -> Text:
     try:
         page = mammoth.convert_to_html(io.BytesIO(data), convert_image=no_pictures).value
     except BROKEN_DOCX as error:
-        raise ServiceError(f"{where}: is a broken DOCX file ({error}). Open and save it anew.") from None
+        raise ServiceError(f"{where}: is a broken DOCX file ({error!r}). Open and save it anew.") from None
     return _from_html(page, where)
 
 
@@ -123,6 +124,8 @@ BROKEN_DOCX = (
     OSError,  # a part is missing
     LookupError,
     ValueError,
+    TypeError,  # an attribute is missing
+    AttributeError,
 )
 
 

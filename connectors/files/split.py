@@ -6,7 +6,7 @@ table row that is itself larger than a passage makes a passage larger than asked
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 from typing import Any
 
@@ -38,6 +38,10 @@ class Block(msgspec.Struct, frozen=True):
     start: int
     end: int
     table: bool  # else code
+
+
+def _start(block: Block) -> int:
+    return block.start
 
 
 class Piece(msgspec.Struct, frozen=True):
@@ -74,14 +78,14 @@ class Splitter:
         prose = MarkdownSplitter if document.markdown else TextSplitter
         self._prose = prose.from_tiktoken_model(ENCODING_OF, max_tokens)
 
-    def pieces(self, section: Section, blocks: Iterable[Block]) -> Iterator[Piece]:
+    def pieces(self, section: Section, blocks: Sequence[Block]) -> Iterator[Piece]:
         """The smallest spans of a section that may become a passage."""
         at = section.start
-        for block in blocks:
-            if section.start <= block.start < section.end:
-                yield from self._of_prose(at, block.start)
-                yield from self._of_table(block) if block.table else self._of_code(block)
-                at = block.end
+        first, after = (bisect_left(blocks, end, key=_start) for end in (section.start, section.end))
+        for block in blocks[first:after]:
+            yield from self._of_prose(at, block.start)
+            yield from self._of_table(block) if block.table else self._of_code(block)
+            at = block.end
         yield from self._of_prose(at, section.end)
 
     def merged(self, pieces: Iterable[Piece]) -> list[Piece]:

@@ -220,6 +220,7 @@ def test_xhtml_and_the_main_part_of_a_page(tmp_path: Path) -> None:
     page = '<?xml version="1.0"?><html><body><p>aside</p><main><h1>T</h1><p>x</p></main></body></html>'
     (found,) = read_passages(tmp_path, "a.xhtml", page)
     assert (found.headings, found.text) == (("T",), "x")
+    assert read_passages(tmp_path, "b.html", "https://ferry.example/x")[0].text == "https://ferry.example/x"
 
 
 def test_html_says_which_encoding_it_has(tmp_path: Path) -> None:
