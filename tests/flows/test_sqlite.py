@@ -1,0 +1,202 @@
+"""What is the SQLite file's own affair: its schema, its faults, and what they tell the user."""
+
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from connectors.records import Origin, Passage, sha256
+from connectors.teacher import Answer
+from flows import FlowError, schema
+from flows.sqlite import SqliteStore, terms
+
+PAID = Answer("text " * 1000, 1, 1, 0.0, "m", "stop")
+
+
+def file_of_version_1(path: Path) -> None:
+    """A store as the first version of the schema left it, with one answer in it."""
+    with sqlite3.connect(path, isolation_level=None) as db:
+        for statement in schema.MIGRATIONS[0].split(";"):
+            db.execute(statement)
+        db.execute(f"PRAGMA application_id={schema.APPLICATION}")
+        db.execute("PRAGMA user_version=1")
+        body = b'{"text":"a","prompt_tokens":1,"answer_tokens":2,"cost":0.5,"model":"m","finish_reason":"stop"}'
+        db.execute("INSERT INTO answers VALUES ('k', ?, 0)", [body])
+    db.close()
+
+
+def user_version(path: Path) -> int:
+    db = sqlite3.connect(path)
+    version: int = db.execute("PRAGMA user_version").fetchone()[0]
+    db.close()
+    return version
+
+
+def test_a_file_of_version_1_opens_with_the_newest_code(tmp_path: Path) -> None:
+    file_of_version_1(tmp_path / "store.db")
+    store = SqliteStore(tmp_path / "store.db")
+    assert store.answer("k") == Answer("a", 1, 2, 0.5, "m", "stop")
+    store.close()
+    assert user_version(tmp_path / "store.db") == len(schema.MIGRATIONS)
+
+
+def test_a_new_version_of_the_schema_is_applied_once_and_keeps_what_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file_of_version_1(tmp_path / "store.db")
+    monkeypatch.setattr(schema, "MIGRATIONS", [*schema.MIGRATIONS, "ALTER TABLE answers ADD COLUMN note TEXT"])
+    for _ in range(2):
+        store = SqliteStore(tmp_path / "store.db")
+        assert store.answer("k")
+        store.close()
+    assert user_version(tmp_path / "store.db") == len(schema.MIGRATIONS)
+
+
+def test_a_migration_that_breaks_off_leaves_the_file_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file_of_version_1(tmp_path / "store.db")
+    before = (tmp_path / "store.db").read_bytes()
+    monkeypatch.setattr(
+        schema, "MIGRATIONS", [*schema.MIGRATIONS, "CREATE TABLE half (a); INSERT INTO nowhere VALUES (1)"]
+    )
+    with pytest.raises(sqlite3.OperationalError, match="no such table"):
+        SqliteStore(tmp_path / "store.db")
+    assert (tmp_path / "store.db").read_bytes() == before
+
+
+def test_a_file_of_a_newer_version_is_refused(tmp_path: Path) -> None:
+    file_of_version_1(tmp_path / "store.db")
+    db = sqlite3.connect(tmp_path / "store.db")
+    db.execute("PRAGMA user_version=99")
+    db.close()
+    with pytest.raises(FlowError, match=r"written by a newer flowstill \(schema 99, this one knows \d+\)"):
+        SqliteStore(tmp_path / "store.db")
+
+
+def test_another_programs_database_is_refused_untouched(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    db = sqlite3.connect(path)
+    db.execute("CREATE TABLE bookmarks (url)")
+    db.close()
+    before = path.read_bytes()
+    with pytest.raises(FlowError, match="a database of another program"):
+        SqliteStore(path)
+    assert path.read_bytes() == before
+    assert [file.name for file in tmp_path.iterdir()] == ["store.db"]
+
+
+def test_a_file_that_is_no_database_is_refused_untouched(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    path.write_bytes(b"PK\x03\x04 this is something else" * 100)
+    before = path.read_bytes()
+    with pytest.raises(FlowError, match=r"store\.db: file is not a database\. Restore it from a backup"):
+        SqliteStore(path)
+    assert path.read_bytes() == before
+
+
+def test_a_damaged_file_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    store = SqliteStore(path)
+    for number in range(50):
+        store.put_answer(str(number), PAID)
+    store.close()
+    with path.open("r+b") as file:
+        file.seek(4096 * 12)
+        file.write(b"\xff" * 4096 * 60)
+    store = SqliteStore(path)
+    with pytest.raises(FlowError, match=r"store\.db: .*malformed.*Restore it from a backup"):
+        for number in range(50):
+            store.answer(str(number))
+    store.close()
+
+
+def test_a_folder_that_may_not_be_written_is_named(tmp_path: Path) -> None:
+    """Root may write everywhere, so the store is opened by somebody else."""
+    for folder in [tmp_path, *tmp_path.parents[:3]]:
+        folder.chmod(0o755)
+    (tmp_path / "still").mkdir(0o555)
+    code = (
+        "import os, sys; from pathlib import Path; from flows import FlowError; from flows.sqlite import SqliteStore\n"
+        "if os.geteuid() == 0: os.setuid(65534)\n"
+        "try: SqliteStore(Path(sys.argv[1]) / 'store.db')\n"
+        "except FlowError as error: print(error)"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "still")]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "store.db: unable to open database file. Make the file and its folder writable" in said
+
+
+def test_a_state_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "still").write_text("a file")
+    with pytest.raises(FlowError, match=r"still/state cannot be made: .*Name another `state` folder"):
+        SqliteStore(tmp_path / "still" / "state" / "store.db")
+
+
+def test_a_full_disk_loses_nothing_and_work_goes_on_when_there_is_room(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "store.db")
+    pages = store._db.execute("PRAGMA page_count").fetchone()[0]
+    store._db.execute(f"PRAGMA max_page_count={pages + 8}")
+    stored: list[str] = []
+    with pytest.raises(FlowError, match=r"disk is full\. Free some space and run again"):
+        for number in range(100):
+            store.put_answer(str(number), PAID)
+            stored.append(str(number))
+    origin = Origin("files", document="a.md")
+    with pytest.raises(FlowError, match="disk is full"):
+        texts = [str(number) * 5000 for number in range(9)]
+        store.put_document("l", "s", "a.md", "1", [Passage(text, sha256(text), origin) for text in texts])
+    assert stored
+    assert all(store.answer(key) for key in stored)
+    assert store.documents("l", "s") == {}
+    store._db.execute("PRAGMA max_page_count=100000")
+    store.put_answer("last", PAID)
+    assert store.answer("last") == PAID
+    store.close()
+
+
+def test_a_store_that_is_locked_for_too_long_says_so(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "store.db", wait=0.1)
+    other = sqlite3.connect(tmp_path / "store.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(FlowError, match=r"database is locked\. Another process is writing to it"):
+        store.put_answer("k", PAID)
+    assert store.answer("k") is None  # reading never waits for a writer
+    other.execute("COMMIT")
+    store.put_answer("k", PAID)
+    other.close()
+    store.close()
+
+
+def test_opening_a_store_waits_for_nobody(tmp_path: Path) -> None:
+    SqliteStore(tmp_path / "store.db").close()
+    other = sqlite3.connect(tmp_path / "store.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    SqliteStore(tmp_path / "store.db", wait=0.1).close()
+    other.close()
+
+
+def test_a_copy_of_the_file_of_a_closed_store_is_a_backup(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "store.db")
+    store.put_answer("k", PAID)
+    store.close()
+    os.mkdir(tmp_path / "backup")
+    shutil.copy(tmp_path / "store.db", tmp_path / "backup" / "store.db")
+    copy = SqliteStore(tmp_path / "backup" / "store.db")
+    assert copy.answer("k") == PAID
+    copy.close()
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("At 08:30, Mail me", ["at", "08:30", "mail", "me"]),
+        ("员工报销", ["员工", "工报", "报销"]),
+        ("第3章 a", ["第", "3", "章", "a"]),
+        ("iPhone手机 OK", ["iphone", "手机", "ok"]),
+    ],
+)
+def test_terms_are_words_and_pairs_of_chinese_characters(text: str, found: list[str]) -> None:
+    assert terms(text) == found
