@@ -4,7 +4,8 @@ import re
 import unicodedata
 from collections import Counter
 
-_WORD = re.compile(r"[㐀-鿿豈-﫿぀-ヿ가-힯]|[^\W_]+(?:[.:/@_-]+[^\W_]+)*")
+_CJK = "㐀-鿿豈-﫿぀-ヿ가-힯"
+_WORD = re.compile(rf"[{_CJK}]|[^\W_{_CJK}]+(?:[.:/@_-]+[^\W_{_CJK}]+)*")
 
 
 def normalise(text: str) -> str:
