@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from connectors import missing_extra
 
-
 Check = Callable[[str, str], bool]  # (what was found, the text just before it) -> is it personal data?
 _BEFORE = 24  # characters that may say what a number counts
 
@@ -25,12 +24,14 @@ def redact(text: str, allow: Iterable[str] = ()) -> tuple[str, list[str]]:
     `allow` names texts that are no personal data here; case, blanks and dashes do not matter.
     """
     allowed = {_bare(one) for one in allow}
-    kinds = set()
-    for shape in SHAPES:
-        blanked = shape.pattern.sub(functools.partial(_blank, shape, allowed), text)
-        if blanked != text:
-            kinds.add(shape.kind)
-        text = blanked
+    kinds, before = set[str](), ""
+    while text != before:  # what is blanked may uncover what stood right behind it
+        before = text
+        for shape in SHAPES:
+            blanked = shape.pattern.sub(functools.partial(_blank, shape, allowed), text)
+            if blanked != text:
+                kinds.add(shape.kind)
+            text = blanked
     return text, sorted(kinds)
 
 
@@ -139,9 +140,13 @@ SHAPES = (
     _shape("card", r"(?<![\d.-])[2-6]\d{3}(?:[ -]?\d){9,15}(?![\d-])", _card),
     _shape("ip", r"(?<![\w.:])(?:\d{1,3}\.){3}\d{1,3}(?![\w.]*\d)", _public_ip),
     _shape("ip", r"(?<![\w:])(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{1,4}(?![\w:])", _public_ip),
-    _shape("phone", r"(?<![\w+])(?:\+|00)[1-9]\d{0,2}[ .-]?(?:\(0?\d{1,4}\)[ .-]?)?\d(?:[ .-]?\d){5,12}(?!\d)", _phone),
-    _shape("phone", r"(?<![\w.-])1[3-9]\d(?:[ -]?\d{4}){2}(?![\w-])", _phone, re.ASCII),  # Chinese mobile
-    _shape("phone", r"(?<![\w.-])\(?0\d{1,4}\)?[ -]\d{3,4}(?:[ -]?\d{3,4}){1,2}(?![\w-])", _phone, re.ASCII),
-    _shape("phone", r"(?<![\w.-])(?:\(\d{3}\) ?|\d{3}[-. ])\d{3}[-. ]\d{4}(?![\w-])", _phone, re.ASCII),  # US
-    _shape("phone", r"(?<![\w.])\(?\d(?:[ ()./-]{0,2}\d){6,14}(?![\w])", _called, re.ASCII),
+    _shape(
+        "phone",
+        r"(?<![\w+])(?<!\d )(?:\+|00)[1-9]\d{0,2}[ .-]?(?:\(0?\d{1,4}\)[ .-]?)?\d(?:[ .-]?\d){5,12}(?!\d)",
+        _phone,
+    ),
+    _shape("phone", r"(?<![\w.+-])(?<!\d )1[3-9]\d(?:[ -]?\d{4}){2}(?![\w-])", _phone, re.ASCII),  # Chinese mobile
+    _shape("phone", r"(?<![\w.+-])(?<!\d )\(?0\d{1,4}\)?[ -]\d{3,4}(?:[ -]?\d{3,4}){1,2}(?![\w-])", _phone, re.ASCII),
+    _shape("phone", r"(?<![\w.+-])(?<!\d )(?:\(\d{3}\) ?|\d{3}[-. ])\d{3}[-. ]\d{4}(?![\w-])", _phone, re.ASCII),  # US
+    _shape("phone", r"(?<![\w.+-])(?<!\d )\(?\d(?:[ ()./-]{0,2}\d){6,14}(?![\w])", _called, re.ASCII),
 )
