@@ -61,10 +61,11 @@ def curate(
     rows = sorted((_Row(pair.id, pair) for pair in pairs), key=lambda r: (PREFERENCE.index(r.pair.kind), r.id))
     rows = _without(rows, held_out_questions([row.pair for row in rows], held_out), dropped)
     rows = [_scored(row, judged) for row in rows]
-    wrong = {n: found for n, row in enumerate(rows) if (found := _first(row, options, judged))}
-    rejected = [rows[n] for n, (reason, _) in wrong.items() if reason == "thumbs_down"]
+    wrong = _unfit(rows, options, judged)
+    rejected = [rows[n] for n, (reason, _) in wrong.items() if reason == "thumbs_down" and not rows[n].pair.parent]
     rows = _without(rows, wrong, dropped)
     rows, rejected = _private(rows, options, dropped), _private(rejected, options, [])
+    rows = _renamed(rows)
     rows = _without(rows, duplicates([row.pair for row in rows]), dropped)
     rows = _without(rows, near_duplicates([row.pair for row in rows], options.near_duplicate), dropped)
     return _sides(rows, rejected, options, dropped)
@@ -86,7 +87,7 @@ def _sides(rows: list[_Row], rejected: list[_Row], options: Curate, dropped: lis
         dropped=sorted(dropped, key=lambda one: (one.pair, one.reason)),
         rejected=sorted((row.pair for row, side in trained if side == "train"), key=lambda pair: pair.id),
         components=components,
-        settings=msgspec.to_builtins(options),
+        settings=msgspec.json.decode(msgspec.json.encode(options)),  # as it comes back from the manifest
     )
 
 
@@ -95,8 +96,15 @@ def _without(rows: list[_Row], wrong: Wrong, dropped: list[Dropped]) -> list[_Ro
     return [row for number, row in enumerate(rows) if number not in wrong]
 
 
-def _first(row: _Row, options: Curate, judged: Mapping[str, float]) -> tuple[Reason, str] | None:
-    return next(reasons(row.pair, options, judged.get(row.id)), None)
+def _unfit(rows: list[_Row], options: Curate, judged: Mapping[str, float]) -> Wrong:
+    """Rows that are wrong by themselves; a paraphrase shares the answer of its parent, and so its thumbs down."""
+    down = {row.id for row in rows if row.pair.rating < 0}
+    found = {}
+    for number, row in enumerate(rows):
+        wrong = next(reasons(row.pair, options, judged.get(row.id)), None)
+        if wrong or row.pair.parent in down:
+            found[number] = wrong or ("thumbs_down", f"restates {row.pair.parent[:12]}")
+    return found
 
 
 def _scored(row: _Row, judged: Mapping[str, float]) -> _Row:
@@ -139,6 +147,17 @@ def _private(rows: list[_Row], options: Curate, dropped: list[Dropped]) -> list[
         pair = _rewritten(row.pair, lambda text: blank(text)[0])
         cleaned.append(_Row(row.id, msgspec.structs.replace(pair, passages=passages)))
     return _without(cleaned, wrong, dropped)
+
+
+def _renamed(rows: list[_Row]) -> list[_Row]:
+    """Paraphrases name their parent by the id it has now."""
+    now = {row.id: row.pair.id for row in rows}
+    return [
+        _Row(row.id, msgspec.structs.replace(row.pair, parent=now.get(row.pair.parent, row.pair.parent)))
+        if row.pair.parent
+        else row
+        for row in rows
+    ]
 
 
 def _blanked(passage: Passage, rewrite: Callable[[str], str]) -> Passage:

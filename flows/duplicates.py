@@ -53,14 +53,20 @@ def like(
     return found
 
 
-def clusters(texts: Sequence[str], threshold: float, *, engine: Engine | None = None) -> list[int]:
+def clusters(
+    texts: Sequence[str],
+    threshold: float,
+    *,
+    same: Callable[[int, int], bool] = lambda one, other: True,
+    engine: Engine | None = None,
+) -> list[int]:
     """For each text the smallest number in its cluster: the texts that a chain of similar ones links to it."""
     shingles, joined = Shingles(texts), Union(len(texts))
     members = defaultdict[int, list[int]](list)
     for row, keys in band_keys(shingles, threshold, engine):
         _add(members, keys, row)
     for bucket in members.values():
-        _join_similar(bucket, shingles, threshold, joined)
+        _join_similar(bucket, shingles, threshold, joined, same)
     return [joined.find(row) for row in range(len(texts))]
 
 
@@ -86,7 +92,9 @@ def jaccard(one: set[int], other: set[int]) -> float:
     return shared / (len(one) + len(other) - shared) if shared else 0.0
 
 
-def _join_similar(bucket: list[int], shingles: Shingles, threshold: float, joined: Union) -> None:
+def _join_similar(
+    bucket: list[int], shingles: Shingles, threshold: float, joined: Union, same: Callable[[int, int], bool]
+) -> None:
     """Join the similar rows of a bucket; rows that are joined already are not compared again."""
     groups = defaultdict[int, list[int]](list)
     for row in bucket:
@@ -94,7 +102,7 @@ def _join_similar(bucket: list[int], shingles: Shingles, threshold: float, joine
     sets = {row: shingles.of(row) for row in bucket} if len(groups) > 1 else {}
     for one, other in itertools.combinations(groups.values(), 2):
         if joined.find(one[0]) != joined.find(other[0]) and any(
-            jaccard(sets[a], sets[b]) >= threshold for a, b in itertools.product(one, other)
+            same(a, b) and jaccard(sets[a], sets[b]) >= threshold for a, b in itertools.product(one, other)
         ):
             joined.join(one[0], other[0])
 

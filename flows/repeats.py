@@ -1,6 +1,7 @@
 """Rows that repeat one another, and rows that give an evaluation question away."""
 
 import difflib
+import itertools
 from collections.abc import Mapping, Sequence
 
 from flows.duplicates import first_of, like
@@ -33,7 +34,7 @@ def near_duplicates(pairs: Sequence[Pair], threshold: float) -> Wrong:
 
 def held_out_questions(pairs: Sequence[Pair], held_out: Sequence[str]) -> Wrong:
     """Rows whose question is a held-out one, or one or two edited words away from it."""
-    known = list(dict.fromkeys(held_out))
+    known = sorted(set(held_out))
     asked = [pair.question for pair in pairs]
     found: dict[int, tuple[Reason, str]] = {}
     # An edit of a quarter of the words keeps about six in ten of the words of both.
@@ -67,6 +68,35 @@ def same_question(one: str, other: str) -> bool:
         if kind == "replace" and i2 - i1 > 1 and all(len(word) == 1 for word in changed):
             return False  # two Chinese characters in a row are a word, and as likely as not a name
     return True
+
+
+class Subject:
+    """What a question is about: its names and numbers. `What does the Heron cost?` is about another ship."""
+
+    def __init__(self, question: str) -> None:
+        self._words = words(question)
+        self._all = frozenset(self._words)
+        self._named = {word for word in self._words if any(c.isdigit() for c in word)} | _names(question)
+
+    def may_be(self, other: "Subject") -> bool:
+        """Whether two similar questions can have the same answer."""
+        named = self._named <= other._all and other._named <= self._all
+        return named and not _exchanged(self._words, other._words)
+
+
+def _exchanged(one: list[str], other: list[str]) -> bool:
+    """Whether one Chinese word, as likely as not a name, stands where the other text has another one."""
+    start = _shared(one, other)
+    end = _shared(one[start:][::-1], other[start:][::-1])
+    left, right = one[start : len(one) - end], other[start : len(other) - end]
+    in_a_name = all(len(word) == 1 and not word.isascii() for word in [*left, *right])
+    return in_a_name and 2 <= len(left) <= 6 and 2 <= len(right) <= 6
+
+
+def _shared(one: list[str], other: list[str]) -> int:
+    """How many words the two begin with in common."""
+    pairs = zip(one, other, strict=False)
+    return sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
 def _names(text: str) -> set[str]:

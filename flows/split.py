@@ -8,6 +8,7 @@ from connectors.records import sha256
 from flows.config import Curate
 from flows.duplicates import Union, clusters
 from flows.pairs import Pair
+from flows.repeats import Subject
 from trainer.evaluate import normalise
 
 Side = Literal["train", "validation", "test"]
@@ -44,10 +45,12 @@ def _components(pairs: Sequence[Pair], threshold: float) -> list[int]:
     """For each pair the smallest number in its component: same document or same cluster, transitively."""
     joined = Union(len(pairs))
     first: dict[str, int] = {}
-    same_question = clusters([pair.question for pair in pairs], threshold)
+    questions = [pair.question for pair in pairs]
+    subjects = [Subject(question) for question in questions]
+    same_question = clusters(questions, threshold, same=lambda one, other: subjects[one].may_be(subjects[other]))
     for number, pair in enumerate(pairs):
         joined.join(number, same_question[number])
-        for name in (source(pair), normalise(pair.question)):
+        for name in (source(pair), normalise(pair.question), pair.parent or pair.id):
             joined.join(number, first.setdefault(name, number))
     return [joined.find(number) for number in range(len(pairs))]
 
