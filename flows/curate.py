@@ -3,7 +3,7 @@
 import functools
 import re
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -11,6 +11,7 @@ import msgspec
 from connectors.records import Passage
 from flows.config import Curate
 from flows.filters import Reason, reasons
+from flows.meaning import changed
 from flows.pairs import Pair, Turn
 from flows.privacy import redact
 from flows.repeats import Wrong, duplicates, held_out_questions, near_duplicates
@@ -61,7 +62,7 @@ def curate(
     rows = sorted((_Row(pair.id, pair) for pair in pairs), key=lambda r: (PREFERENCE.index(r.pair.kind), r.id))
     rows = _without(rows, held_out_questions([row.pair for row in rows], held_out), dropped)
     rows = [_scored(row, judged) for row in rows]
-    wrong = _unfit(rows, options, judged)
+    wrong = _unfit(rows, {pair.id: pair for pair in pairs}, options, judged)
     rejected = [rows[n] for n, (reason, _) in wrong.items() if reason == "thumbs_down" and not rows[n].pair.parent]
     rows = _without(rows, wrong, dropped)
     rows, rejected = _private(rows, options, dropped), _private(rejected, options, [])
@@ -96,15 +97,22 @@ def _without(rows: list[_Row], wrong: Wrong, dropped: list[Dropped]) -> list[_Ro
     return [row for number, row in enumerate(rows) if number not in wrong]
 
 
-def _unfit(rows: list[_Row], options: Curate, judged: Mapping[str, float]) -> Wrong:
-    """Rows that are wrong by themselves; a paraphrase shares the answer of its parent, and so its thumbs down."""
-    down = {row.id for row in rows if row.pair.rating < 0}
+def _unfit(rows: list[_Row], pairs: Mapping[str, Pair], options: Curate, judged: Mapping[str, float]) -> Wrong:
+    """Rows that are wrong by themselves or as what they are made from, with the first reason."""
     found = {}
     for number, row in enumerate(rows):
-        wrong = next(reasons(row.pair, options, judged.get(row.id)), None)
-        if wrong or row.pair.parent in down:
-            found[number] = wrong or ("thumbs_down", f"restates {row.pair.parent[:12]}")
+        wrong = [*reasons(row.pair, options, judged.get(row.id)), *_astray(row.pair, pairs.get(row.pair.parent))]
+        if wrong:
+            found[number] = wrong[0]
     return found
+
+
+def _astray(pair: Pair, parent: Pair | None) -> Iterator[tuple[Reason, str]]:
+    """What is wrong with a paraphrase: it shares the answer of its parent, and so its thumbs down."""
+    if parent and parent.rating < 0:
+        yield "thumbs_down", f"restates {pair.parent[:12]}"
+    if parent and (lost := changed(pair.question, parent.question)):
+        yield "changed_meaning", lost
 
 
 def _scored(row: _Row, judged: Mapping[str, float]) -> _Row:

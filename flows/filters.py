@@ -19,6 +19,7 @@ Reason = Literal[
     "too_long",
     "language",  # question, answer and passage are not in the same language, or it is not wanted
     "refusal",  # the answer to an answerable question is that there is none
+    "changed_meaning",  # a paraphrase that no longer asks what its original asks
     "ungrounded",  # the passage does not support the answer
     "judged_low",
     "personal_data",
@@ -127,7 +128,9 @@ def _ungrounded(pair: Pair, options: Curate) -> str:
         return ""
     if not pair.passages:
         return "no passage"
-    if pair.quote and not any(_plain(pair.quote) in _plain(passage.titled) for passage in pair.passages):
+    if not (quote := _plain(pair.quote)):
+        return "no quote"
+    if not any(quote in _plain(passage.titled) for passage in pair.passages):
         return "the quote is not in the passage"
     share = overlap(pair.answer, pair.passages)
     return f"{share:.0%} of its words are in the passage" if share < options.groundedness else ""

@@ -1,7 +1,7 @@
 """Train, validation and test: whole documents and whole clusters of similar questions, never single rows."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
 from connectors.records import sha256
@@ -12,14 +12,16 @@ from flows.repeats import Subject
 from trainer.evaluate import normalise
 
 Side = Literal["train", "validation", "test"]
+LARGEST = 1 / 3  # of the rows on a side other than train, unless more is asked for
 LOOSER = 0.2  # below options.near_duplicate: what is too alike to stand on both sides need not be a duplicate
 
 
 def split(pairs: Sequence[Pair], options: Curate) -> tuple[list[Side], int]:
     """The side of each pair, and how many components (documents joined by similar questions) there are.
 
-    The side is drawn from a hash of the component's own documents, so unrelated rows never move it. Only when a
-    wanted side would stay empty does it get the component whose hash came nearest.
+    The side is drawn from a hash of the component's own documents, so unrelated rows do not move it. Two exceptions:
+    a component that would make a side too large stays in train, and a wanted side that would stay empty gets the
+    component whose hash came nearest.
     """
     joined = _components(pairs, max(options.near_duplicate - LOOSER, 0.4))
     rows = defaultdict[int, list[int]](list)
@@ -29,8 +31,9 @@ def split(pairs: Sequence[Pair], options: Curate) -> tuple[list[Side], int]:
         component: _draw(options.seed, (source(pairs[number]) for number in numbers))
         for component, numbers in rows.items()
     }
-    sides = {component: _side(place, options) for component, place in drawn.items()}
-    _fill_empty(sides, drawn, {component: len(numbers) for component, numbers in rows.items()}, options)
+    sizes = {component: len(numbers) for component, numbers in rows.items()}
+    sides = _drawn_sides(drawn, sizes, options)
+    _fill_empty(sides, drawn, sizes, options)
     return [sides[component] for component in joined], len(rows)
 
 
@@ -50,14 +53,37 @@ def _components(pairs: Sequence[Pair], threshold: float) -> list[int]:
     same_question = clusters(questions, threshold, same=lambda one, other: subjects[one].may_be(subjects[other]))
     for number, pair in enumerate(pairs):
         joined.join(number, same_question[number])
-        for name in (source(pair), normalise(pair.question), pair.parent or pair.id):
+        for name in _ties(pair):
             joined.join(number, first.setdefault(name, number))
     return [joined.find(number) for number in range(len(pairs))]
+
+
+def _ties(pair: Pair) -> Iterator[str]:
+    """Pairs that share one of these names stand on one side."""
+    yield from (source(pair), normalise(pair.question), pair.parent or pair.id)
+    # Rows of a table often ask one thing in several ways; `yes` or `no` is no sign of that.
+    if pair.kind in ("human", "paraphrase") and len(answer := normalise(pair.answer)) > 3:
+        yield f"answer\x1f{answer}"
 
 
 def _draw(seed: int, sources: Iterable[str]) -> float:
     """0 to 1, by hash."""
     return int(sha256(f"{seed}\x1f{min(sources)}")[:13], 16) / 16**13
+
+
+def _drawn_sides(drawn: dict[int, float], sizes: dict[int, int], options: Curate) -> dict[int, Side]:
+    sides: dict[int, Side] = {}
+    most = {"test": max(LARGEST, options.test), "validation": max(LARGEST, options.validation)}
+    held = dict.fromkeys(most, 0)
+    for component in sorted(drawn, key=lambda component: drawn[component]):
+        side = sides[component] = _side(drawn[component], options)
+        if side == "train":
+            continue
+        if held[side] + sizes[component] > most[side] * sum(sizes.values()):
+            sides[component] = "train"
+        else:
+            held[side] += sizes[component]
+    return sides
 
 
 def _side(place: float, options: Curate) -> Side:

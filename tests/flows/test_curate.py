@@ -101,13 +101,15 @@ def test_an_answer_must_rest_on_its_passage() -> None:
     text = "The Kittiwake - a steel vessel - carries 148 people."
     fit = pair("How many?", "148 people", text=text, quote="the kittiwake, a steel  vessel, carries 148")
     made_up = pair("How many then?", "148 people", text=text, quote="It carries 148 people gladly")
-    elsewhere = pair("What colour?", "A cheerful shade of dark blue", text=text, quote="")
+    elsewhere = pair("What colour?", "A cheerful shade of dark blue", text=text, quote="a steel vessel")
+    unquoted = pair("How many in all?", "It carries 148 people.", text=text, quote=" ")
     none = pair("Where is it?", "At the quay", passages=(), quote="")
-    found = curate([fit, made_up, elsewhere, none], [], ALL)
+    found = curate([fit, made_up, elsewhere, unquoted, none], [], ALL)
     assert [one.id for one in found.train] == [fit.id]
     assert {one.pair: one.detail for one in found.dropped if one.reason == "ungrounded"} == {
         made_up.id: "the quote is not in the passage",
         elsewhere.id: "17% of its words are in the passage",
+        unquoted.id: "no quote",
         none.id: "no passage",
     }
 
@@ -174,6 +176,21 @@ def test_paraphrases_of_a_rejected_answer_go_with_it() -> None:
     assert found.rejected == [down]
 
 
+def test_a_paraphrase_that_asks_something_else_goes_even_when_its_original_is_held_out() -> None:
+    asked = human("How many people fit on the Kittiwake?", "It carries 148 people.")
+    restated = [
+        msgspec.structs.replace(asked, question=question, kind="paraphrase", parent=asked.id)
+        for question in (
+            "What is the capacity of the Kittiwake?",
+            "How many fit on board?",
+            "Many fit on the Kittiwake.",
+        )
+    ]
+    found = curate([asked, *restated], [asked.question], ALL)
+    assert [one.question for one in found.train] == ["What is the capacity of the Kittiwake?"]
+    assert {one.detail for one in found.dropped if one.reason == "changed_meaning"} == {"lost kittiwake", "no question"}
+
+
 def test_personal_data_is_blanked_everywhere_dropped_or_kept() -> None:
     row = pair("Whom do I ask?", "Ask anna@ferry.example.", comment="by anna@ferry.example")
     child = human("Who?", "Call +44 20 7946 0958.", kind="paraphrase", parent=row.id)
@@ -222,6 +239,24 @@ def test_the_shares_are_met_about() -> None:
     total = len(found.train) + len(found.validation) + len(found.test)
     assert 0.15 < len(found.test) / total < 0.25
     assert 0.06 < len(found.validation) / total < 0.14
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_most_of_what_there_is_to_learn_is_trained_on(seed: int) -> None:
+    large = [pair(f"Code of {n:x}?", f"It is {n * 7919}.", document="all.md") for n in range(60)]
+    small = [pair(f"Where lies {n:x}?", f"At {n * 7907}.", document=f"{n}.md") for n in range(20)]
+    found = curate([*large, *small], [], Curate(seed=seed))
+    assert len(found.train) >= 60
+    assert len(curate(large, [], Curate(seed=seed)).train) == 60
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_one_answer_is_not_trained_on_in_one_phrasing_and_tested_in_another(seed: int) -> None:
+    rows = [human(f"What is code {n:x}?", f"Code {n} is {n * 7919}.", row=n) for n in range(40)]
+    same = [human(f"Wording{n} quite{n} different{n}?", "The desk opens at 08:30.", row=50 + n) for n in range(6)]
+    found = curate([*rows, *same], [], Curate(test=0.3, seed=seed))
+    sides = [side for side in (found.train, found.validation, found.test) if any("desk" in row.answer for row in side)]
+    assert len(sides) == 1
 
 
 def test_one_document_is_all_training_and_a_small_base_still_has_a_test() -> None:
