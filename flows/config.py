@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 import yaml
@@ -83,7 +83,7 @@ class Distil(Section, frozen=True):
     phrasings: int = 2  # of each of those questions
     follow_ups: bool = True
     paraphrases: int = 2  # of each human question
-    refusals: float = 0.1  # share of unanswerable questions, of all questions
+    refusals: Annotated[float, msgspec.Meta(ge=0, lt=1)] = 0.1  # share of unanswerable questions, of all questions
     refusal_text: str = "I do not know: the documents I was taught do not say."
     refusal_text_zh: str = "我不知道：我学过的资料里没有提到。"
     temperature: float = 0.3

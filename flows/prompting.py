@@ -2,6 +2,7 @@
 
 import functools
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 from connectors.records import sha256
@@ -10,17 +11,25 @@ from flows.dialogue import Message
 FOLDER = Path(__file__).parent / "prompts"
 _PLACE = re.compile(r"\{\{(\w+)\}\}")
 _TURN = re.compile(r"^--- (user|assistant)\n", re.MULTILINE)
-_CHINESE = re.compile(r"[㐀-鿿豈-﫿]")
+_CHINESE, _OTHER_EAST_ASIAN = re.compile(r"[㐀-鿿豈-﫿]"), re.compile(r"[぀-ヿ가-힯]")
+_WORD = re.compile(r"[^\W\d_㐀-鿿豈-﫿぀-ヿ가-힯]+")
 
 
-def fill(name: str, **values: object) -> list[Message]:
-    """The messages of a prompt file. What is put in is never read for places again, whatever it holds."""
+def fill(name: str, example: Callable[[str], str] = str, **values: object) -> list[Message]:
+    """The messages of a prompt file, its example answers as `example` shows them.
+
+    What is put into places is never read for places again, whatever it holds.
+    """
     system, *turns = _TURN.split(text(name))
     said = [("system", system), *zip(turns[::2], turns[1::2], strict=True)]
     return [
-        {"role": role, "content": _PLACE.sub(lambda place: str(values[place.group(1)]), part).strip()}
+        {"role": role, "content": example(part) if role == "assistant" else _filled(part, values)}
         for role, part in said
     ]
+
+
+def _filled(part: str, values: dict[str, object]) -> str:
+    return _PLACE.sub(lambda place: str(values[place.group(1)]), part).strip()
 
 
 @functools.cache
@@ -33,6 +42,9 @@ def prompt_hash(name: str) -> str:
 
 
 def language(said: str) -> str:
-    """`zh` for a text written in Chinese characters, else `en`: these two have prompts of their own."""
-    letters = [c for c in said if c.isalpha()]
-    return "zh" if letters and sum(bool(_CHINESE.match(c)) for c in letters) / len(letters) > 0.3 else "en"
+    """`zh` for a text mostly of Chinese characters, else `en`: these two have prompts of their own.
+
+    A word in letters counts like a character: Chinese manuals are full of English terms. Japanese holds kana too.
+    """
+    chinese, other, spelt = (len(pattern.findall(said)) for pattern in (_CHINESE, _OTHER_EAST_ASIAN, _WORD))
+    return "zh" if chinese > max(spelt, 4 * other) else "en"

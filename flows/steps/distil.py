@@ -7,7 +7,7 @@ import msgspec
 from connectors.records import sha256
 from connectors.teacher import Budget, Teacher
 from flows import models
-from flows.distil import Lost, distil, planned
+from flows.distil import Lost, distil, plan
 from flows.distil import prompt_hashes as prompts
 from flows.pairs import Pair, encode
 from flows.runs import Step, write_atomically
@@ -50,11 +50,11 @@ async def _distil(work: Work, step: Step) -> tuple[list[Pair], list[Lost]]:
         budget=budget,
         note=work.progress.say,
     )
-    total = planned(work.store.records(work.name), options)
+    planned = plan(work.store.records(work.name), options)
     async with opened as teacher:
-        with work.progress.task(f"distil: answers of {teacher.model}", total) as task:
+        with work.progress.task(f"distil: answers of {teacher.model}", planned.calls) as task:
             try:
-                async for one in distil(work.store.records(work.name), teacher, options, task.advance):
+                async for one in distil(work.store.records(work.name), teacher, options, planned, task.advance):
                     lost.append(one) if isinstance(one, Lost) else pairs.append(one)
             finally:
                 step.counts |= _costs(teacher, budget)
