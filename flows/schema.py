@@ -20,8 +20,8 @@ MIGRATIONS = [
     CREATE INDEX active_records ON records (loop, active, source, document, position);
     CREATE INDEX record_ids ON records (loop, id, active);
     CREATE VIRTUAL TABLE passages USING fts5(words);
-    CREATE TABLE pairs (loop TEXT, id TEXT, record TEXT, body BLOB, PRIMARY KEY (loop, id)) WITHOUT ROWID;
-    CREATE TABLE answers (key TEXT PRIMARY KEY, body BLOB, made REAL) WITHOUT ROWID;
+    CREATE TABLE pairs (loop TEXT, id TEXT, record TEXT, body BLOB, PRIMARY KEY (loop, id));
+    CREATE TABLE answers (key TEXT PRIMARY KEY, body BLOB, made REAL);
     CREATE TABLE versions (loop TEXT, name TEXT, body BLOB, number INTEGER, PRIMARY KEY (loop, name));
     CREATE TABLE champions (number INTEGER PRIMARY KEY, loop TEXT, name TEXT);
     CREATE TABLE fires (loop TEXT, time REAL, owner TEXT, status TEXT, PRIMARY KEY (loop, time)) WITHOUT ROWID;
