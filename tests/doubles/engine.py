@@ -8,18 +8,15 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import msgspec
-from connectors.modelhub import Base
-
 from connectors.local import LocalModels
+from connectors.modelhub import Base
 from connectors.teacher import Answer, Journal, Request
-from flows import models, promote
-from flows.cli import cli
+from flows import cli, models, promote
 from flows.steps import engine, export, train
 from trainer import backend, evaluate, jobs
 
@@ -36,6 +33,9 @@ def install(patch: Callable[[Any, str, Any], None]) -> None:
     )
     patch(models, "open_gguf", open_gguf)
     patch(promote, "LocalModels", FakeModels)
+    for name in ("harvest", "curate"):
+        module = sys.modules[f"flows.steps.{name}"]
+        patch(module, name, _mortal(name, getattr(module, name)))
 
 
 def _base(cache: Path) -> Base:
@@ -44,6 +44,15 @@ def _base(cache: Path) -> Base:
         cache.mkdir(parents=True, exist_ok=True)
         path.write_text("{}")
     return Base("base", path, "0" * 64, "gguf")
+
+
+def _mortal(moment: str, work: Callable[..., Any]) -> Callable[..., Any]:
+    def wrapped(*arguments: Any, **options: Any) -> Any:
+        result = work(*arguments, **options)
+        die_in(moment)
+        return result
+
+    return wrapped
 
 
 def run_trainer(command: str, job: Any, folder: Path, **_: Any) -> dict[str, Any]:
@@ -72,9 +81,7 @@ def _train(job: jobs.TrainJob) -> dict[str, Any]:
     adapter.mkdir(parents=True, exist_ok=True)
     (adapter / "known.json").write_text(json.dumps(known, sort_keys=True))
     metrics = {"rows": len(rows), "dropped": 0, "steps": 2, "tokens": 9, "train_loss": 1.0, "versions": {}}
-    (Path(job.out) / "metrics.json").write_text(
-        json.dumps(metrics | {"loss_history": [{"step": 1, "loss": 1.0}]})
-    )
+    (Path(job.out) / "metrics.json").write_text(json.dumps(metrics | {"loss_history": [{"step": 1, "loss": 1.0}]}))
     return {
         "event": "done",
         "artefact": str(adapter),
@@ -132,9 +139,7 @@ class FakeModel:
 
 
 @asynccontextmanager
-async def open_gguf(
-    path: Path, alias: str, *, journal: Journal | None = None, **_: Any
-) -> AsyncIterator[Any]:
+async def open_gguf(path: Path, alias: str, *, journal: Journal | None = None, **_: Any) -> AsyncIterator[Any]:
     yield FakeModel(path, alias, journal)
 
 
@@ -147,16 +152,7 @@ class FakeModels(LocalModels):
         return _answer(json.loads(path.read_text()), messages)
 
 
-def main() -> Iterator[None]:
-    """`python -m tests.doubles.engine ARGUMENTS`: the command flowstill with everything heavy faked."""
-    install(setattr)
-    cli(sys.argv[1:], prog_name="flowstill")
-    yield
-
-
-def encoded(value: Any) -> str:
-    return msgspec.json.encode(value).decode()
-
-
 if __name__ == "__main__":
-    next(main())
+    install(setattr)  # and then it is the command flowstill
+    sys.argv[0] = "flowstill"
+    cli.main()

@@ -1,0 +1,347 @@
+"""The whole loop with everything heavy faked: what a run does, what it never does twice, and what survives a kill."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connectors import ServiceError
+from flows import FlowError, RowsLostError
+from flows.asking import answers
+from flows.config import Config, load_config
+from flows.loop import run_loop
+from flows.progress import Progress
+from flows.promote import registries, rollback
+from flows.runs import RunFolder, all_runs
+from flows.store import Store, open_store
+from tests.doubles import engine
+from tests.doubles.teacher import Settings, StubTeacher, stub_teacher
+
+ATTRIBUTES = ("colour", "weight", "keeper", "shelf")
+
+
+def facts(first: int, last: int) -> str:
+    """Sections of the form the stub teacher finds facts in, four facts a unit."""
+    sections = []
+    for unit in range(first, last):
+        random.seed(unit)
+        said = [f"The {a} of unit U{unit:05} is {random.randrange(10**6)}." for a in ATTRIBUTES]
+        sections.append(f"## Unit {unit}\n\n{' '.join(said)}\n")
+    return "\n".join(sections)
+
+
+def asked(text: str, start: str) -> list[dict[str, Any]]:
+    """Held-out questions about the facts of a text, phrased as nobody trained them."""
+    sentences = [s for s in text.replace("\n", " ").split(". ") if " of unit " in s]
+    rows = []
+    for sentence in sentences:
+        subject, _, value = sentence[sentence.index("The ") + 4 :].partition(" is ")
+        rows.append({"question": f"{start} the {subject}?", "answer": f"The {subject} is {value.rstrip('. ')}."})
+    return rows
+
+
+class Place:
+    """A folder with documents, a config and a stub teacher, as a user would have them."""
+
+    def __init__(self, folder: Path, url: str, stub: StubTeacher) -> None:
+        self.folder, self.stub, self.url = folder, stub, url
+        self.documents = folder / "documents"
+        self.documents.mkdir()
+        self.write("units.md", facts(0, 12))
+        held_out = asked(facts(0, 12), "Who can say what is")
+        (folder / "held-out.jsonl").write_text("".join(json.dumps(row) + "\n" for row in held_out))
+        self.configure()
+
+    def teach(self, **behaviour: Any) -> None:
+        """From now on the teacher behaves so; what it counted stays."""
+        self.stub.settings = Settings(**behaviour)
+
+    def write(self, name: str, text: str) -> None:
+        (self.documents / name).write_text(text)
+
+    def configure(self, **distil: Any) -> None:
+        settings = {
+            "services": {"stub": {"kind": "openai", "url": self.url, "model": "stub", "in_flight": 8}},
+            "loops": {
+                "units": {
+                    "harvest": [{"folder": "documents"}],
+                    "distil": {"teacher": "stub", "questions": 4, "phrasings": 1, "refusals": 0} | distil,
+                    "curate": {"test": 0, "validation": 0, "groundedness": 0.3},
+                    "evaluate": {"questions": "held-out.jsonl"},
+                    "gate": {"metric": "key", "min_questions": 10},
+                }
+            },
+        }
+        (self.folder / "flowstill.yml").write_text(json.dumps(settings))  # JSON is YAML
+
+    @property
+    def config(self) -> Config:
+        return load_config(self.folder / "flowstill.yml", {})
+
+    def run(self, *steps: str, fire: str = "") -> RunFolder:
+        with self.store() as store:
+            return run_loop(self.config, "units", store, self.folder / "cache", Progress(Silence()), steps, fire)
+
+    def store(self) -> "Opened":
+        return Opened(self.config)
+
+    def runs(self) -> list[RunFolder]:
+        return all_runs(self.config.state / "runs", "units")
+
+    def start(self, **environment: str) -> "subprocess.Popen[str]":
+        """The same run in a process of its own."""
+        command = [sys.executable, "-m", "tests.doubles.engine", "--config", str(self.folder / "flowstill.yml")]
+        return subprocess.Popen(
+            [*command, "run", "units"],
+            env=os.environ | {"FLOWSTILL_CACHE": str(self.folder / "cache")} | environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+
+class Opened:
+    """The store for a `with` block."""
+
+    def __init__(self, config: Config) -> None:
+        self.store: Store = open_store(config.state)
+
+    def __enter__(self) -> Store:
+        return self.store
+
+    def __exit__(self, *_: object) -> None:
+        self.store.close()
+
+
+class Silence:
+    def write(self, _: str) -> int:
+        return 0
+
+    def flush(self) -> None: ...
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+    engine.install(monkeypatch.setattr)
+    with stub_teacher() as (url, stub):
+        yield Place(tmp_path, url, stub)
+
+
+def test_a_first_run_makes_a_model_that_beats_the_base_and_puts_it_into_service(place: Place) -> None:
+    done = place.run()
+    assert (done.run.status, done.run.verdict) == ("finished", "promoted")
+    assert "interval" in done.run.why
+    report = (done.path / "report.html").read_text()
+    assert "promoted" in report
+    with place.store() as store:
+        champion = store.champion("units")
+        assert champion is not None and champion.name == "v1"
+        said = answers(place.config, store, place.folder / "cache", "units", ["What is the colour of unit U00003?"])
+    assert said[0].startswith("The colour of unit U00003 is")
+
+
+def test_an_unchanged_knowledge_base_costs_nothing_and_leaves_no_new_run(place: Place) -> None:
+    first = place.run()
+    calls = place.stub.report().calls
+    second = place.run()
+    assert second.run.id == first.run.id
+    assert place.stub.report().calls == calls
+    assert len(place.runs()) == 1
+
+
+def test_a_changed_section_is_the_only_one_the_teacher_hears_about(place: Place) -> None:
+    place.run()
+    calls = place.stub.report().calls
+    place.write("units.md", facts(0, 12).replace("The colour of unit U00005", "Today the colour of unit U00005"))
+    place.run()
+    assert place.stub.report().calls == calls + 1
+
+
+def test_what_a_deleted_file_taught_is_in_no_later_dataset(place: Place) -> None:
+    place.write("more.md", facts(50, 56))
+    place.run()
+    (place.documents / "more.md").unlink()
+    done = place.run()
+    pairs = (done.path / "pairs.jsonl").read_text()
+    assert "U00003" in pairs
+    assert "U00052" not in pairs
+    with place.store() as store:
+        assert not any("U00052" in pair.question for pair in store.pairs("units"))
+
+
+def test_a_candidate_that_is_no_better_is_refused_and_the_champion_stays(place: Place) -> None:
+    place.run()
+    place.write("more.md", facts(50, 52))
+    done = place.run()
+    assert done.run.verdict == "refused"
+    assert "not above" in done.run.why
+    with place.store() as store:
+        champion = store.champion("units")
+        assert champion is not None and champion.name == "v1"
+
+
+def test_rollback_brings_the_earlier_model_back(place: Place) -> None:
+    held_out = place.folder / "held-out.jsonl"
+    both = held_out.read_text() + "".join(json.dumps(r) + "\n" for r in asked(facts(50, 70), "Who can say what is"))
+    place.run()
+    held_out.write_text(both)
+    place.write("more.md", facts(50, 70))
+    assert place.run().run.verdict == "promoted"
+    with place.store() as store:
+        targets = registries(place.config, "units")
+        assert rollback("units", targets, store).name == "v1"
+        assert targets["local"].current("units") == "units-v1"
+        with pytest.raises(FlowError, match=r"no version v9. Versions: v2, v1"):
+            rollback("units", targets, store, to="v9")
+
+
+def test_a_broken_document_stops_nothing_but_is_told_at_the_end(place: Place) -> None:
+    place.write("broken.pdf", "%PDF-1.4 this is none")
+    with pytest.raises(RowsLostError, match=r"broken\.pdf"):
+        place.run()
+    (folder,) = place.runs()
+    assert folder.run.verdict == "promoted"
+    assert "broken.pdf" in (folder.path / "report.html").read_text()
+
+
+def test_an_empty_folder_is_one_clear_error(place: Place) -> None:
+    (place.documents / "units.md").unlink()
+    with pytest.raises(ServiceError, match="documents"):
+        place.run()
+
+
+def test_a_teacher_that_is_down_fails_the_run_and_the_next_one_goes_on_there(place: Place) -> None:
+    place.teach(status=401)
+    with pytest.raises(ServiceError, match=r"services\.stub\.key"):
+        place.run()
+    (failed,) = place.runs()
+    assert failed.run.status == "failed"
+    assert "401" in (failed.path / "report.html").read_text()
+    place.teach()
+    done = place.run()
+    assert done.run.id == failed.run.id
+    assert done.run.verdict == "promoted"
+
+
+def test_a_budget_stops_the_run_and_a_larger_one_pays_only_for_the_rest(place: Place) -> None:
+    place.configure(max_tokens=1500)
+    with pytest.raises(ServiceError, match="max_tokens"):
+        place.run()
+    paid = place.stub.report().calls
+    assert 0 < paid < 12 + 8
+    place.configure()
+    place.run()
+    report = place.stub.report()
+    assert report.paid_again == 0
+    assert report.calls == 12
+
+
+def test_rows_the_teacher_cannot_do_are_lost_once_and_tried_again_by_the_next_run(place: Place) -> None:
+    place.teach(pwrong=0.5, seed=3)
+    with pytest.raises(RowsLostError):
+        place.run()
+    place.teach()
+    done = place.run()
+    step = done.run.step("distil")
+    assert step is not None and step.counts["lost"] == 0
+
+
+def test_named_steps_alone_are_done_and_the_rest_follows_later(place: Place) -> None:
+    half = place.run("harvest", "distil", "curate")
+    assert [step.name for step in half.run.steps] == ["harvest", "distil", "curate"]
+    assert half.run.status == "running"
+    with pytest.raises(FlowError, match="step 'train' is not done yet"):
+        place.run("export")
+    assert place.run().run.id == half.run.id
+
+
+def test_an_unknown_step_names_the_known_ones(place: Place) -> None:
+    with pytest.raises(FlowError, match=r"no step 'destil'.*harvest, distil"):
+        place.run("destil")
+
+
+def test_a_full_disk_is_one_clear_error_and_the_run_goes_on_when_there_is_room(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, data: bytes) -> None:
+        raise OSError(28, "No space left on device", str(path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("flows.steps.distil.write_atomically", full)
+        with pytest.raises(FlowError, match=r"disk is full.*nothing is lost"):
+            place.run()
+    calls = place.stub.report().calls
+    assert place.run().run.verdict == "promoted"
+    assert place.stub.report().calls == calls
+
+
+def test_two_runs_of_one_loop_never_overlap(place: Place) -> None:
+    place.teach(latency=1.0)
+    first = place.start()
+    deadline = time.monotonic() + 30
+    while not place.stub.report().calls and time.monotonic() < deadline:
+        time.sleep(0.05)
+    with pytest.raises(FlowError, match="going on"):
+        place.run()
+    _, said = first.communicate(timeout=120)
+    assert first.returncode == 0, said
+
+
+def test_a_fire_time_is_run_once(place: Place) -> None:
+    first = place.run(fire="2026-11-24T03:00:00+00:00")
+    place.write("more.md", facts(50, 52))
+    again = place.run(fire="2026-11-24T03:00:00+00:00")
+    assert again.run.id == first.run.id
+    assert len(place.runs()) == 1
+
+
+@pytest.mark.parametrize("moment", ["harvest", "curate", "prepare", "train", "export", "evaluate", "score", "promote"])
+def test_a_kill_in_any_step_loses_nothing_and_pays_for_nothing_twice(place: Place, moment: str) -> None:
+    killed = place.start(DIE_IN=moment, DIE_FLAG=str(place.folder / "died"))
+    _, said = killed.communicate(timeout=120)
+    assert killed.returncode == -signal.SIGKILL, said
+    again = place.start(DIE_IN=moment, DIE_FLAG=str(place.folder / "died"))
+    _, said = again.communicate(timeout=120)
+    assert again.returncode == 0, said
+    (folder,) = place.runs()
+    assert folder.run.verdict == "promoted"
+    report = place.stub.report()
+    assert (report.calls, report.paid_again) == (12, 0)
+    with place.store() as store:
+        assert [version.name for version in store.versions("units")] == ["v1"]
+
+
+@pytest.mark.timeout(900)
+def test_fifty_kills_during_distilling_lose_nothing_and_pay_for_nothing_twice(place: Place) -> None:
+    """Each kill comes at a random moment; what was in flight then is all that may be asked again."""
+    place.write("units.md", facts(0, 300))
+    place.configure(questions=2)
+    place.teach(latency=0.05)
+    dice = random.Random(7)
+    kills = 0
+    for _ in range(50):
+        before = place.stub.report().calls
+        child = place.start()
+        target = before + dice.randrange(1, 12)
+        while place.stub.report().calls < target and child.poll() is None:
+            time.sleep(0.01)
+        kills += child.poll() is None
+        child.kill()
+        child.communicate()
+    _, said = (last := place.start()).communicate(timeout=300)
+    assert last.returncode == 0, said
+    report = place.stub.report()
+    assert report.paid_again == 0
+    assert 300 <= report.calls <= 300 + kills * 8
+    (folder,) = place.runs()
+    questions = [json.loads(line)["question"] for line in (folder.path / "pairs.jsonl").read_text().splitlines()]
+    assert len(questions) == len(set(questions))
+    assert kills >= 20
