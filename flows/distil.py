@@ -108,7 +108,7 @@ def _request(
 ) -> Request:
     name = f"{prompt}.{language(said)}"
     return Request(
-        messages=fill(name, lambda answer: shapes.example(answer, count, options.follow_ups), **values),
+        messages=fill(name, values, lambda answer: shapes.example(answer, count, options.follow_ups)),
         prompt_hash=prompt_hash(name),
         shape=shape,
         max_tokens=options.answer_tokens,

@@ -70,7 +70,7 @@ async def _scores(judge: Teacher, requests: Mapping[K, Request], on_answer: Call
 
 def _request(prompt: str, **values: str) -> Request:
     return Request(
-        messages=fill(prompt, **values),
+        messages=fill(prompt, values),
         prompt_hash=prompt_hash(prompt),
         shape=Judgement,
         max_tokens=50,

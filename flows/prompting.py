@@ -2,7 +2,7 @@
 
 import functools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from connectors.records import sha256
@@ -15,7 +15,7 @@ _CHINESE, _OTHER_EAST_ASIAN = re.compile(r"[㐀-鿿豈-﫿]"), re.compile(r"[぀
 _WORD = re.compile(r"[^\W\d_㐀-鿿豈-﫿぀-ヿ가-힯]+")
 
 
-def fill(name: str, example: Callable[[str], str] = str, **values: object) -> list[Message]:
+def fill(name: str, values: Mapping[str, object], example: Callable[[str], str] = str) -> list[Message]:
     """The messages of a prompt file, its example answers as `example` shows them.
 
     What is put into places is never read for places again, whatever it holds.
@@ -28,7 +28,7 @@ def fill(name: str, example: Callable[[str], str] = str, **values: object) -> li
     ]
 
 
-def _filled(part: str, values: dict[str, object]) -> str:
+def _filled(part: str, values: Mapping[str, object]) -> str:
     return _PLACE.sub(lambda place: str(values[place.group(1)]), part).strip()
 
 

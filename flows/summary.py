@@ -44,7 +44,7 @@ def build(work: Work, questions: Sequence[HeldOut], answers: Sequence[Scored]) -
         gains=tuple(_gains(work, questions, answers)),
         answers=tuple(_compared(work, number, q, answers) for number, q in enumerate(questions)) if answers else (),
         environment=_environment(run.environment),
-        notes=tuple([*run.notes, *work.lost]),
+        notes=(*run.notes, *work.lost),
         files=_files(work),
     )
 

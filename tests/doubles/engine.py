@@ -13,21 +13,22 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from connectors import modelhub, packages
 from connectors.local import LocalModels
 from connectors.modelhub import Base
 from connectors.teacher import Answer, Journal, Request
 from flows import cli, models, promote
-from flows.steps import engine, export, train
+from flows.steps import engine
 from trainer import backend, evaluate, jobs
 
 
 def install(patch: Callable[[Any, str, Any], None]) -> None:
     """`patch(object, name, value)`: pytest's monkeypatch.setattr, or plain setattr in a child process."""
-    patch(engine.modelhub, "resolve", lambda source, cache, note=None: _base(cache))
-    patch(export.packages, "fetch", lambda package, cache, note=None: cache)
+    patch(modelhub, "resolve", lambda source, cache, note=None: _base(cache))
+    patch(packages, "fetch", lambda package, cache, note=None: cache)
     patch(engine, "run_trainer", run_trainer)
     patch(
-        train.backend,
+        backend,
         "choose",
         lambda recipe, python: backend.Choice("trl", "fake", "python", "no device", "a test"),
     )
@@ -57,7 +58,9 @@ def _mortal(moment: str, work: Callable[..., Any]) -> Callable[..., Any]:
 
 def run_trainer(command: str, job: Any, folder: Path, **_: Any) -> dict[str, Any]:
     die_in(command)
-    return {"prepare": _prepare, "train": _train, "export": _export, "score": _score}[command](job)
+    commands: dict[str, Callable[[Any], dict[str, Any]]]
+    commands = {"prepare": _prepare, "train": _train, "export": _export, "score": _score}
+    return commands[command](job)
 
 
 def die_in(moment: str) -> None:

@@ -1,5 +1,6 @@
 """The whole loop with everything heavy faked: what a run does, what it never does twice, and what survives a kill."""
 
+import io
 import json
 import os
 import random
@@ -88,7 +89,7 @@ class Place:
 
     def run(self, *steps: str, fire: str = "") -> RunFolder:
         with self.store() as store:
-            return run_loop(self.config, "units", store, self.folder / "cache", Progress(Silence()), steps, fire)
+            return run_loop(self.config, "units", store, self.folder / "cache", Progress(io.StringIO()), steps, fire)
 
     def store(self) -> "Opened":
         return Opened(self.config)
@@ -119,13 +120,6 @@ class Opened:
 
     def __exit__(self, *_: object) -> None:
         self.store.close()
-
-
-class Silence:
-    def write(self, _: str) -> int:
-        return 0
-
-    def flush(self) -> None: ...
 
 
 @pytest.fixture
