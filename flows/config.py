@@ -137,7 +137,7 @@ class Gate(Section, frozen=True):
 
 class Promote(Section, frozen=True):
     to: tuple[str, ...] = ("local",)  # `local` and names of llamacpp services
-    keep: int = 3  # versions, besides the one in service
+    keep: int = 3  # versions, besides the one in service; and models that earlier runs exported
     smoke: str = ""  # a question the new model must answer; empty: the first held-out one
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from flows.promote import local_models, promote, registries, served_name
-from flows.runs import Step, now_text
+from flows.runs import Step, all_runs, now_text
 from flows.steps.questions import held_out
 from flows.store import Version
 from flows.work import Work
@@ -14,6 +14,7 @@ def inputs(work: Work) -> Any:
 
 
 def do(work: Work, step: Step) -> None:
+    _make_room(work)
     gate = work.run.step("gate")
     work.run.why = str(gate.counts["why"]) if gate else ""
     work.run.verdict = "promoted" if work.output("gate", "verdict") == "promoted" else "refused"
@@ -30,6 +31,14 @@ def do(work: Work, step: Step) -> None:
         task.at(len(targets))
     step.counts = {"promoted": served_name(version), "smoke answer": answer}
     step.outputs = {"version": version.name}
+
+
+def _make_room(work: Work) -> None:
+    """Models that older runs exported are let go; what was promoted is kept under its version's name."""
+    others = [folder for folder in all_runs(work.config.state / "runs", work.name) if folder.run.id != work.run.id]
+    for folder in others[work.loop.promote.keep :]:
+        for model in (folder.path / "export").glob("*.gguf"):
+            model.unlink()
 
 
 def _version(work: Work) -> Version:
