@@ -54,8 +54,13 @@ class Shingles:
             words.extend(map(known.__getitem__, found))
         self.hashes, self.offsets = _runs(np.array(words, np.uint64), np.array(lengths, np.int64), width)
 
-    def of(self, row: int) -> set[int]:
-        return set(self.hashes[self.offsets[row] : self.offsets[row + 1]].tolist())
+        self._sets: dict[int, frozenset[int]] = {}
+
+    def of(self, row: int) -> frozenset[int]:
+        """The shingles of one row; kept, since a row that is compared once is compared often."""
+        if row not in self._sets:
+            self._sets[row] = frozenset(self.hashes[self.offsets[row] : self.offsets[row + 1]].tolist())
+        return self._sets[row]
 
     def only(self, rows: "Numbers") -> tuple["Hashes", "Numbers"]:
         """Hashes and offsets of some rows."""
@@ -75,15 +80,16 @@ def bands(threshold: float) -> int:
 
 
 def band_keys(shingles: Shingles, threshold: float, engine: Engine | None = None) -> Iterator[tuple[int, list[int]]]:
-    """Each row that shares a band with another row, ascending, with the keys of the bands it shares."""
+    """Each row that shares a band with another row, ascending, with a number for each band it shares."""
     np = _numpy()
     count = bands(threshold)
     rows, signatures = _suspects(shingles, count, engine or _installed())
     keys = _keys(signatures, count)
     _, place, sizes = np.unique(keys, return_inverse=True, return_counts=True)
-    shared = (sizes > 1)[place.reshape(keys.shape)]
+    place = place.reshape(keys.shape)
+    shared = (sizes > 1)[place]
     for number in np.flatnonzero(shared.any(axis=1)).tolist():
-        yield int(rows[number]), keys[number][shared[number]].tolist()
+        yield int(rows[number]), place[number][shared[number]].tolist()
 
 
 def _suspects(shingles: Shingles, count: int, engine: Engine) -> tuple["Numbers", "Signatures"]:

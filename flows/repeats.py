@@ -1,6 +1,7 @@
 """Rows that repeat one another, and rows that give an evaluation question away."""
 
 import difflib
+import functools
 import itertools
 from collections.abc import Mapping, Sequence
 
@@ -28,7 +29,12 @@ def near_duplicates(pairs: Sequence[Pair], threshold: float) -> Wrong:
     Phrasings below the threshold are wanted variety; another answer or another number is another fact.
     """
     asked = [in_context(pair) for pair in pairs]
-    first = first_of(asked, threshold, same=lambda one, other: _same_fact(pairs[one], pairs[other]))
+    first = first_of(
+        asked,
+        threshold,
+        groups=[_figures(pair) for pair in pairs],
+        same=lambda one, other: token_f1(pairs[one].answer, pairs[other].answer) >= SAME_ANSWER,
+    )
     return _after(pairs, first, "near_duplicate")
 
 
@@ -70,30 +76,34 @@ def same_question(one: str, other: str) -> bool:
     return True
 
 
-class Subject:
+def subject(question: str) -> frozenset[str]:
     """What a question is about: its names and numbers. `What does the Heron cost?` is about another ship."""
-
-    def __init__(self, question: str) -> None:
-        self._words = words(question)
-        self._all = frozenset(self._words)
-        self._named = {word for word in self._words if any(c.isdigit() for c in word)} | _names(question)
-
-    def may_be(self, other: "Subject") -> bool:
-        """Whether two similar questions can have the same answer."""
-        named = self._named <= other._all and other._named <= self._all
-        return named and not _exchanged(self._words, other._words)
+    return frozenset(_names(question) | {word for word in words(question) if any(c.isdigit() for c in word)})
 
 
-def _exchanged(one: list[str], other: list[str]) -> bool:
-    """Whether one Chinese word, as likely as not a name, stands where the other text has another one."""
+_PARTICLES = frozenset("的地得了着过吗呢吧啊呀么能可会要该应是在有和与及把被请问您你")
+
+
+def exchanged(question: str, other_question: str) -> bool:
+    """Whether a Chinese word, as likely as not a name, stands where the other question has another one."""
+    if question.isascii() or other_question.isascii():
+        return False
+    one, other = _words(question), _words(other_question)
     start = _shared(one, other)
     end = _shared(one[start:][::-1], other[start:][::-1])
     left, right = one[start : len(one) - end], other[start : len(other) - end]
-    in_a_name = all(len(word) == 1 and not word.isascii() for word in [*left, *right])
-    return in_a_name and 2 <= len(left) <= 6 and 2 <= len(right) <= 6
+    changed = {*left, *right}
+    in_a_word = all(len(word) == 1 and not word.isascii() for word in changed)
+    return in_a_word and 1 <= len(left) <= 6 and 1 <= len(right) <= 6 and not changed <= _PARTICLES
 
 
-def _shared(one: list[str], other: list[str]) -> int:
+@functools.lru_cache(1 << 16)
+def _words(question: str) -> tuple[str, ...]:
+    """A question's words; each is compared with many others."""
+    return tuple(words(question))
+
+
+def _shared(one: tuple[str, ...], other: tuple[str, ...]) -> int:
     """How many words the two begin with in common."""
     pairs = zip(one, other, strict=False)
     return sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
@@ -106,12 +116,9 @@ def _names(text: str) -> set[str]:
     return names if len(names) * 2 < len(found) else set()
 
 
-def _same_fact(one: Pair, other: Pair) -> bool:
-    return _figures(one) == _figures(other) and token_f1(one.answer, other.answer) >= SAME_ANSWER
-
-
-def _figures(pair: Pair) -> set[str]:
-    return {word for word in words(f"{in_context(pair)}\n{pair.answer}") if any(c.isdigit() for c in word)}
+def _figures(pair: Pair) -> frozenset[str]:
+    said = words(f"{in_context(pair)}\n{pair.answer}")
+    return frozenset(word for word in said if any(c.isdigit() for c in word))
 
 
 def _after(pairs: Sequence[Pair], first: Sequence[int], reason: Reason) -> Wrong:

@@ -8,7 +8,7 @@ from connectors.records import sha256
 from flows.config import Curate
 from flows.duplicates import Union, clusters
 from flows.pairs import Pair
-from flows.repeats import Subject
+from flows.repeats import exchanged, subject
 from trainer.evaluate import normalise
 
 Side = Literal["train", "validation", "test"]
@@ -49,8 +49,12 @@ def _components(pairs: Sequence[Pair], threshold: float) -> list[int]:
     joined = Union(len(pairs))
     first: dict[str, int] = {}
     questions = [pair.question for pair in pairs]
-    subjects = [Subject(question) for question in questions]
-    same_question = clusters(questions, threshold, same=lambda one, other: subjects[one].may_be(subjects[other]))
+    same_question = clusters(
+        questions,
+        threshold,
+        groups=[subject(question) for question in questions],
+        same=lambda one, other: not exchanged(questions[one], questions[other]),
+    )
     for number, pair in enumerate(pairs):
         joined.join(number, same_question[number])
         for name in _ties(pair):
