@@ -124,13 +124,13 @@ def _made(task: Task, answer: Answer | Failure, teacher: Teacher) -> Iterator[Pa
     pairs = task.read(task, msgspec.json.decode(answer.text))
     if not pairs:
         yield Lost(task.identity, f"{teacher.model} wrote no question about it.")
-    tokens = answer.prompt_tokens + answer.answer_tokens
+    key, tokens = teacher.key(task.request), answer.prompt_tokens + answer.answer_tokens
     for number, pair in enumerate(pairs):
         yield msgspec.structs.replace(
             pair,
             teacher=teacher.model,
             prompt_hash=task.request.prompt_hash,
-            answer_key=teacher.key(task.request),
+            answer_key=key,
             tokens=tokens // len(pairs) + (number < tokens % len(pairs)),
             cost=answer.cost / len(pairs),
         )

@@ -1,5 +1,6 @@
 """Why a single pair is not fit to learn from. Each check returns what is wrong, or nothing."""
 
+import functools
 import re
 import unicodedata
 from collections.abc import Callable, Iterator
@@ -8,6 +9,7 @@ from typing import Literal
 from connectors.records import Passage
 from flows.config import Curate
 from flows.pairs import Pair
+from flows.subjects import answerable, unsupported
 from trainer.evaluate import words
 
 Reason = Literal[
@@ -21,6 +23,7 @@ Reason = Literal[
     "refusal",  # the answer to an answerable question is that there is none
     "changed_meaning",  # a paraphrase that no longer asks what its original asks
     "ungrounded",  # the passage does not support the answer
+    "answerable",  # a refusal, though the passage seems to answer
     "judged_low",
     "personal_data",
     "not_selected",  # fit, but `select` keeps others
@@ -133,14 +136,29 @@ def _ungrounded(pair: Pair, options: Curate) -> str:
     if not any(quote in _plain(passage.titled) for passage in pair.passages):
         return "the quote is not in the passage"
     share = overlap(pair.answer, pair.passages)
-    return f"{share:.0%} of its words are in the passage" if share < options.groundedness else ""
+    if share < options.groundedness:
+        return f"{share:.0%} of its words are in the passage"
+    return unsupported(pair.question, pair.answer, pair.quote)
+
+
+def _answerable(pair: Pair, options: Curate) -> str:
+    """An honest refusal, but to a question that the passage answers."""
+    if pair.kind != "refusal":
+        return ""
+    return next(filter(None, (answerable(pair.question, passage) for passage in pair.passages)), "")
 
 
 def overlap(answer: str, passages: tuple[Passage, ...]) -> float:
     """Share of the answer's words that stand in the passages, 0 to 1."""
     said = words(answer)
-    read = {word for passage in passages for word in words(passage.titled)}
+    read = frozenset().union(*(_read(passage.titled) for passage in passages))
     return sum(word in read for word in said) / len(said) if said else 0.0
+
+
+@functools.lru_cache(1024)
+def _read(text: str) -> frozenset[str]:
+    """The words of a passage; many pairs share one."""
+    return frozenset(words(text))
 
 
 def _plain(text: str) -> str:
@@ -154,5 +172,6 @@ CHECKS: tuple[tuple[Reason, Check], ...] = (
     ("refusal", _refusal),
     ("language", _language),
     ("ungrounded", _ungrounded),
+    ("answerable", _answerable),
     ("thumbs_down", _thumbs_down),
 )

@@ -1,9 +1,10 @@
-"""Is a question beyond its passage? A plain check, since one that the passage answers must not be taught as unknown."""
+"""What a text is about, and whether an answer says what its quote says. Plain word work: no model, no library."""
 
 import re
 import unicodedata
 
 from connectors.records import Passage
+from trainer.evaluate import words
 
 # Words that say nothing about the subject: how one asks, not what for.
 _ASKING = frozenset(
@@ -21,17 +22,13 @@ _ASKING = frozenset(
 _ASKING_ZH = re.compile(
     r"什么|怎么|怎样|如何|哪[里儿个些]?|多少|多[久长大高远]|几|时候|时间|谁|吗|呢|是否|请问|可以|需要|应该|为何|有没有|的|了|在|是|有|和|与|吧|要|能|会"
 )
+_YES_NO = re.compile(
+    r"\W*(?:(?:yes|no)\b|是的?[，。,.]|不[，。,.]|对[，。,.]|(?:不?可以|不?能|不?行)[，。,.]?)", re.IGNORECASE
+)
 _CHINESE = re.compile(r"[㐀-鿿豈-﫿]")
 _WORD = re.compile(r"[^\W_㐀-鿿豈-﫿]+")
 STEM = 4  # letters: `opens` and `opening` are one word
-
-
-def answerable(question: str, passage: Passage) -> str:
-    """Why the passage may well answer the question; empty when the question brings in something new."""
-    asked, known = subjects(question), subjects(passage.titled)
-    if not asked:
-        return "asks for nothing in particular"
-    return "" if asked - known else "all that it asks about stands in the passage"
+SUPPORTED = 0.4  # share of what an answer adds to its question that its quote has to hold
 
 
 def subjects(text: str) -> set[str]:
@@ -43,3 +40,26 @@ def subjects(text: str) -> set[str]:
 
 def _stem(word: str) -> str:
     return word if any(c.isdigit() for c in word) else word[: max(STEM, len(word) - 3)]
+
+
+def answerable(question: str, passage: Passage) -> str:
+    """Why the passage may well answer the question; empty when the question brings in something new.
+
+    A question that its passage does answer must not be taught as one without an answer.
+    """
+    asked = subjects(question)
+    if not asked:
+        return "asks for nothing in particular"
+    return "" if asked - subjects(passage.titled) else "all that it asks about stands in the passage"
+
+
+def unsupported(question: str, answer: str, quote: str) -> str:
+    """What is wrong with an answer that its quote does not bear out; empty when it does."""
+    if _YES_NO.match(answer):
+        return ""
+    if words(answer) == words(question):
+        return "the answer repeats the question"
+    said, held = subjects(answer), subjects(quote)
+    added = said - subjects(question) or said
+    share = len(added & held) / len(added) if added else 1.0
+    return f"the quote holds {share:.0%} of what the answer adds" if share < SUPPORTED else ""
