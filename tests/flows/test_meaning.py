@@ -22,6 +22,10 @@ ORIGINAL = "How many people fit on the Kittiwake at pier 3?"
         ("3号码头的渡轮能坐多少人？", "3号码头的渡轮可以载几个人？"),
         ("请说明退票的办法", "怎么退票？"),
         ("Since when does Berlin's office exist?", "When was the office in Berlin opened?"),
+        ("What is the limit?", "How much may it weigh?"),
+        ("For how many days is it kept?", "How long is it kept?"),
+        ("What is the building year?", "When was it built?"),
+        ("阅览室的开放时间是几点？", "阅览室什么时候开放？"),
     ],
 )
 def test_a_rewording_asks_the_same(question: str, original: str) -> None:
@@ -40,6 +44,10 @@ def test_a_rewording_asks_the_same(question: str, original: str) -> None:
         ("What is the password?", "WLAN password?", "lost wlan"),
         ("渡轮能坐多少人？", "3号码头的渡轮可以载几个人？", "lost 3"),
         ("退票要收手续费。", "退票收手续费吗？", "no question"),
+        ("Who built it?", "When was it built?", "asks for a person instead of a time"),
+        ("How many people muster there?", "Where do people muster?", "asks for an amount instead of a place"),
+        ("How do I get fuel?", "Where do the boats take fuel?", "asks for a way instead of a place"),
+        ("大烤炉由谁制造？", "大烤炉是什么时候制造的？", "asks for a person instead of a time"),
     ],
 )
 def test_what_a_rewording_lost_is_named(question: str, original: str, what: str) -> None:
