@@ -6,7 +6,6 @@ A traceback on stderr is our bug.
 """
 
 import contextlib
-import errno
 import importlib
 import importlib.util
 import os
@@ -115,12 +114,6 @@ def _run(command: str, job: Any, say: "events.Say") -> dict[str, object]:
         return dict(getattr(module, command)(job, say))
     except ModuleNotFoundError as error:
         raise TrainError(_missing(error)) from error
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        raise TrainError(
-            f"{error.filename or 'out'}: the disk is full. Free some space and start again."
-        ) from error
 
 
 def _missing(error: ModuleNotFoundError) -> str:

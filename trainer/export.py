@@ -16,10 +16,11 @@ from typing import Any
 
 import msgspec
 
-from trainer import TrainError, generate
+from trainer import TrainError, generate, storage
 from trainer.events import Say
 from trainer.jobs import ExportJob
 from trainer.merged import merged, weights_bytes
+from trainer.rows import end_tokens
 
 FTYPES = {"f16": 1, "q8_0": 7, "q4_k_m": 15}  # llama.cpp's enum llama_ftype
 # What a weight matrix becomes in each; other types are fallbacks for widths that the type does not divide.
@@ -32,7 +33,7 @@ def export(job: ExportJob, say: Say) -> dict[str, object]:
     out.mkdir(parents=True, exist_ok=True)
     _check(job)
     target = out / f"{job.name}.{job.quantise}.gguf"
-    with _working_folder(out, weights_bytes(job)) as work:
+    with _working_folder(out, weights_bytes(job)) as work, storage.told_when_full(out):
         template, ends = _merge(job, work, say)
         whole = _convert(job, work, say)
         done = whole if job.quantise == "f16" else _quantise(job, whole, work, say)
@@ -73,11 +74,7 @@ def _library(job: ExportJob) -> Path:
 @contextmanager
 def _working_folder(out: Path, weights: int) -> Iterator[Path]:
     """Room for merged weights, f16 and quantised file inside `out`: the last step is then a mere rename."""
-    needed, free = 2 * weights, shutil.disk_usage(out).free
-    if free < needed:
-        raise TrainError(
-            f"{out}: the export needs {needed / 1e9:.1f} GB of disk, {free / 1e9:.1f} GB are free."
-        )
+    storage.require(out, 2 * weights, "the export")
     with tempfile.TemporaryDirectory(prefix="export-", dir=out) as folder:
         yield Path(folder)
 
@@ -88,13 +85,16 @@ def _merge(job: ExportJob, work: Path, say: Say) -> tuple[str, set[int]]:
     model, tokenizer = merged(job.base, job.adapter)
     if job.prompts:
         say("phase", name="answer the prompts")
-        generate.answers(
-            model, tokenizer, Path(job.prompts), work / "reference.jsonl", job.answer_tokens, say
-        )
+        _answer(job, model, tokenizer, work / "reference.jsonl", say)
     say("phase", name="save the merged model")
     model.save_pretrained(work / "merged")
     tokenizer.save_pretrained(work / "merged")
     return tokenizer.chat_template, {tokenizer.eos_token_id}
+
+
+def _answer(job: ExportJob, model: Any, tokenizer: Any, out: Path, say: Say) -> None:
+    ends = end_tokens(Path(job.base), tokenizer)
+    generate.answers(model, tokenizer, Path(job.prompts), out, job.answer_tokens, ends, say)
 
 
 def _convert(job: ExportJob, work: Path, say: Say) -> Path:

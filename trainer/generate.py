@@ -8,7 +8,7 @@ import msgspec
 
 from trainer import TrainError
 from trainer.events import Say
-from trainer.rows import Message, end_tokens
+from trainer.rows import Message
 
 BATCH = 16
 
@@ -17,7 +17,7 @@ class Prompt(msgspec.Struct, frozen=True):
     messages: list[Message]
 
 
-def answers(model: Any, tokenizer: Any, prompts: Path, out: Path, tokens: int, say: Say) -> None:
+def answers(model: Any, tokenizer: Any, prompts: Path, out: Path, tokens: int, ends: list[int], say: Say) -> None:
     """Write {"messages", "answer"} lines in the order of `prompts`; at most `tokens` tokens an answer."""
     asked = [_prompt(line, f"{prompts}:{n}") for n, line in enumerate(_lines(prompts), start=1)]
     tokenizer.padding_side = "left"  # so that every answer starts at the same column
@@ -26,7 +26,7 @@ def answers(model: Any, tokenizer: Any, prompts: Path, out: Path, tokens: int, s
     answered: dict[int, str] = {}
     for start in range(0, len(asked), BATCH):
         batch = by_length[start : start + BATCH]
-        said = _greedy(model, tokenizer, [asked[i] for i in batch], tokens)
+        said = _greedy(model, tokenizer, [asked[i] for i in batch], tokens, ends)
         answered |= dict(zip(batch, said, strict=True))
         say("step", step=len(answered), of=len(asked))
     rows = [{"messages": one.messages, "answer": answered[i]} for i, one in enumerate(asked)]
@@ -47,7 +47,7 @@ def _prompt(line: bytes, where: str) -> Prompt:
         raise TrainError(f'{where}: expected {{"messages": [..]}}: {error}') from None
 
 
-def _greedy(model: Any, tokenizer: Any, asked: Sequence[Prompt], tokens: int) -> list[str]:
+def _greedy(model: Any, tokenizer: Any, asked: Sequence[Prompt], tokens: int, ends: list[int]) -> list[str]:
     import torch
     from transformers import GenerationConfig
 
@@ -59,7 +59,7 @@ def _greedy(model: Any, tokenizer: Any, asked: Sequence[Prompt], tokens: int) ->
     greedy = GenerationConfig(
         max_new_tokens=tokens,
         do_sample=False,
-        eos_token_id=end_tokens(model, tokenizer),
+        eos_token_id=ends,
         pad_token_id=tokenizer.pad_token_id,
     )
     with torch.inference_mode():

@@ -4,7 +4,7 @@ import os
 import shutil
 from pathlib import Path
 
-from trainer import TrainError
+from trainer import TrainError, storage
 from trainer.events import Say
 from trainer.jobs import PrepareJob
 
@@ -20,7 +20,8 @@ def prepare(job: PrepareJob, say: Say) -> dict[str, object]:
     temporary = out.with_name(f"{out.name}.{os.getpid()}.tmp")
     temporary.mkdir(parents=True)
     try:
-        _dequantise(source, temporary, say)
+        with storage.told_when_full(temporary):
+            _dequantise(source, temporary, say)
         return {"base": str(out), "prepared": _move(temporary, out)}
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

@@ -53,14 +53,13 @@ def _row(line: bytes, where: str) -> Row:
 
 def encode(rows: Sequence[Row], tokenizer: Any, ends: Sequence[int]) -> list[Example]:
     """Render rows with the model's own chat template; `ends` are the tokens that may end an answer."""
+    if not rows:
+        return []
     prompts = [msgspec.to_builtins(row.prompt) for row in rows]
     whole = [msgspec.to_builtins([*row.prompt, *row.completion]) for row in rows]
     before = tokenizer.apply_chat_template(prompts, add_generation_prompt=True)["input_ids"]
     after = tokenizer.apply_chat_template(whole)["input_ids"]
-    return [
-        _example(row, prompt, full, tokenizer, ends)
-        for row, prompt, full in zip(rows, before, after, strict=True)
-    ]
+    return [_example(row, prompt, full, tokenizer, ends) for row, prompt, full in zip(rows, before, after, strict=True)]
 
 
 def _example(row: Row, prompt: list[int], whole: list[int], tokenizer: Any, ends: Sequence[int]) -> Example:
@@ -79,9 +78,10 @@ def _example(row: Row, prompt: list[int], whole: list[int], tokenizer: Any, ends
     return Example(whole, [IGNORED] * len(prompt) + whole[len(prompt) :])
 
 
-def end_tokens(model: Any, tokenizer: Any) -> list[int]:
-    """Every token that ends an answer; a model may have several."""
-    ends = model.generation_config.eos_token_id
+def end_tokens(base: Path, tokenizer: Any) -> list[int]:
+    """Every token that ends an answer; a model may name several in its generation_config.json."""
+    said = base / "generation_config.json"
+    ends = msgspec.json.decode(said.read_bytes()).get("eos_token_id") if said.is_file() else None
     several = ends if isinstance(ends, list) else [ends]
     return sorted({tokenizer.eos_token_id, *several} - {None})
 

@@ -57,7 +57,7 @@ def _load(folder: str, learnt: Sequence[rows.Row], job: ScoreJob) -> tuple[Any, 
     dtype = torch.bfloat16 if where.bf16 else torch.float32
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype).to(where.kind).eval()
-    ends = rows.end_tokens(model, tokenizer)
+    ends = rows.end_tokens(Path(folder), tokenizer)
     return model, rows.fitting(rows.encode(learnt, tokenizer, ends), job.max_length, max_dropped=0.0)
 
 
@@ -90,9 +90,7 @@ def _batch(model: Any, examples: Sequence[rows.Example]) -> list[float]:
     pad = [longest - len(one.input_ids) for one in examples]
     place = {"device": model.device}
     ids = torch.tensor([[0] * n + one.input_ids for n, one in zip(pad, examples, strict=True)], **place)
-    labels = torch.tensor(
-        [[rows.IGNORED] * n + one.labels for n, one in zip(pad, examples, strict=True)], **place
-    )
+    labels = torch.tensor([[rows.IGNORED] * n + one.labels for n, one in zip(pad, examples, strict=True)], **place)
     mask = (torch.arange(longest, **place)[None] >= torch.tensor(pad, **place)[:, None]).long()
     columns = int((labels != rows.IGNORED).sum(dim=1).max()) + 1
     with torch.inference_mode():
@@ -104,7 +102,5 @@ def _batch(model: Any, examples: Sequence[rows.Example]) -> list[float]:
             use_cache=False,
         ).logits
     wanted = labels[:, -columns + 1 :]
-    each = cross_entropy(
-        logits[:, :-1].float().transpose(1, 2), wanted, ignore_index=rows.IGNORED, reduction="none"
-    )
+    each = cross_entropy(logits[:, :-1].float().transpose(1, 2), wanted, ignore_index=rows.IGNORED, reduction="none")
     return [float(loss) for loss in each.sum(dim=1) / (wanted != rows.IGNORED).sum(dim=1)]
