@@ -14,7 +14,7 @@ from flows import FlowError
 Count = int | float | str
 
 
-class Step(msgspec.Struct, omit_defaults=True):
+class Step(msgspec.Struct):
     """One step of a run. With the same `input_hash` and status `done` it need not be done again."""
 
     name: str
@@ -28,7 +28,7 @@ class Step(msgspec.Struct, omit_defaults=True):
     error: str = ""
 
 
-class Run(msgspec.Struct, omit_defaults=True):
+class Run(msgspec.Struct):
     """What `run.json` holds."""
 
     loop: str

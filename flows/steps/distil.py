@@ -1,19 +1,23 @@
 """Have the teacher turn the records into pairs."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
-from connectors.records import sha256
+from connectors.records import Exchange, Passage, Record, sha256
 from connectors.teacher import Budget, Teacher
 from flows import models
 from flows.distil import Lost, distil, plan
 from flows.distil import prompt_hashes as prompts
+from flows.measure import keys_of
 from flows.pairs import Pair, encode
 from flows.runs import Step, write_atomically
 from flows.steps.engine import identity
 from flows.work import Work
+from trainer.evaluate import words
 
+SUPPORT = 0.6  # share of an answer's words that its passage must hold
 BUDGET = {"max_tokens", "max_cost"}  # they decide how far a run comes, not what it makes
 
 
@@ -31,7 +35,7 @@ def do(work: Work, step: Step) -> None:
     path = work.folder.path / "pairs.jsonl"
     data = b"".join(encode(pair) + b"\n" for pair in pairs)
     write_atomically(path, data)
-    work.lost += [f"{one.record}: {one.reason}" for one in lost]
+    work.lost += _named(work, lost)
     step.counts |= {"pairs": len(pairs), "lost": len(lost)}
     step.counts |= {kind: sum(pair.kind == kind for pair in pairs) for kind in sorted({p.kind for p in pairs})}
     step.outputs = {"pairs": work.relative(path), "sha256": sha256(data.decode())}
@@ -54,11 +58,39 @@ async def _distil(work: Work, step: Step) -> tuple[list[Pair], list[Lost]]:
     async with opened as teacher:
         with work.progress.task(f"distil: answers of {teacher.model}", planned.calls) as task:
             try:
-                async for one in distil(work.store.records(work.name), teacher, options, planned, task.advance):
+                async for one in distil(_cited(work), teacher, options, planned, task.advance):
                     lost.append(one) if isinstance(one, Lost) else pairs.append(one)
             finally:
                 step.counts |= _costs(teacher, budget)
     return pairs, lost
+
+
+def _cited(work: Work) -> Iterator[tuple[str, Record]]:
+    """The records; what people were told cites the passage that bears it out, where its service did not say."""
+    for known_as, record in work.store.records(work.name):
+        if isinstance(record, Exchange) and not record.passages and record.rating >= 0:
+            record = msgspec.structs.replace(record, passages=_support(work, record))
+        yield known_as, record
+
+
+def _support(work: Work, asked: Exchange) -> tuple[Passage, ...]:
+    """The passage that holds the answer's figures and most of its words, if one of the best fitting does."""
+    said, keys = set(words(asked.answer)), set(keys_of(asked.answer))
+    for passage, _ in work.store.search(work.name, f"{asked.question} {asked.answer}", 3):
+        known = set(words(passage.titled))
+        if said and keys <= known and len(said & known) / len(said) >= SUPPORT:
+            return (passage,)
+    return ()
+
+
+def _named(work: Work, lost: list[Lost]) -> list[str]:
+    """A line for each lost record that says where a person finds it."""
+    reasons = {one.record: one.reason for one in lost}
+    return [
+        f"{record.origin.document} {record.origin.chunk}: {reasons[known_as]}".replace(" :", ":")
+        for known_as, record in work.store.records(work.name)
+        if known_as in reasons
+    ]
 
 
 def _costs(teacher: Teacher, budget: Budget) -> dict[str, int | float | str]:
