@@ -63,3 +63,10 @@ def test_no_machine_path_is_in_the_tree() -> None:
         path = ROOT / name
         if path.suffix in {".py", ".md", ".yml", ".toml", ".json", ".jsonl", ".csv"} and path.is_file():
             assert str(Path.home()) + "/" not in path.read_text(encoding="utf-8", errors="replace"), name
+
+
+def test_what_the_image_copies_is_there() -> None:
+    copied = re.findall(r"^COPY (.+) \S+$", (ROOT / "docker/Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)
+    sources = {source for line in copied for source in line.split()}
+    assert sources > OURS
+    assert all((ROOT / source).exists() for source in sources)
