@@ -148,8 +148,14 @@ def _passage_request(passage: Passage, options: Distil) -> Request:
         options,
         questions=options.questions,
         phrasings=options.phrasings,
-        passage=passage.titled,
+        section=_section(passage),
+        passage=passage.text,
     )
+
+
+def _section(passage: Passage) -> str:
+    """Apart from the text, since small models copy headings into quotes."""
+    return " > ".join(passage.headings) or passage.origin.document or "-"
 
 
 def _distilled(task: Task, said: dict[str, Any]) -> list[Pair]:
@@ -226,7 +232,16 @@ def _refusals_wanted(identity: str, expected: float) -> int:
 
 def _refusal_request(passage: Passage, wanted: int, options: Distil) -> Request:
     shape = shapes.questions(wanted)
-    return _request("unanswerable", passage.text, wanted, shape, options, questions=wanted, passage=passage.titled)
+    return _request(
+        "unanswerable",
+        passage.text,
+        wanted,
+        shape,
+        options,
+        questions=wanted,
+        section=_section(passage),
+        passage=passage.text,
+    )
 
 
 def _refusals(options: Distil, task: Task, said: dict[str, Any]) -> list[Pair]:

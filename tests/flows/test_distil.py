@@ -429,7 +429,7 @@ def test_another_prompt_is_another_journal_key(prompt: str, tmp_path: Path, monk
 
 @pytest.mark.parametrize("name", [f"{prompt}.{tongue}" for prompt in PROMPTS for tongue in LANGUAGES])
 def test_the_examples_of_a_prompt_are_right_themselves(name: str) -> None:
-    places = {"questions": 1, "phrasings": 1, "passage": "", "question": ""}
+    places = {"questions": 1, "phrasings": 1, "section": "", "passage": "", "question": ""}
     said = prompting.fill(name, places)
     assert [m["role"] for m in said] == ["system", *["user", "assistant"] * ((len(said) - 2) // 2), "user"]
     for before, answer in zip(said[1:-1:2], said[2::2], strict=True):
