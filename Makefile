@@ -1,6 +1,7 @@
 # Two commands are all a newcomer needs: `make demo` and `make test`. Both set themselves up.
 PYTHON ?= python3
 BIN := .venv/bin
+HANDBOOK := cd examples/handbook && ../../$(BIN)/flowstill
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .PHONY: setup demo test lint bench unsloth clean
@@ -8,17 +9,19 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 setup: .venv/ready
 
 .venv/ready: pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "flowstill needs Python 3.11 or newer; PYTHON=... names another")'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "flowstill needs Python 3.11 or newer; PYTHON=... names another")'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "Setting up .venv (about 2 GB, a few minutes the first time) ..."
-	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
-	$(BIN)/python -m pip install --quiet --editable ".[still]" --group dev
+	$(BIN)/python -m pip install --upgrade "pip>=25.1"
+	$(BIN)/python -m pip install torch==2.13.0
+	$(BIN)/python -m pip install --editable ".[still]" --group dev
 	touch $@
 
 demo: setup
-	cd examples/handbook && ../../$(BIN)/flowstill run handbook
-	cd examples/handbook && ../../$(BIN)/flowstill ask handbook $(QUESTIONS)
-	@cd examples/handbook && echo "Report: examples/handbook/$$(../../$(BIN)/flowstill show handbook --report)"
+	$(HANDBOOK) run handbook
+	$(HANDBOOK) ask handbook "At what hour does the first boat leave Ternhaven?" \
+		"Which code opens the door at night?" "Who is the harbour master?"
+	@$(HANDBOOK) show handbook --report | sed 's|^|The report of the run: examples/handbook/|'
 
 test: lint
 	$(BIN)/pytest
