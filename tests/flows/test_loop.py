@@ -1,132 +1,18 @@
 """The whole loop with everything heavy faked: what a run does, what it never does twice, and what survives a kill."""
 
-import io
 import json
-import os
 import random
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from connectors import ServiceError
 from flows import FlowError, RowsLostError
 from flows.asking import answers
-from flows.config import Config, load_config
-from flows.loop import run_loop
-from flows.progress import Progress
 from flows.promote import registries, rollback
-from flows.runs import RunFolder, all_runs
-from flows.store import Store, open_store
-from tests.doubles import engine
-from tests.doubles.teacher import Settings, StubTeacher, stub_teacher
-
-ATTRIBUTES = ("colour", "weight", "keeper", "shelf")
-
-
-def facts(first: int, last: int) -> str:
-    """Sections of the form the stub teacher finds facts in, four facts a unit."""
-    sections = []
-    for unit in range(first, last):
-        random.seed(unit)
-        said = [f"The {a} of unit U{unit:05} is {random.randrange(10**6)}." for a in ATTRIBUTES]
-        sections.append(f"## Unit {unit}\n\n{' '.join(said)}\n")
-    return "\n".join(sections)
-
-
-def asked(text: str, start: str) -> list[dict[str, Any]]:
-    """Held-out questions about the facts of a text, phrased as nobody trained them."""
-    sentences = [s for s in text.replace("\n", " ").split(". ") if " of unit " in s]
-    rows = []
-    for sentence in sentences:
-        subject, _, value = sentence[sentence.index("The ") + 4 :].partition(" is ")
-        rows.append({"question": f"{start} the {subject}?", "answer": f"The {subject} is {value.rstrip('. ')}."})
-    return rows
-
-
-class Place:
-    """A folder with documents, a config and a stub teacher, as a user would have them."""
-
-    def __init__(self, folder: Path, url: str, stub: StubTeacher) -> None:
-        self.folder, self.stub, self.url = folder, stub, url
-        self.documents = folder / "documents"
-        self.documents.mkdir()
-        self.write("units.md", facts(0, 12))
-        held_out = asked(facts(0, 12), "Who can say what is")
-        (folder / "held-out.jsonl").write_text("".join(json.dumps(row) + "\n" for row in held_out))
-        self.configure()
-
-    def teach(self, **behaviour: Any) -> None:
-        """From now on the teacher behaves so; what it counted stays."""
-        self.stub.settings = Settings(**behaviour)
-
-    def write(self, name: str, text: str) -> None:
-        (self.documents / name).write_text(text)
-
-    def configure(self, **distil: Any) -> None:
-        settings = {
-            "services": {"stub": {"kind": "openai", "url": self.url, "model": "stub", "in_flight": 8}},
-            "loops": {
-                "units": {
-                    "harvest": [{"folder": "documents"}],
-                    "distil": {"teacher": "stub", "questions": 4, "phrasings": 1, "refusals": 0} | distil,
-                    "curate": {"test": 0, "validation": 0, "groundedness": 0.3},
-                    "evaluate": {"questions": "held-out.jsonl"},
-                    "gate": {"metric": "key", "min_questions": 10},
-                }
-            },
-        }
-        (self.folder / "flowstill.yml").write_text(json.dumps(settings))  # JSON is YAML
-
-    @property
-    def config(self) -> Config:
-        return load_config(self.folder / "flowstill.yml", {})
-
-    def run(self, *steps: str, fire: str = "") -> RunFolder:
-        with self.store() as store:
-            return run_loop(self.config, "units", store, self.folder / "cache", Progress(io.StringIO()), steps, fire)
-
-    def store(self) -> "Opened":
-        return Opened(self.config)
-
-    def runs(self) -> list[RunFolder]:
-        return all_runs(self.config.state / "runs", "units")
-
-    def start(self, **environment: str) -> "subprocess.Popen[str]":
-        """The same run in a process of its own."""
-        command = [sys.executable, "-m", "tests.doubles.engine", "--config", str(self.folder / "flowstill.yml")]
-        return subprocess.Popen(
-            [*command, "run", "units"],
-            env=os.environ | {"FLOWSTILL_CACHE": str(self.folder / "cache")} | environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-
-class Opened:
-    """The store for a `with` block."""
-
-    def __init__(self, config: Config) -> None:
-        self.store: Store = open_store(config.state)
-
-    def __enter__(self) -> Store:
-        return self.store
-
-    def __exit__(self, *_: object) -> None:
-        self.store.close()
-
-
-@pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
-    engine.install(monkeypatch.setattr)
-    with stub_teacher() as (url, stub):
-        yield Place(tmp_path, url, stub)
+from tests.doubles.place import Place, asked, facts
 
 
 def test_a_first_run_makes_a_model_that_beats_the_base_and_puts_it_into_service(place: Place) -> None:
