@@ -23,7 +23,7 @@ demo: setup
 		"Which code opens the door at night?" "Who is the harbour master?"
 	@$(HANDBOOK) show handbook --report | sed 's|^|The report of the run: examples/handbook/|'
 
-test: lint
+test: lint unsloth
 	$(BIN)/pytest
 
 lint: setup
@@ -43,8 +43,7 @@ $(UNSLOTH)/ready: trainer/unsloth-requirements.txt
 	$(PYTHON) -m venv --clear $(UNSLOTH)
 	$(UNSLOTH)/bin/python -m pip install --upgrade "pip>=25.1"
 	$(UNSLOTH)/bin/python -m pip install torch==2.13.0
-	$(UNSLOTH)/bin/python -m pip install torch==2.13.0 --requirement trainer/unsloth-requirements.txt
-	$(UNSLOTH)/bin/python -m pip install --no-deps unsloth==$(UNSLOTH_VERSION) unsloth_zoo==$(UNSLOTH_VERSION)
+	$(UNSLOTH)/bin/python -m pip install --no-deps --requirement trainer/unsloth-requirements.txt
 	touch $@
 
 bench: setup
