@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from connectors import modelhub
 from connectors.teacher import Request
 from flows import FlowError, models
 from flows.config import Config
@@ -45,7 +44,7 @@ def _model(config: Config, store: Store, cache: Path, loop: str, model: str) -> 
         return config.state / chosen.path, f"{loop}-{chosen.name}"
     if model and model != "base":
         raise FlowError(f"loop {loop}: no version '{model}'. Known: {', '.join([*versions, 'base'])}.")
-    base = modelhub.resolve(config.recipe(config.loop(loop).recipe).base, cache, lambda text: None)
+    base = models.base_model(config, config.recipe(config.loop(loop).recipe).base, cache, lambda text: None)
     if base.kind != "gguf":
         raise FlowError(f"loop {loop} has no model in service yet: `flowstill run {loop}` makes one.")
     return base.path, base.name

@@ -155,11 +155,20 @@ class Loop(Section, frozen=True):
     promote: Promote = Promote()
 
 
+class Hub(Section, frozen=True):
+    """Where base models of Hugging Face or ModelScope come from."""
+
+    endpoint: str = ""  # another address of the hub, such as a mirror in the own network
+    key: str = ""  # for models that ask for one
+    offline: bool = False  # only what an earlier download left
+
+
 class Config(msgspec.Struct, frozen=True):
     """The whole file. Relative paths in it start at `folder`."""
 
     path: Path
     state: Path
+    hub: Hub
     services: dict[str, Service]
     loops: dict[str, Loop]
     recipes: dict[str, Recipe]
@@ -185,7 +194,7 @@ class Config(msgspec.Struct, frozen=True):
         return _known(self.recipes, name, f"{self.path}: no recipe '{name}'", extra=ready_made())
 
 
-TOP = ("services", "loops", "recipes", "state")
+TOP = ("services", "loops", "recipes", "hub", "state")
 
 
 def load_config(path: Path, environment: Mapping[str, str] = os.environ) -> Config:
@@ -198,6 +207,7 @@ def load_config(path: Path, environment: Mapping[str, str] = os.environ) -> Conf
     config = Config(
         path=path.absolute(),
         state=path.absolute().parent / _text(data.get("state", "still"), path, "state"),
+        hub=_as_config(partial(decode, data.get("hub") or {}, Hub, f"{path}: hub")),
         services={"embedded": EmbeddedService()} | services,
         loops=_section(data, "loops", Loop, path),
         recipes=_section(data, "recipes", Recipe, path),

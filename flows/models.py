@@ -15,6 +15,12 @@ from flows.config import Config, EmbeddedService, OpenAIService
 T = TypeVar("T")
 
 
+def base_model(config: Config, source: str, cache: Path, note: Callable[[str], None]) -> modelhub.Base:
+    """A base model by its spelling in a recipe or service, downloaded as the config's `hub` says."""
+    hub = config.hub
+    return modelhub.resolve(source, cache, note, offline=hub.offline, token=hub.key, endpoint=hub.endpoint)
+
+
 @asynccontextmanager
 async def open_service(
     config: Config,
@@ -28,7 +34,7 @@ async def open_service(
     """The service `name` ready to answer; an embedded one is served for as long as the block lasts."""
     service = config.service(name)
     if isinstance(service, EmbeddedService):
-        base = await asyncio.to_thread(modelhub.resolve, service.model, cache, note)
+        base = await asyncio.to_thread(base_model, config, service.model, cache, note)
         if base.kind != "gguf":
             raise ConfigError(f"{config.path}: services.{name}.model: {service.model} is no GGUF file.")
         opened = open_gguf(

@@ -26,7 +26,7 @@ TASKS = {
 
 
 def base(work: Work) -> modelhub.Base:
-    return modelhub.resolve(work.config.recipe(work.loop.recipe).base, work.cache, work.progress.say)
+    return models.base_model(work.config, work.config.recipe(work.loop.recipe).base, work.cache, work.progress.say)
 
 
 def prepared_base(work: Work) -> Path:

@@ -10,6 +10,7 @@ from flows import ConfigError
 from flows.config import (
     Config,
     EmbeddedService,
+    Hub,
     LlamaCppService,
     Loop,
     OpenAIService,
@@ -53,9 +54,10 @@ def test_the_example_file_shows_the_defaults() -> None:
     assert shown.harvest == (Source(folder="documents"),)
     assert example().recipe("patient") == Recipe()
     assert example().service("embedded") == EmbeddedService()
+    assert example().hub == Hub()
 
 
-@pytest.mark.parametrize("kind", [Loop, Recipe, OpenAIService, EmbeddedService, LlamaCppService])
+@pytest.mark.parametrize("kind", [Loop, Recipe, OpenAIService, EmbeddedService, LlamaCppService, Hub])
 def test_the_example_file_shows_every_setting(kind: type[msgspec.Struct]) -> None:
     text = (ROOT / "flowstill.example.yml").read_text(encoding="utf-8")
     shown = set(re.findall(r"^[ #-]*(\w+):", text, re.MULTILINE))
@@ -71,7 +73,7 @@ def all_fields(kind: type[msgspec.Struct]) -> set[str]:
 def test_the_keys_in_the_example_file_work_once_they_are_commented_in(tmp_path: Path) -> None:
     text = (ROOT / "flowstill.example.yml").read_text(encoding="utf-8")
     path = write(tmp_path, text.replace("# key:", "key:"))
-    config = load_config(path, {"TEACHER_API_KEY": "sesame", "LLAMA_API_KEY": "open"})
+    config = load_config(path, {"TEACHER_API_KEY": "sesame", "LLAMA_API_KEY": "open", "HF_TOKEN": "hf"})
     teacher = config.service("teacher")
     assert isinstance(teacher, OpenAIService)
     assert teacher.key == "sesame"
@@ -92,7 +94,7 @@ def test_the_handbook_example_needs_no_service_and_no_secret() -> None:
     ("text", "message"),
     [
         ("lops: {}", "unknown key 'lops'. Did you mean 'loops'?"),
-        ("zzz: {}", "unknown key 'zzz'. Known: loops, recipes, services, state."),
+        ("zzz: {}", "unknown key 'zzz'. Known: hub, loops, recipes, services, state."),
         (HARVEST + ", distill: {}}}", "loops.support: unknown key 'distill'. Did you mean 'distil'?"),
         (HARVEST + ", gate: {margn: 1}}}", "loops.support: unknown key 'gate.margn'. Did you mean 'margin'?"),
         (
@@ -173,8 +175,8 @@ def test_a_loop_names_a_folder_so_its_name_stays_plain(tmp_path: Path) -> None:
         ),
         ("state: 3", "state: expected a text, got 3."),
         ("loops: [support]", "loops: expected a mapping of names, got list."),
-        ("- loops", "expected a mapping with services, loops, recipes, state, got list."),
-        ("", "expected a mapping with services, loops, recipes, state, got NoneType."),
+        ("- loops", "expected a mapping with services, loops, recipes, hub, state, got list."),
+        ("", "expected a mapping with services, loops, recipes, hub, state, got NoneType."),
     ],
 )
 def test_a_wrong_type_names_key_and_value(tmp_path: Path, text: str, message: str) -> None:
