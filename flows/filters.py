@@ -9,6 +9,7 @@ from typing import Literal
 from connectors.records import Passage
 from flows.config import Curate
 from flows.pairs import Pair
+from flows.refusals import is_refusal
 from flows.subjects import answerable, unsupported
 from trainer.evaluate import words
 
@@ -46,22 +47,6 @@ LANGUAGE_SCRIPTS = {"zh": "han", "ja": "kana", "ko": "hangul", "el": "greek", "h
 LANGUAGE_SCRIPTS |= dict.fromkeys(("ru", "uk", "bg", "sr", "be", "mk"), "cyrillic")
 LANGUAGE_SCRIPTS |= dict.fromkeys(("ar", "fa", "ur"), "arabic") | dict.fromkeys(("hi", "mr", "ne"), "devanagari")
 _NAME = 3  # so few words may be a name, which has the same letters in every language
-
-# An answer that is nothing but a refusal. `Sorry, no dogs on board` and `we cannot refund it` are answers.
-_REFUSAL = re.compile(
-    r"^\W*((i am|i'm|we are|very|so|but|sorry|apologies|unfortunately|based on|according to|the|this|given|provided"
-    r"|passage|text|context|document)\W+)*"
-    r"((i|we) (do not|don't|cannot|can't|could not|couldn't|am unable to|are unable to|am not able to) "
-    r"(know|say|tell|answer|find|determine|help with|assist with)\b"
-    r"|as an ai\b"
-    r"|(passages?|texts?|context|documents?) (do not|does not|doesn't|don't) "
-    r"(say|state|mention|specify|provide|contain|tell|give|include)\b"
-    r"|((it|this|that) is )?not (mentioned|stated|specified|provided) in the\b"
-    r"|(there is )?no (information|mention)\b)"
-    r"|^\W*(很?(抱歉|对不起)\W*)?(我们?)?(不知道|无法(回答|确定|从|得知))"
-    r"|^\W*(很?(抱歉|对不起)\W*)?(根据)?(文中|资料|文档|本文|段落|原文|上文)[里中]?并?(没有|未|没)(提|说|给|包含|涉及)",
-    re.IGNORECASE,
-)
 
 
 def reasons(pair: Pair, options: Curate, judged: float | None) -> Iterator[tuple[Reason, str]]:
@@ -123,7 +108,7 @@ def script(text: str) -> str:
 
 
 def _refusal(pair: Pair, options: Curate) -> str:
-    return pair.answer[:80] if pair.kind != "refusal" and _REFUSAL.search(pair.answer) else ""
+    return pair.answer[:80] if pair.kind != "refusal" and is_refusal(pair.answer) else ""
 
 
 def _ungrounded(pair: Pair, options: Curate) -> str:

@@ -1,37 +1,29 @@
 """The same questions put to each model, and each answer scored against its reference."""
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
 import msgspec
-from connectors.files import Folder
 
+from connectors.files import Folder
 from connectors.records import Exchange, Passage
 from connectors.teacher import Answer, Failure, Request, Teacher
 from flows import FlowError
 from flows.dialogue import messages
 from flows.pairs import Pair, Turn
+from flows.refusals import is_refusal
 from trainer import evaluate
 
 Mode = Literal["closed_book", "open_book"]
 METRICS = ("f1", "key", "exact", "refusal")
-
-# How models say that they do not know.
-_REFUSAL = re.compile(
-    r"\b(do(es)? not|don't|doesn't|cannot|can't|could not|unable to) (know|say|tell|answer|find|mention|contain)"
-    r"|\bnot (mentioned|stated|specified|provided|covered)\b|\bno information\b"
-    r"|不知道|没有提到|未提及|无法回答|没有说明",
-    re.IGNORECASE,
-)
 
 
 class HeldOut(msgspec.Struct, frozen=True, omit_defaults=True):
     """A question that no model was trained on, with the answer it should get."""
 
     question: str
-    answer: str
+    answer: str = ""
     keys: tuple[str, ...] = ()  # words that a right answer holds
     refusal: bool = False  # the right answer is that nobody knows
     history: tuple[Turn, ...] = ()
@@ -56,11 +48,12 @@ class Scored(msgspec.Struct, frozen=True, omit_defaults=True):
 
 def from_file(path: Path) -> list[HeldOut]:
     """Held-out questions of a JSONL or CSV file; raises FlowError naming file and line."""
-    if path.suffix == ".jsonl":
-        return [_row(path, number, line) for number, line in enumerate(_lines(path), start=1) if line.strip()]
-    folder = Folder(path.parent, include=(path.name,))
-    rows = [record for document in folder.documents() for record in folder.read(document)]
-    return [HeldOut(r.question, r.answer, keys_of(r.answer)) for r in rows if isinstance(r, Exchange)]
+    if not path.is_file():
+        raise FlowError(f"{path}: no such file. evaluate.questions names it.")
+    rows = _jsonl(path) if path.suffix == ".jsonl" else _table(path)
+    if not rows:
+        raise FlowError(f"{path}: holds no questions. Wanted: JSONL or CSV with question and answer.")
+    return rows
 
 
 def from_pairs(pairs: Iterable[Pair]) -> list[HeldOut]:
@@ -72,15 +65,11 @@ def keys_of(answer: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(word for word in evaluate.words(answer) if any(c.isdigit() for c in word)))
 
 
-def is_refusal(answer: str) -> bool:
-    return bool(_REFUSAL.search(answer))
-
-
 def score(answer: str, wanted: HeldOut) -> dict[str, float]:
     """Each metric 0 to 1. No `key` where the reference has none; a refusal row knows right and wrong only."""
     refused = float(is_refusal(answer))
-    if wanted.refusal:
-        return dict.fromkeys(METRICS, refused)
+    if wanted.refusal:  # loops may have a refusal text of their own
+        return dict.fromkeys(METRICS, max(refused, evaluate.exact(answer, wanted.answer)))
     scores = {
         "f1": evaluate.token_f1(answer, wanted.answer),
         "exact": evaluate.exact(answer, wanted.answer),
@@ -135,18 +124,29 @@ def _scored(model: str, mode: str, number: int, answer: Answer, wanted: HeldOut)
     return Scored(model, mode, number, answer.text, score(answer.text, wanted), answer.finish_reason != "length")
 
 
-def _lines(path: Path) -> list[str]:
+def _table(path: Path) -> list[HeldOut]:
+    folder = Folder(path.parent, include=(path.name,))
+    rows = [record for document in folder.documents() for record in folder.read(document)]
+    return [HeldOut(r.question, r.answer, keys_of(r.answer)) for r in rows if isinstance(r, Exchange)]
+
+
+def _jsonl(path: Path) -> list[HeldOut]:
     try:
-        return path.read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
-        raise FlowError(f"{path}: no such file. evaluate.questions names it.") from None
+        lines = path.read_text(encoding="utf-8-sig").split("\n")  # a text may hold other signs that end a line
     except (OSError, UnicodeDecodeError) as error:
         raise FlowError(f"{path}: not readable: {error}") from None
+    return [_row(f"{path}, line {number}", line) for number, line in enumerate(lines, start=1) if line.strip()]
 
 
-def _row(path: Path, number: int, line: str) -> HeldOut:
+def _row(where: str, line: str) -> HeldOut:
     try:
         row = msgspec.json.decode(line, type=HeldOut)
     except (msgspec.ValidationError, msgspec.DecodeError) as error:
-        raise FlowError(f"{path}, line {number}: {error}. Wanted: question, answer, perhaps keys.") from None
-    return row if row.keys or row.refusal else msgspec.structs.replace(row, keys=keys_of(row.answer))
+        raise FlowError(f"{where}: {error}. Wanted: question, answer, perhaps keys.") from None
+    if not row.question.strip():
+        raise FlowError(f"{where}: has no question.")
+    if row.refusal:
+        return msgspec.structs.replace(row, answer=row.answer or "I do not know.")
+    if not row.answer.strip():
+        raise FlowError(f'{where}: has no answer. For a question that nobody can answer write "refusal": true.')
+    return row if row.keys else msgspec.structs.replace(row, keys=keys_of(row.answer))
