@@ -35,7 +35,9 @@ ENVIRONMENT = {
 MODULES = {"probe": "backend", "prepare": "prepare", "train": "sft", "export": "export", "score": "score"}
 
 _TRAIN = 'Training needs extra packages: pip install "flowstill[train]"'
-EXTRAS = dict.fromkeys(("torch", "transformers", "trl", "peft", "datasets", "accelerate", "gguf"), _TRAIN) | {
+EXTRAS = dict.fromkeys(
+    ("torch", "transformers", "trl", "peft", "datasets", "accelerate", "gguf", "safetensors"), _TRAIN
+) | {
     "bitsandbytes": "Method qlora needs bitsandbytes: pip install --no-deps bitsandbytes==0.50.2",
     "unsloth": "Backend unsloth needs its own environment: make unsloth",
 }

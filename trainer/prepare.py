@@ -20,7 +20,7 @@ def prepare(job: PrepareJob, say: Say) -> dict[str, object]:
     temporary = out.with_name(f"{out.name}.{os.getpid()}.tmp")
     temporary.mkdir(parents=True)
     try:
-        with storage.told_when_full(temporary):
+        with storage.told_when_full(out.parent):
             _dequantise(source, temporary, say)
         return {"base": str(out), "prepared": _move(temporary, out)}
     finally:

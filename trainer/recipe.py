@@ -3,14 +3,20 @@
 import difflib
 import re
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 import yaml
+from msgspec import Meta
 
 from trainer import TrainError
 
 T = TypeVar("T")
+
+Count = Annotated[int, Meta(ge=1)]
+Positive = Annotated[float, Meta(gt=0)]
+Schedule = Literal["linear", "cosine", "constant", "constant_with_warmup", "inverse_sqrt"]
+Share = Annotated[float, Meta(ge=0, le=1)]
 
 # Fields that TRL and transformers renamed; people paste them from older tutorials.
 RENAMED = {
@@ -32,9 +38,9 @@ PROJECTIONS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "
 class Lora(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Adapter shape, in PEFT's terms. Targets are written out so that every backend trains the same set."""
 
-    r: int = 16
-    alpha: int = 32
-    dropout: float = 0.0
+    r: Count = 16
+    alpha: Count = 32
+    dropout: Share = 0.0
     targets: tuple[str, ...] = PROJECTIONS
 
 
@@ -49,19 +55,19 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     method: Literal["lora", "qlora", "full"] = "lora"
     backend: Literal["auto", "trl", "unsloth"] = "auto"
     lora: Lora = Lora()
-    epochs: float = 3.0
-    steps: int = 0
-    batch: int = 8
-    accumulate: int = 1  # gradient_accumulation_steps
-    learning_rate: float = 1.0e-3
-    schedule: str = "linear"  # lr_scheduler_type
-    warmup_steps: int = 3
-    weight_decay: float = 0.0
-    max_length: int = 512
+    epochs: Positive = 3.0
+    steps: Annotated[int, Meta(ge=0)] = 0
+    batch: Count = 8
+    accumulate: Count = 1  # gradient_accumulation_steps
+    learning_rate: Positive = 1.0e-3
+    schedule: Schedule = "linear"  # lr_scheduler_type
+    warmup_steps: Annotated[int, Meta(ge=0)] = 3
+    weight_decay: Share = 0.0
+    max_length: Count = 512
     dtype: Literal["auto", "fp32", "bf16"] = "auto"  # of the arithmetic; weights stay fp32 when `full`
     gradient_checkpointing: bool = False
-    checkpoints: int = 4  # saved over the run, evenly; the newest two are kept
-    max_dropped: float = 0.02  # share of rows that may be too long before the run refuses to start
+    checkpoints: Count = 4  # saved over the run, evenly; the newest two are kept
+    max_dropped: Share = 0.02  # share of rows that may be too long before the run refuses to start
     seed: int = 0
 
 
@@ -108,7 +114,14 @@ def _shown(data: object, pointer: str, what: str) -> str:
     """The value that is wrong, unless the message has it already or it may be a secret."""
     value = _value_at(data, pointer)
     secret = _steps(pointer)[-1:] == ["key"]
-    return "" if not pointer or secret or repr(value) in what else f" {value!r}"
+    shown = "" if not pointer or secret or repr(value) in what else f" {value!r}"
+    return shown + _exponent(value)
+
+
+def _exponent(value: object) -> str:
+    """YAML 1.1 takes a number for a text when its exponent follows no decimal point."""
+    number = re.fullmatch(r"([+-]?\d+)([eE][+-]?\d+)", value) if isinstance(value, str) else None
+    return f", which YAML takes for a text: write {number[1]}.0{number[2]}" if number else ""
 
 
 def _did_you_mean(key: str, known: list[str]) -> str:

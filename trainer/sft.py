@@ -64,7 +64,7 @@ def _train(job: TrainJob, out: Path, say: Say) -> None:
     transformers.set_seed(recipe.seed)
     device = backend.device()
     bf16 = recipe.dtype == "bf16" or (recipe.dtype == "auto" and device.bf16)
-    _check_recipe(recipe, device, bool(validation), transformers)
+    _check_method(recipe, device, bool(validation))
 
     say("phase", name="prepare the rows")
     tokenizer = transformers.AutoTokenizer.from_pretrained(job.base)
@@ -126,15 +126,12 @@ def _train(job: TrainJob, out: Path, say: Say) -> None:
         shutil.rmtree(out / rest, ignore_errors=True)
 
 
-def _check_recipe(recipe: Recipe, device: Device, validated: bool, transformers: Any) -> None:
+def _check_method(recipe: Recipe, device: Device, validated: bool) -> None:
     if recipe.method == "qlora" and device.kind == "cpu" and validated:
         raise TrainError(
             "method qlora cannot be validated on a CPU: its 4-bit kernels repack the weights at the first "
             "evaluation, and every gradient after that is wrong. Use method lora, or no validation rows."
         )
-    schedules = [str(one.value) for one in transformers.SchedulerType]
-    if recipe.schedule not in schedules:
-        raise TrainError(f"schedule: {recipe.schedule!r} is none of {', '.join(schedules)}.")
 
 
 def _check_memory(job: TrainJob, device: Device, bf16: bool, examples: Sequence[Example], say: Say) -> None:
