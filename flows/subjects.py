@@ -11,11 +11,12 @@ _ASKING = frozenset(
     re.findall(
         r"\w+",
         """
-    a about after all am an and any are as at be been before being by can could did do does doing for from get gets
-    give given had has have hour hours how i if in into is it its kind like long many may me much must my name need
-    no not of on one or our out part passage people person place possible purpose she should so take tell than that
-    the their them there they thing things this time to type up us use used was we were what when where which who
-    whom whose why will with work would you your
+    a about after all am an and any are as at be been before being best big by can could currently did do does doing
+    early ever exactly far for from get gets give given had has have heavy high hour hours how i if in into is it
+    its kind large late like long low many may me most much must my name need no not of often old on one or our out
+    part passage people person place possible purpose she should so take tell than that the their them there they
+    thing things this time to type up us use used was we were what when where which who whom whose why will with
+    work would you your
         """,
     )
 )
@@ -34,7 +35,7 @@ SUPPORTED = 0.4  # share of what an answer adds to its question that its quote h
 def subjects(text: str) -> set[str]:
     """What a text is about: the stems of its words, and its Chinese characters."""
     plain = unicodedata.normalize("NFKC", text).lower()
-    found = {_stem(word) for word in _WORD.findall(plain) if word not in _ASKING}
+    found = {_stem(word) for word in _WORD.findall(plain.replace("'s", "")) if word not in _ASKING}
     return found | set(_CHINESE.findall(_ASKING_ZH.sub(" ", plain)))
 
 

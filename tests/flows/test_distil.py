@@ -16,10 +16,11 @@ from typing import Any
 import pytest
 
 from connectors.local import serve
+from connectors.packages import SMOLLM2, fetch
 from connectors.records import Exchange, Origin, Passage, Record, record_id, sha256
 from connectors.teacher import Answer, Teacher
 from flows import prompting
-from flows.config import Distil
+from flows.config import Distil, cache_folder
 from flows.distil import LANGUAGES, PROMPTS, Lost, Plan, distil, plan, prompt_hashes
 from flows.filters import script
 from flows.pairs import Pair, Turn, encode
@@ -324,7 +325,7 @@ def test_a_second_run_pays_for_nothing(tmp_path: Path) -> None:
 KILLED = """
 import sys
 from pathlib import Path
-from flows.config import Distil
+from flows.config import Distil, cache_folder
 from flows.store import open_store
 from tests.flows.test_distil import run, unit
 run([unit(n) for n in range(60)], sys.argv[1], Distil(refusals=0.0), journal=open_store(Path(sys.argv[2])), in_flight=4)
@@ -444,7 +445,8 @@ def test_the_examples_of_a_prompt_are_right_themselves(name: str) -> None:
 
 
 @pytest.mark.slow
-def test_the_embedded_teacher_writes_pairs_that_its_passages_support(smollm2: Path, tmp_path: Path) -> None:
+def test_the_embedded_teacher_writes_pairs_that_its_passages_support(tmp_path: Path) -> None:
+    smollm2 = fetch(SMOLLM2, cache_folder(), print) / SMOLLM2.members[0]
     texts = [
         "The galley opens at 07:15. Lunch is served until 14:00, and the soup costs 3 crowns.",
         "The spare keys hang at the Herring Loft. Sign the slate when you take them.",

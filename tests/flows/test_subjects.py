@@ -20,6 +20,8 @@ def passage(text: str) -> Passage:
         ("What is the opening of the archive?", ROOM),
         ("What do visitors do with their coats?", ROOM),
         ("What is it?", ROOM),
+        ("How often does the reading room open?", ROOM),
+        ("What is the archive's purpose?", ROOM),
         ("大烤炉一次能烤多少个面包？", OVEN_ZH),
         ("什么时候用醋清洗大烤炉？", OVEN_ZH),
     ],
