@@ -7,6 +7,7 @@ from connectors.teacher import Request
 from flows import FlowError, models
 from flows.config import Config
 from flows.dialogue import messages
+from flows.promote import local_models, no_longer_kept, served_name
 from flows.store import Store
 
 
@@ -41,7 +42,9 @@ def _model(config: Config, store: Store, cache: Path, loop: str, model: str) -> 
     versions = {version.name: version for version in store.versions(loop)}
     chosen = versions.get(model) if model else store.champion(loop)
     if chosen:
-        return config.state / chosen.path, f"{loop}-{chosen.name}"
+        if not (path := config.state / chosen.path).exists():
+            raise no_longer_kept(f"loop {loop}: version {chosen.name}", versions.values(), local_models(config, loop))
+        return path, served_name(chosen)
     if model and model != "base":
         raise FlowError(f"loop {loop}: no version '{model}'. Known: {', '.join([*versions, 'base'])}.")
     base = models.base_model(config, config.recipe(config.loop(loop).recipe).base, cache, lambda text: None)

@@ -136,7 +136,7 @@ class Gate(Section, frozen=True):
 
 
 class Promote(Section, frozen=True):
-    to: tuple[str, ...] = ("local",)  # `local` and names of llamacpp services
+    to: tuple[str, ...] = ("local",)  # names of llamacpp services; `local`, this machine, is always one
     keep: int = 3  # versions, besides the one in service; and models that earlier runs exported
     smoke: str = ""  # a question the new model must answer; empty: the first held-out one
 

@@ -1,6 +1,6 @@
 """A version gets a name, answers a smoke question, and takes over the alias. And the way back."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -24,11 +24,9 @@ class Registry(Protocol):
 
 
 def registries(config: Config, loop: str) -> dict[str, Registry]:
-    """The targets of a loop's promote.to, by name."""
-    found: dict[str, Registry] = {}
-    for target in config.loop(loop).promote.to:
-        found[target] = local_models(config, loop) if target == "local" else _llamacpp(config, target)
-    return found
+    """The targets of a loop's promote.to, by name. `local` is always one: it keeps the versions' files."""
+    others = [target for target in config.loop(loop).promote.to if target != "local"]
+    return {"local": local_models(config, loop)} | {target: _llamacpp(config, target) for target in others}
 
 
 def local_models(config: Config, loop: str) -> LocalModels:
@@ -80,10 +78,15 @@ def rollback(loop: str, targets: Mapping[str, Registry], store: Store, to: str =
     name = served_name(wanted)
     for target, registry in targets.items():
         if name not in registry.names():
-            raise FlowError(f"{target}: {name} is no longer kept (promote.keep). Versions: {', '.join(versions)}.")
+            raise no_longer_kept(f"{target}: {name}", versions.values(), registry)
     _switch(loop, name, targets)
     store.point(loop, wanted.name)
     return wanted
+
+
+def no_longer_kept(what: str, versions: Iterable[Version], registry: Registry) -> FlowError:
+    kept = [version.name for version in versions if served_name(version) in registry.names()]
+    return FlowError(f"{what} is no longer kept (promote.keep). Kept: {', '.join(kept) or 'none'}.")
 
 
 def served_name(version: Version) -> str:
@@ -97,11 +100,21 @@ def _switch(alias: str, name: str, targets: Mapping[str, Registry]) -> None:
         for target, registry in targets.items():
             switched.append(target)
             registry.point(alias, name)
-    except (ServiceError, OSError):
-        for target in switched:
-            if earlier := before[target]:
-                targets[target].point(alias, earlier)
-        raise
+    except ServiceError as error:
+        stuck = [target for target in switched if not _switched_back(targets[target], alias, before[target])]
+        now = f"{', '.join(stuck)} may serve {name} already: mend that, and run it again." if stuck else ""
+        back = f"{before[switched[-1]]} is in service as before."
+        raise FlowError(f"{switched[-1]}: {error} {now or back}") from error
+
+
+def _switched_back(registry: Registry, alias: str, earlier: str | None) -> bool:
+    if earlier is None:
+        return False
+    try:
+        registry.point(alias, earlier)
+    except ServiceError:
+        return False
+    return True
 
 
 def _forget_old(store: Store, loop: str, targets: Mapping[str, Registry], keep: int) -> None:

@@ -26,8 +26,10 @@ def do(work: Work, step: Step) -> None:
     if work.loop.system:
         smoke.insert(0, {"role": "system", "content": work.loop.system})
     keep = work.loop.promote.keep
+    # A server elsewhere reads the file that is kept: the run's own export will make room one day.
+    gguf = local_models(work.config, work.name).register(served_name(version), work.path("export", "gguf"))
     with work.progress.task(f"promote: {served_name(version)}", len(targets)) as task:
-        answer = promote(version, work.path("export", "gguf"), targets, work.store, smoke, keep, work.progress.say)
+        answer = promote(version, gguf, targets, work.store, smoke, keep, work.progress.say)
         task.at(len(targets))
     step.counts = {"promoted": served_name(version), "smoke answer": answer}
     step.outputs = {"version": version.name}
