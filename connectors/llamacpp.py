@@ -9,7 +9,7 @@ from typing import Any
 from filelock import FileLock
 
 from connectors import ServiceError, presets
-from connectors.http import get_json
+from connectors.http import Service, get_json
 from connectors.registry import chat, checked, unknown
 
 SERVES = "serves:"  # the tag of an alias; after it the name of the model behind it
@@ -22,10 +22,10 @@ class LlamaCpp:
     Options on the server's command line override those in the presets: put defaults under `[*]` instead.
     """
 
-    def __init__(self, url: str, *, presets: Path, key: str = "") -> None:
+    def __init__(self, url: str, *, presets: Path, key: str = "", setting: str = "") -> None:
         self.url = url.rstrip("/").removesuffix("/v1")
         self.presets = presets
-        self._key = key
+        self._key, self._setting = key, setting
 
     def version(self) -> str:
         """The server's build; ServiceError when it is no router."""
@@ -77,7 +77,8 @@ class LlamaCpp:
             raise ServiceError(f"{self.url} still lists '{name}': it does not come from {self.presets}.")
 
     def chat(self, name: str, messages: list[dict[str, str]], max_tokens: int) -> str:
-        return chat(f"{self.url}/v1", name, messages, max_tokens, service="llama-server", key=self._key)
+        server = Service("llama-server", self._key, self._setting)
+        return chat(f"{self.url}/v1", name, messages, max_tokens, server)
 
     def _put(self, section: str, options: dict[str, str]) -> None:
         before = self._change(lambda text: presets.put(text, section, options))
@@ -133,7 +134,7 @@ class LlamaCpp:
         return any(slot["is_processing"] for slot in slots)
 
     def _get(self, path: str) -> Any:
-        return get_json(f"{self.url}{path}", service="llama-server", key=self._key)
+        return get_json(f"{self.url}{path}", service="llama-server", key=self._key, setting=self._setting)
 
 
 def _target(entry: dict[str, Any]) -> str | None:

@@ -13,6 +13,7 @@ import msgspec
 
 from connectors import ServiceError, embedded, missing_extra, spawn
 from connectors.embedded import Job, Running, State
+from connectors.http import Service
 from connectors.registry import chat, checked, unknown
 
 
@@ -151,7 +152,7 @@ class LocalModels:
 
     def chat(self, name: str, messages: list[dict[str, str]], max_tokens: int) -> str:
         with self.open(name) as server:
-            return chat(server.url, server.alias, messages, max_tokens, service="the embedded server")
+            return chat(server.url, server.alias, messages, max_tokens, Service("the embedded server"))
 
     def _known(self, name: str) -> None:
         if name not in self.names():

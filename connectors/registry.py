@@ -5,7 +5,7 @@ import re
 from collections.abc import Collection
 
 from connectors import ServiceError
-from connectors.http import post_json
+from connectors.http import Service, post_json
 
 LOADING = 120.0  # seconds that a chat may take: the first one loads the model
 
@@ -23,11 +23,12 @@ def unknown(name: str, known: Collection[str], where: str) -> ServiceError:
     return ServiceError(f"{where} has no model '{name}'. {hint}")
 
 
-def chat(url: str, name: str, messages: list[dict[str, str]], max_tokens: int, *, service: str, key: str = "") -> str:
+def chat(url: str, name: str, messages: list[dict[str, str]], max_tokens: int, service: Service) -> str:
     """The answer of model `name` at `url` (up to and including /v1), the likeliest one: temperature 0."""
     body = {"model": name, "messages": messages, "max_tokens": max_tokens, "temperature": 0}
-    answer = post_json(f"{url}/chat/completions", body, service=service, key=key, timeout=LOADING)
+    whom = {"service": service.label, "key": service.key, "setting": service.setting}
+    answer = post_json(f"{url}/chat/completions", body, timeout=LOADING, **whom)
     try:
         return str(answer["choices"][0]["message"]["content"])
     except (KeyError, IndexError, TypeError):
-        raise ServiceError(f"{service} at {url} gave model '{name}' no answer: {str(answer)[:200]}") from None
+        raise ServiceError(f"{service.label} at {url} gave model '{name}' no answer: {str(answer)[:200]}") from None

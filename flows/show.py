@@ -1,5 +1,6 @@
 """What the command line prints: results on stdout, as tables a person reads and a script can cut."""
 
+import sys
 from pathlib import Path
 
 import click
@@ -18,7 +19,7 @@ def show_result(config: Config, store: Store, folder: RunFolder) -> None:
     """The end of a run: what each model scored, the verdict, where the report is."""
     run = folder.run
     if run.status == "finished":
-        _console().print(scores_table(run))
+        console().print(scores_table(run))
         click.echo(f"Verdict: {run.verdict or 'none'}. {run.why}")
     else:
         click.echo(f"Run {run.id}: {', '.join(step.name for step in run.steps if step.status == 'done')} done.")
@@ -63,7 +64,7 @@ def show_runs(config: Config, loop: str | None) -> None:
             pairs = str(curate.counts.get("train", "")) if curate else ""
             minutes = sum(step.seconds for step in run.steps) / 60
             table.add_row(name, run.id, run.status, run.verdict, pairs, f"{minutes:.1f}", run.why)
-    _console().print(table)
+    console().print(table)
 
 
 def show_run(config: Config, store: Store, name: str, form: str | None) -> None:
@@ -77,7 +78,7 @@ def show_run(config: Config, store: Store, name: str, form: str | None) -> None:
         status = f"taken from {step.reused}" if step.reused else step.status
         counts = "\n".join(f"{key}: {_figure(value)}" for key, value in step.counts.items())
         table.add_row(step.name, status, f"{step.seconds:.1f}", step.error or counts)
-    _console().print(table)
+    console().print(table)
     show_result(config, store, folder)
 
 
@@ -99,7 +100,7 @@ def show_datasets(config: Config, loop: str) -> None:
         counts = folder.run.step("curate").counts  # type: ignore[union-attr]
         sizes = [str(counts.get(side, 0)) for side in ("train", "validation", "test")]
         table.add_row(version, *sizes, folder.run.id)
-    _console().print(table)
+    console().print(table)
 
 
 def dataset_folder(config: Config, loop: str, version: str) -> Path:
@@ -137,7 +138,7 @@ def _readable(path: Path) -> str:
         return str(path)
 
 
-def _console() -> Console:
-    """A table as wide as it needs where nobody looks at a terminal: a pipe must not lose words to wrapping."""
-    console = Console()
-    return console if console.is_terminal else Console(width=200)
+def console() -> Console:
+    """Prints texts as they are, and a table as wide as it needs where nobody looks at a terminal: no word is lost."""
+    width = None if sys.stdout.isatty() else 10_000
+    return Console(width=width, markup=False, emoji=False, highlight=False)

