@@ -56,10 +56,11 @@ def run(path: Path, loop: str, steps: tuple[str, ...], fire: str) -> None:
     """
     from flows import progress
     from flows.loop import run_loop
-    from flows.show import show_result
 
     with _opened(path) as (config, store):
         done = run_loop(config, loop, store, _cache(), progress.for_this_terminal(), steps, fire)
+        from flows.show import show_result
+
         show_result(config, store, done)
 
 

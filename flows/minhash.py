@@ -1,6 +1,6 @@
 """MinHash with locality-sensitive hashing: which of many texts are worth comparing word by word.
 
-Signatures of 128 hashes are cut into bands; texts that agree in a whole band are proposed
+Signatures of 120 hashes are cut into bands; texts that agree in a whole band are proposed
 (Broder 1997; Leskovec, Rajaraman, Ullman, "Mining of Massive Datasets", chapter 3).
 """
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     Signatures = NDArray[np.uint32]
 
 Engine = Literal["rensa", "numpy"]
-PERMUTATIONS = 128
+PERMUTATIONS = 120  # many divisors: bands of nearly any width
 MISSED = 1e-6  # highest probability that a pair right at the threshold is not proposed
 SEED = 42
 _CHUNK = 1 << 15  # shingles hashed at a time: what stays in the processor's cache
@@ -73,7 +73,7 @@ class Shingles:
 
 def bands(threshold: float) -> int:
     """How many bands a signature is cut into: the fewest that miss a pair at `threshold` once in a million."""
-    for width in (32, 16, 8, 4, 2):
+    for width in (30, 24, 20, 15, 12, 10, 8, 6, 5, 4, 3, 2):
         if (1 - threshold**width) ** (PERMUTATIONS // width) <= MISSED:
             return PERMUTATIONS // width
     return PERMUTATIONS
@@ -115,7 +115,7 @@ def _matrix(hashes: "Hashes", offsets: "Numbers") -> Any:
 
 
 def signatures(hashes: "Hashes", offsets: "Numbers") -> "Signatures":
-    """The least hash of each row under 128 multiply-add-shift functions, shape (rows, 128); no row is empty."""
+    """The least hash of each row under 120 multiply-add-shift functions, shape (rows, 120); no row is empty."""
     np = _numpy()
     random = np.random.Generator(np.random.PCG64(SEED))
     factors = random.integers(1, 2**63, PERMUTATIONS, np.uint64) * np.uint64(2) + np.uint64(1)

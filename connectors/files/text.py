@@ -3,7 +3,6 @@
 import codecs
 from collections.abc import Sequence
 
-import charset_normalizer
 import msgspec
 
 from connectors import ServiceError
@@ -47,6 +46,8 @@ def _text(data: bytes, declared: str) -> str | None:
     for encoding in filter(None, ["utf-8", SUPERSETS.get(declared, declared)]):
         if (text := _in(encoding, data)) is not None:
             return text
+    import charset_normalizer  # late: most files are UTF-8, and need neither its time nor its memory
+
     guesses = {guess.encoding for guess in charset_normalizer.from_bytes(data, cp_isolation=LEGACY)}
     return next((data.decode(encoding) for encoding in LEGACY if encoding in guesses), None)
 
