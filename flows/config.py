@@ -87,7 +87,7 @@ class Distil(Section, frozen=True):
     refusal_text: str = "I do not know: the documents I was taught do not say."
     refusal_text_zh: str = "我不知道：我学过的资料里没有提到。"
     temperature: float = 0.3
-    answer_tokens: int = 700  # the most one call may write
+    answer_tokens: int = 1500  # the most one call may write
     max_tokens: int | None = None  # hard budget of a run, prompt and answer together
     max_cost: float | None = None  # hard budget of a run, in the teacher's currency
 
