@@ -63,7 +63,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     schedule: Schedule = "linear"  # lr_scheduler_type
     warmup_steps: Annotated[int, Meta(ge=0)] = 3
     weight_decay: Share = 0.0
-    max_length: Count = 512
+    max_length: Count = 1024
     dtype: Literal["auto", "fp32", "bf16"] = "auto"  # of the arithmetic; weights stay fp32 when `full`
     gradient_checkpointing: bool = False
     checkpoints: Count = 4  # saved over the run, evenly; the newest two are kept
