@@ -72,6 +72,9 @@ def main(arguments: list[str]) -> int:
         with contextlib.suppress(BrokenPipeError):  # told to stop because the parent is gone
             say("stopped")
         return STOPPED
+    finally:  # all is said: what comes now must not disturb the interpreter's own end
+        for stop in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(stop, signal.SIG_IGN)
     return 0
 
 

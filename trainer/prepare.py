@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import struct
 from pathlib import Path
 
 from trainer import TrainError, storage
@@ -48,12 +49,15 @@ def _dequantise(source: Path, folder: Path, say: Say) -> None:
 
     say("phase", name="unpack the base model")
     place = {"pretrained_model_name_or_path": source.parent, "gguf_file": source.name}
-    tokenizer = AutoTokenizer.from_pretrained(**place)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(**place)
+        # Without `dequantize` the weights stay marked as quantised and refuse to be saved or trained.
+        unpacked = GgufConfig(dequantize=True)
+        model = AutoModelForCausalLM.from_pretrained(**place, dtype=torch.float32, quantization_config=unpacked)
+    except (ValueError, struct.error) as error:  # torn file, or an architecture that transformers does not know
+        raise TrainError(f"{source}: cannot be unpacked: {error}") from error
     if not tokenizer.chat_template:
         raise TrainError(f"{source}: has no chat template. Take an instruct model, not a pure base model.")
-    # Without `dequantize` the weights stay marked as quantised and refuse to be saved or trained.
-    unpacked = GgufConfig(dequantize=True)
-    model = AutoModelForCausalLM.from_pretrained(**place, dtype=torch.float32, quantization_config=unpacked)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     readable(folder)

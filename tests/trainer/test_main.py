@@ -107,12 +107,22 @@ def test_a_missing_library_names_the_extra(tmp_path: Path) -> None:
     assert "flowstill[train]" in json.loads(ended.stdout.splitlines()[-1])["message"]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("rest", [b"", b" and then nothing that makes sense"])
+def test_a_torn_gguf_is_refused_and_leaves_nothing_behind(tmp_path: Path, rest: bytes) -> None:
+    pytest.importorskip("gguf")
+    (tmp_path / "m.gguf").write_bytes(b"GGUF" + rest)
+    job = jobs.PrepareJob(gguf=str(tmp_path / "m.gguf"), out=str(tmp_path / "out" / "base"))
+    assert "m.gguf: cannot be unpacked" in run("prepare", job, tmp_path).error
+    assert not list((tmp_path / "out").iterdir())
+
+
 def test_our_own_bug_shows_its_traceback(tmp_path: Path) -> None:
-    (tmp_path / "config.json").mkdir()
-    (tmp_path / "m.gguf").write_bytes(b"GGUF and then nothing that makes sense")
-    job = jobs.PrepareJob(gguf=str(tmp_path / "m.gguf"), out=str(tmp_path / "out"))
-    ended = run("prepare", job, tmp_path)
-    assert ended.code == 1 and "Traceback" in ended.stderr and ended.events[-1]["event"] == "phase"
+    (tmp_path / "config.json").write_text("{}")
+    rows = write_rows(tmp_path / "rows.jsonl", [row("?", "!")])
+    job = jobs.TrainJob(recipe=Recipe(), base=str(tmp_path), train=rows, out=str(tmp_path / "rows.jsonl"))
+    ended = run("train", job, tmp_path)
+    assert (ended.code, ended.events) == (1, []) and "Traceback" in ended.stderr
 
 
 def test_an_export_needs_room_and_says_how_much(tmp_path: Path) -> None:
