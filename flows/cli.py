@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from flows.store import Store
 
 ROWS_LOST = 4
+STOPS = (signal.SIGTERM, signal.SIGINT)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -39,7 +40,7 @@ def cli(context: click.Context, path: Path) -> None:
     """Distil what people ask a knowledge base into a small model, and serve it if it is better.
 
     Results go to stdout, everything else to stderr. Exit codes: 0 done, 1 an error that the message explains,
-    2 wrong usage, 4 done but rows were lost.
+    2 wrong usage, 4 done but rows were lost, 128 + the signal's number when stopped by one.
     """
     context.obj = path
 
@@ -197,16 +198,25 @@ def _cache() -> Path:
     return cache_folder()
 
 
-def _stop(*_: Any) -> None:
-    """SIGTERM unwinds like Ctrl-C, so that children end and leases are given back."""
-    sys.exit(128 + signal.SIGTERM)
+class Stopped(SystemExit):
+    """Ctrl-C or SIGTERM: unwinds, so that children end and leases are given back."""
+
+
+def _stop(number: int, _: Any) -> None:
+    for one in STOPS:
+        signal.signal(one, signal.SIG_IGN)  # a second one must not stop the tidying up
+    raise Stopped(128 + number)
 
 
 def main() -> None:
     """The entry point: known errors become one line and an exit code, all others keep their traceback."""
-    signal.signal(signal.SIGTERM, _stop)
+    for one in STOPS:
+        signal.signal(one, _stop)
     try:
         cli(prog_name="flowstill")
+    except Stopped:
+        click.echo("flowstill: stopped. A run goes on from here when it is started again.", err=True)
+        raise
     except RowsLostError as error:
         _fail(error, ROWS_LOST)
     except (FlowError, ServiceError, TrainError) as error:

@@ -1,7 +1,9 @@
 """The steps in order over a run folder. What is done is not done again; a run goes on where it broke."""
 
+import errno
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from connectors import ServiceError
@@ -39,23 +41,40 @@ def run_loop(
             return done
         folder = _unfinished(earlier) or new_run(config.state / "runs", name, fire)
         work = Work(config, name, store, cache, progress, folder)
-        folder.run.status = "running"
-        folder.save()
-        _do_steps(work, [one for one in earlier if one.run.id != folder.run.id], only)
-        return _end(work, earlier)
+        with _disk_explained(config.state):
+            folder.run.status = "running"
+            folder.save()
+            _do_steps(work, [one for one in earlier if one.run.id != folder.run.id], only)
+            return _end(work, earlier)
 
 
 def _do_steps(work: Work, earlier: Sequence[RunFolder], only: Sequence[str]) -> None:
     for name in only or steps.STEPS:
-        step = steps.STEPS[name]
-        depends_on = step.inputs(work)
-        input_hash = digest(depends_on) if depends_on is not None else ""
-        if input_hash and _is_done(work, work.run.step(name), input_hash):
-            continue
-        if input_hash and (reusable := _reusable(work, earlier, name, input_hash)):
-            work.folder.put(reusable)
-            continue
-        _do(work, name, input_hash)
+        with _failure_recorded(work, name):
+            depends_on = steps.STEPS[name].inputs(work)
+            input_hash = digest(depends_on) if depends_on is not None else ""
+            if input_hash and _is_done(work, work.run.step(name), input_hash):
+                continue
+            if input_hash and (reusable := _reusable(work, earlier, name, input_hash)):
+                work.folder.put(reusable)
+                continue
+            _do(work, name, input_hash)
+
+
+@contextmanager
+def _failure_recorded(work: Work, name: str) -> Iterator[None]:
+    """A step that fails for a reason we know leaves it in the run's record and its report."""
+    try:
+        yield
+    except EXPECTED as error:
+        record = work.run.step(name) or Step(name=name, input_hash="", started=now_text())
+        if record.status != "done":  # what was done stays so, even if what it depends on cannot be read now
+            record.status, record.error = "failed", str(error)
+        work.run.status, work.run.why = "failed", f"{name}: {error}"
+        with suppress(OSError):  # a full disk has no room for its own story
+            work.folder.put(record)
+            steps.report(work)
+        raise
 
 
 def _do(work: Work, name: str, input_hash: str) -> None:
@@ -65,22 +84,18 @@ def _do(work: Work, name: str, input_hash: str) -> None:
     try:
         steps.STEPS[name].do(work, record)
         record.status = "done"
-    except EXPECTED as error:
-        record.status, record.error = "failed", str(error)
-        work.run.status, work.run.why = "failed", f"{name}: {error}"
-        raise _explained(error, work) from error
     finally:
         record.seconds = round(time.monotonic() - started, 3)
         work.folder.put(record)
-        if record.status == "failed":
-            steps.report(work)
 
 
-def _explained(error: Exception, work: Work) -> Exception:
-    if isinstance(error, OSError):
-        what = "the disk is full" if error.errno == 28 else str(error)
-        return FlowError(f"{what}. State is in {work.config.state}; run again when it is mended: nothing is lost.")
-    return error
+@contextmanager
+def _disk_explained(state: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        what = "the disk is full" if error.errno == errno.ENOSPC else str(error)
+        raise FlowError(f"{what}. State is in {state}; run again when it is mended: nothing is lost.") from error
 
 
 def _is_done(work: Work, step: Step | None, input_hash: str) -> bool:

@@ -34,7 +34,7 @@ async def open_service(
     """The service `name` ready to answer; an embedded one is served for as long as the block lasts."""
     service = config.service(name)
     if isinstance(service, EmbeddedService):
-        base = await asyncio.to_thread(base_model, config, service.model, cache, note)
+        base = base_model(config, service.model, cache, note)
         if base.kind != "gguf":
             raise ConfigError(f"{config.path}: services.{name}.model: {service.model} is no GGUF file.")
         opened = open_gguf(
@@ -80,9 +80,8 @@ async def open_gguf(
     """A GGUF file served by a child process. The journal files answers under `alias`: it names the content."""
     service = service or EmbeddedService()
     settings = {"context": service.context, "slots": service.in_flight, "threads": service.threads}
-    server = serve(path, alias=alias, state=state, **settings)
-    ready = await asyncio.to_thread(server.__enter__)
-    try:
+    # Here, not in a thread: nothing else goes on yet, and a signal must be able to end it.
+    with serve(path, alias=alias, state=state, **settings) as ready:
         async with Teacher(
             ready.url,
             alias,
@@ -93,8 +92,6 @@ async def open_gguf(
             journal=journal,
         ) as teacher:
             yield teacher
-    finally:
-        await asyncio.to_thread(server.__exit__, None, None, None)
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:

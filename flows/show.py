@@ -1,5 +1,6 @@
 """What the command line prints: results on stdout, as tables a person reads and a script can cut."""
 
+import difflib
 import sys
 from pathlib import Path
 
@@ -25,7 +26,8 @@ def show_result(config: Config, store: Store, folder: RunFolder) -> None:
         click.echo(f"Run {run.id}: {', '.join(step.name for step in run.steps if step.status == 'done')} done.")
     champion = store.champion(run.loop)
     click.echo(f"In service: {f'{run.loop}-{champion.name}' if champion else 'the base model'}")
-    click.echo(f"Report: {_readable(folder.path / 'report.html')}")
+    if (report := folder.path / "report.html").exists():
+        click.echo(f"Report: {_readable(report)}")
 
 
 def scores_table(run: Run) -> Table:
@@ -63,7 +65,8 @@ def show_runs(config: Config, loop: str | None) -> None:
             curate = run.step("curate")
             pairs = str(curate.counts.get("train", "")) if curate else ""
             minutes = sum(step.seconds for step in run.steps) / 60
-            table.add_row(name, run.id, run.status, run.verdict, pairs, f"{minutes:.1f}", run.why)
+            status = "unfinished" if run.status == "running" else run.status
+            table.add_row(name, run.id, status, run.verdict, pairs, f"{minutes:.1f}", run.why)
     console().print(table)
 
 
@@ -72,7 +75,11 @@ def show_run(config: Config, store: Store, name: str, form: str | None) -> None:
     if form == "json":
         return click.echo((folder.path / "run.json").read_text(encoding="utf-8"), nl=False)
     if form == "report":
-        return click.echo(_readable(folder.path / "report.html"))
+        if not (report := folder.path / "report.html").exists():
+            raise FlowError(
+                f"run {folder.run.id} has no report yet: `flowstill run {folder.run.loop}` goes on with it."
+            )
+        return click.echo(_readable(report))
     table = Table("step", "status", "seconds", "counts", title=f"{folder.run.loop}, run {folder.run.id}")
     for step in folder.run.steps:
         status = f"taken from {step.reused}" if step.reused else step.status
@@ -88,8 +95,12 @@ def find_run(config: Config, name: str) -> RunFolder:
     if runs.get(name):
         return runs[name][0]
     found = [folder for folders in runs.values() for folder in folders if folder.run.id == name]
+    if name in runs:
+        raise FlowError(f"loop {name} has no runs yet: `flowstill run {name}` makes one.")
     if not found:
-        raise FlowError(f"no run '{name}'. `flowstill runs` lists them.")
+        near = difflib.get_close_matches(name, runs, n=1)
+        hint = f"Did you mean '{near[0]}'?" if near else "`flowstill runs` lists them."
+        raise FlowError(f"no run or loop '{name}'. {hint}")
     return found[0]
 
 

@@ -163,6 +163,24 @@ def test_a_full_disk_is_one_clear_error_and_the_run_goes_on_when_there_is_room(
     assert place.stub.report().calls == calls
 
 
+def test_a_disk_that_has_no_room_even_for_the_story_is_one_clear_error(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, data: bytes) -> None:
+        raise OSError(28, "No space left on device", str(path))
+
+    def fills(path: Path, data: bytes) -> None:
+        patch.setattr("flows.runs.write_atomically", full)
+        full(path, data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("flows.steps.train.write_atomically", fills)
+        for _ in range(2):  # in the middle of a run, and at the start of the next
+            with pytest.raises(FlowError, match=r"disk is full.*nothing is lost"):
+                place.run()
+    assert place.run().run.verdict == "promoted"
+
+
 def test_two_runs_of_one_loop_never_overlap(place: Place) -> None:
     place.teach(latency=1.0)
     first = place.start()

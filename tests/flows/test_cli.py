@@ -1,0 +1,405 @@
+"""The command line as a person and a script meet it: exit codes, what goes where, and how it stops."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.doubles.place import Place, Process
+
+KEY = "sk-secret-4711"
+
+
+@pytest.fixture
+def done(place: Place) -> Place:
+    """A place where one run is over."""
+    place.run()
+    return place
+
+
+def wait_until(true: Callable[[], object], process: Process, seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def one_line(err: str) -> str:
+    """What stderr holds, when it is one message without a traceback."""
+    assert "Traceback" not in err
+    (line,) = err.splitlines()
+    assert line.startswith("flowstill: ")
+    return line
+
+
+# --- exit codes, and what goes where
+
+
+def test_a_run_prints_its_result_to_stdout_and_its_progress_to_stderr(place: Place) -> None:
+    code, out, err = place.said("run", "units")
+    assert code == 0, err
+    for text in ("candidate", "promoted", "Verdict: promoted.", "In service: units-v1", "report.html"):
+        assert text in out
+        assert text not in err
+    for step in ("harvest: documents", "distil: answers of stub", "evaluate: answers", "promote: units-v1"):
+        assert f"{step} ..." in err
+        assert f"{step}: done" in err
+        assert step not in out
+
+
+def test_a_second_run_says_the_same_and_costs_nothing(done: Place) -> None:
+    calls = done.stub.report().calls
+    code, out, _ = done.said("run", "units")
+    assert (code, "Verdict: promoted." in out) == (0, True)
+    assert done.stub.report().calls == calls
+
+
+def test_lost_documents_are_exit_code_4_and_named(place: Place) -> None:
+    place.write("broken.pdf", "%PDF-1.4 this is none")
+    code, _, err = place.said("run", "units")
+    assert code == 4
+    assert "flowstill: the run went on without 1 documents or rows" in err
+    assert "broken.pdf" in err
+    assert "Traceback" not in err
+
+
+def test_an_error_of_a_run_is_exit_code_1_and_one_line_after_the_progress(place: Place) -> None:
+    place.service("stub", url="http://127.0.0.1:9/v1")
+    code, out, err = place.said("run", "units")
+    assert (code, out) == (1, "")
+    assert "Traceback" not in err
+    assert err.splitlines()[-1].startswith("flowstill: ")
+    assert "services.stub.url" in err.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["nothing"], ["run"], ["ask", "units"], ["show"], ["dataset", "export", "units"], ["runs", "--bogus"]],
+)
+def test_wrong_usage_is_exit_code_2(place: Place, arguments: list[str]) -> None:
+    code, out, err = place.said(*arguments, module="flows")
+    assert (code, out) == (2, "")
+    assert err.startswith("Usage: flowstill")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["run", "unit"],
+        ["runs", "unit"],
+        ["show", "unit"],
+        ["ask", "unit", "Hello?"],
+        ["rollback", "unit"],
+        ["dataset", "list", "unit"],
+        ["dataset", "export", "unit", "--format", "text"],
+    ],
+)
+def test_every_verb_names_the_loop_that_was_meant(place: Place, arguments: list[str]) -> None:
+    code, out, err = place.said(*arguments, module="flows")
+    assert (code, out) == (1, "")
+    assert "'unit'" in one_line(err)
+    assert "Did you mean 'units'?" in err
+
+
+@pytest.mark.parametrize("verb", [["run", "units"], ["runs"], ["doctor"], ["schedule"], ["ask", "units", "Hello?"]])
+def test_a_missing_settings_file_is_named_by_every_verb(place: Place, verb: list[str]) -> None:
+    (place.folder / "flowstill.yml").unlink()
+    code, out, err = place.said(*verb, module="flows")
+    assert (code, out) == (1, "")
+    assert "flowstill.yml: no such file" in one_line(err)
+
+
+def test_a_missing_secret_is_named_by_its_variable(place: Place) -> None:
+    place.service("stub", key="${STUB_KEY}")
+    code, _, err = place.said("doctor", module="flows")
+    assert code == 1
+    assert "services.stub.key wants the environment variable STUB_KEY" in one_line(err)
+
+
+def test_a_step_that_does_not_exist_leaves_no_run(place: Place) -> None:
+    code, out, err = place.said("run", "units", "destil")
+    assert (code, out) == (1, "")
+    assert "no step 'destil'" in one_line(err)
+    assert place.runs() == []
+
+
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_help_and_version_need_no_settings(option: str) -> None:
+    command = [sys.executable, "-m", "flows", option]
+    assert "flowstill" in subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+# --- looking at runs
+
+
+def test_runs_are_listed_with_verdict_and_why(done: Place) -> None:
+    code, out, err = done.said("runs", module="flows")
+    assert (code, err) == (0, "")
+    (line,) = [line for line in out.splitlines() if "units" in line]
+    (folder,) = done.runs()
+    for text in (folder.run.id, "finished", "promoted", folder.run.why):
+        assert text in line
+
+
+def test_a_run_that_did_not_come_to_its_end_is_listed_as_such(place: Place) -> None:
+    place.run("harvest", "distil")
+    _, out, _ = place.said("runs", "units", module="flows")
+    assert "unfinished" in out
+
+
+def test_no_runs_are_an_empty_list(place: Place) -> None:
+    code, out, err = place.said("runs", module="flows")
+    assert (code, err) == (0, "")
+    assert "verdict" in out
+
+
+def test_show_tells_the_steps_scores_and_report_of_the_newest_run(done: Place) -> None:
+    code, out, err = done.said("show", "units", module="flows")
+    assert (code, err) == (0, "")
+    for text in ("harvest", "distil", "train", "gate", "48 held-out questions", "Verdict: promoted", "report.html"):
+        assert text in out
+
+
+def test_show_by_id_as_json_is_the_run_record(done: Place) -> None:
+    (folder,) = done.runs()
+    code, out, err = done.said("show", folder.run.id, "--json", module="flows")
+    assert (code, err) == (0, "")
+    assert json.loads(out) == json.loads((folder.path / "run.json").read_text())
+
+
+def test_show_report_is_one_path_that_opens(done: Place) -> None:
+    code, out, err = done.said("show", "units", "--report", module="flows")
+    assert (code, err) == (0, "")
+    (path,) = out.splitlines()
+    assert "promoted" in Path(path).read_text()
+
+
+def test_show_says_when_there_is_nothing_yet(place: Place) -> None:
+    code, _, err = place.said("show", "units", module="flows")
+    assert code == 1
+    assert "loop units has no runs yet: `flowstill run units` makes one" in one_line(err)
+
+
+def test_a_run_that_was_killed_has_no_report_and_says_so(place: Place) -> None:
+    killed = place.start(DIE_IN="harvest", DIE_FLAG=str(place.folder / "died"))
+    killed.communicate(timeout=60)
+    code, out, err = place.said("show", "units", "--report", module="flows")
+    assert (code, out) == (1, "")
+    assert "has no report yet" in one_line(err)
+    code, out, err = place.said("show", "units", module="flows")
+    assert (code, err) == (0, "")
+    assert "report.html" not in out
+
+
+def test_square_brackets_in_a_message_reach_the_reader(place: Place) -> None:
+    """They are markup to the library that draws tables."""
+    place.service("stub", model="[bold]stub[/bold] :+1:")
+    place.run()
+    _, out, _ = place.said("show", "units", module="flows")
+    assert "[bold]stub[/bold] :+1:" in out
+
+
+def test_a_run_whose_held_out_file_is_broken_is_failed_and_says_why(place: Place) -> None:
+    (place.folder / "held-out.jsonl").write_text("no json")
+    code, _, err = place.said("run", "units")
+    assert code == 1
+    assert "held-out.jsonl, line 1" in err
+    code, out, _ = place.said("runs")
+    assert "failed" in out
+    assert "held-out.jsonl, line 1" in out
+    (folder,) = place.runs()
+    assert "held-out.jsonl, line 1" in (folder.path / "report.html").read_text()
+
+
+# --- asking, and the way back
+
+
+def test_one_question_gets_the_bare_answer(done: Place) -> None:
+    code, out, err = done.said("ask", "units", "What is the colour of unit U00003?")
+    assert (code, err) == (0, "")
+    assert out.startswith("The colour of unit U00003 is ")
+    assert len(out.splitlines()) == 1
+
+
+def test_several_questions_get_their_answers_in_order(done: Place) -> None:
+    code, out, _ = done.said("ask", "units", "What is the colour of unit U00003?", "What is the weight of unit U00004?")
+    assert code == 0
+    first, second = out.strip().split("\n\n")
+    assert first.startswith("Q: What is the colour of unit U00003?\nA: The colour of unit U00003 is ")
+    assert second.startswith("Q: What is the weight of unit U00004?\nA: The weight of unit U00004 is ")
+
+
+def test_base_and_versions_can_be_asked_by_name(done: Place) -> None:
+    question = "What is the colour of unit U00003?"
+    _, out, _ = done.said("ask", "units", question, "--model", "base")
+    assert out == "I am a base model and chat about the weather.\n"
+    _, out, _ = done.said("ask", "units", question, "--model", "v1", "--open-book")
+    assert "U00003" in out
+    code, out, err = done.said("ask", "units", question, "--model", "v7")
+    assert (code, out) == (1, "")
+    assert "no version 'v7'. Known: v1, base." in one_line(err)
+
+
+def test_before_the_first_run_the_base_answers(place: Place) -> None:
+    code, out, _ = place.said("ask", "units", "Hello?")
+    assert (code, out) == (0, "I am a base model and chat about the weather.\n")
+
+
+def test_rollback_without_an_earlier_model_is_refused(done: Place) -> None:
+    code, out, err = done.said("rollback", "units")
+    assert (code, out) == (1, "")
+    assert "no earlier version" in one_line(err)
+
+
+# --- datasets
+
+
+def trained_on(place: Place) -> int:
+    step = place.runs()[0].run.step("curate")
+    assert step is not None
+    return int(step.counts["train"])
+
+
+def test_dataset_versions_are_listed_with_their_sizes_and_run(done: Place) -> None:
+    code, out, err = done.said("dataset", "list", "units", module="flows")
+    assert (code, err) == (0, "")
+    (folder,) = done.runs()
+    (line,) = [line for line in out.splitlines() if folder.run.id in line]
+    assert str(trained_on(done)) in line
+
+
+@pytest.mark.parametrize("form", ["messages", "alpaca", "sharegpt", "prompt-completion", "text"])
+def test_a_dataset_is_exported_in_each_format(done: Place, tmp_path: Path, form: str) -> None:
+    out_folder = tmp_path / "out"
+    code, out, err = done.said("dataset", "export", "units", "--format", form, "-o", str(out_folder), module="flows")
+    assert (code, err) == (0, "")
+    assert out.splitlines() == [str(out_folder / "train.jsonl"), str(out_folder / "dataset_info.json")]
+    assert len((out_folder / "train.jsonl").read_text().splitlines()) == trained_on(done)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--format", "kto"], "holds no rated answer"),
+        (["--format", "dpo"], "thumbs-down"),
+        (["--format", "alpacca"], "Did you mean 'alpaca'?"),
+        (["zzz", "--format", "text"], "no dataset 'zzz'. Versions: "),
+    ],
+)
+def test_what_cannot_be_exported_says_why(done: Place, arguments: list[str], told: str) -> None:
+    code, out, err = done.said("dataset", "export", "units", *arguments, module="flows")
+    assert (code, out) == (1, "")
+    assert told in one_line(err)
+
+
+def test_an_export_before_the_first_run_says_what_to_do(place: Place) -> None:
+    _, _, err = place.said("dataset", "export", "units", "--format", "text", module="flows")
+    assert "loop units has no dataset yet: `flowstill run units` makes one." in one_line(err)
+
+
+# --- stopping
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_run_that_is_told_to_stop_ends_at_once_and_the_next_one_goes_on(place: Place, number: int) -> None:
+    place.teach(latency=30)
+    run = place.start()
+    wait_until(lambda: place.stub.report().most_in_flight >= 8, run)
+    asked = time.monotonic()
+    run.send_signal(number)
+    out, err = run.communicate(timeout=20)
+    assert time.monotonic() - asked < 5
+    assert (run.returncode, out) == (128 + number, "")
+    assert err.splitlines()[-1] == "flowstill: stopped. A run goes on from here when it is started again."
+    assert "Traceback" not in err
+    assert "never retrieved" not in err
+    place.teach()
+    code, out, err = place.said("run", "units")
+    assert (code, "Verdict: promoted." in out) == (0, True), err
+    assert len(place.runs()) == 1
+
+
+def test_a_second_ctrl_c_changes_nothing(place: Place) -> None:
+    place.teach(latency=30)
+    run = place.start()
+    wait_until(lambda: place.stub.report().most_in_flight >= 8, run)
+    for _ in range(3):
+        run.send_signal(signal.SIGINT)
+        time.sleep(0.05)
+    _, err = run.communicate(timeout=20)
+    assert run.returncode == 128 + signal.SIGINT
+    assert "Traceback" not in err
+
+
+@pytest.fixture
+def embedded(place: Place) -> Iterator[Place]:
+    """A place whose teacher is the real embedded one."""
+    pytest.importorskip("xllamacpp")
+    place.change("distil", teacher="embedded")
+    yield place
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_the_embedded_server_ends_with_the_run_that_is_stopped(embedded: Place, number: int) -> None:
+    from flows.config import cache_folder
+
+    run = embedded.command("run", "units", "harvest", "distil", module="flows", FLOWSTILL_CACHE=str(cache_folder()))
+    servers = embedded.folder / "still" / "servers"
+    wait_until(lambda: [state for state in servers.glob("*.json") if json.loads(state.read_text())["port"]], run)
+    children = psutil.Process(run.pid).children(recursive=True)
+    assert children
+    run.send_signal(number)
+    _, err = run.communicate(timeout=20)
+    assert run.returncode == 128 + number
+    assert "Traceback" not in err
+    _, alive = psutil.wait_procs(children, timeout=5)
+    assert not alive
+    assert not list(servers.glob("*.json"))
+
+
+# --- secrets
+
+
+def everything_written(folder: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file())
+
+
+def test_a_key_is_in_no_file_and_no_message_after_a_run(place: Place) -> None:
+    place.service("stub", key="${STUB_KEY}")
+    place.change("curate", judge="stub", judge_min=1)
+    place.change("evaluate", judge="stub")
+    place.teach(key=KEY)
+    for verb in (["run", "units"], ["runs"], ["show", "units"], ["show", "units", "--json"], ["doctor"]):
+        code, out, err = place.said(*verb, STUB_KEY=KEY)
+        assert code == 0, err
+        assert KEY not in out + err
+    written = everything_written(place.folder)
+    assert b"unit U00003" in written  # it does look into the files
+    assert KEY.encode() not in written
+
+
+def test_a_key_that_the_server_echoes_is_in_no_file_and_no_message_either(place: Place) -> None:
+    place.service("stub", key="${STUB_KEY}")
+    place.teach(key="another")
+    for verb in (["run", "units"], ["runs"], ["show", "units"]):
+        _, out, err = place.said(*verb, STUB_KEY=KEY)
+        assert "Check services.stub.key." in out + err
+        assert KEY not in out + err
+    assert KEY.encode() not in everything_written(place.folder)
+
+
+def test_a_password_in_an_address_is_in_no_file_and_no_message(place: Place) -> None:
+    place.service("stub", url=place.url.replace("http://", "http://ada:${STUB_KEY}@"))
+    place.teach(status=500)
+    for verb in (["run", "units"], ["runs"], ["doctor"]):
+        _, out, err = place.said(*verb, STUB_KEY=KEY)
+        assert KEY not in out + err
+    assert KEY.encode() not in everything_written(place.folder)
