@@ -51,10 +51,10 @@ def _listen(child: "subprocess.Popen[str]", command: str, log: Path, on_event: C
         if last["event"] == "error":
             raise FlowError(f"{command}: {last['message']}")
         on_event(last)
-    if child.wait() or last.get("event") != "done":
-        raise FlowError(
-            f"{command}: the trainer ended with code {child.returncode} and no result. Its last words are in {log}."
-        )
+    code = child.wait()
+    if code or last.get("event") != "done":
+        end = f"signal {-code}, perhaps out of memory" if code < 0 else f"exit code {code}"
+        raise FlowError(f"{command}: the trainer ended with {end}, without a result. Its last words are in {log}.")
     return last
 
 

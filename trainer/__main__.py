@@ -13,6 +13,7 @@ import signal
 import stat
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:  # the rest of the package is imported late: see _import_by_pa
     from trainer import events, jobs
 
 STOPPED = 128 + signal.SIGTERM
+PATIENCE = 30.0  # seconds to save a checkpoint in when the parent is gone
 
 # Set before any heavy import, since libraries read them there. Nothing the trainer does needs the network.
 ENVIRONMENT = {
@@ -91,6 +93,8 @@ def _end_with_parent() -> None:
         while os.read(0, 1024):
             pass
         os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(PATIENCE)  # a long native call hears no signal
+        os._exit(STOPPED)
 
     if stat.S_ISFIFO(os.fstat(0).st_mode):
         threading.Thread(target=watch, daemon=True).start()
