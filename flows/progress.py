@@ -50,9 +50,11 @@ class _PlainTask(Task):
         super().__init__(name, total)
         self.progress, self.started = progress, time.monotonic()
         self.shown = self.started
+        self.first: tuple[float, float] | None = None  # when, and how much was done then: work may be taken up again
 
     def show(self) -> None:
         now = time.monotonic()
+        self.first = self.first or (now, self.done)
         if now - self.shown >= EVERY:
             self.shown = now
             self.progress.say(f"{self.name}:{self.count()}{self._left(now)} {self.detail}".rstrip())
@@ -63,9 +65,10 @@ class _PlainTask(Task):
         return f" {self.done:g}/{self.total:g}" if self.total else f" {self.done:g}"
 
     def _left(self, now: float) -> str:
-        if not self.total or not self.done:
+        since, before = self.first or (now, self.done)
+        if not self.total or self.done <= before:
             return ""
-        left = (now - self.started) / self.done * (self.total - self.done)
+        left = (now - since) / (self.done - before) * (self.total - self.done)
         return f", about {duration(left)} left"
 
 
@@ -76,7 +79,7 @@ class TerminalProgress(Progress):
         super().__init__()
         from rich.console import Console
 
-        self.console = Console(stderr=True)
+        self.console = Console(stderr=True, emoji=False)
 
     def say(self, text: str) -> None:
         self.console.print(text, markup=False, highlight=False)
@@ -118,4 +121,4 @@ def for_this_terminal() -> Progress:
 
 def duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes else (f"{seconds:.1f} s" if seconds < 10 else f"{rest} s")
+    return f"{minutes} min {rest} s" if minutes else (f"{seconds:.1f} s" if seconds < 9.95 else f"{rest} s")
