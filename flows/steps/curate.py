@@ -32,6 +32,12 @@ def do(work: Work, step: Step) -> None:
             f"none of {len(pairs)} pairs is fit for training ({counts or 'there were none'}). "
             f"More documents help, or milder settings under loops.{work.name}.curate."
         )
+    if not work.loop.evaluate.questions and not result.test:
+        raise FlowError(
+            f"{len(result.train)} pairs can be trained on, but none is left to measure a model with: all of them come "
+            f"from {result.components} document(s) that belong together. Name held-out questions under "
+            f"loops.{work.name}.evaluate.questions, or add documents."
+        )
     lineage = {"records": work.output("harvest", "records"), "prompts": prompt_hashes()}
     made = dataset.write(work.config.state / "datasets" / work.name, result, lineage)
     sizes = {"train": len(result.train), "validation": len(result.validation), "test": len(result.test)}

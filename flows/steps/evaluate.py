@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from connectors.records import Passage
-from flows import FlowError, judge, measure, models
+from flows import judge, measure, models
 from flows.measure import HeldOut, Scored
 from flows.runs import Step, digest, write_atomically
 from flows.steps.engine import base, identity, in_trainer, judging, opened, prepared_base
@@ -28,11 +28,6 @@ def inputs(work: Work) -> Any:
 
 def do(work: Work, step: Step) -> None:
     questions = held_out(work)
-    if not questions:
-        raise FlowError(
-            f"loop {work.name}: there is nothing to measure on. Name a file under evaluate.questions, "
-            "or add documents, so that curate.test can set some aside."
-        )
     answers = models.run(_answers(work, questions))
     path = work.folder.path / "answers.jsonl"
     write_atomically(path, b"".join(msgspec.json.encode(one) + b"\n" for one in answers))

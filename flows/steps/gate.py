@@ -35,10 +35,18 @@ def do(work: Work, step: Step) -> None:
         min_questions=options.min_questions,
         stops=_stops(work, answers),
     )
-    step.counts = {"against": rival, "why": verdict.why}
+    why = f"{verdict.why} {_unscored(options.metric, len(questions) - len(asked))}".rstrip()
+    step.counts = {"against": rival, "why": why}
     if verdict.gain:
         step.counts |= {f"gain {key}": value for key, value in msgspec.to_builtins(verdict.gain).items()}
     step.outputs = {"verdict": "promoted" if verdict.promote else "refused"}
+
+
+def _unscored(metric: str, count: int) -> str:
+    if not count:
+        return ""
+    advice = "give them `keys`, or choose gate.metric: f1" if metric == "key" else "see evaluate.judge"
+    return f"{count} more held-out questions have no '{metric}' to score: {advice}."
 
 
 def _stops(work: Work, answers: Sequence[Scored]) -> list[str]:

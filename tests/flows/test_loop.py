@@ -100,6 +100,32 @@ def test_an_empty_folder_is_one_clear_error(place: Place) -> None:
         place.run()
 
 
+def test_one_row_is_trained_on_and_what_it_makes_is_refused_for_want_of_proof(place: Place) -> None:
+    (place.documents / "units.md").unlink()
+    place.write("asked.csv", "question,answer\nWhat is the colour of unit U00003?,It is blue.\n")
+    (place.folder / "held-out.jsonl").write_text('{"question": "Which colour has U00003?", "answer": "It is blue."}\n')
+    done = place.run()
+    assert done.run.verdict == "refused"
+    assert "only 0 held-out questions" in done.run.why
+    assert "1 more held-out questions have no 'key' to score: give them `keys`" in done.run.why
+
+
+def test_nothing_but_duplicates_is_one_row(place: Place) -> None:
+    (place.documents / "units.md").unlink()
+    place.configure(paraphrases=0)
+    place.write("asked.csv", "question,answer\n" + "What is the colour of unit U00003?,It is blue.\n" * 40)
+    step = place.run("harvest", "distil", "curate").run.step("curate")
+    assert step is not None and step.counts["train"] == 1
+
+
+def test_with_nothing_to_measure_on_nothing_is_trained(place: Place) -> None:
+    place.change("evaluate", questions="")
+    place.change("curate", test=0.2)
+    with pytest.raises(FlowError, match="none is left to measure"):
+        place.run()
+    assert [step.name for step in place.runs()[0].run.steps] == ["harvest", "distil", "curate"]
+
+
 def test_a_teacher_that_is_down_fails_the_run_and_the_next_one_goes_on_there(place: Place) -> None:
     place.teach(status=401)
     with pytest.raises(ServiceError, match=r"services\.stub\.key"):
