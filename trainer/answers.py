@@ -12,7 +12,8 @@ from trainer.rows import IGNORED
 # Tokens that go through the model at once. More cost memory in proportion and are no faster on a CPU.
 AT_ONCE = 1024
 
-# Models whose forward changes the logits after the output layer; for them TRL's own loss is taken.
+# Models whose forward changes the logits after the output layer. For them, as for mixtures of experts, whose
+# loss has a second part, TRL's own way is taken.
 SCALED = (
     "final_logit_softcapping",
     "logit_scale",
@@ -33,7 +34,8 @@ class AnswerTrainer(SFTTrainer):  # type: ignore[misc]
         self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
         """Loss of the answer tokens over their number, in the whole step where it has several parts."""
-        if return_outputs or any(getattr(model.config, name, None) for name in SCALED):
+        other = self.aux_loss_enabled or any(getattr(model.config, name, None) for name in SCALED)
+        if return_outputs or other:
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
         labels = inputs["labels"][:, 1:]
         answer = labels != IGNORED

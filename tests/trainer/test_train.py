@@ -70,6 +70,13 @@ def test_an_adapter_can_be_read_by_others_and_names_its_base_portably(tiny: Path
     assert set(metrics["loss_history"][0]) == {"step", "loss", "learning_rate", "grad_norm"}
 
 
+def test_small_batches_accumulated_are_one_large_batch(tiny: Path, tmp_path: Path) -> None:
+    whole = metrics_of(run("train", job_for(tmp_path / "8", tiny, steps=3, batch=8, dtype="fp32"), tmp_path / "8"))
+    parts = run("train", job_for(tmp_path / "2", tiny, steps=3, batch=2, accumulate=4, dtype="fp32"), tmp_path / "2")
+    for one, other in zip(whole["loss_history"], metrics_of(parts)["loss_history"], strict=True):
+        assert one == pytest.approx(other, rel=1e-4)
+
+
 def test_all_weights_can_be_trained_and_scored_beside_the_base(tiny: Path, tmp_path: Path) -> None:
     job = job_for(tmp_path, tiny, method="full", steps=20)
     done = run("train", job, tmp_path).done
