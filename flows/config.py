@@ -280,6 +280,15 @@ def _check_names(config: Config) -> None:
                     + _near(service, list(config.services))
                 )
         config.recipe(loop.recipe)
+        _check_gate(f"{config.path}: loops.{name}.gate", loop)
+
+
+def _check_gate(where: str, loop: Loop) -> None:
+    """The gate decides by something that is measured."""
+    if loop.gate.metric == "judge" and not loop.evaluate.judge:
+        raise ConfigError(f"{where}.metric: judge needs a service that judges: name it under evaluate.judge.")
+    if loop.gate.mode not in loop.evaluate.modes:
+        raise ConfigError(f"{where}.mode: {loop.gate.mode} is not measured: add it to evaluate.modes.")
 
 
 def _near(key: str, known: Iterable[str]) -> str:

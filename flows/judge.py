@@ -24,8 +24,13 @@ def prompt_hashes() -> dict[str, str]:
     return {name: prompt_hash(name) for name in PROMPTS}
 
 
+def can_be_judged(pair: Pair) -> bool:
+    """Does it say something that its passage can bear out?"""
+    return bool(pair.passages) and pair.kind != "refusal"
+
+
 async def judge_pairs(judge: Teacher, pairs: Sequence[Pair], on_answer: Callable[[], None]) -> dict[str, float]:
-    """Pair id -> groundedness 1 to 5, for pairs that rest on a passage; one that got no judgement is left out."""
+    """Pair id -> groundedness 1 to 5, for pairs that can be judged; one that got no judgement is left out."""
     requests = {
         pair.id: _request(
             "judge_pair",
@@ -34,7 +39,6 @@ async def judge_pairs(judge: Teacher, pairs: Sequence[Pair], on_answer: Callable
             answer=pair.answer,
         )
         for pair in pairs
-        if pair.passages and pair.kind != "refusal"
     }
     return await _scores(judge, requests, on_answer)
 

@@ -43,3 +43,9 @@ class Work:
     def relative(self, path: Path) -> str:
         """A path as the run record keeps it: from the state folder, so that the state can move as a whole."""
         return path.relative_to(self.config.state).as_posix()
+
+    def note(self, text: str) -> None:
+        """Say it, and keep it for the run's report."""
+        self.progress.say(text)
+        if text not in self.run.notes:
+            self.run.notes.append(text)

@@ -46,9 +46,13 @@ def do(work: Work, step: Step) -> None:
 
 
 async def _judged(work: Work, pairs: list[Pair]) -> dict[str, float]:
+    fit = [pair for pair in pairs if judge.can_be_judged(pair)]
     async with judging(work, work.loop.curate.judge) as teacher:
-        with work.progress.task(f"curate: groundedness by {teacher.model}", len(pairs)) as task:
-            return await judge.judge_pairs(teacher, pairs, task.advance)
+        with work.progress.task(f"curate: groundedness by {teacher.model}", len(fit)) as task:
+            found = await judge.judge_pairs(teacher, fit, task.advance)
+    if lost := len(fit) - len(found):
+        work.note(f"{lost} of {len(fit)} pairs got no judgement and stay: the judge kept to no form.")
+    return found
 
 
 def _read(path: Path) -> list[Pair]:

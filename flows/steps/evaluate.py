@@ -68,7 +68,10 @@ async def _answers(work: Work, questions: Sequence[HeldOut]) -> list[Scored]:
 async def _judged(work: Work, questions: Sequence[HeldOut], answers: list[Scored]) -> list[Scored]:
     async with judging(work, work.loop.evaluate.judge) as teacher:
         with work.progress.task(f"evaluate: answers judged by {teacher.model}", len(answers)) as task:
-            return await judge.judge_answers(teacher, questions, answers, task.advance)
+            found = await judge.judge_answers(teacher, questions, answers, task.advance)
+    if lost := sum("judge" not in one.scores for one in found):
+        work.note(f"{lost} of {len(found)} answers got no judgement: the judge kept to no form.")
+    return found
 
 
 def _contenders(work: Work) -> dict[str, Path]:
