@@ -43,7 +43,10 @@ def machine() -> dict[str, str]:
 
 
 def load() -> str:
-    return " ".join(f"{average:.2f}" for average in os.getloadavg())
+    averages = os.getloadavg()
+    busy = averages[0] > (os.cpu_count() or 1)
+    said = " ".join(f"{average:.2f}" for average in averages)
+    return f"{said} (busy with other work: times are longer than they need be)" if busy else said
 
 
 @click.command()
