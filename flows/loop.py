@@ -42,7 +42,7 @@ def run_loop(
         folder = _unfinished(earlier) or new_run(config.state / "runs", name, fire)
         work = Work(config, name, store, cache, progress, folder)
         with _disk_explained(config.state):
-            folder.run.status = "running"
+            folder.run.status, folder.run.why = "running", ""
             folder.save()
             _do_steps(work, [one for one in earlier if one.run.id != folder.run.id], only)
             return _end(work, earlier)
@@ -132,7 +132,7 @@ def _end(work: Work, earlier: Sequence[RunFolder]) -> RunFolder:
         newest = max(repeated)
         return next(folder for folder in earlier if folder.run.id == newest)
     if complete:
-        work.run.status = "finished"
+        _finish(work)
     work.folder.save()
     steps.report(work)
     if work.lost:
@@ -140,6 +140,13 @@ def _end(work: Work, earlier: Sequence[RunFolder]) -> RunFolder:
         more = f"\n  and {len(work.lost) - 10} more, see the report" if len(work.lost) > 10 else ""
         raise RowsLostError(f"the run went on without {len(work.lost)} documents or rows:{shown}{more}")
     return work.folder
+
+
+def _finish(work: Work) -> None:
+    work.run.status = "finished"
+    work.run.verdict = "promoted" if work.output("gate", "verdict") == "promoted" else "refused"
+    gate = work.run.step("gate")
+    work.run.why = str(gate.counts["why"]) if gate else ""
 
 
 def _unfinished(earlier: Sequence[RunFolder]) -> RunFolder | None:

@@ -40,7 +40,6 @@ class Run(msgspec.Struct):
     why: str = ""
     steps: list[Step] = []
     notes: list[str] = []
-    environment: dict[str, str] = {}
 
     def step(self, name: str) -> Step | None:
         return next((step for step in self.steps if step.name == name), None)

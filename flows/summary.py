@@ -43,7 +43,7 @@ def build(work: Work, questions: Sequence[HeldOut], answers: Sequence[Scored]) -
         scores=tuple(_scores(work, questions, answers)),
         gains=tuple(_gains(work, questions, answers)),
         answers=tuple(_compared(work, number, q, answers) for number, q in enumerate(questions)) if answers else (),
-        environment=_environment(run.environment),
+        environment=_environment(run.step("train"), metrics),
         notes=(*run.notes, *work.lost),
         files=_files(work),
     )
@@ -55,7 +55,7 @@ def _bar(step: Step) -> report.StepBar:
 
 def _cost(work: Work) -> report.Cost:
     step = work.run.step("distil")
-    if step is None or "calls" not in step.counts:
+    if step is None or step.reused or "calls" not in step.counts:
         return report.Cost()
     service = work.config.services.get(work.loop.distil.teacher)
     prices = service.prices if isinstance(service, OpenAIService) else None
@@ -154,9 +154,12 @@ def _compared(work: Work, number: int, wanted: HeldOut, answers: Sequence[Scored
     )
 
 
-def _environment(seen: dict[str, str]) -> report.Environment:
-    versions = {key: value for key, value in seen.items() if key not in ("backend", "device", "why")}
-    return report.Environment(seen.get("backend", ""), seen.get("device", ""), versions)
+def _environment(step: Step | None, metrics: dict[str, Any]) -> report.Environment:
+    if step is None or step.status != "done":
+        return report.Environment()
+    return report.Environment(
+        str(step.counts.get("backend", "")), str(step.counts.get("device", "")), metrics["versions"]
+    )
 
 
 def _files(work: Work) -> dict[str, str]:

@@ -15,10 +15,7 @@ def inputs(work: Work) -> Any:
 
 def do(work: Work, step: Step) -> None:
     _make_room(work)
-    gate = work.run.step("gate")
-    work.run.why = str(gate.counts["why"]) if gate else ""
-    work.run.verdict = "promoted" if work.output("gate", "verdict") == "promoted" else "refused"
-    if work.run.verdict == "refused":
+    if work.output("gate", "verdict") == "refused":
         step.counts = {"promoted": "nothing"}
         return
     version, targets = _version(work), registries(work.config, work.name)

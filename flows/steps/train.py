@@ -39,8 +39,7 @@ def do(work: Work, step: Step) -> None:
     if not math.isfinite(metrics["train_loss"]):
         raise FlowError(f"the training loss is {metrics['train_loss']}: try a lower learning_rate in the recipe.")
     step.counts = {key: metrics[key] for key in SHOWN if metrics.get(key) is not None}
-    chosen = {"backend": choice.name, "device": choice.device, "why": choice.why}
-    work.run.environment = chosen | metrics["versions"]
+    step.counts |= {"backend": choice.name, "device": choice.device, "why": choice.why}
     step.outputs = {
         "adapter": work.relative(Path(done["artefact"])),
         "sha256": done["sha256"],

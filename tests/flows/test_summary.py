@@ -1,0 +1,147 @@
+"""What the report of a run is made of, for runs that end in every way."""
+
+import pytest
+
+from connectors import ServiceError
+from flows import FlowError, RowsLostError, report, summary
+from flows.report import RunReport
+from tests.doubles.engine import FakeModels
+from tests.doubles.place import Place, facts
+
+
+@pytest.fixture
+def reports(monkeypatch: pytest.MonkeyPatch) -> list[RunReport]:
+    """Every report that is written, the newest last."""
+    written: list[RunReport] = []
+    build = summary.build
+
+    def keep(*arguments: object) -> RunReport:
+        written.append(build(*arguments))  # type: ignore[arg-type]
+        return written[-1]
+
+    monkeypatch.setattr(summary, "build", keep)
+    return written
+
+
+def test_a_promoted_run_shows_everything(place: Place, reports: list[RunReport]) -> None:
+    folder = place.run()
+    page = reports[-1]
+    assert (page.verdict, page.metric, page.mode) == ("promoted", "key", "closed_book")
+    assert [step.name for step in page.steps] == [
+        *("harvest", "distil", "curate", "train", "export", "evaluate", "gate", "promote")
+    ]
+    assert {step.status for step in page.steps} == {"done"}
+    assert page.cost == report.Cost(tokens=page.cost.tokens, calls=12)
+    assert page.cost.tokens > 0
+    assert page.training_loss == (report.Point(1, 1.0),)
+    scores = {(score.model, score.mode, score.metric): score for score in page.scores}
+    assert {model for model, _, _ in scores} == {"base", "candidate"}
+    best = scores["candidate", "closed_book", "key"]
+    assert best.low <= best.mean <= best.high
+    assert best.n == 48
+    gains = {(gain.against, gain.mode, gain.metric): gain for gain in page.gains}
+    assert gains["base", "closed_book", "key"].low > 0
+    assert len(page.answers) == 48
+    assert all(one.right == ("candidate",) and one.better for one in page.answers if one.candidate == one.reference)
+    assert len(page.dataset.hash) == 64
+    assert page.environment.backend == "fake"
+    assert set(page.files.values()) >= {"pairs.jsonl", "train/train.jsonl", "answers.jsonl", "run.json"}
+    assert all((folder.path / path).exists() for path in page.files.values())
+
+
+def test_a_refused_run_shows_the_champion_and_what_was_taken_from_earlier_runs(
+    place: Place, reports: list[RunReport]
+) -> None:
+    place.run()
+    place.write("more.md", facts(50, 52))
+    place.run()
+    page = reports[-1]
+    assert page.verdict == "refused"
+    assert "not above" in page.why
+    assert {score.model for score in page.scores} == {"base", "champion", "candidate"}
+    assert {gain.against for gain in page.gains} == {"base", "champion"}
+    assert (page.cost.calls, page.cost.cached) == (2, 12)
+
+
+def test_what_a_run_takes_from_an_earlier_one_costs_it_nothing(place: Place, reports: list[RunReport]) -> None:
+    place.run()
+    place.change("gate", margin=0.9)
+    place.run()
+    page = reports[-1]
+    assert {step.name for step in page.steps if step.reused} >= {"distil", "curate", "train"}
+    assert page.cost == report.Cost()
+    assert page.environment.backend == "fake"
+    assert page.training_loss
+
+
+def test_money_is_told_in_the_currency_of_the_prices(place: Place, reports: list[RunReport]) -> None:
+    place.service("stub", prices={"input": 2.0, "output": 8.0, "currency": "EUR"})
+    folder = place.run()
+    cost = reports[-1].cost
+    assert cost.currency == "EUR"
+    assert cost.tokens * 2e-6 < cost.money < cost.tokens * 8e-6
+    assert f"{cost.money:.4f} EUR" in (folder.path / "report.html").read_text()
+
+
+def test_a_failed_run_shows_how_far_it_came_and_why_it_ended(place: Place, reports: list[RunReport]) -> None:
+    place.teach(status=401)
+    with pytest.raises(ServiceError):
+        place.run()
+    page = reports[-1]
+    assert page.verdict == "failed"
+    assert page.why.startswith("distil: ")
+    assert [(step.name, step.status) for step in page.steps] == [("harvest", "done"), ("distil", "failed")]
+    assert "401" in page.steps[-1].error
+    assert (page.scores, page.answers, page.training_loss, page.dropped) == ((), (), (), ())
+
+
+def test_a_run_that_was_taken_up_again_forgets_why_it_failed(place: Place, reports: list[RunReport]) -> None:
+    place.teach(status=401)
+    with pytest.raises(ServiceError):
+        place.run()
+    place.teach()
+    place.run("harvest", "distil")
+    assert (reports[-1].verdict, reports[-1].why) == ("unfinished", "")
+
+
+def test_a_run_that_fails_while_promoting_is_not_called_promoted(
+    place: Place, reports: list[RunReport], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(FakeModels, "chat", lambda *_: "")
+        with pytest.raises(FlowError, match="empty answer to the smoke question"):
+            place.run()
+    page = reports[-1]
+    assert page.verdict == "failed"
+    assert "smoke question" in page.why
+    assert page.answers
+    assert place.runs()[0].run.verdict == ""
+    place.run()
+    assert reports[-1].verdict == "promoted"
+
+
+def test_lost_documents_and_rows_are_named(place: Place, reports: list[RunReport]) -> None:
+    place.write("broken.pdf", "%PDF-1.4 this is none")
+    place.teach(pwrong=0.5, seed=3)
+    with pytest.raises(RowsLostError):
+        place.run()
+    notes = reports[-1].notes
+    assert any("broken.pdf" in note for note in notes)
+    assert len(notes) > 1
+
+
+def test_dropped_pairs_are_shown_by_reason_with_examples(place: Place, reports: list[RunReport]) -> None:
+    place.change("curate", max_answer=34)  # characters: short of the longest ones
+    place.run()
+    found = {one.reason: one for one in reports[-1].dropped}
+    assert found["too_long"].count > 0
+    assert 0 < len(found["too_long"].examples) <= 3
+    assert "unit" in found["too_long"].examples[0].question
+
+
+def test_only_files_of_this_run_are_linked(place: Place, reports: list[RunReport]) -> None:
+    place.run()
+    place.change("gate", margin=0.9)
+    folder = place.run()
+    assert all((folder.path / path).exists() for path in reports[-1].files.values())
+    assert "train/train.jsonl" not in reports[-1].files.values()
