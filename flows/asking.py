@@ -8,6 +8,7 @@ from flows import FlowError, models
 from flows.config import Config
 from flows.dialogue import messages
 from flows.promote import local_models, no_longer_kept, served_name
+from flows.prompting import language
 from flows.store import Store
 
 
@@ -28,7 +29,7 @@ def answers(
     requests = []
     for question in questions:
         passages = [passage for passage, _ in store.search(loop, question, shown)] if shown else []
-        said = messages(question, system=settings.system, passages=passages)
+        said = messages(question, system=settings.system, passages=passages, language=language(question))
         requests.append(Request(messages=said, max_tokens=settings.evaluate.answer_tokens, temperature=0.0))
     return models.run(_ask(config, gguf, alias, requests))
 

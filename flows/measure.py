@@ -12,6 +12,7 @@ from connectors.teacher import Answer, Failure, Request, Teacher
 from flows import FlowError
 from flows.dialogue import messages
 from flows.pairs import Pair, Turn
+from flows.prompting import language
 from flows.refusals import is_refusal
 from trainer import evaluate
 
@@ -115,7 +116,7 @@ def _request(
         system=system,
         passages=shown,
         history=wanted.history,
-        language=wanted.language or "en",
+        language=wanted.language or language(wanted.question),
     )
     return Request(messages=said, max_tokens=answer_tokens, temperature=0.0)
 

@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
-from connectors import modelhub
+from connectors import missing_extra, modelhub
 from connectors.teacher import Teacher
 from flows import models
 from flows.config import EmbeddedService, OpenAIService
@@ -34,12 +34,19 @@ def prepared_base(work: Work) -> Path:
     found = base(work)
     if found.kind == "folder":
         return found.path
-    version = importlib.metadata.version("transformers")
+    version = version_of("transformers", "train", "Training")
     folder = work.cache / "bases" / f"{found.sha256[:12]}-{version}"
     if not (folder / "config.json").exists():
         job = jobs.PrepareJob(gguf=str(found.path), out=str(folder))
         in_trainer(work, "prepare", job, work.folder.path / "train")
     return folder
+
+
+def version_of(package: str, extra: str, what: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        raise missing_extra(extra, what) from None
 
 
 def in_trainer(work: Work, command: str, job: jobs.Job, folder: Path, **process: Any) -> Event:

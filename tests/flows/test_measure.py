@@ -1,14 +1,18 @@
 """How answers are scored, and where the questions come from."""
 
+import asyncio
+from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from connectors import ServiceError
+from connectors.teacher import Answer, Failure, Request, Teacher
 from flows import FlowError
-from flows.measure import HeldOut, from_file, from_pairs, keys_of, score
+from flows.measure import HeldOut, Scored, ask_each, from_file, from_pairs, keys_of, score
 from flows.pairs import Turn
-from tests.doubles.pairs import pair
+from tests.doubles.pairs import pair, passage
 
 DOOR = HeldOut("When does the door open?", "The door opens at 08:30.", keys=("08:30",))
 UNKNOWN = HeldOut("Who painted the door?", "I do not know.", refusal=True)
@@ -158,6 +162,45 @@ def test_a_missing_file_is_named_with_the_setting(tmp_path: Path, name: str) -> 
 def test_a_file_that_is_no_text_is_one_clear_error(tmp_path: Path) -> None:
     with pytest.raises(FlowError, match=r"q\.jsonl: not readable"):
         from_file(questions(tmp_path, "q.jsonl", b"\xff\xfe\x00"))
+
+
+class Listener:
+    """A model that remembers what it was asked."""
+
+    def __init__(self, answer: Answer | Failure) -> None:
+        self.answer = answer
+        self.heard: list[str] = []
+
+    async def ask_all(self, requests: Iterable[tuple[int, Request]]) -> AsyncIterator[tuple[int, Answer | Failure]]:
+        for number, request in requests:
+            self.heard.append(request.messages[-1]["content"])
+            yield number, self.answer
+
+
+def ask(listener: Listener, *held_out: HeldOut) -> list[Scored]:
+    shown = [passage("The door opens at 08:30.")]
+    asking = ask_each(
+        "base", cast(Teacher, listener), held_out, "open_book", passages=lambda _: shown, system="", answer_tokens=9
+    )
+    return asyncio.run(asking)
+
+
+def test_an_open_book_question_is_put_in_its_own_language_as_in_training() -> None:
+    listener = Listener(Answer("08:30", finish_reason="stop"))
+    ask(listener, DOOR, HeldOut("几点开门？", "08:30。"))
+    english, chinese = listener.heard
+    assert english.startswith("Answer from these passages.")
+    assert chinese.startswith("根据以下资料回答。")
+
+
+def test_an_answer_that_was_cut_off_is_marked() -> None:
+    (cut,) = ask(Listener(Answer("The door opens at", finish_reason="length")), DOOR)
+    assert not cut.finished
+
+
+def test_a_question_without_an_answer_stops_the_measuring_and_is_named() -> None:
+    with pytest.raises(FlowError, match=r"base did not answer 'When does the door open\?': it hung"):
+        ask(Listener(Failure("it hung")), DOOR)
 
 
 def test_the_test_split_becomes_questions_with_their_history_language_and_refusals() -> None:
