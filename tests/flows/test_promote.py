@@ -207,10 +207,10 @@ def test_a_version_that_was_removed_cannot_be_asked_and_says_why(place: Place) -
     held_out = place.folder / "held-out.jsonl"
     place.run()
     for first in (50, 70):
-        place.write(f"{first}.md", facts(first, first + 20))
+        place.write(f"{first}.md", facts(first, first + 10))
         with held_out.open("a") as file:
             file.writelines(
-                f"{row}\n".replace("'", '"') for row in asked(facts(first, first + 20), "Who can say what is")
+                f"{row}\n".replace("'", '"') for row in asked(facts(first, first + 10), "Who can say what is")
             )
         assert place.run().run.verdict == "promoted"
     code, out, err = place.said("ask", "units", "Hello?", "--model", "v1")
