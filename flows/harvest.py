@@ -3,9 +3,9 @@
 from collections.abc import Callable
 
 import msgspec
-from connectors.files import Folder
 
 from connectors import ServiceError
+from connectors.files import Folder
 from connectors.records import Exchange, Record
 from flows.config import Config, Curate, Loop
 from flows.privacy import redact
