@@ -52,7 +52,5 @@ Record = Passage | Exchange
 def record_id(record: Record) -> str:
     """The same content in the same document has the same id, wherever in the document it moves."""
     origin = record.origin
-    said = (
-        [*record.headings, record.text] if isinstance(record, Passage) else [record.question, record.answer]
-    )
+    said = [*record.headings, record.text] if isinstance(record, Passage) else [record.question, record.answer]
     return sha256("\x1f".join([origin.service, origin.dataset, origin.document, *said]))

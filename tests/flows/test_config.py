@@ -133,9 +133,7 @@ def test_an_unknown_key_names_the_nearest_known_one(tmp_path: Path, text: str, m
         (HARVEST + ", recipe: smolm2-lora}}", "no recipe 'smolm2-lora'. Did you mean 'smollm2-lora'?"),
     ],
 )
-def test_a_name_that_nothing_bears_is_found_before_anything_runs(
-    tmp_path: Path, text: str, message: str
-) -> None:
+def test_a_name_that_nothing_bears_is_found_before_anything_runs(tmp_path: Path, text: str, message: str) -> None:
     assert problem(tmp_path, text) == message
 
 

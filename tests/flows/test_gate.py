@@ -9,9 +9,7 @@ from flows.gate import decide, interval
 np = pytest.importorskip("numpy")
 
 
-def paired(
-    n: int, p_new: float, p_old: float, seed: int, phrasings: int = 1
-) -> tuple[list[float], list[float]]:
+def paired(n: int, p_new: float, p_old: float, seed: int, phrasings: int = 1) -> tuple[list[float], list[float]]:
     """Right/wrong scores of two models; phrasings of one question share their difficulty."""
     random = np.random.default_rng(seed)
     hard = np.repeat(random.normal(0, 0.15, n // phrasings), phrasings)
@@ -76,9 +74,7 @@ def test_too_few_questions_promote_nothing_and_the_message_says_what_to_add() ->
 
 
 def test_a_stop_forbids_promotion_however_large_the_gain() -> None:
-    verdict = decide(
-        [1.0] * 50, [0.0] * 50, singles(50), stops=["3 held-out questions stand in the training data"]
-    )
+    verdict = decide([1.0] * 50, [0.0] * 50, singles(50), stops=["3 held-out questions stand in the training data"])
     assert not verdict.promote
     assert "training data" in verdict.why
 

@@ -24,9 +24,7 @@ from flows.report import (
     render,
 )
 
-EMPTY = RunReport(
-    loop="support", run="20261020T031500123Z", created="2026-10-20T03:15:00+00:00", verdict="unfinished"
-)
+EMPTY = RunReport(loop="support", run="20261020T031500123Z", created="2026-10-20T03:15:00+00:00", verdict="unfinished")
 SCORED: tuple[tuple[Model, float], ...] = (("base", 0.02), ("champion", 0.4), ("candidate", 0.81))
 WHOLE = msgspec.structs.replace(
     EMPTY,
