@@ -23,11 +23,20 @@ SCALED = (
 )
 
 
-class AnswerTrainer(SFTTrainer):  # type: ignore[misc]
-    """Projects only the tokens that count onto the vocabulary, and splits a batch to bound its memory.
+class PartsTrainer(SFTTrainer):  # type: ignore[misc]
+    """Sends a batch through the model in parts, which bounds its memory whatever the length of its rows."""
 
-    TRL 1.16 does the first on a GPU alone; elsewhere it computes the output layer, most of a small model's
-    work, for the question and the padding as well.
+    def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> Any:
+        """Forward and backward of one batch, part by part; the gradients add up to those of the whole."""
+        step = super().training_step
+        return torch.stack([step(model, part, num_items_in_batch) for part in _parts(inputs)]).sum()
+
+
+class AnswerTrainer(PartsTrainer):
+    """Projects only the tokens that count onto the vocabulary.
+
+    TRL 1.16 does so on a GPU alone; elsewhere it computes the output layer, most of a small model's work, for
+    the question and the padding as well. Unsloth has its own way.
     """
 
     def compute_loss(
@@ -46,11 +55,6 @@ class AnswerTrainer(SFTTrainer):  # type: ignore[misc]
             logits = model.get_output_embeddings()(hidden[answer])
         total = cross_entropy(logits.float(), labels[answer], reduction="sum")
         return total / (answer.sum() if num_items_in_batch is None else num_items_in_batch)
-
-    def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> Any:
-        """Forward and backward of one batch, part by part; the gradients add up to those of the whole."""
-        step = super().training_step
-        return torch.stack([step(model, part, num_items_in_batch) for part in _parts(inputs)]).sum()
 
 
 def _parts(inputs: dict[str, Any]) -> Iterator[dict[str, Any]]:

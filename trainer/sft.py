@@ -185,14 +185,14 @@ def _config(recipe: Recipe, device: Device, bf16: bool, steps: int, checkpoints:
 
 
 def _trainer_class(job: TrainJob, device: Device) -> Any:
-    """TRL's trainer; on a CPU without Unsloth, the one that skips work which TRL skips on a GPU only."""
-    if job.backend == "unsloth" or device.kind != "cpu":
+    """TRL's trainer on a GPU; on a CPU those that bound its memory and skip work which TRL skips on a GPU only."""
+    if device.kind != "cpu":
         from trl import SFTTrainer
 
         return SFTTrainer
-    from trainer.answers import AnswerTrainer
+    from trainer.answers import AnswerTrainer, PartsTrainer
 
-    return AnswerTrainer
+    return PartsTrainer if job.backend == "unsloth" else AnswerTrainer
 
 
 def _weights_hash(folder: Path) -> str:

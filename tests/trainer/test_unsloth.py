@@ -29,12 +29,14 @@ def test_unsloth_trains_the_adapter_that_everything_else_reads(
     assert (choice.backend, choice.python) == ("unsloth", python) and "runs here" in choice.why
 
     monkeypatch.chdir(tmp_path)
-    train = write_rows(tmp_path / "train.jsonl", [row(question, answer) for question, answer, _ in FACTS])
+    facts = [row(f"{'All of this is secret. ' * 80}{question}", answer) for question, answer, _ in FACTS]
+    train = write_rows(tmp_path / "train.jsonl", facts)
     recipe = Recipe(steps=2, learning_rate=2e-3, warmup_steps=0, checkpoints=1)
     job = TrainJob(recipe=recipe, base=str(base), train=train, out=str(tmp_path / "out"), backend="unsloth")
     done = run("train", job, tmp_path, python=choice.python).done
     metrics = json.loads(Path(done["metrics"]).read_text())
     assert (metrics["backend"], metrics["trained_parameters"], metrics["steps"]) == ("unsloth", 4_884_480, 2)
+    assert metrics["peak_memory_bytes"] < 2.5e9
     left = {path.name for path in tmp_path.iterdir()}
     assert left == {"train.jsonl", "out", "train.job.json", "train.stderr"}
 
