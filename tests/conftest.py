@@ -1,8 +1,12 @@
 """What holds for every test: a lane that is not set up says why, and in CI that is a failure."""
 
 import os
+import signal
 
 import pytest
+
+# A shell that starts the tests in the background has Ctrl-C ignored, and what they start would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(hookwrapper=True)
