@@ -1,6 +1,6 @@
 """A question put to a loop's model from the command line."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from connectors.teacher import Request
@@ -21,10 +21,13 @@ def answers(
     *,
     model: str = "",
     open_book: bool = False,
+    say: Callable[[str], None] = lambda text: None,
 ) -> list[str]:
     """Answers to `questions`, in order, by a version (`v2`), by `base`, or by what is in service."""
     settings = config.loop(loop)
     gguf, alias = _model(config, store, cache, loop, model)
+    if not model and store.champion(loop) is None:
+        say(f"Loop {loop} has no model in service yet: the base model answers, which was taught nothing.")
     shown = settings.evaluate.passages if open_book else 0
     requests = []
     for question in questions:

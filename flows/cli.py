@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import signal
 import sys
 from contextlib import contextmanager
@@ -100,7 +101,8 @@ def ask(path: Path, loop: str, question: tuple[str, ...], model: str, open_book:
     from flows.asking import answers
 
     with _opened(path) as (config, store):
-        said = answers(config, store, _cache(), loop, question, model=model, open_book=open_book)
+        tell = functools.partial(click.echo, err=True)
+        said = answers(config, store, _cache(), loop, question, model=model, open_book=open_book, say=tell)
         for asked, answer in zip(question, said, strict=True):
             click.echo(f"Q: {asked}\nA: {answer}\n" if len(question) > 1 else answer)
 

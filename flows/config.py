@@ -16,6 +16,7 @@ from trainer import TrainError
 from trainer.recipe import Recipe, decode, load, ready_made
 
 T = TypeVar("T")
+Share = Annotated[float, msgspec.Meta(ge=0, lt=1)]
 
 
 class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -83,7 +84,7 @@ class Distil(Section, frozen=True):
     phrasings: int = 2  # of each of those questions
     follow_ups: bool = True
     paraphrases: int = 2  # of each human question
-    refusals: Annotated[float, msgspec.Meta(ge=0, lt=1)] = 0.1  # share of unanswerable questions, of all questions
+    refusals: Share = 0.1  # share of unanswerable questions, of all questions
     refusal_text: str = "I do not know: the documents I was taught do not say."
     refusal_text_zh: str = "我不知道：我学过的资料里没有提到。"
     temperature: float = 0.3
@@ -105,9 +106,9 @@ class Curate(Section, frozen=True):
     select: Literal["all", "longest", "diverse"] = "all"
     k: int = 1000  # how many `longest` and `diverse` keep
     order: Literal["shuffled", "easy_to_hard"] = "shuffled"
-    validation: float = 0.05  # share of the pairs, by whole documents and clusters
-    test: float = 0.1
-    open_book: float = 0.25  # share of training rows that show the passage in the prompt
+    validation: Share = 0.05  # share of the pairs, by whole documents and clusters
+    test: Share = 0.1
+    open_book: Share = 0.25  # share of training rows that show the passage in the prompt
     seed: int = 0
 
 
@@ -130,9 +131,9 @@ class Gate(Section, frozen=True):
     metric: Literal["f1", "key", "exact", "judge"] = "f1"
     mode: Literal["closed_book", "open_book"] = "closed_book"
     margin: float = 0.0  # by how much the lower bound of the gain must pass the champion
-    confidence: float = 0.95
+    confidence: Annotated[float, msgspec.Meta(gt=0, lt=1)] = 0.95
     min_questions: int = 20
-    unfinished: float = 0.05  # share of answers that may be cut off at answer_tokens
+    unfinished: Share = 0.05  # share of answers that may be cut off at answer_tokens
 
 
 class Promote(Section, frozen=True):

@@ -4,6 +4,7 @@ import difflib
 import importlib.util
 import shutil
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -11,10 +12,11 @@ import msgspec
 import psutil
 from rich.table import Table
 
-from connectors import ServiceError, http
+from connectors import ServiceError, http, modelhub
 from connectors.files import Folder
 from flows import FlowError
 from flows.config import Config, LlamaCppService, OpenAIService, Service
+from flows.cron import read_cron
 from flows.measure import from_file
 from flows.promote import llama_server
 from flows.show import console
@@ -53,7 +55,8 @@ class Finding(msgspec.Struct, frozen=True):
 def examine(config: Config, cache: Path) -> list[Finding]:
     """Machine, extras, services, sources, questions and training, in the order a person would mend them."""
     found = [*_machine(config), *_extras(), *_services(config)]
-    return [*found, *_sources(config), *_questions(config), *_training(config, cache)]
+    found += [*_sources(config), *_questions(config)]
+    return [*found, *_schedules(config), *_bases(config, cache), *_training(config, cache)]
 
 
 def show(findings: list[Finding]) -> None:
@@ -150,6 +153,29 @@ def _questions(config: Config) -> Iterator[Finding]:
             continue
         advice = "" if count >= wanted else f"gate.min_questions is {wanted}: add questions, or nothing is promoted."
         yield Finding(f"questions {name}", not advice, f"{count} in {file}", advice)
+
+
+def _schedules(config: Config) -> Iterator[Finding]:
+    for name, loop in config.loops.items():
+        if loop.cron:
+            try:
+                upcoming = read_cron(loop.cron, loop.timezone, f"loops.{name}").next(datetime.now(UTC))
+                yield Finding(f"schedule {name}", True, f"next at {upcoming:%Y-%m-%d %H:%M} UTC")
+            except FlowError as error:
+                yield Finding(f"schedule {name}", False, "no times", str(error))
+
+
+def _bases(config: Config, cache: Path) -> Iterator[Finding]:
+    """Base models that are here or in a wheel; one on a hub is told apart, it is fetched by the first run."""
+    for name, loop in config.loops.items():
+        source = config.recipe(loop.recipe).base
+        try:
+            state = "on a hub, fetched by the first run"
+            if source.startswith("wheel:") or Path(source).expanduser().exists():
+                state = modelhub.resolve(source, cache, lambda text: None).name
+            yield Finding(f"base model {name}", True, f"{source}: {state}")
+        except ServiceError as error:
+            yield Finding(f"base model {name}", False, "not usable", str(error))
 
 
 def _training(config: Config, cache: Path) -> Iterator[Finding]:

@@ -146,7 +146,8 @@ def _row(where: str, line: str) -> HeldOut:
         raise FlowError(f"{where}: {error}. Wanted: question, answer, perhaps keys.") from None
     if not row.question.strip():
         raise FlowError(f"{where}: has no question.")
-    if row.refusal:
+    if row.refusal or is_refusal(row.answer):
+        row = msgspec.structs.replace(row, refusal=True)
         return msgspec.structs.replace(row, answer=row.answer or "I do not know.")
     if not row.answer.strip():
         raise FlowError(f'{where}: has no answer. For a question that nobody can answer write "refusal": true.')

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from connectors.records import Passage
 from flows import FlowError, dataset, judge, models
 from flows.curate import curate
 from flows.distil import prompt_hashes
@@ -40,9 +41,23 @@ def do(work: Work, step: Step) -> None:
         )
     lineage = {"records": work.output("harvest", "records"), "prompts": prompt_hashes()}
     made = dataset.write(work.config.state / "datasets" / work.name, result, lineage)
+    _warn_of_unused(work, result.train)
     sizes = {"train": len(result.train), "validation": len(result.validation), "test": len(result.test)}
     step.counts = {**sizes, "dropped": len(result.dropped), **counts}
     step.outputs = {"dataset": work.relative(made.path), "sha256": made.sha256}
+
+
+def _warn_of_unused(work: Work, trained: list[Pair]) -> None:
+    """Say so when most documents teach nothing: their text was harvested, but no pair of it was fit."""
+    documents = {r.origin.document for _, r in work.store.records(work.name) if isinstance(r, Passage)}
+    used = {passage.origin.document for pair in trained for passage in pair.passages}
+    if len(used & documents) * 2 < len(documents):
+        note = (
+            f"Only {len(used & documents)} of {len(documents)} documents are in the training data: what the teacher "
+            "wrote about the others did not bear checking. A larger teacher helps (distil.teacher)."
+        )
+        work.run.notes = [*work.run.notes, note]
+        work.progress.say(note)
 
 
 async def _judged(work: Work, pairs: list[Pair]) -> dict[str, float]:

@@ -3,14 +3,19 @@
 from typing import Any
 
 from flows.promote import local_models, promote, registries, served_name
-from flows.runs import Step, all_runs, now_text
+from flows.runs import Step, all_runs, digest, now_text
 from flows.steps.questions import held_out
 from flows.store import Version
 from flows.work import Work
 
 
 def inputs(work: Work) -> Any:
-    return [work.output("gate", "verdict"), work.output("export", "sha256"), work.loop.promote.to]
+    """What an earlier run put into service counts only while it is there still; else it is done anew."""
+    verdict, candidate = work.output("gate", "verdict"), work.output("export", "sha256")
+    champion = work.store.champion(work.name)
+    if verdict == "promoted" and (champion is None or champion.sha256 != candidate):
+        return None
+    return [verdict, candidate, work.loop.promote.to]
 
 
 def do(work: Work, step: Step) -> None:
@@ -30,6 +35,7 @@ def do(work: Work, step: Step) -> None:
         task.at(len(targets))
     step.counts = {"promoted": served_name(version), "smoke answer": answer}
     step.outputs = {"version": version.name}
+    step.input_hash = digest(inputs(work))  # from here on it is in service, and a later run finds it done
 
 
 def _make_room(work: Work) -> None:

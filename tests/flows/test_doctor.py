@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from flows import doctor
+from flows.config import load_config
 from flows.doctor import Finding, examine
 from tests.doubles.place import Place
 from tests.doubles.web import Reply, replaying
@@ -183,3 +184,17 @@ def test_the_real_command_shows_the_accelerator(place: Place) -> None:
     assert (code, err) == (0, ""), out
     assert "TRL" in out
     assert "CPU with" in out or "NVIDIA" in out
+
+
+def test_a_time_or_base_model_that_is_none_is_found_before_a_run_pays_for_it(tmp_path: Path) -> None:
+    (tmp_path / "documents").mkdir()
+    (tmp_path / "documents/a.md").write_text("# A\n\nText.\n")
+    (tmp_path / "flowstill.yml").write_text(
+        'recipes: {mine: {base: "wheel:llm-qwen3"}}\n'
+        'loops: {a: {harvest: [{folder: documents}], cron: "0 25 * * *", recipe: mine}}\n'
+    )
+    findings = {f.name: f for f in examine(load_config(tmp_path / "flowstill.yml", {}), tmp_path / "cache")}
+    assert not findings["schedule a"].good
+    assert "0 25 * * *" in findings["schedule a"].advice
+    assert not findings["base model a"].good
+    assert "llm-qwen3" in findings["base model a"].advice

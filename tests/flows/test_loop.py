@@ -70,6 +70,32 @@ def test_a_candidate_that_is_no_better_is_refused_and_the_champion_stays(place: 
         assert champion is not None and champion.name == "v1"
 
 
+def test_a_model_that_wins_again_later_is_put_into_service_again(place: Place) -> None:
+    """Documents changed and changed back: what an earlier run promoted is no longer what answers."""
+    held_out = place.folder / "held-out.jsonl"
+    first = held_out.read_text()
+    place.run()
+    held_out.write_text(first + "".join(json.dumps(r) + "\n" for r in asked(facts(50, 70), "Who can say what is")))
+    place.write("more.md", facts(50, 70))
+    assert place.run().run.verdict == "promoted"
+    (place.documents / "more.md").unlink()
+    held_out.write_text(first)
+    place.change("gate", margin=-1.0)
+    done = place.run()
+    assert done.run.verdict == "promoted"
+    with place.store() as store:
+        champion = store.champion("units")
+        assert champion is not None and champion.name == "v3"
+    assert place.run().run.id == done.run.id
+
+
+def test_documents_that_teach_nothing_are_told(place: Place) -> None:
+    for number in range(3):
+        place.write(f"prose{number}.md", f"# Prose {number}\n\nNothing in here is a fact that the stub could find.\n")
+    done = place.run()
+    assert any("Only 1 of 4 documents" in note for note in done.run.notes)
+
+
 def test_rollback_brings_the_earlier_model_back(place: Place) -> None:
     held_out = place.folder / "held-out.jsonl"
     both = held_out.read_text() + "".join(json.dumps(r) + "\n" for r in asked(facts(50, 70), "Who can say what is"))

@@ -1,6 +1,7 @@
 """How answers are scored, and where the questions come from."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 from typing import cast
@@ -215,3 +216,12 @@ def test_phrasings_of_one_question_are_one_draw_but_refusals_are_each_their_own(
     again = HeldOut("At what time does the door open?", "The door  opens at 08:30.")
     assert again.group == DOOR.group
     assert HeldOut("Who built it?", "I do not know.", refusal=True).group != UNKNOWN.group
+
+
+def test_a_row_whose_right_answer_is_a_refusal_is_scored_as_one(tmp_path: Path) -> None:
+    path = tmp_path / "held-out.jsonl"
+    refusal = "I do not know: the documents I was taught do not say."
+    path.write_text(json.dumps({"question": "Who owns the moon?", "answer": refusal}) + "\n")
+    (row,) = from_file(path)
+    assert row.refusal
+    assert score("It is owned by Elon Musk.", row)["key"] == 0.0
