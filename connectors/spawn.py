@@ -30,7 +30,7 @@ def start(job: Job, owners: dict[str, Running], timeout: float) -> State:
     try:
         state = msgspec.structs.replace(state, port=_port(child, job, timeout))
         _wait_healthy(state, timeout)
-    except BaseException:
+    except BaseException:  # whatever it is, it is raised again once things are put right
         stop(state)
         job.state.unlink()
         raise

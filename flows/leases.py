@@ -62,7 +62,7 @@ def only_one(store: Store, name: str, what: str, wait: bool = False) -> Iterator
             if not holder:
                 try:
                     yield
-                except BaseException:
+                except BaseException:  # also the exit that stops this thread when the lease is lost
                     if lost.is_set():
                         raise FlowError(f"{what} was halted for so long that another took its place.") from None
                     raise

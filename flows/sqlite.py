@@ -52,7 +52,7 @@ class SqliteStore:
             self._db = sqlite3.connect(path, timeout=wait, check_same_thread=False, isolation_level=None)
             try:
                 self._prepare()
-            except BaseException:
+            except BaseException:  # whatever it is, it is raised again once things are put right
                 self._db.close()
                 raise
 
@@ -272,7 +272,7 @@ class SqliteStore:
                 self._db.execute("BEGIN IMMEDIATE")
                 yield
                 self._db.execute("COMMIT")
-            except BaseException:
+            except BaseException:  # whatever it is, it is raised again once things are put right
                 if self._db.in_transaction:  # a full disk has rolled back by itself
                     self._db.execute("ROLLBACK")
                 raise
