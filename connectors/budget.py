@@ -1,5 +1,7 @@
 """What may be spent on a teacher, and what was."""
 
+from collections.abc import Callable
+
 import msgspec
 
 from connectors import ServiceError
@@ -11,16 +13,18 @@ class BudgetReached(ServiceError):
 
 
 class Budget(msgspec.Struct):
-    """Limits of a run, None for no limit, and what it spent so far."""
+    """Limits of a run, None for no limit, and what it spent so far: `on_charge` may keep that, answer by answer."""
 
     max_tokens: int | None = None  # prompt and answer together
     max_cost: float | None = None  # in the currency of the prices
     spent_tokens: int = 0
     spent_cost: float = 0.0
+    on_charge: Callable[[], None] = lambda: None
 
     def charge(self, answer: Answer) -> None:
         self.spent_tokens += answer.prompt_tokens + answer.answer_tokens
         self.spent_cost += answer.cost
+        self.on_charge()
 
     def check(self) -> None:
         """Raises BudgetReached; asked before each call, so that only calls in flight can go beyond."""

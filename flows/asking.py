@@ -30,11 +30,21 @@ def answers(
         say(f"Loop {loop} has no model in service yet: the base model answers, which was taught nothing.")
     shown = settings.evaluate.passages if open_book else 0
     requests = []
-    for question in questions:
+    for question in map(_readable, questions):
         passages = [passage for passage, _ in store.search(loop, question, shown)] if shown else []
         said = messages(question, system=settings.system, passages=passages, language=language(question))
         requests.append(Request(messages=said, max_tokens=settings.evaluate.answer_tokens, temperature=0.0))
     return models.run(_ask(config, gguf, alias, requests))
+
+
+def _readable(question: str) -> str:
+    """Raises FlowError for bytes that are no text: the shell hands them on as they are."""
+    try:
+        question.encode()
+    except UnicodeEncodeError:
+        shown = question.encode(errors="backslashreplace").decode()
+        raise FlowError(f"'{shown}' is not UTF-8 text. Check the terminal's encoding.") from None
+    return question
 
 
 async def _ask(config: Config, gguf: Path, alias: str, requests: Sequence[Request]) -> list[str]:

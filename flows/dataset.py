@@ -1,6 +1,7 @@
 """Dataset versions: immutable folders named by the hash of what they hold, and the rows a trainer reads from them."""
 
 import functools
+import hashlib
 import importlib.metadata
 import os
 import shutil
@@ -206,4 +207,4 @@ def _hash(found: Manifest) -> str:
 
 
 def _bytes_hash(data: bytes) -> str:
-    return sha256(data.decode())
+    return hashlib.sha256(data).hexdigest()

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import msgspec
 
 from connectors import ServiceError
-from connectors.files import Folder
-from connectors.records import Exchange, Record
+from connectors.files import Document, Folder
+from connectors.records import Exchange, Record, sha256
 from flows.config import Config, Curate, Loop
 from flows.privacy import redact
 from flows.store import Store
@@ -57,7 +57,8 @@ def _sync(
     found.skipped += [f"{path}: {why}" for path, why in folder.skipped()]
     for number, document in enumerate(documents, start=1):
         found.documents += 1
-        if known.pop(document.path, None) == document.fingerprint:
+        fingerprint = _fingerprint(document, loop.curate)
+        if known.pop(document.path, None) == fingerprint:
             found.unchanged += 1
         else:
             try:
@@ -65,12 +66,19 @@ def _sync(
             except ServiceError as error:
                 found.unreadable.append(str(error))
                 continue
-            change = store.put_document(name, folder.name, document.path, document.fingerprint, records)
+            change = store.put_document(name, folder.name, document.path, fingerprint, records)
             found.added, found.kept = found.added + change.added, found.kept + change.kept
             found.retired += change.retired
         on_document(number, len(documents))
     for path in known:
         found.retired += store.retire_document(name, folder.name, path)
+
+
+def _fingerprint(document: Document, options: Curate) -> str:
+    """A document is read again when it changed, and when other data in it counts as personal now."""
+    if not document.fingerprint:
+        return ""  # it could not be read: it never equals what is known
+    return sha256(f"{document.fingerprint} {options.personal_data == 'keep'} {sorted(options.allow)}")
 
 
 def _private(record: Record, options: Curate, found: Harvest) -> Record:

@@ -1,19 +1,22 @@
 """The steps in order over a run folder. What is done is not done again; a run goes on where it broke."""
 
 import errno
+import hashlib
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+import msgspec
 
 from connectors import ServiceError
 from flows import FlowError, RowsLostError, steps
 from flows.config import Config
 from flows.leases import only_one
 from flows.progress import Progress
-from flows.runs import RunFolder, Step, all_runs, digest, new_run, now_text
+from flows.runs import RunFolder, Spent, Step, all_runs, digest, new_run, now_text
 from flows.store import Store
-from flows.work import Work
+from flows.work import NotDoneError, Work
 from trainer import TrainError
 
 # What a step may fail with through no fault of ours. Anything else is a bug and leaves with its traceback.
@@ -45,11 +48,13 @@ def run_loop(
             folder.run.status, folder.run.why = "running", ""
             folder.save()
             _do_steps(work, [one for one in earlier if one.run.id != folder.run.id], only)
-            return _end(work, earlier)
+            return _end(work, earlier, only)
 
 
 def _do_steps(work: Work, earlier: Sequence[RunFolder], only: Sequence[str]) -> None:
-    for name in only or steps.STEPS:
+    if only and earlier and not work.run.steps:
+        _take_over(work, earlier[0], only)
+    for name in [name for name in steps.STEPS if name in only] or steps.STEPS:
         with _failure_recorded(work, name):
             depends_on = steps.STEPS[name].inputs(work)
             input_hash = digest(depends_on) if depends_on is not None else ""
@@ -61,24 +66,40 @@ def _do_steps(work: Work, earlier: Sequence[RunFolder], only: Sequence[str]) -> 
             _do(work, name, input_hash)
 
 
+def _take_over(work: Work, last: RunFolder, only: Sequence[str]) -> None:
+    """What the last run made, as it is, up to the last of the named steps: whoever names steps wants no others done."""
+    named = [name in only for name in steps.STEPS]
+    before = list(steps.STEPS)[: len(named) - 1 - named[::-1].index(True)]
+    for step in last.run.steps:
+        if step.name in before and step.name not in only and step.status == "done":
+            work.folder.put(_reused(step, last))
+
+
 @contextmanager
 def _failure_recorded(work: Work, name: str) -> Iterator[None]:
     """A step that fails for a reason we know leaves it in the run's record and its report."""
     try:
         yield
+    except NotDoneError:
+        if _did_nothing(work):
+            work.folder.forget()
+        raise
     except EXPECTED as error:
         record = work.run.step(name) or Step(name=name, input_hash="", started=now_text())
         if record.status != "done":  # what was done stays so, even if what it depends on cannot be read now
             record.status, record.error = "failed", str(error)
         work.run.status, work.run.why = "failed", f"{name}: {error}"
-        with suppress(OSError):  # a full disk has no room for its own story
+        with suppress(*EXPECTED):  # a full disk has no room for its own story, and a broken file is no part of it
             work.folder.put(record)
             steps.report(work)
         raise
 
 
 def _do(work: Work, name: str, input_hash: str) -> None:
+    before = work.run.step(name)
     record = Step(name=name, input_hash=input_hash, started=now_text())
+    if before and not before.reused:
+        record.spent = before.spent
     work.folder.put(record)
     started = time.monotonic()
     try:
@@ -99,10 +120,20 @@ def _disk_explained(state: Path) -> Iterator[None]:
 
 
 def _is_done(work: Work, step: Step | None, input_hash: str) -> bool:
-    """Done with the same inputs, nothing lost on the way, and its files still there."""
+    """Done with the same inputs, nothing lost on the way, and its files still there as they were written."""
     if step is None or step.status != "done" or step.input_hash != input_hash or step.counts.get("lost"):
         return False
-    return all((work.config.state / value).exists() for value in step.outputs.values() if "/" in value)
+    files = [work.config.state / value for value in step.outputs.values() if "/" in value]
+    if changed := [path for path in files if not _as_written(path, step)]:
+        work.progress.say(f"{step.name}: {changed[0]} is gone or is not what was written; it is made anew")
+    return not changed
+
+
+def _as_written(path: Path, step: Step) -> bool:
+    """By its hash where that is read in no time; models and folders only need to be there."""
+    if path.suffix != ".jsonl":
+        return path.exists()
+    return path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == step.outputs.get("sha256")
 
 
 def _reusable(work: Work, earlier: Sequence[RunFolder], name: str, input_hash: str) -> Step | None:
@@ -110,27 +141,27 @@ def _reusable(work: Work, earlier: Sequence[RunFolder], name: str, input_hash: s
     for folder in earlier:
         step = folder.run.step(name)
         if step and _is_done(work, step, input_hash):
-            return Step(
-                name=name,
-                input_hash=input_hash,
-                status="done",
-                started=step.started,
-                counts=step.counts,
-                outputs=step.outputs,
-                reused=step.reused or folder.run.id,
-            )
+            return _reused(step, folder)
     return None
 
 
-def _end(work: Work, earlier: Sequence[RunFolder]) -> RunFolder:
+def _reused(step: Step, folder: RunFolder) -> Step:
+    """A step of the run in `folder` as the record of another run shows it: what it made, but no time and no cost."""
+    return msgspec.structs.replace(step, seconds=0.0, spent=Spent(), reused=step.reused or folder.run.id)
+
+
+def _did_nothing(work: Work) -> bool:
+    """Looking at the sources is nothing yet."""
+    return all(step.reused for step in work.run.steps if step.name != "harvest")
+
+
+def _end(work: Work, earlier: Sequence[RunFolder], only: Sequence[str]) -> RunFolder:
     """Close the run; one that did nothing new leaves no trace and gives way to the run it repeats."""
-    steps_done = [step for step in work.run.steps if step.name != "harvest"]
     complete = {step.name for step in work.run.steps if step.status == "done"} == set(steps.STEPS)
-    repeated = {step.reused for step in steps_done}
-    if complete and "" not in repeated and not work.lost:
+    repeated = {step.reused for step in work.run.steps if step.reused}
+    if repeated and (complete or only) and _did_nothing(work) and not work.lost:
         work.folder.forget()
-        newest = max(repeated)
-        return next(folder for folder in earlier if folder.run.id == newest)
+        return next(folder for folder in earlier if folder.run.id in repeated)
     if complete:
         _finish(work)
     work.folder.save()

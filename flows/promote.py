@@ -91,7 +91,8 @@ def rollback(loop: str, targets: Mapping[str, Registry], store: Store, to: str =
 
 def no_longer_kept(what: str, versions: Iterable[Version], registry: Registry) -> FlowError:
     kept = [version.name for version in versions if served_name(version) in registry.names()]
-    return FlowError(f"{what} is no longer kept (promote.keep). Kept: {', '.join(kept) or 'none'}.")
+    why = "promote.keep let it go, or somebody deleted its file"
+    return FlowError(f"{what} is no longer there: {why}. Kept: {', '.join(kept) or 'none'}.")
 
 
 def served_name(version: Version) -> str:

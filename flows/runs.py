@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,6 +12,14 @@ from connectors.records import sha256
 from flows import FlowError
 
 Count = int | float | str
+
+
+class Spent(msgspec.Struct):
+    """What a step's questions to a paid service took."""
+
+    calls: int = 0
+    tokens: int = 0  # prompt and answer together
+    cost: float = 0.0  # in the currency of the service's prices
 
 
 class Step(msgspec.Struct):
@@ -24,6 +32,7 @@ class Step(msgspec.Struct):
     seconds: float = 0.0
     counts: dict[str, Count] = {}
     outputs: dict[str, str] = {}  # what later steps read: hashes, and paths relative to the state folder
+    spent: Spent = msgspec.field(default_factory=Spent)  # by all tries of this run, those that were killed included
     reused: str = ""  # id of the run that did it
     error: str = ""
 
@@ -76,9 +85,22 @@ def all_runs(folder: Path, loop: str) -> list[RunFolder]:
 
 
 def new_run(folder: Path, loop: str, fire: str = "") -> RunFolder:
-    now = datetime.now(UTC)
-    identity = now.strftime("%Y%m%dT%H%M%S") + f"{now.microsecond // 1000:03d}Z"
+    """Its id is its time, and later than all before it: also when the clock was set back, the newest comes last."""
+    latest = max((path.parent.name for path in (folder / loop).glob("*/run.json")), default="")
+    identity = max(_identity(datetime.now(UTC)), _identity(_time(latest) + timedelta(milliseconds=1)))
     return RunFolder(folder / loop / identity, Run(loop=loop, id=identity, created=now_text(), fire=fire))
+
+
+def _identity(time: datetime) -> str:
+    return time.strftime("%Y%m%dT%H%M%S") + f"{time.microsecond // 1000:03d}Z"
+
+
+def _time(identity: str) -> datetime:
+    """The time in a run's id; long ago for a folder that somebody named by hand."""
+    try:
+        return datetime.strptime(f"{identity[:-1]}000", "%Y%m%dT%H%M%S%f").replace(tzinfo=UTC)
+    except ValueError:
+        return datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def now_text() -> str:

@@ -28,6 +28,17 @@ MIGRATIONS = [
     CREATE INDEX unfinished_fires ON fires (loop, time) WHERE status = 'claimed';
     CREATE TABLE leases (name TEXT PRIMARY KEY, owner TEXT, since REAL, until REAL) WITHOUT ROWID;
     """,
+    # What is retired is gone, not marked.
+    """
+    DROP INDEX active_records;
+    DROP INDEX record_ids;
+    DELETE FROM records WHERE active=0;
+    ALTER TABLE records DROP COLUMN active;
+    DELETE FROM pairs WHERE NOT EXISTS (SELECT 1 FROM records r WHERE r.loop=pairs.loop AND r.id=pairs.record);
+    CREATE INDEX record_order ON records (loop, source, document, position);
+    CREATE INDEX pair_records ON pairs (loop, record);
+    ALTER TABLE champions ADD COLUMN rolled_back INTEGER DEFAULT 0;
+    """,
 ]
 
 

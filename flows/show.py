@@ -12,6 +12,7 @@ from flows import FlowError
 from flows.config import Config
 from flows.runs import Run, RunFolder, all_runs
 from flows.store import Store
+from flows.summary import counts_of
 
 METRICS = ("f1", "key", "exact", "refusal", "judge")
 
@@ -83,7 +84,7 @@ def show_run(config: Config, store: Store, name: str, form: str | None) -> None:
     table = Table("step", "status", "seconds", "counts", title=f"{folder.run.loop}, run {folder.run.id}")
     for step in folder.run.steps:
         status = f"taken from {step.reused}" if step.reused else step.status
-        counts = "\n".join(f"{key}: {_figure(value)}" for key, value in step.counts.items())
+        counts = "\n".join(f"{key}: {_figure(value)}" for key, value in counts_of(step).items())
         table.add_row(step.name, status, f"{step.seconds:.1f}", step.error or counts)
     console().print(table)
     show_result(config, store, folder)

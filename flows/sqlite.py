@@ -75,7 +75,7 @@ class SqliteStore:
     ) -> Change:
         place = (loop, source, document)
         with self._transaction():
-            before = self._active(place)
+            before = self._known(place)
             now = {record_id(record): (n, record) for n, record in enumerate(records)}
             for identity, (position, record) in now.items():
                 self._put_record(place, identity, position, record)
@@ -86,13 +86,13 @@ class SqliteStore:
     def retire_document(self, loop: str, source: str, document: str) -> int:
         place = (loop, source, document)
         with self._transaction():
-            retired = self._retire(place, self._active(place))
+            retired = self._retire(place, self._known(place))
             self._db.execute("DELETE FROM documents WHERE loop=? AND source=? AND document=?", place)
         return retired
 
     def records(self, loop: str) -> Iterator[tuple[str, Record]]:
         query = (
-            "SELECT source, document, position, id, kind, body FROM records WHERE loop=? AND active=1"
+            "SELECT source, document, position, id, kind, body FROM records WHERE loop=?"
             " AND (source, document, position) > (?,?,?) ORDER BY source, document, position LIMIT ?"
         )
         after: tuple[object, ...] = ("", "", -1)
@@ -101,16 +101,16 @@ class SqliteStore:
                 yield identity, _record(kind, body)
             after = rows[-1][:3]
 
-    def _active(self, place: tuple[str, str, str]) -> set[str]:
-        query = "SELECT id FROM records WHERE loop=? AND source=? AND document=? AND active=1"
+    def _known(self, place: tuple[str, str, str]) -> set[str]:
+        query = "SELECT id FROM records WHERE loop=? AND source=? AND document=?"
         return {identity for (identity,) in self._rows(query, *place)}
 
     def _put_record(self, place: tuple[str, str, str], identity: str, position: int, record: Record) -> None:
         kind = "passage" if isinstance(record, Passage) else "exchange"
         row = self._db.execute(
-            "INSERT INTO records (loop, source, document, position, id, kind, body, active)"
-            " VALUES (?,?,?,?,?,?,?,1) ON CONFLICT (loop, source, document, id)"
-            " DO UPDATE SET position=excluded.position, body=excluded.body, active=1 RETURNING number",
+            "INSERT INTO records (loop, source, document, position, id, kind, body)"
+            " VALUES (?,?,?,?,?,?,?) ON CONFLICT (loop, source, document, id)"
+            " DO UPDATE SET position=excluded.position, body=excluded.body RETURNING number",
             (*place, position, identity, kind, msgspec.json.encode(record)),
         ).fetchone()
         if isinstance(record, Passage):
@@ -118,13 +118,15 @@ class SqliteStore:
             self._db.execute("INSERT INTO passages (rowid, words) VALUES (?,?)", (*row, " ".join(terms(record.titled))))
 
     def _retire(self, place: tuple[str, str, str], identities: Iterable[str]) -> int:
+        """The text goes too: what was deleted, or redacted since, is not to be read out of the file."""
         retired = 0
         for identity in identities:
             row = self._db.execute(
-                "UPDATE records SET active=0 WHERE loop=? AND source=? AND document=? AND id=? RETURNING number",
+                "DELETE FROM records WHERE loop=? AND source=? AND document=? AND id=? RETURNING number",
                 (*place, identity),
             ).fetchone()
             self._db.execute("DELETE FROM passages WHERE rowid=?", row)
+            self._db.execute("DELETE FROM pairs WHERE loop=? AND record=?", (place[0], identity))
             retired += 1
         return retired
 
@@ -136,10 +138,7 @@ class SqliteStore:
             self._db.executemany("INSERT OR REPLACE INTO pairs VALUES (?,?,?,?)", rows)
 
     def pairs(self, loop: str) -> Iterator[Pair]:
-        query = (
-            "SELECT id, body FROM pairs p WHERE loop=? AND id>? AND EXISTS (SELECT 1 FROM records r"
-            " WHERE r.loop=p.loop AND r.id=p.record AND r.active=1) ORDER BY id LIMIT ?"
-        )
+        query = "SELECT id, body FROM pairs WHERE loop=? AND id>? ORDER BY id LIMIT ?"
         after = ""
         while rows := self._rows(query, loop, after, PAGE):
             for _, body in rows:
@@ -152,7 +151,7 @@ class SqliteStore:
             return []
         query = (
             "SELECT r.body, -bm25(passages) AS score FROM passages JOIN records r ON r.number=passages.rowid"
-            " WHERE passages MATCH ? AND r.loop=? AND r.active=1 ORDER BY score DESC, r.id LIMIT ?"
+            " WHERE passages MATCH ? AND r.loop=? ORDER BY score DESC, r.id LIMIT ?"
         )
         rows = self._rows(query, wanted, loop, k)
         return [(msgspec.json.decode(body, type=Passage), score) for body, score in rows]
@@ -186,6 +185,11 @@ class SqliteStore:
         with self._transaction():
             if name not in {version.name for version in self.versions(loop)}:
                 raise FlowError(f"loop {loop} has no version '{name}'.")
+            self._db.execute(
+                "UPDATE champions SET rolled_back=1 WHERE loop=?1 AND number >"
+                " (SELECT max(number) FROM champions WHERE loop=?1 AND name=?2 AND rolled_back=0)",
+                (loop, name),
+            )
             champion = self.champion(loop)
             if champion is None or champion.name != name:
                 self._db.execute("INSERT INTO champions (loop, name) VALUES (?,?)", (loop, name))
@@ -196,9 +200,14 @@ class SqliteStore:
     def previous(self, loop: str) -> Version | None:
         return self._champion(loop, 1)
 
+    def rolled_back(self, loop: str) -> list[Version]:
+        query = "SELECT name FROM champions WHERE loop=? GROUP BY name HAVING min(rolled_back)=1"
+        names = {name for (name,) in self._rows(query, loop)}
+        return [version for version in self.versions(loop) if version.name in names]
+
     def _champion(self, loop: str, back: int) -> Version | None:
         query = (
-            "SELECT v.body FROM champions c JOIN versions v USING (loop, name) WHERE c.loop=?"
+            "SELECT v.body FROM champions c JOIN versions v USING (loop, name) WHERE c.loop=? AND rolled_back=0"
             " ORDER BY c.number DESC LIMIT 1 OFFSET ?"
         )
         rows = self._rows(query, loop, back)
@@ -259,6 +268,7 @@ class SqliteStore:
                 schema.migrate(self._db, self.path)
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=NORMAL")
+        self._db.execute("PRAGMA secure_delete=ON")  # what was deleted is overwritten
 
     def _rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         with self._trouble(), self._lock:

@@ -55,7 +55,7 @@ class Store(Protocol):
     def put_document(
         self, loop: str, source: str, document: str, fingerprint: str, records: Sequence[Record]
     ) -> Change:
-        """In one transaction: records that are no longer there are retired, and with them their pairs."""
+        """In one transaction: records that are no longer there are deleted, and with them their pairs."""
         ...
 
     def retire_document(self, loop: str, source: str, document: str) -> int:
@@ -67,11 +67,11 @@ class Store(Protocol):
         ...
 
     def put_pairs(self, loop: str, pairs: Iterable[Pair]) -> None:
-        """A pair with a known id takes the place of the old one."""
+        """A pair with a known id takes the place of the old one; its record must be there."""
         ...
 
     def pairs(self, loop: str) -> Iterator[Pair]:
-        """Pairs whose record is not retired, by id."""
+        """By id."""
         ...
 
     def search(self, loop: str, text: str, k: int) -> list[tuple[Passage, float]]:
@@ -89,12 +89,16 @@ class Store(Protocol):
         ...
 
     def point(self, loop: str, name: str) -> None:
-        """From now on `name` is the champion."""
+        """From now on `name` is the champion; if it was one before, those that came after it are rolled back."""
         ...
 
     def champion(self, loop: str) -> Version | None: ...
     def previous(self, loop: str) -> Version | None:
-        """The champion before this one."""
+        """The one that this champion replaced."""
+        ...
+
+    def rolled_back(self, loop: str) -> list[Version]:
+        """Versions that were in service and gave way to one from before them, newest first."""
         ...
 
     def claim_fire(self, loop: str, time: datetime, owner: str) -> bool:

@@ -6,11 +6,12 @@ from typing import Any, get_args
 import msgspec
 
 from flows import dataset, report
-from flows.config import OpenAIService
+from flows.config import Curate, OpenAIService
 from flows.gate import Interval, interval
 from flows.measure import METRICS, HeldOut, Scored
-from flows.pairs import decode
-from flows.runs import Step, write_atomically
+from flows.pairs import Pair, decode
+from flows.privacy import redact
+from flows.runs import Count, Step, write_atomically
 from flows.work import Work
 
 EXAMPLES = 3  # dropped pairs shown for each reason
@@ -50,18 +51,27 @@ def build(work: Work, questions: Sequence[HeldOut], answers: Sequence[Scored]) -
 
 
 def _bar(step: Step) -> report.StepBar:
-    return report.StepBar(step.name, step.status, step.seconds, step.counts, bool(step.reused), step.error)
+    return report.StepBar(step.name, step.status, step.seconds, counts_of(step), bool(step.reused), step.error)
+
+
+def counts_of(step: Step) -> dict[str, Count]:
+    """What a step counted, and what it spent if it asked a service."""
+    return step.counts | (msgspec.to_builtins(step.spent) if step.spent.calls else {})
 
 
 def _cost(work: Work) -> report.Cost:
     step = work.run.step("distil")
-    if step is None or step.reused or "calls" not in step.counts:
+    if step is None or step.reused:
         return report.Cost()
     service = work.config.services.get(work.loop.distil.teacher)
     prices = service.prices if isinstance(service, OpenAIService) else None
-    counts = {key: step.counts[key] for key in ("tokens", "calls", "cached")}
-    money, currency = step.counts["cost"], prices.currency if prices else ""
-    return msgspec.convert(counts | {"money": money, "currency": currency}, report.Cost)
+    return report.Cost(
+        tokens=step.spent.tokens,
+        money=step.spent.cost,
+        currency=prices.currency if prices else "",
+        calls=step.spent.calls,
+        cached=int(step.counts.get("cached", 0)),
+    )
 
 
 def _dropped(work: Work) -> tuple[report.DroppedFor, ...]:
@@ -69,7 +79,7 @@ def _dropped(work: Work) -> tuple[report.DroppedFor, ...]:
     if step is None or step.status != "done":
         return ()
     pairs = {}
-    for line in work.path("distil", "pairs").read_bytes().splitlines():
+    for line in work.read("distil", "pairs").splitlines():
         pair = decode(line)
         pairs[pair.id] = pair
     by_reason: dict[str, list[str]] = {}
@@ -79,10 +89,17 @@ def _dropped(work: Work) -> tuple[report.DroppedFor, ...]:
         report.DroppedFor(
             reason,
             len(found),
-            tuple(report.Example(pairs[i].question, pairs[i].answer) for i in found[:EXAMPLES] if i in pairs),
+            tuple(_example(pairs[i], work.loop.curate) for i in found[:EXAMPLES] if i in pairs),
         )
         for reason, found in sorted(by_reason.items(), key=lambda item: -len(item[1]))
     )
+
+
+def _example(pair: Pair, options: Curate) -> report.Example:
+    """What a document says may hold personal data too, and a dropped pair never came to be cleaned."""
+    if options.personal_data == "keep":
+        return report.Example(pair.question, pair.answer)
+    return report.Example(redact(pair.question, options.allow)[0], redact(pair.answer, options.allow)[0])
 
 
 def _dataset(step: Step | None) -> report.DatasetSummary:

@@ -1,5 +1,6 @@
 """What every step of a run can see."""
 
+import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -8,6 +9,10 @@ from flows.config import Config, Loop
 from flows.progress import Progress
 from flows.runs import Run, RunFolder
 from flows.store import Store
+
+
+class NotDoneError(FlowError):
+    """A step wants what another has not made yet."""
 
 
 @dataclass
@@ -31,14 +36,25 @@ class Work:
         return self.folder.run
 
     def output(self, step: str, key: str) -> str:
-        """What an earlier step left; raises FlowError when it has not been done."""
+        """What an earlier step left; raises NotDoneError when there is nothing of the kind."""
         done = self.run.step(step)
         if done is None or done.status != "done":
-            raise FlowError(f"run {self.run.id}: step '{step}' is not done yet; run it first.")
+            raise NotDoneError(f"loop {self.name}: step '{step}' is not done yet; run it first.")
+        if key not in done.outputs:
+            record = self.folder.path / "run.json"
+            raise FlowError(f"{record}: step '{step}' says nothing of its '{key}'. Delete that folder and run again.")
         return done.outputs[key]
 
     def path(self, step: str, key: str) -> Path:
         return self.config.state / self.output(step, key)
+
+    def read(self, step: str, key: str) -> bytes:
+        """The bytes of an earlier step's file; raises FlowError when they are not what the step wrote."""
+        path = self.path(step, key)
+        data = path.read_bytes()
+        if hashlib.sha256(data).hexdigest() != self.output(step, "sha256"):
+            raise FlowError(f"{path} is not what step '{step}' wrote. Run again: it is made anew.")
+        return data
 
     def relative(self, path: Path) -> str:
         """A path as the run record keeps it: from the state folder, so that the state can move as a whole."""

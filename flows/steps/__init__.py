@@ -35,6 +35,6 @@ def report(work: Work) -> None:
     """Write report.html over whatever the run has come to."""
     step = work.run.step("evaluate")
     if step and step.status == "done":
-        write_report(work, held_out(work), read_answers(work.path("evaluate", "answers")))
+        write_report(work, held_out(work), read_answers(work))
     else:
         write_report(work, [], [])

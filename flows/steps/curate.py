@@ -1,6 +1,5 @@
 """Keep the pairs that are fit to learn from, as an immutable dataset version."""
 
-from pathlib import Path
 from typing import Any
 
 from connectors.records import Passage
@@ -9,7 +8,7 @@ from flows.curate import curate
 from flows.distil import prompt_hashes
 from flows.pairs import Pair, decode
 from flows.runs import Step
-from flows.steps.engine import identity, judging
+from flows.steps.engine import asking, identity
 from flows.steps.questions import from_user
 from flows.work import Work
 
@@ -21,8 +20,8 @@ def inputs(work: Work) -> Any:
 
 
 def do(work: Work, step: Step) -> None:
-    pairs = _read(work.path("distil", "pairs"))
-    judged = models.run(_judged(work, pairs)) if work.loop.curate.judge else {}
+    pairs = [decode(line) for line in work.read("distil", "pairs").splitlines()]
+    judged = models.run(_judged(work, step, pairs)) if work.loop.curate.judge else {}
     with work.progress.task("curate: pairs", len(pairs)) as task:
         result = curate(pairs, [row.question for row in from_user(work)], work.loop.curate, judged)
         task.at(len(pairs))
@@ -56,19 +55,14 @@ def _warn_of_unused(work: Work, trained: list[Pair]) -> None:
             f"Only {len(used & documents)} of {len(documents)} documents are in the training data: what the teacher "
             "wrote about the others did not bear checking. A larger teacher helps (distil.teacher)."
         )
-        work.run.notes = [*work.run.notes, note]
-        work.progress.say(note)
+        work.note(note)
 
 
-async def _judged(work: Work, pairs: list[Pair]) -> dict[str, float]:
+async def _judged(work: Work, step: Step, pairs: list[Pair]) -> dict[str, float]:
     fit = [pair for pair in pairs if judge.can_be_judged(pair)]
-    async with judging(work, work.loop.curate.judge) as teacher:
+    async with asking(work, step, work.loop.curate.judge) as teacher:
         with work.progress.task(f"curate: groundedness by {teacher.model}", len(fit)) as task:
             found = await judge.judge_pairs(teacher, fit, task.advance)
     if lost := len(fit) - len(found):
         work.note(f"{lost} of {len(fit)} pairs got no judgement and stay: the judge kept to no form.")
     return found
-
-
-def _read(path: Path) -> list[Pair]:
-    return [decode(line) for line in path.read_bytes().splitlines()]

@@ -6,14 +6,14 @@ from typing import Any
 import msgspec
 
 from connectors.records import Exchange, Passage, Record, sha256
-from connectors.teacher import Budget, Teacher
+from connectors.teacher import Teacher
 from flows import models
 from flows.distil import Lost, distil, plan
 from flows.distil import prompt_hashes as prompts
 from flows.measure import keys_of
 from flows.pairs import Pair, encode
 from flows.runs import Step, write_atomically
-from flows.steps.engine import identity
+from flows.steps.engine import asking, identity
 from flows.work import Work
 from trainer.evaluate import words
 
@@ -43,17 +43,9 @@ def do(work: Work, step: Step) -> None:
 
 async def _distil(work: Work, step: Step) -> tuple[list[Pair], list[Lost]]:
     options = work.loop.distil
-    budget = Budget(max_tokens=options.max_tokens, max_cost=options.max_cost)
     pairs: list[Pair] = []
     lost: list[Lost] = []
-    opened = models.open_service(
-        work.config,
-        options.teacher,
-        cache=work.cache,
-        journal=work.store,
-        budget=budget,
-        note=work.progress.say,
-    )
+    opened = asking(work, step, options.teacher, max_tokens=options.max_tokens, max_cost=options.max_cost)
     planned = plan(work.store.records(work.name), options)
     async with opened as teacher:
         with work.progress.task(f"distil: answers of {teacher.model}", planned.calls) as task:
@@ -61,7 +53,7 @@ async def _distil(work: Work, step: Step) -> tuple[list[Pair], list[Lost]]:
                 async for one in distil(_cited(work), teacher, options, planned, task.advance):
                     lost.append(one) if isinstance(one, Lost) else pairs.append(one)
             finally:
-                step.counts |= _costs(teacher, budget)
+                step.counts |= _figures(teacher)
     return pairs, lost
 
 
@@ -93,13 +85,10 @@ def _named(work: Work, lost: list[Lost]) -> list[str]:
     ]
 
 
-def _costs(teacher: Teacher, budget: Budget) -> dict[str, int | float | str]:
+def _figures(teacher: Teacher) -> dict[str, int | float | str]:
     return {
-        "calls": teacher.calls,
+        "teacher": teacher.model,
         "cached": teacher.cached,
         "retries": teacher.retries,
         "repaired": teacher.repaired,
-        "tokens": budget.spent_tokens,
-        "cost": budget.spent_cost,
-        "teacher": teacher.model,
     }

@@ -3,14 +3,16 @@
 import functools
 import hashlib
 import importlib.metadata
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 from connectors import missing_extra, modelhub
-from connectors.teacher import Teacher
+from connectors.teacher import Budget, Teacher
 from flows import models
 from flows.config import EmbeddedService, OpenAIService
+from flows.runs import Spent, Step
 from flows.training import Event, run_trainer
 from flows.work import Work
 from trainer import jobs
@@ -69,10 +71,28 @@ def opened(work: Work, gguf: Path) -> AbstractAsyncContextManager[Teacher]:
     return models.open_gguf(gguf, alias, state=work.config.state / "servers", journal=work.store)
 
 
-def judging(work: Work, service: str) -> AbstractAsyncContextManager[Teacher]:
-    """The service that judges; its answers are journalled like a teacher's."""
-    say = work.progress.say
-    return models.open_service(work.config, service, cache=work.cache, journal=work.store, note=say)
+@asynccontextmanager
+async def asking(
+    work: Work, step: Step, service: str, *, max_tokens: int | None = None, max_cost: float | None = None
+) -> AsyncIterator[Teacher]:
+    """A service that answers questions of a step. What an answer took stands in the run's record once it is paid:
+    a run that was killed and goes on has spent what it had spent."""
+    before = step.spent
+    budget = Budget(max_tokens, max_cost, before.tokens, before.cost)
+    opened = models.open_service(
+        work.config, service, cache=work.cache, journal=work.store, budget=budget, note=work.progress.say
+    )
+    async with opened as teacher:
+
+        def keep() -> None:
+            step.spent = Spent(before.calls + teacher.calls, budget.spent_tokens, budget.spent_cost)
+            work.folder.save()
+
+        budget.on_charge = keep
+        try:
+            yield teacher
+        finally:
+            keep()
 
 
 @functools.cache

@@ -7,11 +7,12 @@ from typing import Any
 
 import msgspec
 
-from connectors.records import Passage
+from connectors.records import Passage, sha256
 from flows import judge, measure, models
 from flows.measure import HeldOut, Scored
-from flows.runs import Step, digest, write_atomically
-from flows.steps.engine import base, identity, in_trainer, judging, opened, prepared_base
+from flows.runs import Step, write_atomically
+from flows.steps.engine import asking, base, identity, in_trainer, opened, prepared_base
+from flows.steps.export import base_gguf
 from flows.steps.questions import held_out, said
 from flows.store import Version
 from flows.work import Work
@@ -28,22 +29,36 @@ def inputs(work: Work) -> Any:
 
 def do(work: Work, step: Step) -> None:
     questions = held_out(work)
-    answers = models.run(_answers(work, questions))
-    path = work.folder.path / "answers.jsonl"
-    write_atomically(path, b"".join(msgspec.json.encode(one) + b"\n" for one in answers))
-    step.counts = {"questions": len(questions), **_means(answers), **_losses(work, questions)}
-    step.outputs = {"answers": work.relative(path), "sha256": digest(answers)}
+    _say_whom_it_meets(work, step)
+    answers = models.run(_answers(work, step, questions))
+    path, data = work.folder.path / "answers.jsonl", b"".join(msgspec.json.encode(one) + b"\n" for one in answers)
+    write_atomically(path, data)
+    step.counts |= {"questions": len(questions), **_means(answers), **_losses(work, questions)}
+    step.outputs = {"answers": work.relative(path), "sha256": sha256(data.decode())}
 
 
 def champion_to_beat(work: Work) -> Version | None:
-    """The version in service; when that is this very candidate (a repeated run), the one before it."""
+    """The version in service; when that is this very candidate (a repeated run), the one before it.
+
+    None also when its file is gone: then nothing is in service that could be beaten.
+    """
     champion = work.store.champion(work.name)
     if champion and champion.sha256 == work.output("export", "sha256"):
-        return work.store.previous(work.name)
-    return champion
+        champion = work.store.previous(work.name)
+    return champion if champion and (work.config.state / champion.path).is_file() else None
 
 
-async def _answers(work: Work, questions: Sequence[HeldOut]) -> list[Scored]:
+def _say_whom_it_meets(work: Work, step: Step) -> None:
+    serving, rival = work.store.champion(work.name), champion_to_beat(work)
+    step.counts = {"champion": rival.name if rival else "none"}
+    against = rival.name if rival else "the base model alone"
+    if serving and serving.sha256 == work.output("export", "sha256"):
+        work.note(f"This model is in service already, as {serving.name}; it is compared with {against}.")
+    elif serving and not (work.config.state / serving.path).is_file():
+        work.note(f"{serving.path}, the file of {serving.name} in service, is gone: compared with {against}.")
+
+
+async def _answers(work: Work, step: Step, questions: Sequence[HeldOut]) -> list[Scored]:
     options, contenders = work.loop.evaluate, _contenders(work)
     found: list[Scored] = []
     total = len(contenders) * len(options.modes) * len(questions)
@@ -62,11 +77,11 @@ async def _answers(work: Work, questions: Sequence[HeldOut]) -> list[Scored]:
                         answer_tokens=options.answer_tokens,
                         on_answer=task.advance,
                     )
-    return await _judged(work, questions, found) if options.judge else found
+    return await _judged(work, step, questions, found) if options.judge else found
 
 
-async def _judged(work: Work, questions: Sequence[HeldOut], answers: list[Scored]) -> list[Scored]:
-    async with judging(work, work.loop.evaluate.judge) as teacher:
+async def _judged(work: Work, step: Step, questions: Sequence[HeldOut], answers: list[Scored]) -> list[Scored]:
+    async with asking(work, step, work.loop.evaluate.judge) as teacher:
         with work.progress.task(f"evaluate: answers judged by {teacher.model}", len(answers)) as task:
             found = await judge.judge_answers(teacher, questions, answers, task.advance)
     if lost := sum("judge" not in one.scores for one in found):
@@ -76,7 +91,7 @@ async def _judged(work: Work, questions: Sequence[HeldOut], answers: list[Scored
 
 def _contenders(work: Work) -> dict[str, Path]:
     champion = champion_to_beat(work)
-    found = {"base": Path(work.output("export", "base"))}
+    found = {"base": base_gguf(work)}
     if champion:
         found["champion"] = work.config.state / champion.path
     return found | {"candidate": work.path("export", "gguf")}

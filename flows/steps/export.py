@@ -35,7 +35,7 @@ def do(work: Work, step: Step) -> None:
         "fallback tensors": details["fallback"],
         "fidelity": models.run(_fidelity(work, made, folder / "reference.jsonl")),
     }
-    step.outputs = {"gguf": work.relative(made), "sha256": details["sha256"], "base": str(_base_gguf(work))}
+    step.outputs = {"gguf": work.relative(made), "sha256": details["sha256"]}
 
 
 def _prompts(work: Work) -> list[list[Message]]:
@@ -56,7 +56,7 @@ def _to_gguf(work: Work, name: str, folder: Path, *, adapter: str = "", prompts:
     return Path(in_trainer(work, "export", job, folder)["file"])
 
 
-def _base_gguf(work: Work) -> Path:
+def base_gguf(work: Work) -> Path:
     """The base in the candidate's own quantisation, so that the two differ by training alone; made once."""
     folder = work.cache / "bases" / f"{base(work).sha256[:12]}-{work.loop.export.quantise}"
     found = sorted(folder.glob("*.gguf"))

@@ -17,12 +17,12 @@ from trainer import evaluate
 
 def inputs(work: Work) -> Any:
     measured = [work.output("evaluate", "sha256"), work.output("export", "sha256")]
-    return [measured, work.loop.gate, work.loop.export.fidelity]
+    return [measured, work.loop.gate, work.loop.export.fidelity, _rolled_back(work)]
 
 
 def do(work: Work, step: Step) -> None:
     options, questions = work.loop.gate, held_out(work)
-    answers = read_answers(work.path("evaluate", "answers"))
+    answers = read_answers(work)
     rival = "champion" if any(one.model == "champion" for one in answers) else "base"
     new, old = (scores_of(answers, model, options.mode, options.metric) for model in ("candidate", rival))
     asked = sorted(new.keys() & old.keys())
@@ -49,9 +49,22 @@ def _unscored(metric: str, count: int) -> str:
     return f"{count} more held-out questions have no '{metric}' to score: {advice}."
 
 
+def _rolled_back(work: Work) -> str:
+    """The version under which the candidate was in service until somebody rolled it back; empty if it was not."""
+    candidate, serving = work.output("export", "sha256"), work.store.champion(work.name)
+    if serving and serving.sha256 == candidate:
+        return ""
+    return next((one.name for one in work.store.rolled_back(work.name) if one.sha256 == candidate), "")
+
+
 def _stops(work: Work, answers: Sequence[Scored]) -> list[str]:
     """What forbids a promotion whatever the scores say."""
     stops, options = [], work.loop.gate
+    if name := _rolled_back(work):
+        stops.append(
+            f"this very model is {name}, which was rolled back: "
+            f"`flowstill rollback {work.name} --to {name}` undoes that"
+        )
     exported = work.run.step("export")
     fidelity = float(exported.counts["fidelity"]) if exported else 1.0
     if fidelity < work.loop.export.fidelity:

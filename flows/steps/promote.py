@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from flows import dataset
 from flows.promote import local_models, promote, registries, served_name
-from flows.runs import Step, all_runs, digest, now_text
+from flows.runs import RunFolder, Step, all_runs, digest, now_text
 from flows.steps.questions import held_out
 from flows.store import Version
 from flows.work import Work
@@ -12,16 +13,21 @@ from flows.work import Work
 def inputs(work: Work) -> Any:
     """What an earlier run put into service counts only while it is there still; else it is done anew."""
     verdict, candidate = work.output("gate", "verdict"), work.output("export", "sha256")
-    champion = work.store.champion(work.name)
-    if verdict == "promoted" and (champion is None or champion.sha256 != candidate):
+    if verdict == "promoted" and not _serves(work, candidate):
         return None
     return [verdict, candidate, work.loop.promote.to]
+
+
+def _serves(work: Work, candidate: str) -> bool:
+    champion = work.store.champion(work.name)
+    return bool(champion and champion.sha256 == candidate and (work.config.state / champion.path).is_file())
 
 
 def do(work: Work, step: Step) -> None:
     _make_room(work)
     if work.output("gate", "verdict") == "refused":
         step.counts = {"promoted": "nothing"}
+        _warn_of_forgotten(work)
         return
     version, targets = _version(work), registries(work.config, work.name)
     smoke = [{"role": "user", "content": work.loop.promote.smoke or held_out(work)[0].question}]
@@ -38,10 +44,30 @@ def do(work: Work, step: Step) -> None:
     step.input_hash = digest(inputs(work))  # from here on it is in service, and a later run finds it done
 
 
+def _warn_of_forgotten(work: Work) -> None:
+    """Say so when the model that stays in service has learnt from documents that are no longer there."""
+    champion = work.store.champion(work.name)
+    learnt_from = next((run for run in _other_runs(work) if champion and run.run.id == champion.run), None)
+    curated = learnt_from.run.step("curate") if learnt_from else None
+    if champion is None or curated is None or not (folder := work.config.state / curated.outputs["dataset"]).is_dir():
+        return
+    there = {source: work.store.documents(work.name, source).keys() for source in work.store.sources(work.name)}
+    origins = [pair.origin for pair in dataset.read(folder).train]
+    gone = sorted({one.document for one in origins if one.document not in there.get(one.dataset, ())})
+    if gone:
+        work.note(
+            f"{served_name(champion)} stays in service and has learnt from {len(gone)} documents that are deleted "
+            f"since: {', '.join(gone[:5])}{' ...' if gone[5:] else ''}. A gate.margin below 0 lets the new model in."
+        )
+
+
+def _other_runs(work: Work) -> list[RunFolder]:
+    return [folder for folder in all_runs(work.config.state / "runs", work.name) if folder.run.id != work.run.id]
+
+
 def _make_room(work: Work) -> None:
     """Models that older runs exported are let go; what was promoted is kept under its version's name."""
-    others = [folder for folder in all_runs(work.config.state / "runs", work.name) if folder.run.id != work.run.id]
-    for folder in others[work.loop.promote.keep :]:
+    for folder in _other_runs(work)[work.loop.promote.keep :]:
         for model in (folder.path / "export").glob("*.gguf"):
             model.unlink()
 

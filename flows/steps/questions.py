@@ -1,7 +1,5 @@
 """The held-out questions of a loop, and the answers that were given to them."""
 
-from pathlib import Path
-
 import msgspec
 
 from connectors.records import sha256
@@ -32,5 +30,5 @@ def said(work: Work, wanted: HeldOut) -> list[Message]:
     return messages(wanted.question, system=work.loop.system, history=wanted.history)
 
 
-def read_answers(path: Path) -> list[Scored]:
-    return [msgspec.json.decode(line, type=Scored) for line in path.read_bytes().splitlines()]
+def read_answers(work: Work) -> list[Scored]:
+    return [msgspec.json.decode(line, type=Scored) for line in work.read("evaluate", "answers").splitlines()]

@@ -236,6 +236,12 @@ def test_several_questions_get_their_answers_in_order(done: Place) -> None:
     assert second.startswith("Q: What is the weight of unit U00004?\nA: The weight of unit U00004 is ")
 
 
+def test_a_question_that_is_no_text_is_one_clear_error(done: Place) -> None:
+    code, out, err = done.said("ask", "units", b"Caf\xe9?".decode(errors="surrogateescape"))
+    assert (code, out) == (1, "")
+    assert "is not UTF-8 text" in one_line(err)
+
+
 def test_base_and_versions_can_be_asked_by_name(done: Place) -> None:
     question = "What is the colour of unit U00003?"
     _, out, _ = done.said("ask", "units", question, "--model", "base")

@@ -6,6 +6,7 @@ import signal
 import sqlite3
 import time
 from contextlib import closing
+from datetime import datetime, tzinfo
 from pathlib import Path
 
 import pytest
@@ -178,6 +179,45 @@ def test_a_budget_stops_the_run_and_a_larger_one_pays_only_for_the_rest(place: P
     assert report.calls == 12
 
 
+def test_a_budget_holds_over_all_parts_of_a_run(place: Place) -> None:
+    place.write("units.md", facts(0, 40))
+    place.configure(max_tokens=1500)
+    for _ in range(3):
+        with pytest.raises(ServiceError, match="max_tokens is 1500, "):
+            place.run()
+    first, calls = place.runs()[0].run.step("distil"), place.stub.report().calls
+    assert first is not None and first.spent.tokens >= 1500
+    place.configure(max_tokens=first.spent.tokens + 1)
+    with pytest.raises(ServiceError, match=f"max_tokens is {first.spent.tokens + 1}, "):
+        place.run()
+    assert calls < place.stub.report().calls < 40
+    place.configure()
+    done = place.run()
+    step = done.run.step("distil")
+    assert step is not None
+    assert step.spent.calls == place.stub.report().calls == 40
+    pairs = [json.loads(line) for line in (done.path / "pairs.jsonl").read_text().splitlines()]
+    assert step.spent.tokens == sum(pair.get("tokens", 0) for pair in pairs)
+
+
+def test_what_a_killed_run_spent_counts_when_it_goes_on(place: Place) -> None:
+    place.teach(latency=0.2)
+    place.configure()
+    place.service("stub", in_flight=2)
+    child = place.start()
+    while place.stub.report().ok < 4:
+        time.sleep(0.02)
+    child.kill()
+    child.communicate()
+    spent = place.runs()[0].run.step("distil")
+    assert spent is not None and spent.spent.tokens > 0
+    place.configure(max_tokens=spent.spent.tokens)
+    calls = place.stub.report().calls
+    with pytest.raises(ServiceError, match="The budget is used up"):
+        place.run()
+    assert place.stub.report().calls == calls
+
+
 def test_rows_the_teacher_cannot_do_are_lost_once_and_tried_again_by_the_next_run(place: Place) -> None:
     place.teach(pwrong=0.5, seed=3)
     with pytest.raises(RowsLostError):
@@ -195,6 +235,114 @@ def test_named_steps_alone_are_done_and_the_rest_follows_later(place: Place) -> 
     with pytest.raises(FlowError, match="step 'train' is not done yet"):
         place.run("export")
     assert place.run().run.id == half.run.id
+
+
+def test_one_step_of_a_finished_loop_can_be_done_again(place: Place) -> None:
+    first = place.run()
+    assert place.run("gate").run.id == first.run.id
+    place.change("gate", margin=1.0)
+    calls = place.stub.report().calls
+    again = place.run("gate")
+    gate = again.run.step("gate")
+    assert gate is not None and gate.outputs["verdict"] == "refused"
+    assert [step.name for step in again.run.steps if not step.reused] == ["gate"]
+    assert place.stub.report().calls == calls
+    done = place.run()
+    assert (done.run.id, done.run.verdict) == (again.run.id, "refused")
+
+
+def test_a_named_step_whose_predecessors_were_never_done_leaves_no_run(place: Place) -> None:
+    with pytest.raises(FlowError, match="step 'evaluate' is not done yet"):
+        place.run("gate")
+    assert place.runs() == []
+
+
+def test_runs_stay_in_order_when_the_clock_was_set_back(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    place.run()
+    monkeypatch.setattr("flows.runs.datetime", Yesterday)
+    place.write("more.md", facts(50, 52))
+    place.teach(status=401)
+    with pytest.raises(ServiceError):
+        place.run()
+    failed = place.runs()[0]
+    assert failed.run.status == "failed"
+    place.teach()
+    assert place.run().run.id == failed.run.id
+
+
+class Yesterday(datetime):
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> "Yesterday":
+        return cls.fromtimestamp(time.time() - 86400, tz)
+
+
+@pytest.mark.parametrize("name", ["pairs.jsonl", "answers.jsonl"])
+@pytest.mark.parametrize("broken", [b"{", b"\xff\xfe\n", b""])
+def test_a_file_of_a_run_that_was_changed_is_made_anew(place: Place, name: str, broken: bytes) -> None:
+    first = place.run()
+    whole, calls = (first.path / name).read_bytes(), place.stub.report().calls
+    (first.path / name).write_bytes(whole[: len(whole) // 2] + broken)
+    done = place.run()
+    assert (done.path / name).read_bytes() == whole
+    assert place.stub.report().calls == calls
+
+
+def test_a_file_that_changes_while_the_run_goes_on_is_one_clear_error(place: Place) -> None:
+    half = place.run("harvest", "distil")
+    path = half.path / "pairs.jsonl"
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(FlowError, match=r"pairs\.jsonl is not what step 'distil' wrote. Run again: it is made anew"):
+        place.run("curate")
+    assert place.run().run.verdict == "promoted"
+
+
+def test_a_dataset_with_broken_bytes_is_one_clear_error(place: Place) -> None:
+    place.run("harvest", "distil", "curate")
+    (file,) = place.config.state.glob("datasets/units/*/train.jsonl")
+    file.write_bytes(file.read_bytes()[:-3] + b"\xff\xfe\n")
+    with pytest.raises(FlowError, match=r"train\.jsonl is not what was written.*run the curate step again"):
+        place.run()
+
+
+def test_a_record_without_its_outputs_is_one_clear_error(place: Place) -> None:
+    half = place.run("harvest", "distil")
+    record = json.loads((half.path / "run.json").read_text())
+    record["steps"][1]["outputs"] = {}
+    (half.path / "run.json").write_text(json.dumps(record))
+    with pytest.raises(FlowError, match=r"run\.json: step 'distil' says nothing of its 'sha256'"):
+        place.run("curate")
+
+
+def test_a_candidate_that_is_in_service_already_says_whom_it_meets(place: Place) -> None:
+    place.run()
+    place.change("evaluate", answer_tokens=95, passages=2)
+    done = place.run()
+    assert "This model is in service already, as v1; it is compared with the base model alone." in done.run.notes
+    assert done.run.verdict == "promoted"
+    with place.store() as store:
+        assert [version.name for version in store.versions("units")] == ["v1"]
+
+
+def test_a_champion_that_learnt_from_deleted_documents_is_named_when_it_stays(place: Place) -> None:
+    place.write("more.md", facts(50, 52))
+    place.run()
+    (place.documents / "more.md").unlink()
+    done = place.run()
+    assert done.run.verdict == "refused"
+    assert any(
+        "units-v1 stays in service and has learnt from 1 documents that are deleted since: more.md" in note
+        for note in done.run.notes
+    )
+
+
+def test_personal_data_is_redacted_in_what_was_harvested_before_it_was_asked_for(place: Place) -> None:
+    place.change("curate", personal_data="keep")
+    place.write("asked.csv", "question,answer\nWho has unit U00003?,Write to ada@example.com or call ada.\n")
+    place.run()
+    assert b"ada@example.com" in (place.config.state / "store.db").read_bytes()
+    place.change("curate", personal_data="redact")
+    place.run()
+    assert b"ada@example.com" not in (place.config.state / "store.db").read_bytes()
 
 
 def test_an_unknown_step_names_the_known_ones(place: Place) -> None:

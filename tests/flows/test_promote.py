@@ -1,5 +1,6 @@
 """A version takes over everywhere or nowhere, old ones are kept for the way back, and the way back works."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -163,7 +164,7 @@ def test_there_is_no_way_back_from_the_first_version(service: Service) -> None:
 def test_rollback_to_a_version_no_longer_kept_is_refused_and_says_what_there_is(service: Service) -> None:
     for number in range(1, 5):
         service.promote(f"v{number}", keep=1)
-    with pytest.raises(FlowError, match=r"units-v1 is no longer kept \(promote\.keep\)\. Kept: v4, v3\."):
+    with pytest.raises(FlowError, match=r"units-v1 is no longer there: promote\.keep .* Kept: v4, v3\."):
         service.rollback(to="v1")
     assert service.serving == ("units-v4", "units-v4", "v4")
 
@@ -215,7 +216,55 @@ def test_a_version_that_was_removed_cannot_be_asked_and_says_why(place: Place) -
         assert place.run().run.verdict == "promoted"
     code, out, err = place.said("ask", "units", "Hello?", "--model", "v1")
     assert (code, out) == (1, "")
-    assert err == "flowstill: loop units: version v1 is no longer kept (promote.keep). Kept: v3, v2.\n"
+    assert err.startswith("flowstill: loop units: version v1 is no longer there: promote.keep let it go, or")
+    assert err.endswith("Kept: v3, v2.\n")
+
+
+def test_a_model_whose_file_somebody_deleted_is_named_and_the_next_run_puts_one_into_service(place: Place) -> None:
+    place.run()
+    kept = place.config.state / "models" / "units" / "units-v1.gguf"
+    kept.unlink()
+    code, out, err = place.said("ask", "units", "Hello?")
+    assert (code, out) == (1, "")
+    assert "version v1 is no longer there: promote.keep let it go, or somebody deleted its file" in err
+    place.write("more.md", facts(50, 52))
+    done = place.run()
+    assert done.run.verdict == "promoted"
+    assert any("units-v1.gguf, the file of v1 in service, is gone: compared with the base" in n for n in done.run.notes)
+    code, out, err = place.said("ask", "units", "What is the colour of unit U00003?")
+    assert (code, err) == (0, "")
+    assert "U00003" in out
+
+
+def test_a_deleted_model_that_nothing_changed_since_is_put_back_by_a_run(place: Place) -> None:
+    place.run()
+    (place.config.state / "models" / "units" / "units-v1.gguf").unlink()
+    assert place.run().run.verdict == "promoted"
+    code, out, _ = place.said("ask", "units", "What is the colour of unit U00003?")
+    assert (code, "U00003" in out) == (0, True)
+
+
+def test_a_model_that_was_rolled_back_is_not_promoted_again_by_the_next_night(place: Place) -> None:
+    held_out = place.folder / "held-out.jsonl"
+    place.run()
+    with held_out.open("a") as file:
+        file.writelines(json.dumps(row) + "\n" for row in asked(facts(50, 70), "Who can say what is"))
+    place.write("more.md", facts(50, 70))
+    assert place.run().run.verdict == "promoted"
+    assert place.said("rollback", "units")[1] == "units-v1 is in service.\n"
+    for _ in range(2):
+        done = place.run()
+        assert done.run.verdict == "refused"
+        assert "this very model is v2, which was rolled back: `flowstill rollback units --to v2`" in done.run.why
+    code, _, err = place.said("rollback", "units")
+    assert code == 1
+    assert "no earlier version" in err
+    assert place.said("rollback", "units", "--to", "v2")[0] == 0
+    done = place.run()
+    assert done.run.verdict == "promoted"
+    with place.store() as store:
+        champion = store.champion("units")
+        assert champion is not None and champion.name == "v2"
 
 
 @pytest.mark.slow

@@ -67,6 +67,16 @@ def test_a_migration_that_breaks_off_leaves_the_file_as_it_was(tmp_path: Path, m
     assert (tmp_path / "store.db").read_bytes() == before
 
 
+def test_what_was_deleted_is_not_to_be_read_out_of_the_file(tmp_path: Path) -> None:
+    origin = Origin("files", document="a.md")
+    store = SqliteStore(tmp_path / "store.db")
+    store.put_document("l", "s", "a.md", "1", [Passage("Ada pays 4711.", sha256("Ada pays 4711."), origin)])
+    store.put_document("l", "s", "a.md", "2", [Passage("Nobody pays.", sha256("Nobody pays."), origin)])
+    store.close()
+    assert b"Nobody pays." in (tmp_path / "store.db").read_bytes()
+    assert b"Ada pays" not in (tmp_path / "store.db").read_bytes()
+
+
 def test_a_file_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     file_of_version_1(tmp_path / "store.db")
     db = sqlite3.connect(tmp_path / "store.db")

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -90,14 +90,13 @@ def test_a_changed_document_retires_what_vanished_from_it(store: Store) -> None:
     assert questions(store) == ["stays?"]
 
 
-def test_a_record_that_comes_back_brings_its_pairs_back(store: Store) -> None:
+def test_a_record_that_comes_back_is_a_new_one(store: Store) -> None:
     one = passage("one")
     put(store, one)
     store.put_pairs(LOOP, [pair(one)])
     put(store)
-    assert questions(store) == []
     assert put(store, one) == [1, 0, 0]
-    assert questions(store) == ["Why?"]
+    assert (texts(store), questions(store)) == (["one"], [])
 
 
 def test_a_deleted_file_retires_its_records_and_pairs(store: Store) -> None:
@@ -262,14 +261,37 @@ def test_versions_come_newest_first(store: Store) -> None:
     assert store.champion(LOOP) is None
 
 
+def names(versions: Iterable[Version | None]) -> list[str]:
+    return [one.name if one else "" for one in versions]
+
+
 def test_the_champion_is_what_was_pointed_to_last_and_previous_what_that_replaced(store: Store) -> None:
     for name in ("v1", "v2", "v3"):
         store.put_version(version(name))
     for name in ("v1", "v3", "v3"):
         store.point(LOOP, name)
-    assert (store.champion(LOOP), store.previous(LOOP)) == (version("v3"), version("v1"))
+    assert names([store.champion(LOOP), store.previous(LOOP)]) == ["v3", "v1"]
+    assert store.rolled_back(LOOP) == []
+
+
+def test_going_back_twice_goes_further_back_and_a_new_version_replaces_what_is_there_then(store: Store) -> None:
+    for name in ("v1", "v2", "v3", "v4"):
+        store.put_version(version(name))
+    for name in ("v1", "v2", "v3", "v2"):
+        store.point(LOOP, name)
+    assert names([store.champion(LOOP), store.previous(LOOP), *store.rolled_back(LOOP)]) == ["v2", "v1", "v3"]
     store.point(LOOP, "v1")
-    assert (store.champion(LOOP), store.previous(LOOP)) == (version("v1"), version("v3"))
+    assert names([store.champion(LOOP), store.previous(LOOP), *store.rolled_back(LOOP)]) == ["v1", "", "v3", "v2"]
+    store.point(LOOP, "v4")
+    assert names([store.champion(LOOP), store.previous(LOOP)]) == ["v4", "v1"]
+
+
+def test_a_version_that_is_put_back_is_no_longer_rolled_back(store: Store) -> None:
+    for name in ("v1", "v2"):
+        store.put_version(version(name))
+    for name in ("v1", "v2", "v1", "v2"):
+        store.point(LOOP, name)
+    assert names([store.champion(LOOP), store.previous(LOOP), *store.rolled_back(LOOP)]) == ["v2", "v1"]
 
 
 def test_a_version_that_does_not_exist_cannot_be_pointed_to(store: Store) -> None:
