@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import importlib.metadata
+import time
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -18,6 +19,8 @@ from flows.work import Work
 from trainer import jobs
 
 UNSLOTH = "envs/unsloth-2026.10.9/bin/python"  # below the cache; `make unsloth` puts it there
+
+SAVED_EVERY = 0.1  # seconds; writing it down takes 0.2 ms, too much to do for each of a thousand answers a second
 
 TASKS = {
     "prepare": "prepare: base model unpacked",
@@ -75,9 +78,9 @@ def opened(work: Work, gguf: Path) -> AbstractAsyncContextManager[Teacher]:
 async def asking(
     work: Work, step: Step, service: str, *, max_tokens: int | None = None, max_cost: float | None = None
 ) -> AsyncIterator[Teacher]:
-    """A service that answers questions of a step. What an answer took stands in the run's record once it is paid:
+    """A service that answers questions of a step. What the answers took stands in the run's record as they come:
     a run that was killed and goes on has spent what it had spent."""
-    before = step.spent
+    before, saved = step.spent, 0.0
     budget = Budget(max_tokens, max_cost, before.tokens, before.cost)
     opened = models.open_service(
         work.config, service, cache=work.cache, journal=work.store, budget=budget, note=work.progress.say
@@ -85,13 +88,17 @@ async def asking(
     async with opened as teacher:
 
         def keep() -> None:
+            nonlocal saved
             step.spent = Spent(before.calls + teacher.calls, budget.spent_tokens, budget.spent_cost)
-            work.folder.save()
+            if time.monotonic() - saved > SAVED_EVERY:
+                work.folder.save()
+                saved = time.monotonic()
 
         budget.on_charge = keep
         try:
             yield teacher
         finally:
+            saved = 0.0
             keep()
 
 
