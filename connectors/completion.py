@@ -46,6 +46,7 @@ class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
     cost: float = 0.0  # in the currency of the prices
     model: str = ""
     finish_reason: str = ""  # `length`: cut off at max_tokens
+    partial: bool = False  # less than was asked for: what was whole in a broken answer that no repair mended
 
 
 class Unanswered(ServiceError):

@@ -4,12 +4,19 @@ import functools
 import json
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import msgspec
 
 Shape = type[msgspec.Struct]
 _OPENING = re.compile(r"[{\[]")
+_OUTERMOST = (
+    "",
+    "}",
+    "]",
+    "}]",
+)  # what is open around or between the elements of a list in an object, or of a bare one
 
 
 class ShapeError(ValueError):
@@ -39,7 +46,38 @@ def _flat(node: Any, known: dict[str, Any]) -> Any:
 
 
 def read(text: str, shape: Shape) -> str:
-    """The JSON in `text`, checked against the shape; raises ShapeError."""
+    """The JSON in `text`, checked against the shape; raises ShapeError. Brackets that lack at its end are put there."""
+    try:
+        return _first(text, shape)
+    except ShapeError:
+        for cut in _closed(text):
+            with suppress(ShapeError):
+                if _has_all(found := _first(cut, shape), shape):
+                    return found
+        raise
+
+
+def read_part(text: str, shape: Shape) -> str:
+    """What is complete in JSON that was cut off, as long as that has the shape; raises ShapeError."""
+    for cut in _closed(text):
+        with suppress(ShapeError):
+            return _first(cut, shape)
+    raise ShapeError("nothing complete is in what was cut off")
+
+
+def elements(found: str) -> int:
+    """How much that `read` or `read_part` found: all elements of its lists."""
+    return sum(len(value) for value in json.loads(found).values() if isinstance(value, list))
+
+
+def _has_all(found: str, shape: Shape) -> bool:
+    """Whether a part is the whole: as many elements as the schema allows."""
+    most = [field.get("maxItems") for field in schema(shape)["properties"].values() if field.get("type") == "array"]
+    return bool(most) and None not in most and elements(found) >= sum(most)
+
+
+def _first(text: str, shape: Shape) -> str:
+    """The first JSON value in the text that has the shape; raises ShapeError."""
     problem = "it holds no complete JSON"
     for value in _values(text):
         try:
@@ -49,26 +87,19 @@ def read(text: str, shape: Shape) -> str:
     raise ShapeError(problem)
 
 
-def read_part(text: str, shape: Shape) -> str:
-    """What is complete in JSON that was cut off, as long as that has the shape; raises ShapeError."""
-    for cut in _closed(_after_thoughts(text)):
-        try:
-            return read(cut, shape)
-        except ShapeError:
-            continue
-    raise ShapeError("nothing complete is in what was cut off")
-
-
 def _encoded(value: Any, shape: Shape) -> str:
     """Raises ValueError: for a value of another shape, and for text that is no Unicode."""
     lists = [f.name for f in msgspec.structs.fields(shape) if _is_list(f.type)]
-    if isinstance(value, list) and len(lists) == 1:
+    if isinstance(value, list) and value and len(lists) == 1:
         value = {lists[0]: value}  # models like to leave the outermost braces away
     return msgspec.json.encode(msgspec.convert(value, shape, strict=False)).decode()
 
 
 def _is_list(kind: Any) -> bool:
-    return isinstance(msgspec.inspect.type_info(kind), msgspec.inspect.ListType)
+    known = msgspec.inspect.type_info(kind)
+    if isinstance(known, msgspec.inspect.Metadata):  # what stands around a list with bounds in the schema alone
+        known = known.type
+    return isinstance(known, msgspec.inspect.ListType)
 
 
 def _values(text: str) -> Iterator[Any]:
@@ -91,7 +122,11 @@ def _after_thoughts(text: str) -> str:
 
 
 def _closed(text: str) -> Iterator[str]:
-    """The text cut after each complete value, longest first, with the brackets that are still open closed."""
+    """The text cut after each element of its outermost list, longest first, with what is still open closed.
+
+    Not after what is inside an element: what it lacks may have a default, which would stand for what was never read.
+    """
+    text = _after_thoughts(text)
     cuts, open_brackets = [], ""
     for token in re.finditer(r'"(?:[^"\\]|\\.)*"|[{}\[\]]', text):
         mark = token.group()
@@ -100,7 +135,7 @@ def _closed(text: str) -> Iterator[str]:
             continue
         if mark in "}]":
             open_brackets = open_brackets[:-1]
-        if mark in "}]" or open_brackets.endswith("]"):
+        if open_brackets in _OUTERMOST and (mark in "}]" or open_brackets.endswith("]")):
             cuts.append((token.end(), open_brackets[::-1]))
     for end, closers in reversed(cuts[-20:]):
         yield text[:end] + closers

@@ -16,6 +16,7 @@ from connectors.pace import Pace
 __all__ = ["Answer", "Budget", "BudgetReached", "Failure", "Journal", "Request", "Teacher", "Unanswered"]
 
 TRIES = 6  # of one request, before it is given up
+REPAIRS = 2  # of one broken answer
 PATIENCE_429 = 30  # the same for "too many requests", which is about us and not about the request
 
 T = TypeVar("T")
@@ -118,34 +119,32 @@ class Teacher:
             return await self._mended(request, request.shape, first, str(problem))
 
     async def _mended(self, request: Request, wanted: shape.Shape, first: Answer, problem: str) -> Answer:
-        """What the model makes of its broken answer, else what was complete in it; both calls are paid."""
-        second = await self._repair(request, first, problem)
-        try:
-            text = shape.read(second.text, wanted)
+        """The first repair that is whole, else the most that is whole in one of the versions; each is paid."""
+        versions = [first]
+        while len(versions) <= REPAIRS and (repair := await self._repair(request, versions, problem)):
+            versions.append(repair)
+            try:
+                text = shape.read(repair.text, wanted)
+            except shape.ShapeError as still:
+                problem = str(still)
+                continue
             self.repaired += 1
-        except shape.ShapeError as still:
-            text = max(_part(first.text, wanted), _part(second.text, wanted), key=len)
-            if not text:
-                raise Unanswered(f"The answer was not usable, nor was its repair: {still}.") from None
-        return msgspec.structs.replace(
-            second,
-            text=text,
-            prompt_tokens=first.prompt_tokens + second.prompt_tokens,
-            answer_tokens=first.answer_tokens + second.answer_tokens,
-            cost=first.cost + second.cost,
-        )
+            return _paid(versions, msgspec.structs.replace(repair, text=text))
+        return _salvaged(versions, wanted, problem)
 
-    async def _repair(self, request: Request, first: Answer, problem: str) -> Answer:
-        """The answer to the request with the broken answer shown; raises Unanswered if nothing can be had."""
-        cut_off = first.finish_reason == "length"
-        repair = _repair_request(request, first.text, "it was cut off, so write less" if cut_off else problem)
-        rescued = _usable(request, first)  # then the row is done, and a broken repair is kept like a good one
-        try:
-            return await self._kept(repair, lambda second: rescued or _usable(repair, second))
+    async def _repair(self, request: Request, versions: list[Answer], problem: str) -> Answer | None:
+        """The next version. None if part of the others has to do; raises Unanswered if nothing can be had."""
+        rescued = any(_usable(request, one) for one in versions)
+        if rescued and [one.finish_reason for one in versions[-2:]] == ["length", "length"]:
+            return None  # told to write less it did not: that is not worth paying for again
+        repair = _repair_request(request, versions, problem)
+        more_to_come = len(versions) < REPAIRS
+        try:  # a broken one is kept too, but for the one that leaves the row lost: the next run asks for that again
+            return await self._kept(repair, lambda answer: rescued or more_to_come or _usable(repair, answer))
         except Unanswered:
             if not rescued:
                 raise
-            return Answer("", model=self.model, finish_reason=first.finish_reason)
+            return None
 
     async def _kept(self, request: Request, worth_keeping: Callable[[Answer], bool] = lambda answer: True) -> Answer:
         """The raw answer: from the journal, from the same request in flight, or by a call."""
@@ -235,11 +234,33 @@ class Teacher:
         raise self._stopped
 
 
-def _repair_request(request: Request, broken: str, problem: str) -> Request:
-    """The same request, with the broken answer shown to its author."""
-    asked = f"That cannot be used: {problem}. {in_words(request)}"
-    said = [{"role": "assistant", "content": broken[:4000] or "-"}, {"role": "user", "content": asked}]
-    return msgspec.structs.replace(request, messages=[*request.messages, *said])
+def _repair_request(request: Request, versions: list[Answer], problem: str) -> Request:
+    """The same request, with the last broken answer shown to its author."""
+    last = versions[-1]
+    wrong = "it was cut off, so write less" if last.finish_reason == "length" else problem
+    asked = f"That cannot be used: {wrong}. {in_words(request)}"
+    said = [{"role": "assistant", "content": last.text[:4000] or "-"}, {"role": "user", "content": asked}]
+    seed = request.seed + len(versions) - 1  # a repair that is broken in the same way must not be asked for again
+    return msgspec.structs.replace(request, messages=[*request.messages, *said], seed=seed)
+
+
+def _paid(versions: list[Answer], best: Answer) -> Answer:
+    """One of the versions with what all of them took."""
+    return msgspec.structs.replace(
+        best,
+        prompt_tokens=sum(one.prompt_tokens for one in versions),
+        answer_tokens=sum(one.answer_tokens for one in versions),
+        cost=sum(one.cost for one in versions),
+    )
+
+
+def _salvaged(versions: list[Answer], wanted: shape.Shape, problem: str) -> Answer:
+    """The version in which most is whole, cut down to that; raises Unanswered."""
+    parts = [msgspec.structs.replace(one, text=_part(one.text, wanted), partial=True) for one in versions]
+    whole = [one for one in parts if one.text]
+    if not whole:
+        raise Unanswered(f"The answer was not usable, nor were its repairs: {problem}.")
+    return _paid(versions, max(whole, key=lambda one: shape.elements(one.text)))
 
 
 def _usable(request: Request, answer: Answer) -> bool:

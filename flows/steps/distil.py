@@ -8,7 +8,7 @@ import msgspec
 from connectors.records import Exchange, Passage, Record, sha256
 from connectors.teacher import Teacher
 from flows import models
-from flows.distil import Lost, distil, plan
+from flows.distil import Lost, Partial, distil, plan
 from flows.distil import prompt_hashes as prompts
 from flows.measure import keys_of
 from flows.pairs import Pair, encode
@@ -28,7 +28,7 @@ def inputs(work: Work) -> Any:
 
 
 def do(work: Work, step: Step) -> None:
-    pairs, lost = models.run(_distil(work, step))
+    pairs, lost, partial = models.run(_distil(work, step))
     pairs.sort(key=lambda pair: pair.id)  # the order of arrival is chance, the dataset must not be
     for start in range(0, len(pairs), 500):
         work.store.put_pairs(work.name, pairs[start : start + 500])
@@ -36,25 +36,33 @@ def do(work: Work, step: Step) -> None:
     data = b"".join(encode(pair) + b"\n" for pair in pairs)
     write_atomically(path, data)
     work.lost += _named(work, lost)
-    step.counts |= {"pairs": len(pairs), "lost": len(lost)}
+    _tell(work, partial)
+    step.counts |= {"pairs": len(pairs), "lost": len(lost), "partial": len(partial)}
     step.counts |= {kind: sum(pair.kind == kind for pair in pairs) for kind in sorted({p.kind for p in pairs})}
     step.outputs = {"pairs": work.relative(path), "sha256": sha256(data.decode())}
 
 
-async def _distil(work: Work, step: Step) -> tuple[list[Pair], list[Lost]]:
+async def _distil(work: Work, step: Step) -> tuple[list[Pair], list[Lost], list[Partial]]:
     options = work.loop.distil
     pairs: list[Pair] = []
     lost: list[Lost] = []
+    partial: list[Partial] = []
     opened = asking(work, step, options.teacher, max_tokens=options.max_tokens, max_cost=options.max_cost)
     planned = plan(work.store.records(work.name), options)
     async with opened as teacher:
         with work.progress.task(f"distil: answers of {teacher.model}", planned.calls) as task:
             try:
                 async for one in distil(_cited(work), teacher, options, planned, task.advance):
-                    lost.append(one) if isinstance(one, Lost) else pairs.append(one)
+                    match one:
+                        case Pair():
+                            pairs.append(one)
+                        case Lost():
+                            lost.append(one)
+                        case Partial():
+                            partial.append(one)
             finally:
                 step.counts |= _figures(teacher)
-    return pairs, lost
+    return pairs, lost, partial
 
 
 def _cited(work: Work) -> Iterator[tuple[str, Record]]:
@@ -73,6 +81,16 @@ def _support(work: Work, asked: Exchange) -> tuple[Passage, ...]:
         if said and keys <= known and len(said & known) / len(said) >= SUPPORT:
             return (passage,)
     return ()
+
+
+def _tell(work: Work, partial: list[Partial]) -> None:
+    """Say that there are fewer pairs than were asked for, and what a person can do about it."""
+    came = "of the teacher's answers came only in part, repairs included: what was whole in them is kept."
+    if cut_off := sum(one.cut_off for one in partial):
+        tokens = f"distil.answer_tokens ({work.loop.distil.answer_tokens})"
+        work.note(f"{cut_off} {came} To have the rest, raise {tokens}: all is then asked anew.")
+    if broken := len(partial) - cut_off:
+        work.note(f"{broken} {came} The rest was broken JSON: a larger teacher (distil.teacher) writes less of that.")
 
 
 def _named(work: Work, lost: list[Lost]) -> list[str]:

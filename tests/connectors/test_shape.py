@@ -61,6 +61,39 @@ def test_a_cut_in_the_middle_loses_one_element() -> None:
     assert msgspec.json.decode(shape.read_part(half, Items), type=Items) == Items([Item("a", "b")])
 
 
+class Asked(msgspec.Struct):
+    questions: list[str]
+    level: str = ""
+
+
+class Wanted(msgspec.Struct):
+    """Two are asked for, as the schema says."""
+
+    items: Annotated[list[Asked], msgspec.Meta(extra_json_schema={"minItems": 2, "maxItems": 2})]
+
+
+def test_a_bare_list_is_taken_for_the_only_list_of_the_shape() -> None:
+    """But not an empty one: it may stand inside what was cut off."""
+    assert shape.read('[{"questions": ["a"], "level": ""}]', Wanted) == '{"items":[{"questions":["a"],"level":""}]}'
+    with pytest.raises(shape.ShapeError):
+        shape.read('{"items": [{"questions": [], "lev', Wanted)
+
+
+def test_half_an_element_is_none() -> None:
+    """What follows in it may have a default, which would then stand for what was never read."""
+    said = '{"items": [{"questions": ["a"], "level": "easy"}, {"questions": ["b"], "level": "ha'
+    assert shape.read_part(said, Wanted) == '{"items":[{"questions":["a"],"level":"easy"}]}'
+    assert shape.read_part(said.removeprefix('{"items": '), Wanted) == shape.read_part(said, Wanted)
+
+
+@pytest.mark.parametrize("missing", ["}", "]}"])
+def test_all_that_was_asked_for_is_whole_without_its_last_brackets(missing: str) -> None:
+    said = '{"items":[{"questions":["a"],"level":""},{"questions":["b"],"level":""}]}'
+    assert shape.read(said.removesuffix(missing), Wanted) == said
+    with pytest.raises(shape.ShapeError):
+        shape.read(said.removesuffix("}]}"), Wanted)
+
+
 def test_a_part_that_lacks_what_the_shape_demands_is_none() -> None:
     with pytest.raises(shape.ShapeError):
         shape.read_part('{"items": [{"question": "a", "answ', Items)

@@ -1,4 +1,5 @@
 import asyncio
+import json
 import logging
 import random
 import signal
@@ -7,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 import pytest
@@ -81,6 +82,18 @@ def ask(url: str, request: Request, **settings: Any) -> tuple[Answer, Teacher]:
 def pairs_of(answer: Answer | Failure) -> list[Pair]:
     assert isinstance(answer, Answer), answer
     return msgspec.json.decode(answer.text, type=Pairs).pairs
+
+
+def items(count: int) -> Any:
+    """A shape whose schema says how many are asked for, as those of distil do."""
+    bounds = msgspec.Meta(extra_json_schema={"minItems": count, "maxItems": count})
+    return msgspec.defstruct("Asked", [("pairs", Annotated[list[Pair], bounds])])
+
+
+def written(*pairs: str) -> str:
+    """The answer with these pairs, each `question answer`."""
+    named = [dict(zip(("question", "answer"), pair.split(), strict=True)) for pair in pairs]
+    return json.dumps({"pairs": named})
 
 
 def completion(text: str, finish_reason: str = "stop") -> Reply:
@@ -375,6 +388,7 @@ def test_a_request_the_server_finds_bad_is_lost_alone_and_not_repeated() -> None
 
 
 WHOLE = '{"pairs": [{"question": "a", "answer": "b"}]}'
+HALF = '{"pairs": [{"question": "a", "answer": "b"}, {"question": "c'
 
 
 @pytest.mark.parametrize(
@@ -418,10 +432,42 @@ def test_a_broken_answer_is_shown_to_the_model_once(said: str) -> None:
 
 
 def test_an_answer_that_stays_broken_is_lost_alone() -> None:
-    with replaying([completion("no"), completion("no, no")]) as (url, calls):
-        with pytest.raises(Unanswered, match="nor was its repair"):
+    with replaying([completion("no"), completion("no, no"), completion("never")]) as (url, calls):
+        with pytest.raises(Unanswered, match="nor were its repairs"):
             ask(url, passage(1), in_flight=4)
-        assert len(calls) == 2
+        assert len(calls) == 3
+
+
+def test_a_broken_repair_is_repaired_once_more() -> None:
+    with replaying([completion("no"), completion("no, no"), completion(WHOLE)]) as (url, calls):
+        answer, teacher = ask(url, passage(1))
+    assert pairs_of(answer) == [Pair("a", "b")]
+    assert (len(calls), teacher.repaired, answer.partial) == (3, 1, False)
+    assert calls[2].json()["messages"][-2]["content"] == "no, no", "the last one is shown, the first takes no room"
+
+
+def test_a_repair_that_is_broken_in_the_same_way_is_drawn_anew() -> None:
+    journal = DictJournal()
+    with replaying([completion("no"), completion("no"), completion(WHOLE)]) as (url, calls):
+        answer, _ = ask(url, passage(1), journal=journal)
+    assert pairs_of(answer) == [Pair("a", "b")]
+    assert calls[1].json()["seed"] != calls[2].json()["seed"], "the same words and seed would be the same call"
+
+
+def test_most_of_what_is_whole_is_used_when_every_repair_is_broken() -> None:
+    said = [written("a b", "c d", "e f")[:-20], written("a b", "c d", "e f")[:-4], "no"]
+    with replaying([completion(one) for one in said]) as (url, calls):
+        answer, teacher = ask(url, msgspec.structs.replace(passage(1), shape=items(4)))
+    assert pairs_of(answer) == [Pair("a", "b"), Pair("c", "d")]
+    assert (len(calls), teacher.repaired, answer.partial) == (3, 0, True)
+
+
+def test_many_short_ones_are_more_than_a_long_one() -> None:
+    """Told to write less, a model writes shorter pairs: the number of them is what counts."""
+    long, short = written(f"a {'b' * 99}", "c d"), written("a b", "c d", "e f")
+    with replaying([completion(long[:-9], "length"), completion(short[:-9], "length")]) as (url, _):
+        answer, _ = ask(url, msgspec.structs.replace(passage(1), shape=items(4)))
+    assert pairs_of(answer) == [Pair("a", "b"), Pair("c", "d")]
 
 
 def test_what_is_complete_in_an_answer_cut_off_twice_is_used() -> None:
@@ -430,33 +476,70 @@ def test_what_is_complete_in_an_answer_cut_off_twice_is_used() -> None:
         answer, teacher = ask(url, passage(1))
     assert pairs_of(answer) == [Pair("a", "b"), Pair("c", "d")]
     assert "cut off, so write less" in calls[1].json()["messages"][-1]["content"]
-    assert teacher.repaired == 0
+    assert (len(calls), teacher.repaired) == (2, 0), "told to write less, it did not: that is not paid a third time"
+    assert (answer.partial, answer.finish_reason) == (True, "length")
+
+
+def test_an_answer_that_lacks_no_more_than_its_last_brackets_is_whole() -> None:
+    with replaying([completion(written("a b", "c d")[:-2], "length")]) as (url, calls):
+        answer, _ = ask(url, msgspec.structs.replace(passage(1), shape=items(2)))
+    assert pairs_of(answer) == [Pair("a", "b"), Pair("c", "d")]
+    assert (len(calls), answer.partial) == (1, False)
 
 
 def test_an_answer_cut_off_is_used_when_there_is_no_room_for_a_repair() -> None:
     too_long = Reply.json({"error": {"message": "the request exceeds the context"}}, 400)
-    with replaying([completion(WHOLE[:-1], "length"), too_long]) as (url, _):
+    with replaying([completion(HALF, "length"), too_long]) as (url, _):
         answer, _ = ask(url, passage(1))
     assert pairs_of(answer) == [Pair("a", "b")]
+    assert answer.partial
 
 
-def test_a_repair_is_paid_once_too() -> None:
+@pytest.mark.parametrize(
+    "said",
+    [
+        ["no", WHOLE],
+        ["no", "no", WHOLE],
+        ["no", HALF, "no"],
+        [HALF, "no", "no"],
+        [HALF, HALF, HALF],
+        [HALF, "no", WHOLE],
+    ],
+)
+def test_every_repair_is_paid_once(said: list[str]) -> None:
     journal = DictJournal()
-    with replaying([completion("no"), completion(WHOLE)]) as (url, calls):
+    with replaying([completion(one) for one in said]) as (url, calls):
         first, _ = ask(url, passage(1), journal=journal)
         again, teacher = ask(url, passage(1), journal=journal)
-        assert len(calls) == 2
+        assert len(calls) == len(said)
     assert again == first
     assert teacher.calls == 0
 
 
+@pytest.mark.parametrize("answered", [1, 2])
+def test_a_repair_goes_on_where_it_was_killed(answered: int) -> None:
+    """The process dies while a repair is under way: what was answered until then is not asked again."""
+    journal = DictJournal()
+
+    async def die_at_once(call: Call) -> Reply:
+        return completion("no") if len(journal.answers) < answered else Reply(401)
+
+    with serving(die_at_once) as url, pytest.raises(ServiceError, match="401"):
+        ask(url, passage(1), journal=journal)
+    assert len(journal.answers) == answered
+    with replaying([completion(WHOLE)]) as (url, calls):
+        answer, _ = ask(url, passage(1), journal=journal)
+        assert len(calls) == 1
+    assert pairs_of(answer) == [Pair("a", "b")]
+
+
 def test_a_lost_request_is_tried_again_in_the_next_run() -> None:
     journal = DictJournal()
-    with replaying([completion("no"), completion("no"), completion(WHOLE)]) as (url, calls):
+    with replaying([completion("no"), completion("no"), completion("no"), completion(WHOLE)]) as (url, calls):
         with pytest.raises(Unanswered):
             ask(url, passage(1), journal=journal)
         answer, _ = ask(url, passage(1), journal=journal)
-        assert len(calls) == 3
+        assert len(calls) == 4
     assert pairs_of(answer) == [Pair("a", "b")]
 
 

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import msgspec
 import pytest
+import yaml
 
+from connectors.files.split import LEAST
 from flows import ConfigError
 from flows.config import (
     Config,
@@ -156,7 +158,7 @@ def test_a_loop_names_a_folder_so_its_name_stays_plain(tmp_path: Path) -> None:
     [
         (
             HARVEST + ", gate: {margin: much}}}",
-            "loops.support: gate.margin: expected `float`, got `str` 'much'",
+            "loops.support: gate.margin: expected a number from -1 to below 1, got 'much'",
         ),
         (
             HARVEST + ", gate: {metric: bleu}}}",
@@ -164,7 +166,7 @@ def test_a_loop_names_a_folder_so_its_name_stays_plain(tmp_path: Path) -> None:
         ),
         (
             HARVEST + ", distil: {questions: 2.5}}}",
-            "loops.support: distil.questions: expected `int`, got `float` 2.5",
+            "loops.support: distil.questions: expected a whole number from 0 to 100, got 2.5",
         ),
         ("loops: {support: {}}", "loops.support: the key 'harvest' is missing."),
         (
@@ -199,6 +201,273 @@ def test_a_missing_file_says_what_to_start_from(tmp_path: Path) -> None:
         load_config(tmp_path / "flowstill.yml", {})
 
 
+# --- numbers that cannot be meant ---
+
+
+def setting(key: str, value: object) -> str:
+    """A flowstill.yml that sets one key of a loop, service or recipe: `curate.k`, `openai.timeout`, `recipe.batch`."""
+    section, _, name = key.partition(".")
+    loop: dict[str, object] = {"harvest": [{"folder": "documents"}]}
+    teacher: dict[str, object] = {"kind": "openai", "url": "u", "model": "m"}
+    services: dict[str, dict[str, object]] = {"openai": teacher, "embedded": {"kind": "embedded"}}
+    mine: dict[str, object] = {}
+    if section == "recipe":
+        mine = {"lora": {name[5:]: value}} if name.startswith("lora.") else {name: value}
+    elif section == "prices":
+        teacher["prices"] = {"input": 1.0, "output": 1.0} | {name: value}
+    elif section in services:
+        services[section][name] = value
+    elif section == "harvest" and name:
+        loop["harvest"] = [{"folder": "documents", name: value}]
+    else:
+        loop[section] = {name: value} if name else value
+    return yaml.safe_dump({"services": services, "loops": {"support": loop}, "recipes": {"mine": mine}})
+
+
+NAN, INF = float("nan"), float("inf")
+
+REFUSED: dict[str, list[object]] = {
+    "openai.in_flight": [0, -1, 10**30],
+    "openai.timeout": [0, -1, INF, NAN],
+    "prices.input": [-0.1, INF, NAN],
+    "prices.output": [-0.1, INF, NAN],
+    "embedded.in_flight": [0, 257],
+    "embedded.context": [0, -1, 2**21],
+    "embedded.threads": [-1, 513],
+    "embedded.timeout": [0, -1, INF, NAN],
+    "harvest.max_tokens": [LEAST - 1, 0, -1, 10**30],
+    "harvest.include": [[]],
+    "harvest": [[]],
+    "distil.questions": [-1, 101],
+    "distil.phrasings": [0, -1, 101],
+    "distil.paraphrases": [-1, 101],
+    "distil.refusals": [-0.1, 1, NAN],
+    "distil.temperature": [-1, 2.1, INF, NAN],
+    "distil.answer_tokens": [0, -1, 10**30],
+    "distil.max_tokens": [0, -1, 10**30],
+    "distil.max_cost": [0, -1, INF, NAN],
+    "curate.near_duplicate": [0, -0.1, 80, NAN],
+    "curate.groundedness": [-0.1, 50, NAN],
+    "curate.judge_min": [0, 9],
+    "curate.min_answer": [-1],
+    "curate.max_answer": [0, -1],
+    "curate.k": [0, -1, 10**30],
+    "curate.validation": [-0.1, 1, NAN],
+    "curate.test": [-0.1, 1, NAN],
+    "curate.open_book": [-0.1, 1.1, NAN],
+    "curate.seed": [-1, 2**32],
+    "export.fidelity": [-0.1, 80, NAN],
+    "export.fidelity_prompts": [-1, 10**30],
+    "evaluate.modes": [[]],
+    "evaluate.passages": [0, -1, 101],
+    "evaluate.answer_tokens": [0, -1, 10**30],
+    "evaluate.limit": [0, -1, 10**30],
+    "gate.margin": [-1.1, 1, 5, INF, NAN],
+    "gate.confidence": [0.05, 1, 95, NAN],
+    "gate.min_questions": [0, -1],
+    "gate.unfinished": [-0.1, 1.1, NAN],
+    "promote.keep": [-1, 10**30],
+    "recipe.lora.r": [0, -1, 10**30],
+    "recipe.lora.alpha": [0, -1, 10**30],
+    "recipe.lora.dropout": [-0.1, 1, NAN],
+    "recipe.lora.targets": [[]],
+    "recipe.epochs": [0, -1, 1001, INF, NAN],
+    "recipe.steps": [-1, 10**30],
+    "recipe.batch": [0, -1, 10**30],
+    "recipe.accumulate": [0, -1, 10**30],
+    "recipe.learning_rate": [0, -0.1, INF, NAN],
+    "recipe.warmup_steps": [-1, 10**30],
+    "recipe.weight_decay": [-0.1, 1.1, INF, NAN],
+    "recipe.max_length": [0, -1, 10**30],
+    "recipe.checkpoints": [0, -1, 10**30],
+    "recipe.max_dropped": [-0.1, 1.1, NAN],
+    "recipe.seed": [-1, 2**32],
+}
+
+ACCEPTED: dict[str, list[object]] = {
+    "embedded.threads": [0, 64],
+    "harvest.max_tokens": [LEAST],
+    "distil.questions": [0, 100],
+    "distil.paraphrases": [0],
+    "distil.temperature": [0, 2],
+    "distil.max_tokens": [None, 10**10],
+    "distil.max_cost": [None, 0.01],
+    "curate.near_duplicate": [1],
+    "curate.groundedness": [0, 1],
+    "curate.open_book": [0, 1],
+    "export.fidelity": [0, 1],
+    "export.fidelity_prompts": [0],
+    "gate.margin": [-1, 0.9],
+    "gate.unfinished": [0, 1],
+    "promote.keep": [0],
+    "prices.input": [0, 2_000_000],
+    "recipe.lora.dropout": [0],
+    "recipe.max_dropped": [1],
+}
+
+
+def cases(table: dict[str, list[object]]) -> list[tuple[str, object]]:
+    return [(key, value) for key, values in table.items() for value in values]
+
+
+@pytest.mark.parametrize(("key", "value"), cases(REFUSED))
+def test_a_setting_that_cannot_be_meant_is_refused_with_key_and_value(tmp_path: Path, key: str, value: object) -> None:
+    said = problem(tmp_path, setting(key, value))
+    assert key.partition(".")[2] in said and "expected " in said
+    assert said.endswith((f", got {value!r}", "at least one entry, got none")) or f", got {value!r}: " in said
+
+
+@pytest.mark.parametrize(("key", "value"), cases(ACCEPTED))
+def test_a_setting_at_the_edge_of_its_range_is_taken(tmp_path: Path, key: str, value: object) -> None:
+    load_config(write(tmp_path, setting(key, value)), {})
+
+
+def test_no_number_is_without_a_range() -> None:
+    """A number that is infinite or does not fit into 64 bits breaks what is written to disk long after it was read."""
+    for kind in (Loop, Recipe, OpenAIService, EmbeddedService, LlamaCppService, Hub):
+        for section in msgspec.json.schema(kind)["$defs"].values():
+            for name, field in section.get("properties", {}).items():
+                for one in field.get("anyOf", [field]):
+                    if one.get("type") in ("integer", "number"):
+                        assert {"minimum", "exclusiveMinimum"} & one.keys(), name
+                        assert {"maximum", "exclusiveMaximum"} & one.keys(), name
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("curate.near_duplicate", 80, "expected a number above 0, at most 1, got 80: 80 % is 0.8"),
+        ("curate.groundedness", 50, "expected a number from 0 to 1, got 50: 50 % is 0.5"),
+        ("curate.groundedness", "50 %", "expected a number from 0 to 1, got '50 %': 50 % is 0.5"),
+        ("gate.confidence", 95, "expected a number from 0.5 to below 1, got 95: 95 % is 0.95"),
+        ("gate.confidence", 0.05, "expected a number from 0.5 to below 1, got 0.05"),
+        ("gate.margin", NAN, "expected a number from -1 to below 1, got nan"),
+        ("curate.judge_min", 9, "expected a whole number from 1 to 5, got 9"),
+        ("curate.k", 0, "expected a whole number of 1 or more, got 0"),
+        ("curate.k", 10**10, "expected a whole number of at most 1,000,000,000, got 10000000000"),
+        ("curate.open_book", 1.1, "expected a number from 0 to 1, got 1.1"),
+        ("curate.open_book", 10**30, f"expected a number from 0 to 1, got {10**30}"),
+        ("distil.temperature", 80, "expected a number from 0 to 2, got 80"),
+        ("distil.max_cost", -1, "expected a number above 0, got -1"),
+        ("distil.max_cost", INF, "expected a finite number above 0, got inf"),
+        ("evaluate.modes", [], "expected at least one entry, got none"),
+        ("harvest", [], "expected at least one entry, got none"),
+    ],
+)
+def test_a_range_is_told_in_plain_words(tmp_path: Path, key: str, value: object, message: str) -> None:
+    assert problem(tmp_path, setting(key, value)) == f"loops.support: {key}: {message}"
+
+
+def test_a_number_too_long_to_be_written_out_is_cut(tmp_path: Path) -> None:
+    said = problem(tmp_path, HARVEST + f", curate: {{k: 0x{'f' * 5000}}}}}}}")
+    assert said.endswith("expected a whole number of at most 1,000,000,000, got 0x" + "f" * 78 + "...")
+
+
+def test_a_range_is_told_for_the_kind_of_service_it_belongs_to(tmp_path: Path) -> None:
+    said = problem(tmp_path, setting("embedded.in_flight", 300))
+    assert said == "services.embedded: in_flight: expected a whole number from 1 to 256, got 300"
+    said = problem(tmp_path, setting("prices.input", -1))
+    assert said == "services.openai: prices.input: expected a number of 0 or more, got -1"
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (
+            "curate: {min_answer: 20, max_answer: 10}",
+            "curate.min_answer: 20 is more than max_answer, which is 10: every answer would be dropped.",
+        ),
+        (
+            "curate: {validation: 0.5, test: 0.5}",
+            "curate.validation: 0.5 and test 0.5 leave nothing to train on: together they must stay below 1.",
+        ),
+        (
+            "evaluate: {limit: 10}, gate: {min_questions: 20}",
+            "gate.min_questions: 20 is more than evaluate.limit, which is 10: no model could ever be promoted.",
+        ),
+    ],
+)
+def test_settings_that_contradict_each_other_are_refused(tmp_path: Path, settings: str, message: str) -> None:
+    assert problem(tmp_path, f"{HARVEST}, {settings}}}}}") == f"loops.support.{message}"
+
+
+def test_a_folder_harvested_twice_is_refused_since_the_second_would_retire_what_the_first_read(tmp_path: Path) -> None:
+    twice = "loops: {support: {harvest: [{folder: a, include: ['*.md']}, {folder: b}, {folder: a}]}}"
+    said = problem(tmp_path, twice)
+    assert said == "loops.support.harvest[2].folder: 'a' stands above already: put both lists of `include` in one."
+
+
+# --- what YAML would do without a word ---
+
+
+def test_a_section_that_stands_twice_is_named_with_both_lines(tmp_path: Path) -> None:
+    text = """\
+loops:
+  support:
+    harvest: [{folder: documents}]
+    distil: {questions: 1}
+    gate: {margin: 0.1}
+    distil: {phrasings: 1}
+"""
+    said = problem(tmp_path, text)
+    assert said == "loops.support.distil stands twice, in lines 4 and 6: only the last would count. Keep one of them."
+
+
+def test_a_loop_or_a_key_that_stands_twice_is_named_wherever_it_is(tmp_path: Path) -> None:
+    twice = "loops:\n  a: {harvest: [{folder: x}]}\n  a: {harvest: [{folder: y}]}\n"
+    assert "loops.a stands twice, in lines 2 and 3" in problem(tmp_path, twice)
+    in_a_list = "loops:\n  a: {harvest: [{folder: x},\n    {folder: y, folder: z}]}\n"
+    assert "loops.a.harvest[1].folder stands twice, both in line 3" in problem(tmp_path, in_a_list)
+
+
+def test_a_key_that_stands_twice_in_a_recipe_file_is_an_error_of_that_file(tmp_path: Path) -> None:
+    (tmp_path / "mine.yml").write_text("epochs: 7\nbatch: 4\nepochs: 3\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"mine\.yml: epochs stands twice, in lines 1 and 3"):
+        load_config(write(tmp_path, HARVEST + ", recipe: mine.yml}}"), {})
+
+
+def test_anchors_and_merge_keys_still_share_settings(tmp_path: Path) -> None:
+    text = """\
+loops:
+  one: &one
+    harvest: &documents [{folder: documents}]
+    distil: &few {questions: 1, phrasings: 1}
+  two:
+    <<: *one
+    distil: {<<: *few, questions: 5}
+  three:
+    harvest: *documents
+"""
+    config = load_config(write(tmp_path, text), {})
+    assert config.loop("two").distil == msgspec.structs.replace(config.loop("one").distil, questions=5)
+    assert config.loop("three").harvest == config.loop("one").harvest
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "a: &a0 [x, x]\n" + "".join(f"k{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" for n in range(1, 40)),
+            "too large: more than 1,000,000 characters once its aliases (*) are written out.",
+        ),
+        (
+            f"a: &a {'x' * 100_000}\nloops: [{', '.join(['*a'] * 100)}]",
+            "too large: more than 1,000,000 characters once its aliases (*) are written out.",
+        ),
+        (f"a: {'x' * 1_000_001}", "too large: more than 1,000,000 characters once its aliases (*) are written out."),
+        ("loops: &a {support: *a}", "nested deeper than 50 levels. Does an alias (*) stand below its own anchor (&)?"),
+        ("[" * 5000, "nested deeper than 50 levels. Does an alias (*) stand below its own anchor (&)?"),
+    ],
+    ids=["laughs", "long text", "long file", "itself", "brackets"],
+)
+def test_a_file_that_grows_without_end_is_one_error(tmp_path: Path, text: str, message: str) -> None:
+    assert problem(tmp_path, text) == message
+
+
+def test_a_date_that_does_not_exist_is_one_error(tmp_path: Path) -> None:
+    assert problem(tmp_path, "state: 2024-13-45").startswith("not readable as YAML: ")
+
+
 # --- secrets ---
 
 TEACHER = 'services: {t: {kind: openai, url: "https://${HOST}/v1", model: m, key: "${TEACHER_KEY}"}}'
@@ -226,6 +495,38 @@ def test_a_variable_s_value_is_text_and_cannot_change_the_file_s_structure(tmp_p
 def test_a_secret_is_in_no_repr(tmp_path: Path) -> None:
     config = load_config(write(tmp_path, TEACHER), {"HOST": "h", "TEACHER_KEY": "sesame"})
     assert "sesame" not in repr(config)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "services:\n  t: {kind: openai, key: sesame: 1}",
+        "services:\n  t: {kind: openai, key: *sesame}",
+        "services:\n  t: {kind: openai, key: !sesame}",
+        "services: {t: {kind: openai, url: u, model: m, key: [sesame]}}",
+        "services: {t: {kind: openai, url: u, model: {key: sesame}}}",
+        "services: {t: [{key: sesame}]}",
+        "services: [{key: sesame}]",
+        "services: {t: {kind: openai, url: u, model: m, key: sesame, key: sesame}}",
+        "state: {key: sesame}",
+        'hub: {offline: "${SECRET}"}',
+        'services: {t: {kind: "${SECRET}"}}',
+        'services: {t: {kind: openai, url: u, model: m, timeout: "${SECRET}"}}',
+        HARVEST + ', curate: {order: "${SECRET}"}}}',
+    ],
+)
+def test_a_secret_is_in_no_message(tmp_path: Path, text: str) -> None:
+    assert "sesame" not in problem(tmp_path, text, SECRET="sesame")
+
+
+def test_a_variable_in_the_wrong_place_is_shown_by_its_name(tmp_path: Path) -> None:
+    said = problem(tmp_path, 'services: {t: {kind: openai, url: u, model: m, timeout: "${SECRET}"}}', SECRET="sesame")
+    assert said == (
+        "services.t: timeout: expected a number above 0, at most 86,400, got '${SECRET}': "
+        "the value of a variable is a text"
+    )
+    said = problem(tmp_path, HARVEST + ', curate: {order: "${SECRET}"}}}', SECRET="sesame")
+    assert "curate.order: invalid enum value '${SECRET}'. Choices: " in said
 
 
 def test_a_variable_in_a_list_is_named_with_its_place(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -21,14 +21,16 @@ from connectors.records import Exchange, Origin, Passage, Record, record_id, sha
 from connectors.teacher import Answer, Teacher
 from flows import prompting
 from flows.config import Distil, cache_folder
-from flows.distil import LANGUAGES, PROMPTS, Lost, Plan, distil, plan, prompt_hashes
+from flows.distil import LANGUAGES, PROMPTS, Lost, Partial, Plan, distil, plan, prompt_hashes
 from flows.filters import script
 from flows.pairs import Pair, Turn, encode
 from flows.store import open_store
+from tests.doubles.place import Place
 from tests.doubles.teacher import stub_teacher
 from tests.doubles.web import Call, Reply, serving
 
 Records = list[tuple[str, Record]]
+K = TypeVar("K")
 Script = Callable[[dict[str, Any]], Any]  # the body of a call -> the answer
 
 BOATS = "The Kittiwake carries 148 passengers. She sails every day. Her mate is Otto."
@@ -52,17 +54,26 @@ def unit(number: int) -> tuple[str, Record]:
 
 
 def run(
-    records: Records, url: str, options: Distil | None = None, *, journal: Any = None, **settings: Any
+    records: Records, url: str, options: Distil | None = None, **settings: Any
 ) -> tuple[list[Pair], list[Lost], Teacher]:
+    found, teacher = made(records, url, options, **settings)
+    return of(Pair, found), of(Lost, found), teacher
+
+
+def of(kind: type[K], found: list[Any]) -> list[K]:
+    return [one for one in found if isinstance(one, kind)]
+
+
+def made(
+    records: Records, url: str, options: Distil | None = None, *, journal: Any = None, **settings: Any
+) -> tuple[list[Pair | Lost | Partial], Teacher]:
     options = options or Distil(refusals=0.0)
 
-    async def work() -> tuple[list[Pair | Lost], Teacher]:
+    async def work() -> tuple[list[Pair | Lost | Partial], Teacher]:
         async with Teacher(url, "stub", journal=journal, **settings) as teacher:
             return [one async for one in distil(records, teacher, options, plan(records, options))], teacher
 
-    found, teacher = asyncio.run(work())
-    pairs = [one for one in found if isinstance(one, Pair)]
-    return pairs, [one for one in found if isinstance(one, Lost)], teacher
+    return asyncio.run(work())
 
 
 @contextmanager
@@ -371,6 +382,51 @@ def test_an_answer_without_a_question_is_a_lost_row(empty: Any) -> None:
         pairs, lost, _ = run([passage(BOATS)], url)
     assert not pairs
     assert lost == [Lost(passage(BOATS)[0], "stub wrote no question about it.")]
+
+
+def cut(said: Any, ended: str) -> Reply:
+    """An answer that stops in the middle of its last item."""
+    message = {"role": "assistant", "content": json.dumps(said)[:-40]}
+    return Reply.json({"choices": [{"message": message, "finish_reason": ended}]})
+
+
+@pytest.mark.parametrize("ended", ["length", "stop"])
+def test_an_answer_of_which_only_part_was_whole_is_told(ended: str) -> None:
+    def script(body: dict[str, Any]) -> Any:
+        said = {"items": [item(), item(), item()]}
+        return cut(said, ended) if any("Kittiwake" in m["content"] for m in body["messages"]) else obliging(body)
+
+    with scripted(script) as (url, _):
+        found, _ = made([passage(BOATS), unit(1)], url)
+    assert of(Partial, found) == [Partial(passage(BOATS)[0], cut_off=ended == "length")]
+    assert not of(Lost, found)
+    assert sum(pair.record == passage(BOATS)[0] for pair in of(Pair, found)) == 6, "two items of three pairs"
+
+
+def test_a_part_without_a_question_is_a_lost_row() -> None:
+    with scripted(lambda body: cut({"items": [item(questions=[]), item()]}, "length")) as (url, _):
+        found, _ = made([passage(BOATS)], url)
+    assert found == [Lost(passage(BOATS)[0], "stub wrote no question about it.")]
+
+
+@pytest.mark.parametrize(
+    ("ended", "advice"), [("length", "raise distil.answer_tokens"), ("stop", "larger teacher (distil.teacher)")]
+)
+def test_a_run_says_how_many_answers_came_in_part_and_what_helps(place: Place, ended: str, advice: str) -> None:
+    def script(body: dict[str, Any]) -> Any:
+        said = obliging(body)
+        return cut(said, ended) if any("U00003" in m["content"] for m in body["messages"]) else said
+
+    with scripted(script) as (url, bodies):
+        place.service("stub", url=url)
+        place.run("harvest", "distil")
+        before = len(bodies)
+        done = place.run("harvest", "distil")
+        assert len(bodies) == before, "what came in part is not paid again"
+    step = done.run.step("distil")
+    assert step is not None and (step.counts["partial"], step.counts["lost"]) == (1, 0)
+    (note,) = done.run.notes
+    assert note.startswith("1 of the teacher's answers ") and advice in note
 
 
 def test_without_records_there_is_nothing_to_ask() -> None:

@@ -240,7 +240,7 @@ def test_named_steps_alone_are_done_and_the_rest_follows_later(place: Place) -> 
 def test_one_step_of_a_finished_loop_can_be_done_again(place: Place) -> None:
     first = place.run()
     assert place.run("gate").run.id == first.run.id
-    place.change("gate", margin=1.0)
+    place.change("gate", min_questions=100)
     calls = place.stub.report().calls
     again = place.run("gate")
     gate = again.run.step("gate")

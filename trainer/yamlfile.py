@@ -1,0 +1,96 @@
+"""YAML as people write it: a key that stands twice and aliases that grow without end are errors, not surprises."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from trainer import TrainError
+
+MOST = 1_000_000  # characters, aliases written out; whoever reads the result walks all of it
+DEEPEST = 50  # levels; below that Python's own stack gives way
+A_NODE = 10  # what a list, a mapping or an empty text counts at least, in characters
+
+TOO_LARGE = f"too large: more than {MOST:,} characters once its aliases (*) are written out."
+TOO_DEEP = f"nested deeper than {DEEPEST} levels. Does an alias (*) stand below its own anchor (&)?"
+
+
+def read(path: Path) -> Any:
+    """What stands in the file; FileNotFoundError, else TrainError naming file and line. Shows no line: see `_said`."""
+    try:
+        return _parsed(path.read_text(encoding="utf-8"), str(path))
+    except FileNotFoundError:
+        raise
+    except RecursionError:
+        raise TrainError(f"{path}: {TOO_DEEP}") from None
+    except yaml.MarkedYAMLError as error:
+        raise TrainError(f"{path}: not readable as YAML: {_said(error)}") from None
+    except (yaml.YAMLError, ValueError, OSError) as error:  # ValueError: bytes of another encoding, the 45th of May
+        raise TrainError(f"{path}: not readable as YAML: {error}") from None
+
+
+def _parsed(text: str, where: str) -> Any:
+    if len(text) > MOST:
+        raise TrainError(f"{where}: {TOO_LARGE}")
+    loader = yaml.SafeLoader(text)
+    try:
+        if (root := loader.get_single_node()) is None:
+            return None
+        _check(root, where)
+        return loader.construct_document(root)
+    finally:
+        loader.dispose()
+
+
+def _check(root: yaml.Node, where: str) -> None:
+    size = 0
+    for key, depth, node in _nodes(root):
+        size += max(A_NODE, len(node.value))
+        if size > MOST:
+            raise TrainError(f"{where}: {TOO_LARGE}")
+        if depth > DEEPEST:
+            raise TrainError(f"{where}: {TOO_DEEP}")
+        if isinstance(node, yaml.MappingNode):
+            _check_keys(node, key, where)
+
+
+def _nodes(node: yaml.Node, key: str = "", depth: int = 0) -> Iterator[tuple[str, int, yaml.Node]]:
+    """The node and all below it, as often as aliases name them. Endless where an alias names itself."""
+    yield key, depth, node
+    if isinstance(node, yaml.MappingNode):
+        for name, value in node.value:
+            yield from _nodes(value, _joined(key, name), depth + 1)
+    elif isinstance(node, yaml.SequenceNode):
+        for number, value in enumerate(node.value):
+            yield from _nodes(value, f"{key}[{number}]", depth + 1)
+
+
+def _check_keys(node: yaml.MappingNode, key: str, where: str) -> None:
+    """PyYAML lets the last of two equal keys win without a word."""
+    lines: dict[tuple[str, str], int] = {}
+    for name, _ in node.value:
+        # `<<` may stand twice: it sets no key of its own.
+        if not isinstance(name, yaml.ScalarNode) or name.tag == "tag:yaml.org,2002:merge":
+            continue
+        same, line = (name.tag, name.value), name.start_mark.line + 1
+        if first := lines.get(same):
+            both = f"both in line {line}" if first == line else f"in lines {first} and {line}"
+            twice = f"{_joined(key, name)} stands twice, {both}"
+            raise TrainError(f"{where}: {twice}: only the last would count. Keep one of them.")
+        lines[same] = line
+
+
+def _joined(key: str, name: yaml.Node) -> str:
+    step = str(name.value) if isinstance(name, yaml.ScalarNode) else "?"
+    return f"{key}.{step}" if key else step
+
+
+def _said(error: yaml.MarkedYAMLError) -> str:
+    """PyYAML's words and where, without the line it quotes and the names it read: a password may stand there."""
+    parts = [(error.context, error.context_mark), (error.problem, error.problem_mark)]
+    said = [
+        text + (f" in line {mark.line + 1}, column {mark.column + 1}" if mark else "") for text, mark in parts if text
+    ]
+    return re.sub(r"(alias|anchor|tag|handle) '.*?'", r"\1", ": ".join(said))
