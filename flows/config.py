@@ -135,8 +135,8 @@ class Evaluate(Section, frozen=True):
 class Gate(Section, frozen=True):
     metric: Literal["f1", "key", "exact", "judge"] = "f1"
     mode: Literal["closed_book", "open_book"] = "closed_book"
-    # By how much the lower bound of the gain, -1 to 1, must pass the champion; from 1 on nothing could.
-    margin: Annotated[float, Meta(ge=-1, lt=1)] = 0.0
+    # By how much the lower bound of the gain, -1 to 1, must pass the champion. With 1 nothing is ever promoted.
+    margin: Annotated[float, Meta(ge=-1, le=1)] = 0.0
     confidence: Annotated[float, Meta(ge=0.5, lt=1)] = 0.95  # below a half it would be a bet against itself
     min_questions: Count = 20
     unfinished: Fraction = 0.05  # share of answers that may be cut off at answer_tokens

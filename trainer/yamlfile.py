@@ -28,7 +28,7 @@ def read(path: Path) -> Any:
     except yaml.MarkedYAMLError as error:
         raise TrainError(f"{path}: not readable as YAML: {_said(error)}") from None
     except (yaml.YAMLError, ValueError, OSError) as error:  # ValueError: bytes of another encoding, the 45th of May
-        raise TrainError(f"{path}: not readable as YAML: {error}") from None
+        raise TrainError(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from None
 
 
 def _parsed(text: str, where: str) -> Any:

@@ -158,7 +158,7 @@ def test_a_loop_names_a_folder_so_its_name_stays_plain(tmp_path: Path) -> None:
     [
         (
             HARVEST + ", gate: {margin: much}}}",
-            "loops.support: gate.margin: expected a number from -1 to below 1, got 'much'",
+            "loops.support: gate.margin: expected a number from -1 to 1, got 'much'",
         ),
         (
             HARVEST + ", gate: {metric: bleu}}}",
@@ -262,7 +262,7 @@ REFUSED: dict[str, list[object]] = {
     "evaluate.passages": [0, -1, 101],
     "evaluate.answer_tokens": [0, -1, 10**30],
     "evaluate.limit": [0, -1, 10**30],
-    "gate.margin": [-1.1, 1, 5, INF, NAN],
+    "gate.margin": [-1.1, 1.1, 5, INF, NAN],
     "gate.confidence": [0.05, 1, 95, NAN],
     "gate.min_questions": [0, -1],
     "gate.unfinished": [-0.1, 1.1, NAN],
@@ -297,7 +297,7 @@ ACCEPTED: dict[str, list[object]] = {
     "curate.open_book": [0, 1],
     "export.fidelity": [0, 1],
     "export.fidelity_prompts": [0],
-    "gate.margin": [-1, 0.9],
+    "gate.margin": [-1, 1],
     "gate.unfinished": [0, 1],
     "promote.keep": [0],
     "prices.input": [0, 2_000_000],
@@ -341,7 +341,7 @@ def test_no_number_is_without_a_range() -> None:
         ("curate.groundedness", "50 %", "expected a number from 0 to 1, got '50 %': 50 % is 0.5"),
         ("gate.confidence", 95, "expected a number from 0.5 to below 1, got 95: 95 % is 0.95"),
         ("gate.confidence", 0.05, "expected a number from 0.5 to below 1, got 0.05"),
-        ("gate.margin", NAN, "expected a number from -1 to below 1, got nan"),
+        ("gate.margin", NAN, "expected a number from -1 to 1, got nan"),
         ("curate.judge_min", 9, "expected a whole number from 1 to 5, got 9"),
         ("curate.k", 0, "expected a whole number of 1 or more, got 0"),
         ("curate.k", 10**10, "expected a whole number of at most 1,000,000,000, got 10000000000"),
@@ -462,6 +462,11 @@ loops:
 )
 def test_a_file_that_grows_without_end_is_one_error(tmp_path: Path, text: str, message: str) -> None:
     assert problem(tmp_path, text) == message
+
+
+def test_a_sign_that_no_text_file_holds_is_told_in_one_line(tmp_path: Path) -> None:
+    said = problem(tmp_path, "state: \x00")
+    assert said.startswith("not readable as YAML: unacceptable character") and "\n" not in said
 
 
 def test_a_date_that_does_not_exist_is_one_error(tmp_path: Path) -> None:
