@@ -5,9 +5,9 @@ Signatures of 120 hashes are cut into bands; texts that agree in a whole band ar
 """
 
 import importlib.util
+import itertools
 import re
 import unicodedata
-from array import array
 from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Literal
@@ -27,6 +27,8 @@ PERMUTATIONS = 120  # many divisors: bands of nearly any width
 MISSED = 1e-6  # highest probability that a pair right at the threshold is not proposed
 SEED = 42
 _CHUNK = 1 << 15  # shingles hashed at a time: what stays in the processor's cache
+_TEXTS = 500  # split into words at a time, for the same reason
+_END = b"\xff"  # after the words of each text; no byte of UTF-8
 
 # Bytes, since their translation and hashing is twice as fast as that of str.
 _ASCII_WORDS = bytes(ord(chr(code).lower()) if chr(code).isalnum() else 32 for code in range(128)) + bytes(128)
@@ -36,10 +38,15 @@ _ONE_CHARACTER_WORDS = re.compile(r"[㐀-鿿豈-﫿぀-ヿ가-힯]")
 
 def tokens(text: str) -> list[bytes]:
     """The words of a text in lower case without punctuation; Chinese, Japanese and Korean count by character."""
+    return _folded(text).split()
+
+
+def _folded(text: str) -> bytes:
+    """The words of a text with blanks between them."""
     if text.isascii():
-        return text.encode().translate(_ASCII_WORDS).split()
+        return text.encode().translate(_ASCII_WORDS)
     folded = _NO_WORD.sub(" ", unicodedata.normalize("NFKC", text).lower())
-    return _ONE_CHARACTER_WORDS.sub(r" \g<0> ", folded).encode().split()
+    return _ONE_CHARACTER_WORDS.sub(r" \g<0> ", folded).encode()
 
 
 class Shingles:
@@ -47,13 +54,12 @@ class Shingles:
 
     def __init__(self, texts: Iterable[str], width: int = 2) -> None:
         np = _numpy()
-        words, lengths, known = array("Q"), array("q"), _WordHashes()
-        for text in texts:  # one at a time: the words of all texts at once would take gigabytes
-            found = tokens(text)
-            lengths.append(len(found))
-            words.extend(map(known.__getitem__, found))
-        self.hashes, self.offsets = _runs(np.array(words, np.uint64), np.array(lengths, np.int64), width)
-
+        hashes, counts = [np.empty(0, np.uint64)], [np.zeros(1, np.int64)]
+        for words, lengths in _words(texts):
+            found, each = _runs(words, lengths, width)
+            hashes.append(found)
+            counts.append(each)
+        self.hashes, self.offsets = np.concatenate(hashes), np.cumsum(np.concatenate(counts))
         self._sets: dict[int, frozenset[int]] = {}
 
     def of(self, row: int) -> frozenset[int]:
@@ -80,7 +86,7 @@ def bands(threshold: float) -> int:
 
 
 def band_keys(shingles: Shingles, threshold: float, engine: Engine | None = None) -> Iterator[tuple[int, list[int]]]:
-    """Each row that shares a band with another row, ascending, with a number for each band it shares."""
+    """Each row that shares a band with others, ascending, with a number for each set of rows that share one."""
     np = _numpy()
     count = bands(threshold)
     rows, signatures = _suspects(shingles, count, engine or _installed())
@@ -88,8 +94,18 @@ def band_keys(shingles: Shingles, threshold: float, engine: Engine | None = None
     _, place, sizes = np.unique(keys, return_inverse=True, return_counts=True)
     place = place.reshape(keys.shape)
     shared = (sizes > 1)[place]
+    groups = _groups(place, len(sizes))[place]
     for number in np.flatnonzero(shared.any(axis=1)).tolist():
-        yield int(rows[number]), place[number][shared[number]].tolist()
+        yield int(rows[number]), list(dict.fromkeys(groups[number][shared[number]].tolist()))
+
+
+def _groups(place: "Numbers", count: int) -> "Hashes":
+    """For each key a number that stands for the rows which have it: near copies share many, and one is enough."""
+    np = _numpy()
+    found: Hashes = np.zeros(count, np.uint64)
+    rows = _mixed(np.arange(1, len(place) + 1, dtype=np.uint64))
+    np.add.at(found, place, rows[:, None])  # a sum, since it does not depend on their order
+    return found
 
 
 def _suspects(shingles: Shingles, count: int, engine: Engine) -> tuple["Numbers", "Signatures"]:
@@ -98,12 +114,13 @@ def _suspects(shingles: Shingles, count: int, engine: Engine) -> tuple["Numbers"
     rows = np.flatnonzero(np.diff(shingles.offsets))
     if not len(rows):
         return rows, np.empty((0, PERMUTATIONS), np.uint32)
+    every = shingles.hashes, np.append(shingles.offsets[rows], shingles.offsets[-1])
     if engine == "numpy":
-        return rows, signatures(*shingles.only(rows))
+        return rows, signatures(*every)
     import rensa
 
     index = rensa.RMinHashLSH(0.5, PERMUTATIONS, count)  # its own threshold plays no part in banding
-    flags = index.query_duplicate_flags_matrix_one_shot(_matrix(*shingles.only(rows)))
+    flags = index.query_duplicate_flags_matrix_one_shot(_matrix(*every))
     rows = rows[np.array(flags, bool)]  # the others agree in no band: their signatures are not needed
     return rows, np.array(_matrix(*shingles.only(rows)).to_rows(), np.uint32).reshape(-1, PERMUTATIONS)
 
@@ -143,8 +160,19 @@ def _keys(signatures: "Signatures", count: int) -> "Hashes":
     return _mixed(keys)
 
 
+def _words(texts: Iterable[str]) -> Iterator[tuple["Hashes", "Numbers"]]:
+    """The hashed words of some texts at a time, and how many each has: all words at once would take gigabytes."""
+    np = _numpy()
+    known, left = _WordHashes({_END: bytes(8)}), iter(texts)
+    while some := list(itertools.islice(left, _TEXTS)):
+        found = b" ".join(part for text in some for part in (_folded(text), _END)).split()
+        hashes = np.frombuffer(b"".join(map(known.__getitem__, found)), "<u8")
+        ends = np.flatnonzero(hashes == 0)
+        yield np.delete(hashes, ends), np.diff(ends, prepend=-1) - 1
+
+
 def _runs(words: "Hashes", lengths: "Numbers", width: int) -> tuple["Hashes", "Numbers"]:
-    """Hash each run of `width` words that lies within its text; (hashes, offsets of the texts)."""
+    """Hash each run of `width` words that lies within its text; (hashes, number of them by text)."""
     np = _numpy()
     ends = np.cumsum(lengths)
     left = np.repeat(ends, lengths) - np.arange(len(words))  # words from here to the end of its text
@@ -155,14 +183,14 @@ def _runs(words: "Hashes", lengths: "Numbers", width: int) -> tuple["Hashes", "N
     starts = left >= width
     starts[(ends - lengths)[lengths > 0]] = True  # a text shorter than `width` has one run all the same
     counts = np.where(lengths >= width, lengths - width + 1, np.minimum(lengths, 1))
-    return runs[starts], np.concatenate([[0], np.cumsum(counts)])
+    return runs[starts], counts
 
 
-class _WordHashes(dict[bytes, int]):
+class _WordHashes(dict[bytes, bytes]):
     """64 bits of each word; blake2b, since Python's own hash differs from process to process."""
 
-    def __missing__(self, word: bytes) -> int:
-        self[word] = found = int.from_bytes(blake2b(word, digest_size=8).digest(), "little")
+    def __missing__(self, word: bytes) -> bytes:
+        self[word] = found = blake2b(word, digest_size=8).digest()
         return found
 
 

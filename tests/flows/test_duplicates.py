@@ -87,6 +87,12 @@ def test_any_texts_at_all(texts: list[str]) -> None:
     assert all(first[kept] == kept for kept in first)
 
 
+def test_a_text_has_the_same_shingles_alone_and_among_many() -> None:
+    texts = [*_edited(1, 600), "", "?!", "one", "海鸥号渡轮", "Die Fähre fährt.", "\x00 a\tb\nc", *_edited(2, 600)]
+    together = Shingles(texts)
+    assert all(together.of(row) == Shingles([text]).of(0) for row, text in enumerate(texts))
+
+
 def test_chinese_is_compared_by_character() -> None:
     texts = ["海鸥号渡轮最多可以载多少名乘客？", "海鸥号渡轮最多可以载多少名乘客呢？", "玛吉特号是哪一年建造的？"]
     assert first_of(texts, 0.7) == [0, 0, 2]
