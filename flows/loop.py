@@ -124,16 +124,15 @@ def _is_done(work: Work, step: Step | None, input_hash: str) -> bool:
     if step is None or step.status != "done" or step.input_hash != input_hash or step.counts.get("lost"):
         return False
     files = [work.config.state / value for value in step.outputs.values() if "/" in value]
-    if changed := [path for path in files if not _as_written(path, step)]:
-        work.progress.say(f"{step.name}: {changed[0]} is gone or is not what was written; it is made anew")
-    return not changed
+    return all(path.exists() and _as_written(work, path, step) for path in files)
 
 
-def _as_written(path: Path, step: Step) -> bool:
+def _as_written(work: Work, path: Path, step: Step) -> bool:
     """By its hash where that is read in no time; models and folders only need to be there."""
-    if path.suffix != ".jsonl":
-        return path.exists()
-    return path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == step.outputs.get("sha256")
+    if path.suffix != ".jsonl" or hashlib.sha256(path.read_bytes()).hexdigest() == step.outputs.get("sha256"):
+        return True
+    work.progress.say(f"{step.name}: {path} is not what was written; it is made anew")
+    return False
 
 
 def _reusable(work: Work, earlier: Sequence[RunFolder], name: str, input_hash: str) -> Step | None:

@@ -20,7 +20,8 @@ import yaml
 from connectors import ServiceError, missing_extra
 from connectors.files.text import Text, decode, plain_newlines
 
-UNPACKED = 40 * 2**20  # bytes of XML in a DOCX; parsed, they take some thirty times as much memory
+UNPACKED = 40 * 2**20  # bytes of packed parts in a DOCX; XML takes some thirty times as much memory when it is parsed
+PACKED = 1.15  # times its packed size is what a text takes at least
 PDF_SECONDS = 60.0  # a PDF may take, and as many again for each MiB of it; a page takes about 0.05
 DROPPED = (
     "script, style, noscript, template, svg, iframe, nav, footer, aside, [role=navigation], [hidden],"
@@ -135,11 +136,15 @@ def _check_unpacked_size(data: bytes, where: str) -> None:
     except BROKEN_DOCX:
         hint = "it is encrypted or an old .doc" if data.startswith(b"\xd0\xcf\x11\xe0") else "it is broken"
         raise ServiceError(f"{where}: is no DOCX file; {hint}. Save it as .docx without a password.") from None
-    size = sum(part.file_size for part in parts if part.filename.endswith((".xml", ".rels")))
+    # Any part may be the text, whatever it is called; photographs are packed already and hardly shrink in a ZIP.
+    # (A part that is larger than it says is cut off by zipfile, whose checksum then fails.)
+    size = sum(part.file_size for part in parts if _may_be_text(part))
     if size > UNPACKED:
-        raise ServiceError(
-            f"{where}: unpacks to {size >> 20} MiB of XML, over {UNPACKED >> 20}. Split it, or exclude it."
-        )
+        raise ServiceError(f"{where}: unpacks to {size >> 20} MiB, over {UNPACKED >> 20}. Split it, or exclude it.")
+
+
+def _may_be_text(part: zipfile.ZipInfo) -> bool:
+    return part.filename.endswith((".xml", ".rels")) or part.file_size > PACKED * part.compress_size
 
 
 def pdf(data: bytes, where: str) -> Text:

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import random
 import zipfile
 from collections.abc import Callable
 from io import BytesIO
@@ -346,6 +347,26 @@ def entity_bomb() -> bytes:
     return file.getvalue()
 
 
+def renamed_bomb() -> bytes:
+    """The text of the document is a part that is called as no text is."""
+    file = BytesIO()
+    with zipfile.ZipFile(BytesIO(office.docx())) as plain, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for part in plain.infolist():
+            content = plain.read(part).replace(b"word/document.xml", b"word/photo.bin")
+            archive.writestr(part.filename.replace("word/document.xml", "word/photo.bin"), content)
+        archive.writestr("word/more.bin", b" " * (60 << 20))
+    return file.getvalue()
+
+
+def test_a_docx_with_many_photographs_is_read(tmp_path: Path) -> None:
+    file = BytesIO(office.docx(office.paragraph("Code 4471.")))
+    with zipfile.ZipFile(file, "a", zipfile.ZIP_DEFLATED) as archive:
+        for number in range(9):
+            archive.writestr(f"word/media/{number}.jpeg", random.Random(number).randbytes(5 << 20))
+    (found,) = read_passages(tmp_path, "a.docx", file.getvalue())
+    assert found.text == "Code 4471."
+
+
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [
@@ -367,6 +388,7 @@ def entity_bomb() -> bytes:
         ("a.docx", office.docx("<w:p>"), "broken DOCX"),
         ("a.docx", office.docx(), "is empty"),
         ("a.docx", compressed_bomb, "unpacks to 60 MiB"),
+        ("a.docx", renamed_bomb, "unpacks to 60 MiB"),
         ("a.docx", entity_bomb, "broken DOCX"),
     ],
 )
