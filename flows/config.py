@@ -287,14 +287,28 @@ def _check_names(config: Config) -> None:
                     + _near(service, list(config.services))
                 )
         config.recipe(loop.recipe)
+        _check_services(config, name, loop)
         _check_harvest(f"{config.path}: loops.{name}.harvest", loop)
         _check_curate(f"{config.path}: loops.{name}.curate", loop.curate)
         _check_gate(f"{config.path}: loops.{name}.gate", loop)
 
 
+def _check_services(config: Config, name: str, loop: Loop) -> None:
+    """Each service can do what it is named for."""
+    for target in loop.promote.to:
+        if target != "local" and not isinstance(config.services[target], LlamaCppService):
+            raise ConfigError(
+                f"{config.path}: loops.{name}.promote.to: '{target}' is no model registry (kind: llamacpp is one)."
+            )
+    teacher = config.services[loop.distil.teacher]
+    if loop.distil.max_cost is not None and isinstance(teacher, OpenAIService) and teacher.prices is None:
+        where = f"{config.path}: loops.{name}.distil.max_cost"
+        raise ConfigError(f"{where}: cannot be kept without prices. Set services.{loop.distil.teacher}.prices.")
+
+
 def _check_harvest(where: str, loop: Loop) -> None:
     """A folder's documents are known by its name: a second look at it would retire what the first one found."""
-    folders = [source.folder for source in loop.harvest]
+    folders = [os.path.normpath(source.folder) for source in loop.harvest]
     for number, folder in enumerate(folders):
         if folder in folders[:number]:
             raise ConfigError(

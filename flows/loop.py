@@ -14,6 +14,7 @@ from flows import FlowError, RowsLostError, steps
 from flows.config import Config
 from flows.leases import only_one
 from flows.progress import Progress
+from flows.promote import registries, settle
 from flows.runs import RunFolder, Spent, Step, all_runs, digest, new_run, now_text
 from flows.store import Store
 from flows.work import NotDoneError, Work
@@ -44,6 +45,7 @@ def run_loop(
             return done
         folder = _unfinished(earlier) or new_run(config.state / "runs", name, fire)
         work = Work(config, name, store, cache, progress, folder)
+        settle(name, registries(config, name), store, progress.say)
         with _disk_explained(config.state):
             folder.run.status, folder.run.why = "running", ""
             folder.save()
@@ -157,10 +159,10 @@ def _did_nothing(work: Work) -> bool:
 def _end(work: Work, earlier: Sequence[RunFolder], only: Sequence[str]) -> RunFolder:
     """Close the run; one that did nothing new leaves no trace and gives way to the run it repeats."""
     complete = {step.name for step in work.run.steps if step.status == "done"} == set(steps.STEPS)
-    repeated = {step.reused for step in work.run.steps if step.reused}
+    repeated = work.run.steps[-1].reused
     if repeated and (complete or only) and _did_nothing(work) and not work.lost:
         work.folder.forget()
-        return next(folder for folder in earlier if folder.run.id in repeated)
+        return next(folder for folder in earlier if folder.run.id == repeated)
     if complete:
         _finish(work)
     work.folder.save()

@@ -73,6 +73,21 @@ def promote(
     return answer
 
 
+def settle(loop: str, targets: Mapping[str, Registry], store: Store, say: Callable[[str], None]) -> None:
+    """Point each alias at what the store calls the champion: a kill in the middle of a switch may have parted them."""
+    champion = store.champion(loop)
+    if champion is None:
+        return
+    name = served_name(champion)
+    for target, registry in targets.items():
+        try:
+            if (served := registry.current(loop)) != name and name in registry.names():
+                registry.point(loop, name)
+                say(f"{target}: served {served}, which was never or is no longer in service: {name} serves again")
+        except ServiceError as error:
+            say(f"{target}: {error}")  # the run goes on: only a promotion needs it
+
+
 def rollback(loop: str, targets: Mapping[str, Registry], store: Store, to: str = "") -> Version:
     """Point the alias back at `to`, or at the version before; raises FlowError when there is none."""
     versions = {version.name: version for version in store.versions(loop)}

@@ -79,15 +79,17 @@ class RunFolder:
 
 
 def all_runs(folder: Path, loop: str) -> list[RunFolder]:
-    """The runs of a loop, newest first."""
+    """The runs of a loop, newest first. A folder that was copied under another name is none of them."""
     paths = sorted((folder / loop).glob("*/run.json"), reverse=True)
-    return [RunFolder(path.parent, _read(path)) for path in paths]
+    found = [RunFolder(path.parent, _read(path)) for path in paths]
+    return [one for one in found if one.path.name == one.run.id]
 
 
 def new_run(folder: Path, loop: str, fire: str = "") -> RunFolder:
     """Its id is its time, and later than all before it: also when the clock was set back, the newest comes last."""
-    latest = max((path.parent.name for path in (folder / loop).glob("*/run.json")), default="")
-    identity = max(_identity(datetime.now(UTC)), _identity(_time(latest) + timedelta(milliseconds=1)))
+    identity = _identity(datetime.now(UTC))
+    if earlier := all_runs(folder, loop):
+        identity = max(identity, _identity(_time(earlier[0].run.id) + timedelta(milliseconds=1)))
     return RunFolder(folder / loop / identity, Run(loop=loop, id=identity, created=now_text(), fire=fire))
 
 
@@ -96,11 +98,7 @@ def _identity(time: datetime) -> str:
 
 
 def _time(identity: str) -> datetime:
-    """The time in a run's id; long ago for a folder that somebody named by hand."""
-    try:
-        return datetime.strptime(f"{identity[:-1]}000", "%Y%m%dT%H%M%S%f").replace(tzinfo=UTC)
-    except ValueError:
-        return datetime(1970, 1, 1, tzinfo=UTC)
+    return datetime.strptime(f"{identity[:-1]}000", "%Y%m%dT%H%M%S%f").replace(tzinfo=UTC)
 
 
 def now_text() -> str:

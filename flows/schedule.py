@@ -81,7 +81,10 @@ class Schedule:
 
     def _claim(self, loop: str) -> datetime | None:
         """The latest time that is due and not taken; the earlier ones are skipped for it."""
-        since = max(self.store.last_fire(loop) or self.now(), self.now() - LOOK_BACK)
+        last = self.store.last_fire(loop) or self.now()
+        if last > self.now():  # the clock was set back since: what is due now was not due then
+            last = self.now() - 4 * timedelta(seconds=EVERY)
+        since = max(last, self.now() - LOOK_BACK)
         due = list(self.times[loop].between(since, self.now()))
         if not due:
             return None

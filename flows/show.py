@@ -25,6 +25,8 @@ def show_result(config: Config, store: Store, folder: RunFolder) -> None:
         click.echo(f"Verdict: {run.verdict or 'none'}. {run.why}")
     else:
         click.echo(f"Run {run.id}: {', '.join(step.name for step in run.steps if step.status == 'done')} done.")
+        if (gate := run.step("gate")) and gate.status == "done":
+            click.echo(f"Gate: {gate.outputs.get('verdict')}. {gate.counts.get('why', '')}")
     champion = store.champion(run.loop)
     click.echo(f"In service: {f'{run.loop}-{champion.name}' if champion else 'the base model'}")
     if (report := folder.path / "report.html").exists():

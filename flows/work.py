@@ -41,7 +41,7 @@ class Work:
         if done is None or done.status != "done":
             raise NotDoneError(f"loop {self.name}: step '{step}' is not done yet; run it first.")
         if key not in done.outputs:
-            record = self.folder.path / "run.json"
+            record = self.folder.path.parent / (done.reused or self.run.id) / "run.json"
             raise FlowError(f"{record}: step '{step}' says nothing of its '{key}'. Delete that folder and run again.")
         return done.outputs[key]
 

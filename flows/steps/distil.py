@@ -7,7 +7,7 @@ import msgspec
 
 from connectors.records import Exchange, Passage, Record, sha256
 from connectors.teacher import Teacher
-from flows import models
+from flows import FlowError, models
 from flows.distil import Lost, Partial, distil, plan
 from flows.distil import prompt_hashes as prompts
 from flows.measure import keys_of
@@ -29,6 +29,8 @@ def inputs(work: Work) -> Any:
 
 def do(work: Work, step: Step) -> None:
     pairs, lost, partial = models.run(_distil(work, step))
+    if lost and not pairs:
+        raise FlowError(f"the teacher wrote nothing that can be used, {len(lost)} times; the first: {lost[0].reason}")
     pairs.sort(key=lambda pair: pair.id)  # the order of arrival is chance, the dataset must not be
     for start in range(0, len(pairs), 500):
         work.store.put_pairs(work.name, pairs[start : start + 500])

@@ -20,7 +20,7 @@ from trainer import jobs
 
 UNSLOTH = "envs/unsloth-2026.10.9/bin/python"  # below the cache; `make unsloth` puts it there
 
-SAVED_EVERY = 0.1  # seconds; writing it down takes 0.2 ms, too much to do for each of a thousand answers a second
+SAVED_EVERY = 0.1  # seconds; writing it down takes 0.2 ms, which is spared for each answer where no budget needs it
 
 TASKS = {
     "prepare": "prepare: base model unpacked",
@@ -79,8 +79,9 @@ async def asking(
     work: Work, step: Step, service: str, *, max_tokens: int | None = None, max_cost: float | None = None
 ) -> AsyncIterator[Teacher]:
     """A service that answers questions of a step. What the answers took stands in the run's record as they come:
-    a run that was killed and goes on has spent what it had spent."""
+    a run that was killed and goes on has spent what it had spent, but for the calls that were under way."""
     before, saved = step.spent, 0.0
+    limited = max_tokens is not None or max_cost is not None
     budget = Budget(max_tokens, max_cost, before.tokens, before.cost)
     opened = models.open_service(
         work.config, service, cache=work.cache, journal=work.store, budget=budget, note=work.progress.say
@@ -90,7 +91,7 @@ async def asking(
         def keep() -> None:
             nonlocal saved
             step.spent = Spent(before.calls + teacher.calls, budget.spent_tokens, budget.spent_cost)
-            if time.monotonic() - saved > SAVED_EVERY:
+            if limited or time.monotonic() - saved > SAVED_EVERY:
                 work.folder.save()
                 saved = time.monotonic()
 
@@ -102,8 +103,13 @@ async def asking(
             keep()
 
 
-@functools.cache
 def file_hash(path: Path) -> str:
+    file = path.stat()
+    return _file_hash(path, file.st_size, file.st_mtime_ns)
+
+
+@functools.cache
+def _file_hash(path: Path, size: int, changed: int) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -10,6 +10,7 @@ from flows.gate import decide
 from flows.measure import Scored
 from flows.runs import Step
 from flows.steps.questions import held_out, read_answers
+from flows.store import Version
 from flows.summary import scores_of
 from flows.work import Work
 from trainer import evaluate
@@ -49,22 +50,22 @@ def _unscored(metric: str, count: int) -> str:
     return f"{count} more held-out questions have no '{metric}' to score: {advice}."
 
 
-def _rolled_back(work: Work) -> str:
-    """The version under which the candidate was in service until somebody rolled it back; empty if it was not."""
+def _rolled_back(work: Work) -> Version | None:
+    """The version under which the candidate was in service until somebody rolled it back."""
     candidate, serving = work.output("export", "sha256"), work.store.champion(work.name)
     if serving and serving.sha256 == candidate:
-        return ""
-    return next((one.name for one in work.store.rolled_back(work.name) if one.sha256 == candidate), "")
+        return None
+    return next((one for one in work.store.rolled_back(work.name) if one.sha256 == candidate), None)
 
 
 def _stops(work: Work, answers: Sequence[Scored]) -> list[str]:
     """What forbids a promotion whatever the scores say."""
     stops, options = [], work.loop.gate
-    if name := _rolled_back(work):
-        stops.append(
-            f"this very model is {name}, which was rolled back: "
-            f"`flowstill rollback {work.name} --to {name}` undoes that"
-        )
+    if version := _rolled_back(work):
+        undone = f"`flowstill rollback {work.name} --to {version.name}` undoes that"
+        kept = (work.config.state / version.path).is_file()
+        then = undone if kept else "it is no longer kept; other documents or settings make another model"
+        stops.append(f"this very model is {version.name}, which was rolled back: {then}")
     exported = work.run.step("export")
     fidelity = float(exported.counts["fidelity"]) if exported else 1.0
     if fidelity < work.loop.export.fidelity:

@@ -73,9 +73,9 @@ def _make_room(work: Work) -> None:
 
 
 def _version(work: Work) -> Version:
-    """The version this run makes; a run that was interrupted while promoting keeps its number."""
-    known = work.store.versions(work.name)
-    mine = next((version.name for version in known if version.run == work.run.id), "")
+    """The version this run makes; a run that was interrupted while promoting this very model keeps its number."""
+    known, candidate = work.store.versions(work.name), work.output("export", "sha256")
+    mine = next((one.name for one in known if (one.run, one.sha256) == (work.run.id, candidate)), "")
     name = mine or f"v{1 + max((int(version.name[1:]) for version in known), default=0)}"
     measured = work.run.step("evaluate")
     folder = local_models(work.config, work.name).folder
@@ -84,7 +84,7 @@ def _version(work: Work) -> Version:
         name=name,
         run=work.run.id,
         path=work.relative(folder / f"{work.name}-{name}.gguf"),
-        sha256=work.output("export", "sha256"),
+        sha256=candidate,
         adapter=work.output("train", "adapter"),
         scores={k: v for k, v in measured.counts.items() if isinstance(v, float)} if measured else {},
         created=now_text(),

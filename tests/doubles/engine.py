@@ -96,6 +96,7 @@ def _export(job: jobs.ExportJob) -> dict[str, Any]:
     out = Path(job.out)
     out.mkdir(parents=True, exist_ok=True)
     made = out / f"{job.name}.{job.quantise}.gguf"
+    made.unlink(missing_ok=True)  # as the real exporter does: the file may be linked to a version in service
     made.write_text((Path(job.adapter) / "known.json").read_text() if job.adapter else "{}")
     details = {"fallback": 0, "sha256": engine.file_hash(made)}
     (out / "export.json").write_text(json.dumps(details))

@@ -139,6 +139,23 @@ def test_a_name_that_nothing_bears_is_found_before_anything_runs(tmp_path: Path,
     assert problem(tmp_path, text) == message
 
 
+@pytest.mark.parametrize(
+    ("loop", "message"),
+    [
+        ("promote: {to: [t]}", "promote.to: 't' is no model registry (kind: llamacpp is one)."),
+        (
+            "distil: {teacher: t, max_cost: 1}",
+            "distil.max_cost: cannot be kept without prices. Set services.t.prices.",
+        ),
+    ],
+)
+def test_a_service_that_cannot_do_what_it_is_named_for_is_found_before_anything_runs(
+    tmp_path: Path, loop: str, message: str
+) -> None:
+    service = "services: {t: {kind: openai, url: 'http://h/v1', model: m}}\n"
+    assert problem(tmp_path, f"{service}{HARVEST}, {loop}}}}}") == f"loops.support.{message}"
+
+
 def test_asking_for_a_loop_that_is_not_there_names_the_nearest(tmp_path: Path) -> None:
     config = load_config(write(tmp_path, HARVEST + "}}"), {})
     with pytest.raises(ConfigError, match=r"no loop 'suport'\. Did you mean 'support'\?"):

@@ -2,6 +2,7 @@
 
 import json
 import random
+import shutil
 import signal
 import sqlite3
 import time
@@ -294,6 +295,22 @@ def test_a_file_that_changes_while_the_run_goes_on_is_one_clear_error(place: Pla
     with pytest.raises(FlowError, match=r"pairs\.jsonl is not what step 'distil' wrote. Run again: it is made anew"):
         place.run("curate")
     assert place.run().run.verdict == "promoted"
+
+
+def test_a_copy_of_a_run_s_folder_is_no_run(place: Place) -> None:
+    first = place.run()
+    for name in (f"{first.run.id}.bak", "99991231T235959999Z"):
+        shutil.copytree(first.path, first.path.parent / name)
+    place.write("more.md", facts(50, 52))
+    assert place.run().run.verdict == "refused"
+    assert len(place.runs()) == 2
+
+
+def test_a_teacher_that_writes_nothing_usable_is_what_the_error_says(place: Place) -> None:
+    place.teach(pwrong=1.0)
+    for _ in range(3):
+        with pytest.raises((FlowError, ServiceError), match="another shape|wrote nothing that can be used"):
+            place.run()
 
 
 def test_a_dataset_with_broken_bytes_is_one_clear_error(place: Place) -> None:

@@ -11,7 +11,7 @@ from connectors.llamacpp import LlamaCpp
 from connectors.packages import SMOLLM2, fetch
 from flows import FlowError
 from flows.config import cache_folder
-from flows.promote import Registry, promote, rollback
+from flows.promote import Registry, promote, registries, rollback
 from flows.store import Store, Version, open_store
 from tests.doubles.place import Place, asked, facts
 from tests.doubles.registry import FakeRegistry
@@ -234,6 +234,52 @@ def test_a_model_whose_file_somebody_deleted_is_named_and_the_next_run_puts_one_
     code, out, err = place.said("ask", "units", "What is the colour of unit U00003?")
     assert (code, err) == (0, "")
     assert "U00003" in out
+
+
+def test_a_switch_that_was_killed_before_it_was_recorded_is_put_right_by_the_next_run(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.run()
+    place.change("gate", margin=-0.5)
+    place.write("more.md", facts(50, 52))
+    with monkeypatch.context() as patch:
+        patch.setattr("flows.sqlite.SqliteStore.put_version", die)
+        with pytest.raises(KeyboardInterrupt):
+            place.run()
+    assert registries(place.config, "units")["local"].current("units") == "units-v2"
+    place.change("gate", margin=0.9)
+    assert place.run().run.verdict == "refused"
+    assert registries(place.config, "units")["local"].current("units") == "units-v1"
+
+
+def test_a_version_keeps_its_model_when_its_run_goes_on_with_other_documents(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.change("gate", margin=-0.5)
+    with monkeypatch.context() as patch:
+        patch.setattr("flows.promote._forget_old", die)
+        with pytest.raises(KeyboardInterrupt):
+            place.run()
+    place.write("more.md", facts(50, 52))
+    place.run()
+    with place.store() as store:
+        assert [version.name for version in store.versions("units")] == ["v2", "v1"]
+        assert len({version.sha256 for version in store.versions("units")}) == 2
+
+
+def test_a_rolled_back_model_that_is_no_longer_kept_is_not_offered(place: Place) -> None:
+    place.run()
+    place.change("gate", margin=-0.9)
+    place.write("more.md", facts(50, 52))
+    place.run()
+    place.said("rollback", "units")
+    (place.config.state / "models" / "units" / "units-v2.gguf").unlink()
+    why = place.run().run.why
+    assert "this very model is v2, which was rolled back: it is no longer kept" in why
+
+
+def die(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def test_a_deleted_model_that_nothing_changed_since_is_put_back_by_a_run(place: Place) -> None:

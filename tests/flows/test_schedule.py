@@ -93,6 +93,14 @@ def test_a_month_of_downtime_is_one_run(operator: Operator) -> None:
     assert operator.at(NOON + timedelta(days=300)) == []
 
 
+def test_a_clock_that_was_set_back_does_not_stop_the_schedule(operator: Operator, store: Store) -> None:
+    store.skip_fires("support", [operator.now + timedelta(days=3650)])
+    operator.start()
+    assert operator.at(NOON) == [NOON]
+    assert operator.at(NOON) == []
+    assert operator.at(NOON + hours(1)) == [NOON + hours(1)]
+
+
 def test_fires_that_pass_during_a_run_are_one_run_after_it(operator: Operator) -> None:
     def slow(loop: str, fire: datetime) -> bool:
         operator.now = max(operator.now, NOON + hours(3.5))
