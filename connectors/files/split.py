@@ -3,15 +3,19 @@
 A passage belongs to one section and knows the headings above it. A table or code block that fits is whole. A
 larger table is cut between rows, its header repeated in each part; larger code is cut between lines. Only a
 table row that is itself larger than a passage makes a passage larger than asked for.
+
+Any text takes time about in proportion to its length. What no person writes is therefore cut less finely: rows and
+headings of thousands of characters are prose, and so is a table whose header would fill the passages.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import accumulate
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import accumulate, groupby
+from typing import Any, Literal
 
 import msgspec
 from markdown_it import MarkdownIt
+from markdown_it.rules_block import StateBlock
 from markdown_it.token import Token
 
 from connectors import ServiceError, missing_extra
@@ -22,6 +26,11 @@ from connectors.records import Origin, Passage, sha256
 # the same everywhere, and there without a download.
 ENCODING_OF = "gpt-4"
 LEAST = 20  # tokens; below, a single character may not fit
+FENCE, FENCE_TOKENS = "~~~\n", 2  # above a text that is only counted: in code the splitter seeks no sentences
+LONGEST = 128  # characters of the longest token: spaces
+WINDOW = 8192  # characters given to the splitter at once, of which it may need the square in time
+HEADING = 1000  # characters; what is longer is text
+GROWTH = 4  # times its own length that a document may grow by repeated table headers
 
 
 class Section(msgspec.Struct):
@@ -52,6 +61,10 @@ class Piece(msgspec.Struct, frozen=True):
     header: str = ""
 
 
+def _header(piece: Piece) -> str:
+    return piece.header
+
+
 def passages(document: Text, origin: Origin, max_tokens: int) -> list[Passage]:
     """The passages of a document, in its order."""
     splitter = Splitter(document, max_tokens)
@@ -74,7 +87,10 @@ class Splitter:
         except ImportError:
             raise missing_extra("files", "Splitting documents") from None
         self._text, self._max = document.text, max_tokens
-        self._sized = TextSplitter.from_tiktoken_model
+        self._window = max(WINDOW, 16 * max_tokens)
+        self._growth = GROWTH * len(document.text)
+        self._density = 0.25  # tokens a character, of the last text that was counted
+        self._sized = MarkdownSplitter.from_tiktoken_model
         prose = MarkdownSplitter if document.markdown else TextSplitter
         self._prose = prose.from_tiktoken_model(ENCODING_OF, max_tokens)
 
@@ -88,17 +104,25 @@ class Splitter:
             at = block.end
         yield from self._of_prose(at, section.end)
 
-    def merged(self, pieces: Iterable[Piece]) -> list[Piece]:
+    def merged(self, pieces: Iterable[Piece]) -> Iterator[Piece]:
         """Neighbours joined as long as they fit."""
-        joined: list[Piece] = []
-        for piece in pieces:
-            if joined and joined[-1].header == piece.header:
-                both = Piece(joined[-1].start, piece.end, piece.header)
-                if self._fits(self._content(both), self._max):
-                    joined[-1] = both
-                    continue
-            joined.append(piece)
-        return joined
+        for _, run in groupby(pieces, key=_header):
+            alike, first, many = list(run), 0, 1
+            while first < len(alike):
+                many = self._joined(alike, first, many)
+                yield self._of(alike, first, first + many)
+                first += many
+
+    def _joined(self, pieces: Sequence[Piece], first: int, guess: int) -> int:
+        """How many of the pieces, from the first on, fit together."""
+
+        def one_more_is_over(many: int) -> bool:
+            return not self._fits(self._content(self._of(pieces, first, first + many + 1)), self._max)
+
+        return least(one_more_is_over, 1, guess, len(pieces) - first)
+
+    def _of(self, pieces: Sequence[Piece], first: int, after: int) -> Piece:
+        return Piece(pieces[first].start, pieces[after - 1].end, pieces[first].header)
 
     def passage(self, piece: Piece, headings: tuple[str, ...], origin: Origin) -> Passage:
         text = self._content(piece)
@@ -108,17 +132,38 @@ class Splitter:
         return piece.header + self._text[piece.start : piece.end]
 
     def _of_prose(self, start: int, end: int) -> Iterator[Piece]:
-        for offset, text in self._prose.chunk_indices(self._text[start:end]):
-            yield Piece(start + offset, start + offset + len(text))
+        while start < end:
+            stop = min(start + self._window, end)
+            chunks = self._prose.chunk_indices(self._text[start:stop])
+            if stop < end and len(chunks) > 1:  # the last may go on beyond the window: the next begins with it
+                stop = start + chunks.pop()[0]
+            yield from (Piece(start + offset, start + offset + len(text)) for offset, text in chunks)
+            start = stop
 
     def _of_table(self, block: Block) -> Iterator[Piece]:
         whole = self._trimmed(block.start, block.end)
         lines = list(self._lines(block))
-        if self._fits(self._content(whole), self._max) or len(lines) < 3:
+        header = self._text[lines[0].start : lines[1].end] + "\n"
+        if self._fits(self._content(whole), self._max):
+            yield whole
+        elif len(header) > self._window or not self._repeatable(header, len(lines)):
+            yield from self._of_prose(block.start, block.end)
+        elif len(lines) < 3:
             yield whole
         else:
-            header = self._text[lines[0].start : lines[1].end] + "\n"
-            yield from (Piece(row.start, row.end, header) for row in lines[2:])
+            for row in lines[2:]:
+                yield from self._of_row(row, header)
+
+    def _of_row(self, row: Piece, header: str) -> Iterator[Piece]:
+        if row.end - row.start > self._window:
+            return self._of_prose(row.start, row.end)
+        return iter([Piece(row.start, row.end, header)])
+
+    def _repeatable(self, header: str, times: int) -> bool:
+        """Whether the document may grow by so much."""
+        if not self._fits(header, self._max // 2):  # else several rows share one
+            self._growth -= len(header) * times
+        return self._growth >= 0
 
     def _of_code(self, block: Block) -> Iterator[Piece]:
         whole = self._trimmed(block.start, block.end)
@@ -145,34 +190,70 @@ class Splitter:
         return Piece(start + text.rfind("\n", 0, blank) + 1, start + len(text.rstrip()))
 
     def _fits(self, text: str, tokens: int) -> bool:
-        return len(self._sized(ENCODING_OF, tokens, trim=False).chunks(text)) <= 1
+        if len(text) > LONGEST * tokens or len(text.split()) > tokens:  # no token holds parts of two words
+            return False
+        if len(text.encode()) <= tokens:
+            return True
+        near = round(1.1 * tokens / self._density)
+        if len(text) > 1.2 * near and not self._fits(text[:near], tokens):  # to refuse a long text takes long
+            return False
+        return len(self._sized(ENCODING_OF, tokens + FENCE_TOKENS, trim=False).chunks(FENCE + text)) <= 1
 
     def _tokens(self, text: str) -> int:
         """The splitter does not tell a size: it is the least capacity that holds the text."""
-        most = self._max
-        while not self._fits(text, most):
-            most *= 2
-        return 1 + bisect_left(range(1, most + 1), True, key=lambda tokens: self._fits(text, tokens))
+        guess = round(self._density * len(text))
+        count = least(lambda tokens: self._fits(text, tokens), 1, guess, len(text.encode()))
+        self._density = count / len(text)
+        return count
+
+
+def least(holds: Callable[[int], bool], low: int, guess: int, high: int) -> int:
+    """The least number from low to high of which it holds, as of all above; found soonest near the guess."""
+    at, leap = max(low, min(guess, high)), 1
+    if at == high or holds(at):
+        high = at
+        while high > low and holds(at := max(low, high - leap)):
+            high, leap = at, 2 * leap
+        low = min(at + 1, high)
+    else:
+        low = at + 1
+        while (at := low + leap - 1) < high and not holds(at):
+            low, leap = at + 1, 2 * leap
+        high = min(at, high)
+    return low + bisect_left(range(low, high), True, key=holds)
+
+
+class Blocks(StateBlock):
+    """Keeps the tokens that are asked for below; all of them take some 500 times the memory of the text."""
+
+    def push(self, ttype: str, tag: str, nesting: Literal[-1, 0, 1]) -> Token:
+        token = super().push(ttype, tag, nesting)
+        of_heading = ttype == "inline" and len(self.tokens) > 1 and self.tokens[-2].type == "heading_open"
+        if ttype not in ("heading_open", "table_open", "fence", "code_block") and not of_heading:
+            self.tokens.pop()
+        return token
 
 
 def structure(document: Text) -> tuple[list[Section], list[Block]]:
     """The sections, and the tables and code blocks, of a text."""
     parser = MarkdownIt("commonmark" if document.markdown else "zero").enable("table")
-    parser.core.ruler.enableOnly(["normalize", "block"])  # inside of paragraphs nothing matters here
     references: dict[str, Any] = {}
-    tokens = parser.parse(document.text[document.start :], references)
+    state = Blocks(document.text[document.start :], parser, references, [])
+    parser.block.tokenize(state, state.line, state.lineMax)  # the insides of paragraphs do not matter here
     lines = document.text[document.start :].split("\n")
     at = list(accumulate((len(line) + 1 for line in lines), initial=document.start))
     sections, blocks = [Section(document.start, document.start)], []
     trail: dict[int, str] = {}
-    for number, token in enumerate(tokens):
+    for number, token in enumerate(state.tokens):
         if token.map is None:
             continue
         start, end = (min(at[line], len(document.text)) for line in token.map)
         if token.type == "heading_open" and token.level == 0:  # not those in quotes and lists
+            if end - start > HEADING:
+                continue
             level = int(token.tag[1])
             trail = {above: heading for above, heading in trail.items() if above < level}
-            trail[level] = _heading(parser, tokens[number + 1].content, references)
+            trail[level] = _heading(parser, state.tokens[number + 1].content, references)
             sections.append(Section(start, end, level, tuple(filter(None, trail.values()))))
         elif token.type in ("table_open", "fence", "code_block"):
             blocks.append(Block(start, end, table=token.type == "table_open"))

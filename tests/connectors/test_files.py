@@ -3,6 +3,7 @@
 import itertools
 import os
 import random
+import re
 import zipfile
 from collections.abc import Callable
 from io import BytesIO
@@ -581,3 +582,24 @@ def test_a_missing_package_names_the_extra(
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ServiceError, match=r'pip install "flowstill\[files\]"'):
         read(tmp_path, name, "x")
+
+
+HOSTILE = {
+    "one character": "x" * 200_000,
+    "one long line": "some words here " * 20_000,
+    "nested lists": "".join(f"{'  ' * depth}- level{depth}\n" for depth in range(300)),
+    "quotes in quotes": "> " * 20_000 + "word",
+    "headings": "".join(f"## Heading {number}\n\nText {number}.\n\n" for number in range(3000)),
+    "one code line": "```\n" + "do(1);" * 30_000 + "\n```\n",
+    "a long table": "| a | b |\n| - | - |\n" + "| some cell | another |\n" * 5000,
+}
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
+def test_what_no_person_writes_is_split_into_passages_all_the_same(tmp_path: Path, text: str) -> None:
+    """Within the time that every test has, where it took minutes and more once."""
+    found = read_passages(tmp_path, "a.md", text)
+    assert max(passage.tokens for passage in found) <= 400
+    said = set(re.findall(r"\w+", " ".join(passage.titled for passage in found)))
+    if max(map(len, text.split())) < 100:  # longer words are cut
+        assert set(re.findall(r"\w+", text)) <= said

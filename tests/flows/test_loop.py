@@ -309,7 +309,7 @@ def test_a_copy_of_a_run_s_folder_is_no_run(place: Place) -> None:
 def test_a_teacher_that_writes_nothing_usable_is_what_the_error_says(place: Place) -> None:
     place.teach(pwrong=1.0)
     for _ in range(3):
-        with pytest.raises((FlowError, ServiceError), match="another shape|wrote nothing that can be used"):
+        with pytest.raises((FlowError, ServiceError), match=r"another shape|wrote nothing that can be used"):
             place.run()
 
 
