@@ -87,7 +87,7 @@ def show_run(config: Config, store: Store, name: str, form: str | None) -> None:
     for step in folder.run.steps:
         status = f"taken from {step.reused}" if step.reused else step.status
         counts = "\n".join(f"{key}: {_figure(value)}" for key, value in counts_of(step).items())
-        table.add_row(step.name, status, f"{step.seconds:.1f}", step.error or counts)
+        table.add_row(step.name, status, f"{step.seconds:.1f}", f"{step.error}\n{counts}".strip())
     console().print(table)
     show_result(config, store, folder)
 
