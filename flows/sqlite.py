@@ -4,7 +4,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,7 @@ class SqliteStore:
     def __init__(self, path: Path, wait: float = 30.0) -> None:
         self.path = path
         self._lock = threading.RLock()
+        self._retired = False  # anything, since it was opened
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -57,6 +58,10 @@ class SqliteStore:
                 raise
 
     def close(self) -> None:
+        """The words of deleted passages go with this: until its parts are merged, the index only marks them."""
+        if self._retired:
+            with suppress(FlowError), self._transaction():  # a full disk: it goes the next time something is deleted
+                self._db.execute("INSERT INTO passages (passages) VALUES ('optimize')")
         with self._lock:
             self._db.close()
 
@@ -121,6 +126,7 @@ class SqliteStore:
         """The text goes too: what was deleted, or redacted since, is not to be read out of the file."""
         retired = 0
         for identity in identities:
+            self._retired = True
             row = self._db.execute(
                 "DELETE FROM records WHERE loop=? AND source=? AND document=? AND id=? RETURNING number",
                 (*place, identity),

@@ -27,8 +27,8 @@ from connectors.records import Origin, Passage, sha256
 ENCODING_OF = "gpt-4"
 LEAST = 20  # tokens; below, a single character may not fit
 FENCE, FENCE_TOKENS = "~~~\n", 2  # above a text that is only counted: in code the splitter seeks no sentences
-LONGEST = 128  # characters of the longest token: spaces
-WINDOW = 8192  # characters given to the splitter at once, of which it may need the square in time
+WINDOW = 8192  # characters given to the splitter at once, and most of a passage: it may take the square of them
+WIDEST = 2**18  # where passages are so large that they need a wider one; with 2**20 spaces the splitter panics
 HEADING = 1000  # characters; what is longer is text
 GROWTH = 4  # times its own length that a document may grow by repeated table headers
 
@@ -87,7 +87,7 @@ class Splitter:
         except ImportError:
             raise missing_extra("files", "Splitting documents") from None
         self._text, self._max = document.text, max_tokens
-        self._window = max(WINDOW, 16 * max_tokens)
+        self._window = min(max(WINDOW, 16 * max_tokens), WIDEST)
         self._growth = GROWTH * len(document.text)
         self._density = 0.25  # tokens a character, of the last text that was counted
         self._sized = MarkdownSplitter.from_tiktoken_model
@@ -117,7 +117,7 @@ class Splitter:
         """How many of the pieces, from the first on, fit together."""
 
         def one_more_is_over(many: int) -> bool:
-            return not self._fits(self._content(self._of(pieces, first, first + many + 1)), self._max)
+            return not self._is_passage(self._of(pieces, first, first + many + 1))
 
         return least(one_more_is_over, 1, guess, len(pieces) - first)
 
@@ -144,7 +144,7 @@ class Splitter:
         whole = self._trimmed(block.start, block.end)
         lines = list(self._lines(block))
         header = self._text[lines[0].start : lines[1].end] + "\n"
-        if self._fits(self._content(whole), self._max):
+        if self._is_passage(whole):
             yield whole
         elif len(header) > self._window or not self._repeatable(header, len(lines)):
             yield from self._of_prose(block.start, block.end)
@@ -167,11 +167,11 @@ class Splitter:
 
     def _of_code(self, block: Block) -> Iterator[Piece]:
         whole = self._trimmed(block.start, block.end)
-        if self._fits(self._content(whole), self._max):
+        if self._is_passage(whole):
             yield whole
             return
         for line in self._lines(block):
-            if self._fits(self._content(line), self._max):
+            if self._is_passage(line):
                 yield line
             else:  # one line that is longer than a passage, such as minified JSON
                 yield from self._of_prose(line.start, line.end)
@@ -189,14 +189,22 @@ class Splitter:
         blank = len(text) - len(text.lstrip())
         return Piece(start + text.rfind("\n", 0, blank) + 1, start + len(text.rstrip()))
 
+    def _is_passage(self, piece: Piece) -> bool:
+        text = self._content(piece)
+        if piece.end - piece.start > self._window:
+            return False
+        near = round(1.2 * self._max / self._density)
+        if len(text) > 1.2 * near:  # where much is over, a part already is, and to refuse that takes less time
+            part, *_ = text[:near].rsplit(None, 1)
+            if not self._fits(part, self._max):
+                return False
+        return self._fits(text, self._max)
+
     def _fits(self, text: str, tokens: int) -> bool:
-        if len(text) > LONGEST * tokens or len(text.split()) > tokens:  # no token holds parts of two words
+        if len(text.split()) > tokens:  # no token holds parts of two words
             return False
         if len(text.encode()) <= tokens:
             return True
-        near = round(1.1 * tokens / self._density)
-        if len(text) > 1.2 * near and not self._fits(text[:near], tokens):  # to refuse a long text takes long
-            return False
         return len(self._sized(ENCODING_OF, tokens + FENCE_TOKENS, trim=False).chunks(FENCE + text)) <= 1
 
     def _tokens(self, text: str) -> int:

@@ -75,6 +75,7 @@ def test_what_was_deleted_is_not_to_be_read_out_of_the_file(tmp_path: Path) -> N
     store.close()
     assert b"Nobody pays." in (tmp_path / "store.db").read_bytes()
     assert b"Ada pays" not in (tmp_path / "store.db").read_bytes()
+    assert b"4711" not in (tmp_path / "store.db").read_bytes()  # the index of words
 
 
 def test_a_file_of_a_newer_version_is_refused(tmp_path: Path) -> None:
