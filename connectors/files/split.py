@@ -195,7 +195,7 @@ class Splitter:
             return False
         near = round(1.2 * self._max / self._density)
         if len(text) > 1.2 * near:  # where much is over, a part already is, and to refuse that takes less time
-            part, *_ = text[:near].rsplit(None, 1)
+            part = "".join(text[:near].rsplit(None, 1)[:1])  # whole words
             if not self._fits(part, self._max):
                 return False
         return self._fits(text, self._max)

@@ -590,6 +590,7 @@ HOSTILE = {
     "nested lists": "".join(f"{'  ' * depth}- level{depth}\n" for depth in range(300)),
     "quotes in quotes": "> " * 20_000 + "word",
     "headings": "".join(f"## Heading {number}\n\nText {number}.\n\n" for number in range(3000)),
+    "blanks in code": "```\nword\n" + " " * 50_000 + "\n" + "do(1);\n" * 2000 + "```\n",
     "one code line": "```\n" + "do(1);" * 30_000 + "\n```\n",
     "a long table": "| a | b |\n| - | - |\n" + "| some cell | another |\n" * 5000,
 }
