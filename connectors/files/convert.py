@@ -20,8 +20,8 @@ import yaml
 from connectors import ServiceError, missing_extra
 from connectors.files.text import Text, decode, plain_newlines
 
-UNPACKED = 40 * 2**20  # bytes of packed parts in a DOCX; XML takes some thirty times as much memory when it is parsed
-PACKED = 1.15  # times its packed size is what a text takes at least
+UNPACKED = 40 * 2**20  # bytes of XML in a DOCX; parsed, they take thirty to seventy times as much memory
+XML = re.compile(rb"\xef\xbb\xbf|\xff\xfe|\xfe\xff|\0?[<\s]")  # how it begins, by the parser that mammoth uses
 PDF_SECONDS = 60.0  # a PDF may take, and as many again for each MiB of it; a page takes about 0.05
 DROPPED = (
     "script, style, noscript, template, svg, iframe, nav, footer, aside, [role=navigation], [hidden],"
@@ -110,7 +110,11 @@ def docx(data: bytes, where: str) -> Text:
     _check_unpacked_size(data, where)
     no_pictures = mammoth.images.img_element(lambda image: {})
     try:
-        page = mammoth.convert_to_html(io.BytesIO(data), convert_image=no_pictures).value
+        page = mammoth.convert_to_html(
+            io.BytesIO(data),
+            convert_image=no_pictures,
+            include_embedded_style_map=False,  # which would be unpacked at once, however large
+        ).value
     except BROKEN_DOCX as error:
         raise ServiceError(f"{where}: is a broken DOCX file ({error!r}). Open and save it anew.") from None
     return _from_html(page, where)
@@ -132,19 +136,28 @@ BROKEN_DOCX = (
 
 def _check_unpacked_size(data: bytes, where: str) -> None:
     try:
-        parts = zipfile.ZipFile(io.BytesIO(data)).infolist()
+        archive = zipfile.ZipFile(io.BytesIO(data))
     except BROKEN_DOCX:
         hint = "it is encrypted or an old .doc" if data.startswith(b"\xd0\xcf\x11\xe0") else "it is broken"
         raise ServiceError(f"{where}: is no DOCX file; {hint}. Save it as .docx without a password.") from None
-    # Any part may be the text, whatever it is called; photographs are packed already and hardly shrink in a ZIP.
-    # (A part that is larger than it says is cut off by zipfile, whose checksum then fails.)
-    size = sum(part.file_size for part in parts if _may_be_text(part))
+    parts = archive.infolist()
+    if any(part.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for part in parts):
+        raise ServiceError(f"{where}: is packed in a rare way. Open and save it anew.")  # and unpacked without a bound
+    size = sum(part.file_size for part in parts if _may_be_xml(archive, part))
     if size > UNPACKED:
         raise ServiceError(f"{where}: unpacks to {size >> 20} MiB, over {UNPACKED >> 20}. Split it, or exclude it.")
 
 
-def _may_be_text(part: zipfile.ZipInfo) -> bool:
-    return part.filename.endswith((".xml", ".rels")) or part.file_size > PACKED * part.compress_size
+def _may_be_xml(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> bool:
+    """By its content: any part may be the text, whatever it is called, and pictures of any size may stay.
+
+    A part that is larger than it says is cut off by zipfile, whose checksum then fails.
+    """
+    try:
+        with archive.open(part) as opened:
+            return bool(XML.match(opened.read(3)))
+    except BROKEN_DOCX:
+        return False  # nor can mammoth open it
 
 
 def pdf(data: bytes, where: str) -> Text:

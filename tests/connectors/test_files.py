@@ -359,6 +359,29 @@ def renamed_bomb() -> bytes:
     return file.getvalue()
 
 
+def stored_bomb() -> bytes:
+    """Takes as much room in the file as in memory, as photographs do."""
+    file = BytesIO(office.docx())
+    with zipfile.ZipFile(file, "a") as archive:
+        archive.writestr("word/more.bin", b"<" * (41 << 20), zipfile.ZIP_STORED)
+    return file.getvalue()
+
+
+def rarely_packed() -> bytes:
+    file = BytesIO(office.docx())
+    with zipfile.ZipFile(file, "a") as archive:
+        archive.writestr("word/more.bin", b" ", zipfile.ZIP_BZIP2)
+    return file.getvalue()
+
+
+def test_a_docx_is_read_without_the_style_map_that_mammoth_would_unpack_at_once(tmp_path: Path) -> None:
+    file = BytesIO(office.docx(office.paragraph("Code 4471.", 1), office.paragraph("Ask Margit.")))
+    with zipfile.ZipFile(file, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("mammoth/style-map", "p => h3")
+    (found,) = read_passages(tmp_path, "a.docx", file.getvalue())
+    assert (found.headings, found.text) == (("Code 4471.",), "Ask Margit.")
+
+
 def test_a_docx_with_many_photographs_is_read(tmp_path: Path) -> None:
     file = BytesIO(office.docx(office.paragraph("Code 4471.")))
     with zipfile.ZipFile(file, "a", zipfile.ZIP_DEFLATED) as archive:
@@ -390,6 +413,8 @@ def test_a_docx_with_many_photographs_is_read(tmp_path: Path) -> None:
         ("a.docx", office.docx(), "is empty"),
         ("a.docx", compressed_bomb, "unpacks to 60 MiB"),
         ("a.docx", renamed_bomb, "unpacks to 60 MiB"),
+        ("a.docx", stored_bomb, "unpacks to 41 MiB"),
+        ("a.docx", rarely_packed, "is packed in a rare way"),
         ("a.docx", entity_bomb, "broken DOCX"),
     ],
 )
@@ -594,6 +619,12 @@ HOSTILE = {
     "one code line": "```\n" + "do(1);" * 30_000 + "\n```\n",
     "a long table": "| a | b |\n| - | - |\n" + "| some cell | another |\n" * 5000,
 }
+
+
+def test_tokens_are_counted_exactly_whatever_was_counted_before(tmp_path: Path) -> None:
+    said = {"clear": 1, "1." * 90: 180, "old channel": 2, "the morning " * 10: 20}
+    text = "".join(f"# Section\n\n{words}\n\n" for words in said)
+    assert [passage.tokens for passage in read_passages(tmp_path, "a.md", text)] == list(said.values())
 
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
