@@ -34,6 +34,6 @@ class Budget(msgspec.Struct):
         ]:
             if limit is not None and spent >= limit:
                 raise BudgetReached(
-                    f"The budget is used up: {name} is {limit:.10g}, {spent:.10g} are spent. "
-                    f"The answers so far are kept; raise {name} and run again to go on."
+                    f"The budget is used up: {name} is {limit:.10g}, {spent:.10g} are spent; "
+                    f"calls under way come on top. The answers so far are kept; raise {name} and run again to go on."
                 )

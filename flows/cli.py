@@ -60,7 +60,13 @@ def run(path: Path, loop: str, steps: tuple[str, ...], fire: str) -> None:
     from flows.loop import run_loop
 
     with _opened(path) as (config, store):
-        done = run_loop(config, loop, store, _cache(), progress.for_this_terminal(), steps, fire)
+        try:
+            done = run_loop(config, loop, store, _cache(), progress.for_this_terminal(), steps, fire)
+        except RowsLostError:  # all else was done: what came of it is still what people look for
+            from flows.show import find_run, show_result
+
+            show_result(config, store, find_run(config, loop))
+            raise
         from flows.show import show_result
 
         show_result(config, store, done)

@@ -45,8 +45,8 @@ def run_loop(
             return done
         folder = _unfinished(earlier) or new_run(config.state / "runs", name, fire)
         work = Work(config, name, store, cache, progress, folder)
-        settle(name, registries(config, name), store, progress.say)
         with _disk_explained(config.state):
+            settle(name, registries(config, name), store, progress.say)
             folder.run.status, folder.run.why = "running", ""
             folder.save()
             _do_steps(work, [one for one in earlier if one.run.id != folder.run.id], only)
@@ -159,7 +159,8 @@ def _did_nothing(work: Work) -> bool:
 def _end(work: Work, earlier: Sequence[RunFolder], only: Sequence[str]) -> RunFolder:
     """Close the run; one that did nothing new leaves no trace and gives way to the run it repeats."""
     complete = {step.name for step in work.run.steps if step.status == "done"} == set(steps.STEPS)
-    repeated = work.run.steps[-1].reused
+    decisive = work.run.step("gate") or work.run.steps[-1]  # two verdicts may lead to the same end, for other reasons
+    repeated = decisive.reused
     if repeated and (complete or only) and _did_nothing(work) and not work.lost:
         work.folder.forget()
         return next(folder for folder in earlier if folder.run.id == repeated)

@@ -42,6 +42,8 @@ def do(work: Work, step: Step) -> None:
     made = dataset.write(work.config.state / "datasets" / work.name, result, lineage)
     _warn_of_unused(work, result.train)
     sizes = {"train": len(result.train), "validation": len(result.validation), "test": len(result.test)}
+    why = ", ".join(f"{number} {name.removeprefix('dropped: ')}" for name, number in counts.items())
+    work.progress.say(f"curate: {sum(sizes.values())} of {len(pairs)} pairs are fit; dropped: {why or 'none'}")
     step.counts = {**sizes, "dropped": len(result.dropped), **counts}
     step.outputs = {"dataset": work.relative(made.path), "sha256": made.sha256}
 

@@ -56,8 +56,8 @@ def _warn_of_forgotten(work: Work) -> None:
     gone = sorted({one.document for one in origins if one.document not in there.get(one.dataset, ())})
     if gone:
         work.note(
-            f"{served_name(champion)} stays in service and has learnt from {len(gone)} documents that are deleted "
-            f"since: {', '.join(gone[:5])}{' ...' if gone[5:] else ''}. A gate.margin below 0 lets the new model in."
+            f"{served_name(champion)} stays in service and has learnt from documents that are deleted since "
+            f"({len(gone)}: {', '.join(gone[:5])}{' ...' if gone[5:] else ''}): what they say it may still answer."
         )
 
 

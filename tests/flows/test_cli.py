@@ -1,6 +1,7 @@
 """The command line as a person and a script meet it: exit codes, what goes where, and how it stops."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -63,11 +64,19 @@ def test_a_second_run_says_the_same_and_costs_nothing(done: Place) -> None:
 
 def test_lost_documents_are_exit_code_4_and_named(place: Place) -> None:
     place.write("broken.pdf", "%PDF-1.4 this is none")
-    code, _, err = place.said("run", "units")
+    code, out, err = place.said("run", "units")
     assert code == 4
+    for text in ("candidate", "Verdict: promoted.", "In service: units-v1", "report.html"):
+        assert text in out
     assert "flowstill: the run went on without 1 documents or rows" in err
     assert "broken.pdf" in err
     assert "Traceback" not in err
+
+
+def test_a_run_says_how_many_pairs_were_fit_and_why_others_were_not(place: Place) -> None:
+    place.change("curate", max_answer=34)
+    _, _, err = place.said("run", "units")
+    assert re.search(r"curate: \d+ of \d+ pairs are fit; dropped: .*\d+ too_long", err)
 
 
 def test_an_error_of_a_run_is_exit_code_1_and_one_line_after_the_progress(place: Place) -> None:

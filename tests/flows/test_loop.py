@@ -252,6 +252,16 @@ def test_one_step_of_a_finished_loop_can_be_done_again(place: Place) -> None:
     assert (done.run.id, done.run.verdict) == (again.run.id, "refused")
 
 
+def test_a_verdict_that_is_repeated_is_shown_with_its_own_reason(place: Place) -> None:
+    place.run()
+    place.change("gate", min_questions=100)
+    few = place.run()
+    place.change("gate", margin=1.0, min_questions=10)
+    place.run()
+    place.change("gate", margin=0.0, min_questions=100)
+    assert place.run().run.why == few.run.why
+
+
 def test_a_named_step_whose_predecessors_were_never_done_leaves_no_run(place: Place) -> None:
     with pytest.raises(FlowError, match="step 'evaluate' is not done yet"):
         place.run("gate")
@@ -347,7 +357,7 @@ def test_a_champion_that_learnt_from_deleted_documents_is_named_when_it_stays(pl
     done = place.run()
     assert done.run.verdict == "refused"
     assert any(
-        "units-v1 stays in service and has learnt from 1 documents that are deleted since: more.md" in note
+        "units-v1 stays in service and has learnt from documents that are deleted since (1: more.md)" in note
         for note in done.run.notes
     )
 
