@@ -42,7 +42,7 @@ class Progress:
         task = _PlainTask(self, name, total)
         self.say(f"{name} ...")
         yield task
-        self.say(f"{name}: done{task.count()} in {duration(time.monotonic() - task.started)}")
+        self.say(f"{name}: done{task.count()} in {duration(time.monotonic() - task.started)}{left_out(task)}")
 
 
 class _PlainTask(Task):
@@ -69,7 +69,7 @@ class _PlainTask(Task):
         if not self.total or self.done <= before:
             return ""
         left = (now - since) / (self.done - before) * (self.total - self.done)
-        return f", about {duration(left)} left"
+        return f", about {duration(left)} left" if left >= 1 else ""
 
 
 class TerminalProgress(Progress):
@@ -102,8 +102,8 @@ class TerminalProgress(Progress):
             number = bar.add_task(name, total=total, detail="")
             task = _BarTask(bar, number, name, total)
             yield task
-            done = task.total or max(task.done, 1)
-            bar.update(number, completed=done, total=done)
+            done = task.done or task.total or 1
+            bar.update(number, completed=done, total=done, detail=f"{task.detail}{left_out(task)}".removeprefix(", "))
 
 
 class _BarTask(Task):
@@ -119,6 +119,14 @@ def for_this_terminal() -> Progress:
     return TerminalProgress() if sys.stderr.isatty() else Progress()
 
 
+def left_out(task: Task) -> str:
+    """What work that is over did not do after all: it failed, or there was no need of it."""
+    missing = task.total - task.done if task.total and task.done else 0
+    return f", {missing:g} left out" if missing > 0 else ""
+
+
 def duration(seconds: float) -> str:
+    if seconds < 0.05:
+        return "less than 0.1 s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s" if minutes else (f"{seconds:.1f} s" if seconds < 9.95 else f"{rest} s")

@@ -71,7 +71,7 @@ def test_a_terminal_shows_bars_with_counts_the_time_left_and_what_is_said_meanwh
 def test_a_log_gets_plain_lines_without_signs_for_a_terminal() -> None:
     ended = subprocess.run([sys.executable, "-c", WORK], capture_output=True, text=True, check=True)
     assert ended.stdout == "the result\n"
-    assert [re.sub(r"[\d.]+ s$", "N s", line) for line in ended.stderr.splitlines()] == [
+    assert [re.sub(r"(less than )?[\d.]+ s$", "N s", line) for line in ended.stderr.splitlines()] == [
         "a note with [brackets] :+1:",
         "distil: answers of [stub] ...",
         "a word in between",
@@ -100,7 +100,21 @@ def test_long_work_is_heard_of_every_ten_seconds_with_the_time_left(clock: list[
         "train: steps: 20/100, about 40 s left loss 1.80",
         "train: steps: 40/100, about 30 s left loss 1.60",
         "train: steps: 60/100, about 20 s left loss 1.40",
-        "train: steps: done 60/100 in 30 s",
+        "train: steps: done 60/100 in 30 s, 40 left out",
+    ]
+
+
+def test_work_that_is_all_but_done_has_no_time_left(clock: list[float]) -> None:
+    stream = io.StringIO()
+    with Progress(stream).task("train: steps", 100) as task:
+        for now, done in ((0.0, 0), (11.0, 99), (22.0, 100)):
+            clock[0] = now
+            task.at(done)
+    assert stream.getvalue().splitlines() == [
+        "train: steps ...",
+        "train: steps: 99/100",
+        "train: steps: 100/100",
+        "train: steps: done 100/100 in 22 s",
     ]
 
 
@@ -137,7 +151,15 @@ def test_the_screen_decides_which(monkeypatch: pytest.MonkeyPatch, terminal: boo
 
 @pytest.mark.parametrize(
     ("seconds", "told"),
-    [(0.04, "0.0 s"), (9.94, "9.9 s"), (9.96, "10 s"), (59.4, "59 s"), (59.7, "1 min 0 s"), (3725, "62 min 5 s")],
+    [
+        (0.04, "less than 0.1 s"),
+        (0.05, "0.1 s"),
+        (9.94, "9.9 s"),
+        (9.96, "10 s"),
+        (59.4, "59 s"),
+        (59.7, "1 min 0 s"),
+        (3725, "62 min 5 s"),
+    ],
 )
 def test_durations_read_well(seconds: float, told: str) -> None:
     assert duration(seconds) == told
