@@ -148,7 +148,7 @@ def _reusable(work: Work, earlier: Sequence[RunFolder], name: str, input_hash: s
 
 def _reused(step: Step, folder: RunFolder) -> Step:
     """A step of the run in `folder` as the record of another run shows it: what it made, but no time and no cost."""
-    return msgspec.structs.replace(step, seconds=0.0, spent=Spent(), reused=step.reused or folder.run.id)
+    return msgspec.structs.replace(step, seconds=0.0, spent=Spent(), lost=[], reused=step.reused or folder.run.id)
 
 
 def _did_nothing(work: Work) -> bool:

@@ -26,6 +26,26 @@ METRICS = {
 }
 MODES = {"closed_book": "by heart", "open_book": "with the passage at hand"}
 
+# Why a pair is not learnt from: what each `Reason` of flows/filters.py means.
+REASONS = {
+    "thumbs_down": "people rated this answer down; only the dpo and kto exports use it",
+    "duplicate": "the same question with the same answer is kept already",
+    "near_duplicate": "it says almost the same as a pair that is kept already",
+    "held_out": "the models are measured with this question, or with one that differs in a word or two",
+    "too_short": "the answer is shorter than curate.min_answer, or there is no question",
+    "too_long": "the answer is longer than curate.max_answer",
+    "language": "question, answer and document are not in one language, or it is not among curate.languages",
+    "refusal": "it says that nobody knows, but was asked for what the document tells",
+    "changed_meaning": "this rewording no longer asks what the original asks",
+    "ungrounded": "the document does not bear the answer out",
+    "answerable": "it says that nobody knows, though the document seems to tell",
+    "judged_low": "a judge model rated it below curate.judge_min",
+    "personal_data": "it holds personal data",
+    "not_selected": "it is fit, but curate.select keeps others",
+}
+RIGHT = 0.8  # an answer that scores as much counts as right
+SHOWN = 300  # characters of an answer; the rest is folded away
+
 
 class StepBar(msgspec.Struct, frozen=True):
     """A step of the run; one that was taken from an earlier run is `reused` and cost no time."""
@@ -44,6 +64,7 @@ class Cost(msgspec.Struct, frozen=True):
     tokens: int = 0
     money: float = 0.0
     currency: str = ""  # empty: the teacher has no price table
+    local: bool = False  # flowstill serves the teacher itself
     calls: int = 0
     cached: int = 0
 
@@ -62,7 +83,7 @@ class DroppedFor(msgspec.Struct, frozen=True):
 
 
 class DatasetSummary(msgspec.Struct, frozen=True):
-    hash: str = ""
+    version: str = ""
     counts: dict[str, int | float | str] = {}
 
 
@@ -94,16 +115,28 @@ class Gain(msgspec.Struct, frozen=True):
     high: float
 
 
+class Said(msgspec.Struct, frozen=True):
+    """A model's answer to one question."""
+
+    text: str
+    right: bool = False
+    finished: bool = True  # the model ended by itself, it was not cut off
+
+
 class Compared(msgspec.Struct, frozen=True):
-    """One question and what each model said; `right` names the models whose answer counts as right."""
+    """One question and what each model said."""
 
     question: str
     reference: str
-    base: str | None = None
-    champion: str | None = None
-    candidate: str | None = None
-    right: tuple[Model, ...] = ()
-    better: bool = False  # the candidate's answer scores above the base's
+    said: dict[Model, Said] = {}
+
+    @property
+    def change(self) -> str:
+        """better or worse, where either the candidate or the model it is to replace is right; else empty."""
+        old, new = self.said.get("champion") or self.said.get("base"), self.said.get("candidate")
+        if not old or not new or old.right == new.right:
+            return ""
+        return "better" if new.right else "worse"
 
 
 class Environment(msgspec.Struct, frozen=True):
@@ -128,6 +161,7 @@ class RunReport(msgspec.Struct, frozen=True, kw_only=True):
     dataset: DatasetSummary = DatasetSummary()
     training_loss: tuple[Point, ...] = ()
     evaluation_loss: tuple[Point, ...] = ()
+    learning: str = ""  # what the losses mean, where they mean something bad
     scores: tuple[Score, ...] = ()
     gains: tuple[Gain, ...] = ()
     answers: tuple[Compared, ...] = ()
@@ -148,8 +182,9 @@ def render(report: RunReport) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    jinja.filters |= {"figure": figure, "duration": duration}
-    return jinja.get_template("report.html.j2").render(report=report, metrics=METRICS, modes=MODES, **_views(report))
+    jinja.filters |= {"figure": figure, "duration": duration, "called": called}
+    words = {"metrics": METRICS, "modes": MODES, "reasons": REASONS, "enough": RIGHT, "shown": SHOWN}
+    return jinja.get_template("report.html.j2").render(report=report, **words, **_views(report))
 
 
 def _views(report: RunReport) -> dict[str, Any]:
@@ -161,9 +196,8 @@ def _views(report: RunReport) -> dict[str, Any]:
         "gains": sorted(report.gains, key=lambda one: _order(report, one)),
         "timeline": _timeline(report.steps),
         "losses": _losses(report),
-        "models": [
-            m for m in ("base", "champion", "candidate") if any(getattr(a, m) is not None for a in report.answers)
-        ],
+        "models": [m for m in ("base", "champion", "candidate") if any(m in one.said for one in report.answers)],
+        "cut_off": any(not said.finished for one in report.answers for said in one.said.values()),
         "most_dropped": max((one.count for one in report.dropped), default=0),
     }
 
@@ -207,6 +241,11 @@ def _losses(report: RunReport) -> dict[str, Any] | None:
     y = scale([loss for _, loss in training + evaluation], 190.0, 12.0)
     lines = {"training": line(training, x, y), "evaluation": line(evaluation, x, y)}
     return {"training": training, "evaluation": evaluation, "x": x, "y": y, "lines": lines}
+
+
+def called(metric: str) -> str:
+    """A metric's name where a person reads it: `refusal` is no rate of refusals."""
+    return "refuses rightly" if metric == "refusal" else metric
 
 
 def figure(value: int | float | str) -> str:

@@ -35,6 +35,7 @@ class Step(msgspec.Struct):
     spent: Spent = msgspec.field(default_factory=Spent)  # by all tries of this run, those that were killed included
     reused: str = ""  # id of the run that did it
     error: str = ""
+    lost: list[str] = []  # what this run could not read or make here, a line each
 
 
 class Run(msgspec.Struct):
@@ -52,6 +53,11 @@ class Run(msgspec.Struct):
 
     def step(self, name: str) -> Step | None:
         return next((step for step in self.steps if step.name == name), None)
+
+    @property
+    def lost(self) -> list[str]:
+        """What the run went on without."""
+        return [line for step in self.steps for line in step.lost]
 
 
 class RunFolder:
@@ -72,6 +78,15 @@ class RunFolder:
         else:
             self.run.steps.append(step)
         self.save()
+
+    def number(self, step: str, key: str) -> float:
+        """A figure that a step counted; raises FlowError when run.json, which people can edit, holds none there."""
+        found = self.run.step(step)
+        value = found.counts.get(key) if found else None
+        if not isinstance(value, int | float):
+            wrong = f"is {value!r}, not a number" if value is not None else "is missing"
+            raise FlowError(f"{self.path / 'run.json'}: step '{step}': '{key}' {wrong}. Put it right, or run anew.")
+        return value
 
     def forget(self) -> None:
         """Remove the folder of a run that did nothing."""
@@ -119,5 +134,5 @@ def write_atomically(path: Path, data: bytes) -> None:
 def _read(path: Path) -> Run:
     try:
         return msgspec.json.decode(path.read_bytes(), type=Run)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, OSError) as error:
         raise FlowError(f"{path}: not a run record: {error}. Move the folder away to go on without it.") from None

@@ -1,12 +1,13 @@
 """A run's record and artefacts, gathered into what its report shows."""
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any, get_args
 
 import msgspec
 
 from flows import dataset, report
-from flows.config import Curate, OpenAIService
+from flows.config import Curate, EmbeddedService, OpenAIService
 from flows.gate import Interval, interval
 from flows.measure import METRICS, HeldOut, Scored
 from flows.pairs import Pair, decode
@@ -16,6 +17,8 @@ from flows.work import Work
 
 EXAMPLES = 3  # dropped pairs shown for each reason
 MODELS: tuple[report.Model, ...] = get_args(report.Model)
+RISE = 0.2  # an evaluation loss that ends so far above its lowest, or
+GAP = 0.5  # so far above the training loss, tells of rows that were learnt by heart
 
 
 def write_report(work: Work, questions: Sequence[HeldOut], answers: Sequence[Scored]) -> None:
@@ -41,22 +44,37 @@ def build(work: Work, questions: Sequence[HeldOut], answers: Sequence[Scored]) -
         dataset=_dataset(run.step("curate")),
         training_loss=_points(metrics.get("loss_history", []), "loss"),
         evaluation_loss=_points(metrics.get("eval_history", []), "loss"),
+        learning=learning(metrics),
         scores=tuple(_scores(work, questions, answers)),
         gains=tuple(_gains(work, questions, answers)),
         answers=tuple(_compared(work, number, q, answers) for number, q in enumerate(questions)) if answers else (),
         environment=_environment(run.step("train"), metrics),
-        notes=(*run.notes, *work.lost),
+        notes=tuple(dict.fromkeys((*run.notes, *run.lost))),
         files=_files(work),
     )
 
 
 def _bar(step: Step) -> report.StepBar:
-    return report.StepBar(step.name, step.status, step.seconds, counts_of(step), bool(step.reused), step.error)
+    counts = _without_reasons(counts_of(step))
+    return report.StepBar(step.name, step.status, step.seconds, counts, bool(step.reused), step.error)
+
+
+def _without_reasons(counts: dict[str, Count]) -> dict[str, Count]:
+    """Why pairs were dropped has a table of its own."""
+    return {name: value for name, value in counts.items() if not name.startswith("dropped: ")}
 
 
 def counts_of(step: Step) -> dict[str, Count]:
-    """What a step counted, and what it spent if it asked a service."""
-    return step.counts | (msgspec.to_builtins(step.spent) if step.spent.calls else {})
+    """What a step counted and spent, in people's words; the scores of the models have a table of their own."""
+    spent = {name: value for name, value in msgspec.to_builtins(step.spent).items() if value}
+    scores = tuple(f"{model} " for model in MODELS)
+    return dict(_in_words(*one) for one in (step.counts | spent).items() if not one[0].startswith(scores))
+
+
+def _in_words(name: str, value: Count) -> tuple[str, Count]:
+    if name.endswith("bytes") and not isinstance(value, str):
+        return name.removesuffix("bytes").replace("_", " ").strip() or "size", f"{value / 2**20:,.0f} MiB"
+    return name.replace("_", " "), value
 
 
 def _cost(work: Work) -> report.Cost:
@@ -70,7 +88,8 @@ def _cost(work: Work) -> report.Cost:
         money=step.spent.cost,
         currency=prices.currency if prices else "",
         calls=step.spent.calls,
-        cached=int(step.counts.get("cached", 0)),
+        cached=int(work.folder.number("distil", "cached")) if "cached" in step.counts else 0,
+        local=isinstance(service, EmbeddedService),
     )
 
 
@@ -105,7 +124,7 @@ def _example(pair: Pair, options: Curate) -> report.Example:
 def _dataset(step: Step | None) -> report.DatasetSummary:
     if step is None or step.status != "done":
         return report.DatasetSummary()
-    return report.DatasetSummary(step.outputs["sha256"], step.counts)
+    return report.DatasetSummary(Path(step.outputs["dataset"]).name, _without_reasons(step.counts))
 
 
 def _metrics(work: Work) -> dict[str, Any]:
@@ -117,6 +136,19 @@ def _metrics(work: Work) -> dict[str, Any]:
 
 def _points(history: Iterable[dict[str, Any]], key: str) -> tuple[report.Point, ...]:
     return tuple(report.Point(entry["step"], entry[key]) for entry in history if key in entry)
+
+
+def learning(metrics: dict[str, Any]) -> str:
+    """What it means when a model does worse and worse on rows that it is not trained on."""
+    found = [point.loss for point in _points(metrics.get("eval_history", []), "loss")]
+    if not found or (found[-1] - min(found) < RISE and found[-1] - metrics["train_loss"] < GAP):
+        return ""
+    return (
+        "It learnt the training rows by heart: the right answers among them surprise it little (loss "
+        f"{metrics['train_loss']:.2f} on average), those it was not trained on more ({found[-1]:.2f} at the end, "
+        f"{min(found):.2f} at best). More documents, or more questions about each (distil.questions), help; "
+        "fewer epochs in the recipe make it milder."
+    )
 
 
 def _scores(work: Work, questions: Sequence[HeldOut], answers: Sequence[Scored]) -> Iterable[report.Score]:
@@ -158,17 +190,13 @@ def scores_of(answers: Iterable[Scored], model: str, mode: str, metric: str) -> 
 def _compared(work: Work, number: int, wanted: HeldOut, answers: Sequence[Scored]) -> report.Compared:
     """One question's answers in the gate's mode, which is what the verdict rests on."""
     gate = work.loop.gate
-    said = {one.model: one for one in answers if one.question == number and one.mode == gate.mode}
-    marks = {model: one.scores.get(gate.metric, one.scores["f1"]) for model, one in said.items()}
-    return report.Compared(
-        question=wanted.question,
-        reference=wanted.answer,
-        base=said["base"].answer if "base" in said else None,
-        champion=said["champion"].answer if "champion" in said else None,
-        candidate=said["candidate"].answer if "candidate" in said else None,
-        right=tuple(model for model in MODELS if marks.get(model, 0.0) >= 0.8),
-        better=marks.get("candidate", 0.0) > marks.get("base", 0.0),
-    )
+    asked = {one.model: one for one in answers if one.question == number and one.mode == gate.mode}
+    said = {model: _said(asked[model], gate.metric) for model in MODELS if model in asked}
+    return report.Compared(wanted.question, wanted.answer, said)
+
+
+def _said(one: Scored, metric: str) -> report.Said:
+    return report.Said(one.answer, one.scores.get(metric, one.scores["f1"]) >= report.RIGHT, one.finished)
 
 
 def _environment(step: Step | None, metrics: dict[str, Any]) -> report.Environment:

@@ -1,7 +1,7 @@
 """What every step of a run can see."""
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from flows import FlowError
@@ -25,7 +25,6 @@ class Work:
     cache: Path
     progress: Progress
     folder: RunFolder
-    lost: list[str] = field(default_factory=list)  # what this run could not read or make, a line each
 
     @property
     def loop(self) -> Loop:
@@ -34,6 +33,11 @@ class Work:
     @property
     def run(self) -> Run:
         return self.folder.run
+
+    @property
+    def lost(self) -> list[str]:
+        """What the run went on without, a line each."""
+        return self.run.lost
 
     def output(self, step: str, key: str) -> str:
         """What an earlier step left; raises NotDoneError when there is nothing of the kind."""

@@ -37,7 +37,7 @@ def do(work: Work, step: Step) -> None:
     path = work.folder.path / "pairs.jsonl"
     data = b"".join(encode(pair) + b"\n" for pair in pairs)
     write_atomically(path, data)
-    work.lost += _named(work, lost)
+    step.lost = _named(work, lost)
     _tell(work, partial)
     step.counts |= {"pairs": len(pairs), "lost": len(lost), "partial": len(partial)}
     step.counts |= {kind: sum(pair.kind == kind for pair in pairs) for kind in sorted({p.kind for p in pairs})}

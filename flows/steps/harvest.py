@@ -20,7 +20,7 @@ def do(work: Work, step: Step) -> None:
         found = harvest(work.config, work.name, work.store, lambda done, of: task.at(done, of))
     for problem in [*found.unreadable, *found.skipped]:
         work.progress.say(f"  {problem}")
-    work.lost += found.unreadable
+    step.lost = found.unreadable
     active = [digest(identity, record) for identity, record in work.store.records(work.name)]
     if not active:
         raise FlowError(f"loop {work.name}: the sources hold nothing to learn from. Look at loops.{work.name}.harvest.")

@@ -1,13 +1,16 @@
 """report.html: one page, complete in itself, that shows what a run did and never runs what a model said."""
 
 import re
+import typing
 from html.parser import HTMLParser
 
 import msgspec
 import pytest
 
 from flows.charts import Scale, line, scale
+from flows.filters import Reason
 from flows.report import (
+    REASONS,
     Compared,
     Cost,
     DatasetSummary,
@@ -18,6 +21,7 @@ from flows.report import (
     Model,
     Point,
     RunReport,
+    Said,
     Score,
     StepBar,
     figure,
@@ -38,7 +42,7 @@ WHOLE = msgspec.structs.replace(
         StepBar("train", "done", 134.6, {"train_loss": 0.612345}),
     ),
     cost=Cost(tokens=84123, money=0.0712, currency="EUR", calls=123, cached=12),
-    dropped=(DroppedFor("thumbed down", 8, (Example("The night key code?", "Ask a colleague."),)),),
+    dropped=(DroppedFor("thumbs_down", 8, (Example("The night key code?", "Ask a colleague."),)),),
     dataset=DatasetSummary("3fa9c01b77de", {"train": 331, "test": 33}),
     training_loss=(Point(1, 3.9), Point(60, 0.4)),
     evaluation_loss=(Point(60, 0.7),),
@@ -58,11 +62,7 @@ WHOLE = msgspec.structs.replace(
         Compared(
             "Which code at night?",
             "The night key code is 4471.",
-            "It depends.",
-            "Code 12.",
-            "It is 4471.",
-            ("candidate",),
-            True,
+            {"base": Said("It depends."), "champion": Said("Code 12."), "candidate": Said("It is 4471.", right=True)},
         ),
     ),
     environment=Environment("trl", "cpu", {"torch": "2.13.0"}),
@@ -113,7 +113,7 @@ def test_the_page_says_verdict_cost_scores_answers_and_what_was_dropped() -> Non
         "+0.70 to +0.87",
         "no clear difference",
         "It is 4471.",
-        "thumbed down",
+        "thumbs down people rated this answer down",
         "Ask a colleague.",
         "3fa9c01b77de",
         "One answer was repaired.",
@@ -141,7 +141,7 @@ HOSTILE = """</td></title></style><script>alert('x')</script><img src=x onerror=
 
 
 def test_what_people_and_models_wrote_is_shown_and_never_run() -> None:
-    answer = Compared(HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE)
+    answer = Compared(HOSTILE, HOSTILE, {"base": Said(HOSTILE), "candidate": Said(HOSTILE * 9)})
     report = RunReport(
         loop=HOSTILE,
         run=HOSTILE,
@@ -191,7 +191,7 @@ def test_a_run_without_a_single_step_still_has_a_page() -> None:
 
 
 def test_without_a_champion_no_column_is_left_empty() -> None:
-    answers = (Compared("Which code?", "4471", base="No.", candidate="4471", right=("candidate",)),)
+    answers = (Compared("Which code?", "4471", {"base": Said("No."), "candidate": Said("4471", right=True)}),)
     html = render(msgspec.structs.replace(WHOLE, answers=answers))
     headings = re.findall(r'<th scope="col">(.+?)</th>', html.split("Before and after")[1])
     assert headings[:4] == ["question", "right answer", "base", "candidate"]
@@ -199,8 +199,64 @@ def test_without_a_champion_no_column_is_left_empty() -> None:
 
 def test_right_and_wrong_are_told_by_sign_and_word_and_not_by_colour_alone() -> None:
     text = Page(render(WHOLE)).text
-    assert "✓ right: It is 4471." in text
-    assert "✗ wrong: It depends." in text
+    assert "✓ right It is 4471." in text
+    assert "✗ wrong It depends." in text
+
+
+def test_what_counts_as_right_is_said_beside_the_answers() -> None:
+    text = Page(render(WHOLE)).text
+    assert "when it scores 0.8 or more by key : the fact asked for is in the answer" in text
+    assert "better : right now, where the champion was wrong" in text
+
+
+@pytest.mark.parametrize(
+    ("base", "champion", "candidate", "told"),
+    [
+        (False, None, True, "better"),
+        (True, None, False, "worse"),
+        (False, None, False, ""),
+        (True, None, True, ""),
+        (False, True, True, ""),
+        (True, False, True, "better"),
+        (None, None, True, ""),
+    ],
+)
+def test_better_and_worse_are_said_only_where_an_answer_became_right_or_wrong(
+    base: bool | None, champion: bool | None, candidate: bool, told: str
+) -> None:
+    marks: dict[Model, bool | None] = {"base": base, "champion": champion, "candidate": candidate}
+    said = {model: Said("Code 4471.", right) for model, right in marks.items() if right is not None}
+    assert Compared("Which code?", "4471", said).change == told
+
+
+def test_a_long_answer_is_folded_and_one_that_was_cut_off_says_so() -> None:
+    rant = "It depends on many things. " * 20
+    said: dict[Model, Said] = {"base": Said(rant, finished=False), "candidate": Said("4471.", right=True)}
+    html = render(msgspec.structs.replace(WHOLE, answers=(Compared("Which code?", "4471.", said),)))
+    assert f"{rant[:300]}… <details><summary>whole text</summary>{rant}</details>" in html
+    assert Page(html).text.count("[cut off]") == 2  # the answer, and what that means
+    assert "evaluate.answer_tokens" in html
+    assert "[cut off]" not in render(WHOLE)
+
+
+def test_every_reason_for_dropping_a_pair_is_explained() -> None:
+    assert set(REASONS) == set(typing.get_args(Reason))
+
+
+@pytest.mark.parametrize(
+    ("cost", "told"),
+    [
+        (Cost(tokens=9, calls=1, local=True), "nothing: it ran on this machine"),
+        (Cost(tokens=9, calls=1), "unknown: the service has no prices set"),
+        (Cost(), "It was not asked in this run."),
+    ],
+)
+def test_what_the_teacher_cost_is_told_also_without_prices(cost: Cost, told: str) -> None:
+    assert told in Page(render(msgspec.structs.replace(WHOLE, cost=cost))).text
+
+
+def test_losses_that_mean_something_bad_are_put_in_words() -> None:
+    assert "by heart, sadly" in Page(render(msgspec.structs.replace(WHOLE, learning="It learnt by heart, sadly."))).text
 
 
 def test_what_the_gate_decides_by_comes_first_and_is_framed() -> None:
@@ -242,7 +298,7 @@ def test_the_same_report_gives_the_same_bytes_also_after_json() -> None:
 
 
 def test_many_answers_are_folded_away_but_all_there() -> None:
-    answers = tuple(Compared(f"Question {n}?", "Yes.", base="No.") for n in range(40))
+    answers = tuple(Compared(f"Question {n}?", "Yes.", {"base": Said("No.")}) for n in range(40))
     text = Page(render(msgspec.structs.replace(WHOLE, answers=answers))).text
     assert "28 more" in text
     assert all(f"Question {n}?" in text for n in range(40))

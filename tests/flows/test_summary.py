@@ -1,5 +1,7 @@
 """What the report of a run is made of, for runs that end in every way."""
 
+from typing import Any
+
 import pytest
 
 from connectors import ServiceError
@@ -42,8 +44,9 @@ def test_a_promoted_run_shows_everything(place: Place, reports: list[RunReport])
     gains = {(gain.against, gain.mode, gain.metric): gain for gain in page.gains}
     assert gains["base", "closed_book", "key"].low > 0
     assert len(page.answers) == 48
-    assert all(one.right == ("candidate",) and one.better for one in page.answers if one.candidate == one.reference)
-    assert len(page.dataset.hash) == 64
+    learnt = [one for one in page.answers if one.said["candidate"].text == one.reference]
+    assert learnt and all(one.said["candidate"].right and one.change == "better" for one in learnt)
+    assert (place.config.state / "datasets" / "units" / page.dataset.version).is_dir()
     assert page.environment.backend == "fake"
     assert set(page.files.values()) >= {"pairs.jsonl", "train/train.jsonl", "answers.jsonl", "run.json"}
     assert all((folder.path / path).exists() for path in page.files.values())
@@ -145,3 +148,49 @@ def test_only_files_of_this_run_are_linked(place: Place, reports: list[RunReport
     folder = place.run()
     assert all((folder.path / path).exists() for path in reports[-1].files.values())
     assert "train/train.jsonl" not in reports[-1].files.values()
+
+
+def test_a_document_that_cannot_be_read_is_named_once(place: Place, reports: list[RunReport]) -> None:
+    place.write("broken.pdf", "%PDF-1.4 this is none")
+    for _ in range(2):
+        with pytest.raises(RowsLostError):
+            place.run()
+        assert sum("broken.pdf" in note for note in reports[-1].notes) == 1
+
+
+def test_what_an_earlier_run_lost_is_no_loss_of_one_that_takes_its_steps_over(place: Place) -> None:
+    place.teach(pwrong=0.5, seed=3)
+    with pytest.raises(RowsLostError):
+        place.run()
+    assert place.runs()[0].run.lost
+    place.change("gate", margin=0.9)
+    assert place.run("gate").run.lost == []
+
+
+@pytest.mark.parametrize(
+    ("training", "evaluation", "told"),
+    [
+        (0.9, [1.5, 1.66, 1.9], True),  # it gets worse again
+        (0.9, [2.0, 1.9, 1.8], True),  # ever better, but far from what it was trained on
+        (0.9, [1.5, 1.2, 1.25], False),
+        (0.9, [], False),
+    ],
+)
+def test_losses_that_say_learnt_by_heart_are_put_in_words(training: float, evaluation: list[float], told: bool) -> None:
+    history = [{"step": step, "loss": loss} for step, loss in enumerate(evaluation)]
+    metrics: dict[str, Any] = {"train_loss": training, "eval_history": history}
+    words = summary.learning(metrics)
+    assert bool(words) == told
+    assert not told or ("by heart" in words and f"{evaluation[-1]:.2f} at the end" in words)
+
+
+def test_a_figure_of_the_record_that_is_none_is_one_clear_error(place: Place) -> None:
+    place.run()
+    (folder,) = place.runs()
+    step = folder.run.step("export")
+    assert step and folder.number("export", "fidelity") == step.counts["fidelity"]
+    step.counts["fidelity"] = "very good"
+    with pytest.raises(FlowError, match=r"run\.json: step 'export': 'fidelity' is 'very good', not a number"):
+        folder.number("export", "fidelity")
+    with pytest.raises(FlowError, match=r"run\.json: step 'export': 'loss' is missing"):
+        folder.number("export", "loss")
