@@ -77,10 +77,10 @@ def run(path: Path, loop: str, steps: tuple[str, ...], fire: str) -> None:
 @click.pass_obj
 def runs(path: Path, loop: str | None) -> None:
     """List the runs, newest first, of LOOP or of all loops."""
-    from flows.config import load_config
     from flows.show import show_runs
 
-    show_runs(load_config(path), loop)
+    with _opened(path) as (config, store):
+        show_runs(config, store, loop)
 
 
 @cli.command()

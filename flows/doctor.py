@@ -10,7 +10,6 @@ from urllib.parse import urlsplit
 
 import msgspec
 import psutil
-from rich.table import Table
 
 from connectors import ServiceError, http, modelhub
 from connectors.files import Folder
@@ -19,7 +18,7 @@ from flows.config import Config, LlamaCppService, OpenAIService, Service
 from flows.cron import read_cron
 from flows.measure import from_file
 from flows.promote import llama_server
-from flows.show import console
+from flows.show import console, table_of
 from flows.steps.engine import UNSLOTH
 from trainer import TrainError, backend
 
@@ -60,7 +59,7 @@ def examine(config: Config, cache: Path) -> list[Finding]:
 
 
 def show(findings: list[Finding]) -> None:
-    table = Table("", "what", "state", "what to do")
+    table = table_of("", "what", "state", "what to do")
     for finding in findings:
         table.add_row("ok" if finding.good else "BAD", finding.name, finding.state, finding.advice)
     console().print(table)

@@ -72,6 +72,12 @@ def only_one(store: Store, name: str, what: str, wait: bool = False) -> Iterator
         time.sleep(1)
 
 
+def is_going_on(store: Store, name: str) -> bool:
+    """Somebody who lives holds the lease `name`."""
+    holder = store.holder(name)
+    return holder is not None and not is_dead(holder.owner)
+
+
 def _take(store: Store, name: str, owner: str) -> Lease | None:
     """Take a lease, over a dead owner if need be; else the lease of who has it."""
     holder = store.lease(name, owner, SECONDS)

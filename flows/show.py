@@ -2,6 +2,8 @@
 
 import difflib
 import sys
+from collections.abc import Collection
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -10,18 +12,22 @@ from rich.table import Table
 
 from flows import FlowError
 from flows.config import Config
-from flows.runs import Run, RunFolder, all_runs
+from flows.leases import is_going_on
+from flows.report import METRICS, MODES, called
+from flows.runs import Count, Run, RunFolder, Step, all_runs
 from flows.store import Store
-from flows.summary import counts_of
+from flows.summary import MODELS, counts_of
 
-METRICS = ("f1", "key", "exact", "refusal", "judge")
+SPLITS = ("train", "validation", "test")
+WIDTH = 120  # of a table where nobody looks at a terminal
 
 
 def show_result(config: Config, store: Store, folder: RunFolder) -> None:
     """The end of a run: what each model scored, the verdict, where the report is."""
     run = folder.run
+    if (evaluated := run.step("evaluate")) and evaluated.status == "done":
+        console().print(scores_table(run, evaluated))
     if run.status == "finished":
-        console().print(scores_table(run))
         click.echo(f"Verdict: {run.verdict or 'none'}. {run.why}")
     else:
         click.echo(f"Run {run.id}: {', '.join(step.name for step in run.steps if step.status == 'done')} done.")
@@ -33,44 +39,57 @@ def show_result(config: Config, store: Store, folder: RunFolder) -> None:
         click.echo(f"Report: {_readable(report)}")
 
 
-def scores_table(run: Run) -> Table:
-    """A row a model, a column a mode and metric; the verdict beside the candidate."""
-    step = run.step("evaluate")
-    counts = step.counts if step else {}
-    columns = [
-        (mode, metric)
-        for mode in ("closed_book", "open_book")
-        for metric in METRICS
-        if any(name.endswith(f" {mode} {metric}") for name in counts)
-    ]
-    table = Table(title=f"{run.loop}, run {run.id}: {counts.get('questions', 0)} held-out questions")
-    for heading in [
-        "model",
-        *[f"{mode.replace('_', '-')}\n{metric}" for mode, metric in columns],
-        "loss",
-        "verdict",
-    ]:
-        table.add_column(heading, justify="left" if heading in ("model", "verdict") else "right")
-    for model in ("base", "champion", "candidate"):
-        cells = [_figure(counts.get(f"{model} {mode} {metric}")) for mode, metric in columns]
-        verdict = run.verdict if model == "candidate" else ""
-        table.add_row(model, *cells, _figure(counts.get(f"{model} loss")), verdict)
+def scores_table(run: Run, evaluated: Step) -> Table:
+    """A row a measure with what it means, a column a model."""
+    counts = evaluated.counts
+    models = [model for model in MODELS if any(name.startswith(f"{model} ") for name in counts)]
+    asked = f"{counts.get('questions', 0)} held-out question{'s' if counts.get('questions') != 1 else ''}"
+    table = table_of("measure", *models, "what it means", title=f"{run.loop}, run {run.id}: {asked}", numbers=models)
+    for mode, words in (*MODES.items(), ("", "")):
+        for metric, meaning in METRICS.items():
+            scores = [counts.get(" ".join(filter(None, (model, mode, metric)))) for model in models]
+            if any(score is not None for score in scores):
+                name = f"{mode.replace('_', '-')} {called(metric)}".strip()
+                table.add_row(name, *map(_figure, scores), ", ".join(filter(None, (meaning, words))))
     return table
 
 
-def show_runs(config: Config, loop: str | None) -> None:
+def show_runs(config: Config, store: Store, loop: str | None) -> None:
     loops = [loop] if loop else list(config.loops)
-    table = Table("loop", "run", "status", "verdict", "pairs", "minutes", "why")
+    table = table_of("loop", "run", "status", "verdict", "pairs", "minutes", "why", numbers=("pairs", "minutes"))
     for name in loops:
         config.loop(name)
         for folder in all_runs(config.state / "runs", name):
-            run = folder.run
+            run, live = folder.run, _is_live(store, folder)
             curate = run.step("curate")
             pairs = str(curate.counts.get("train", "")) if curate else ""
-            minutes = sum(step.seconds for step in run.steps) / 60
-            status = "unfinished" if run.status == "running" else run.status
-            table.add_row(name, run.id, status, run.verdict, pairs, f"{minutes:.1f}", run.why)
+            minutes = sum(_seconds(step, _at(run, live)) for step in run.steps) / 60
+            table.add_row(name, run.id, _status_of_run(run, live), run.verdict, pairs, f"{minutes:.1f}", run.why)
     console().print(table)
+
+
+def _is_live(store: Store, folder: RunFolder) -> bool:
+    """Somebody is at this run now: one that broke off says `running` too."""
+    return folder.run.status == "running" and is_going_on(store, f"loop:{folder.run.loop}")
+
+
+def _at(run: Run, live: bool) -> Step | None:
+    """The step that is being done now; those after it that say `running` broke off in an earlier try."""
+    return next((step for step in run.steps if step.status == "running"), None) if live else None
+
+
+def _status_of_run(run: Run, live: bool) -> str:
+    if run.status != "running":
+        return run.status
+    step = _at(run, live)
+    return f"running {step.name if step else ''}".rstrip() if live else "unfinished"
+
+
+def _seconds(step: Step, at: Step | None) -> float:
+    """How long a step took, or has taken so far."""
+    if step is not at:
+        return step.seconds
+    return max((datetime.now(UTC) - datetime.fromisoformat(step.started)).total_seconds(), 0.0)
 
 
 def show_run(config: Config, store: Store, name: str, form: str | None) -> None:
@@ -83,13 +102,23 @@ def show_run(config: Config, store: Store, name: str, form: str | None) -> None:
                 f"run {folder.run.id} has no report yet: `flowstill run {folder.run.loop}` goes on with it."
             )
         return click.echo(_readable(report))
-    table = Table("step", "status", "seconds", "counts", title=f"{folder.run.loop}, run {folder.run.id}")
-    for step in folder.run.steps:
-        status = f"taken from {step.reused}" if step.reused else step.status
-        counts = "\n".join(f"{key}: {_figure(value)}" for key, value in counts_of(step).items())
-        table.add_row(step.name, status, f"{step.seconds:.1f}", f"{step.error}\n{counts}".strip())
-    console().print(table)
+    console().print(_steps_table(folder.run, _is_live(store, folder)))
+    for title, lines in (("Notes", folder.run.notes), ("Went on without", folder.run.lost)):
+        if lines:
+            click.echo("\n  ".join([f"{title}:", *lines]))
     show_result(config, store, folder)
+
+
+def _steps_table(run: Run, live: bool) -> Table:
+    title = f"{run.loop}, run {run.id}: {_status_of_run(run, live)}"
+    table = table_of("step", "status", "seconds", "counts", title=title, numbers=("seconds",))
+    at = _at(run, live)
+    for step in run.steps:
+        broken_off = step.status == "running" and step is not at
+        status = f"taken from {step.reused}" if step.reused else "broken off" if broken_off else step.status
+        counts = "\n".join(f"{key}: {_figure(value)}" for key, value in counts_of(step).items())
+        table.add_row(step.name, status, f"{_seconds(step, at):.1f}", f"{step.error}\n{counts}".strip())
+    return table
 
 
 def find_run(config: Config, name: str) -> RunFolder:
@@ -109,11 +138,9 @@ def find_run(config: Config, name: str) -> RunFolder:
 
 def show_datasets(config: Config, loop: str) -> None:
     config.loop(loop)
-    table = Table("version", "train", "validation", "test", "made by run")
-    for version, folder in _datasets(config, loop).items():
-        counts = folder.run.step("curate").counts  # type: ignore[union-attr]
-        sizes = [str(counts.get(side, 0)) for side in ("train", "validation", "test")]
-        table.add_row(version, *sizes, folder.run.id)
+    table = table_of("version", *SPLITS, "made by run", numbers=SPLITS)
+    for version, (run, counts) in _datasets(config, loop).items():
+        table.add_row(version, *[str(counts.get(side, 0)) for side in SPLITS], run)
     console().print(table)
 
 
@@ -129,13 +156,13 @@ def dataset_folder(config: Config, loop: str, version: str) -> Path:
     return config.state / "datasets" / loop / matches[0]
 
 
-def _datasets(config: Config, loop: str) -> dict[str, RunFolder]:
-    """version -> the run that made it, newest first."""
-    found: dict[str, RunFolder] = {}
+def _datasets(config: Config, loop: str) -> dict[str, tuple[str, dict[str, Count]]]:
+    """version -> the run that made it and its counts, the version that was used last first."""
+    found = {}
     for folder in all_runs(config.state / "runs", loop):
         step = folder.run.step("curate")
-        if step and step.status == "done":
-            found.setdefault(Path(step.outputs["dataset"]).name, folder)
+        if step and step.status == "done":  # an older run takes the place of those that only used its version
+            found[Path(step.outputs["dataset"]).name] = (step.reused or folder.run.id, step.counts)
     return found
 
 
@@ -152,7 +179,15 @@ def _readable(path: Path) -> str:
         return str(path)
 
 
+def table_of(*headings: str, title: str | None = None, numbers: Collection[str] = ()) -> Table:
+    """Long texts go on in the next line, and no word of them is lost."""
+    table = Table(title=title)
+    for heading in headings:
+        table.add_column(heading, justify="right" if heading in numbers else "left", overflow="fold")
+    return table
+
+
 def console() -> Console:
-    """Prints texts as they are, and a table as wide as it needs where nobody looks at a terminal: no word is lost."""
-    width = None if sys.stdout.isatty() else 10_000
+    """Prints texts as they are."""
+    width = None if sys.stdout.isatty() else WIDTH
     return Console(width=width, markup=False, emoji=False, highlight=False)

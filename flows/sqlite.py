@@ -261,6 +261,11 @@ class SqliteStore:
             holder = self._rows("SELECT owner, since, until FROM leases WHERE name=?", name)[0]
         return None if taken else Lease(holder[0], _utc(holder[1]), _utc(holder[2]))
 
+    def holder(self, name: str) -> Lease | None:
+        query = "SELECT owner, since, until FROM leases WHERE name=? AND until >= ?"
+        found = self._rows(query, name, time.time())
+        return Lease(found[0][0], _utc(found[0][1]), _utc(found[0][2])) if found else None
+
     def release(self, name: str, owner: str) -> None:
         with self._transaction():
             self._db.execute("DELETE FROM leases WHERE name=? AND owner=?", (name, owner))

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psutil
@@ -148,19 +149,44 @@ def test_help_and_version_need_no_settings(option: str) -> None:
 # --- looking at runs
 
 
+def words(text: str) -> set[str]:
+    return set(text.split())
+
+
 def test_runs_are_listed_with_verdict_and_why(done: Place) -> None:
     code, out, err = done.said("runs", module="flows")
     assert (code, err) == (0, "")
     (line,) = [line for line in out.splitlines() if "units" in line]
     (folder,) = done.runs()
-    for text in (folder.run.id, "finished", "promoted", folder.run.why):
+    for text in (folder.run.id, "finished", "promoted", folder.run.why.split()[0]):
         assert text in line
+    assert words(folder.run.why) <= words(out)
 
 
 def test_a_run_that_did_not_come_to_its_end_is_listed_as_such(place: Place) -> None:
     place.run("harvest", "distil")
     _, out, _ = place.said("runs", "units", module="flows")
     assert "unfinished" in out
+
+
+def test_a_run_that_is_going_on_is_listed_as_running_with_its_step_and_the_time_so_far(place: Place) -> None:
+    place.teach(latency=30)
+    run = place.start()
+    wait_until(lambda: place.stub.report().most_in_flight >= 8, run)
+    (folder,) = place.runs()
+    step = folder.run.step("distil")
+    assert step is not None
+    step.started = (datetime.now(UTC) - timedelta(minutes=6)).isoformat()
+    folder.save()
+    for verb in (["runs"], ["show", "units"]):
+        _, out, _ = place.said(*verb, module="flows")
+        assert "running distil" in out
+        assert "unfinished" not in out
+        assert re.search(r"│\s+(6\.\d|36\d\.\d) │", out), out
+    run.kill()
+    run.communicate()
+    assert "unfinished" in place.said("runs", module="flows")[1]
+    assert "broken off" in place.said("show", "units", module="flows")[1]
 
 
 def test_no_runs_are_an_empty_list(place: Place) -> None:
@@ -174,6 +200,44 @@ def test_show_tells_the_steps_scores_and_report_of_the_newest_run(done: Place) -
     assert (code, err) == (0, "")
     for text in ("harvest", "distil", "train", "gate", "48 held-out questions", "Verdict: promoted", "report.html"):
         assert text in out
+
+
+def test_show_names_what_was_lost_and_the_notes_of_the_run(place: Place) -> None:
+    place.write("broken.pdf", "%PDF-1.4 this is none")
+    place.said("run", "units")
+    (folder,) = place.runs()
+    folder.run.notes.append("The teacher was tired.")
+    folder.save()
+    _, out, _ = place.said("show", "units", module="flows")
+    assert "Notes:\n  The teacher was tired.\n" in out
+    assert f"Went on without:\n  {place.documents / 'broken.pdf'}: " in out
+
+
+def test_show_explains_each_measure(done: Place) -> None:
+    _, out, _ = done.said("show", "units", module="flows")
+    (line,) = [line for line in out.splitlines() if "closed-book refuses rightly" in line]
+    assert "refuses when nobody knows, and only then, by heart" in line
+
+
+def test_what_is_printed_into_a_file_is_no_wider_than_a_page_and_loses_no_word(done: Place) -> None:
+    (folder,) = done.runs()
+    folder.run.why = "because " * 40 + "x" * 300
+    folder.save()
+    for verb in (["runs"], ["show", "units"], ["dataset", "list", "units"]):
+        _, out, _ = done.said(*verb, module="flows")
+        assert max(len(line) for line in out.splitlines() if not line.startswith("Verdict")) <= 120
+    _, out, _ = done.said("runs", module="flows")
+    assert (out.count("because"), out.count("x")) == (40, 300)
+
+
+@pytest.mark.parametrize("text", ['{"loop": 3}', "no json", '{"loop": "units", "steps": [{"name": 7}]}'])
+def test_a_broken_run_record_is_one_error_that_names_the_file(done: Place, text: str) -> None:
+    (folder,) = done.runs()
+    (folder.path / "run.json").write_text(text)
+    for verb in (["runs"], ["show", "units"], ["dataset", "list", "units"]):
+        code, out, err = done.said(*verb, module="flows")
+        assert (code, out) == (1, "")
+        assert f"{folder.path / 'run.json'}: not a run record" in one_line(err)
 
 
 def test_show_by_id_as_json_is_the_run_record(done: Place) -> None:
@@ -288,6 +352,15 @@ def test_dataset_versions_are_listed_with_their_sizes_and_run(done: Place) -> No
     (folder,) = done.runs()
     (line,) = [line for line in out.splitlines() if folder.run.id in line]
     assert str(trained_on(done)) in line
+
+
+def test_a_dataset_version_names_the_run_that_made_it_and_not_one_that_used_it(done: Place) -> None:
+    (first,) = done.runs()
+    done.change("gate", margin=0.9)
+    done.run()
+    _, out, _ = done.said("dataset", "list", "units", module="flows")
+    assert first.run.id in out
+    assert done.runs()[0].run.id not in out
 
 
 @pytest.mark.parametrize("form", ["messages", "alpaca", "sharegpt", "prompt-completion", "text"])
@@ -406,7 +479,7 @@ def test_a_key_that_the_server_echoes_is_in_no_file_and_no_message_either(place:
     place.teach(key="another")
     for verb in (["run", "units"], ["runs"], ["show", "units"]):
         _, out, err = place.said(*verb, STUB_KEY=KEY)
-        assert "Check services.stub.key." in out + err
+        assert "services.stub.key." in out + err
         assert KEY not in out + err
     assert KEY.encode() not in everything_written(place.folder)
 

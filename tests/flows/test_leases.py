@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from flows import FlowError, leases
-from flows.leases import holding, is_dead, myself, only_one
+from flows.leases import holding, is_dead, is_going_on, myself, only_one
 from flows.store import Store, open_store
 
 HOLDER = """
@@ -54,6 +54,14 @@ def test_while_one_is_at_it_another_is_told_who(store: Store, holder: subprocess
     said = rf"a run of loop a is going on already, in process {holder.pid} on \S+ since \d{{4}}-.* UTC\. Wait for it"
     with pytest.raises(FlowError, match=said), only_one(store, "loop:a", "a run of loop a"):
         pass
+
+
+def test_whether_anybody_is_at_it_can_be_seen(store: Store, holder: subprocess.Popen[str]) -> None:
+    assert is_going_on(store, "loop:a")
+    assert not is_going_on(store, "loop:b")
+    holder.kill()
+    holder.wait()
+    assert not is_going_on(store, "loop:a")
 
 
 def test_other_names_are_free(store: Store, holder: subprocess.Popen[str]) -> None:

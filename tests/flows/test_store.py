@@ -341,6 +341,15 @@ def test_a_lease_is_held_by_one_until_released(store: Store) -> None:
     assert store.lease("gpu", "two", 60) is None
 
 
+def test_who_holds_a_lease_can_be_seen_without_taking_it(store: Store) -> None:
+    assert store.holder("gpu") is None
+    store.lease("gpu", "one", 60)
+    holder = store.holder("gpu")
+    assert holder and holder.owner == "one"
+    store.lease("disk", "one", -1)
+    assert store.holder("disk") is None
+
+
 def test_a_renewed_lease_lasts_longer_and_keeps_its_beginning(store: Store) -> None:
     store.lease("gpu", "one", 60)
     store.lease("gpu", "one", 600)
