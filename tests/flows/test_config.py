@@ -481,6 +481,15 @@ def test_a_file_that_grows_without_end_is_one_error(tmp_path: Path, text: str, m
     assert problem(tmp_path, text) == message
 
 
+@pytest.mark.parametrize("text", ["[" * 52 + "@", "- " * 52 + "@"], ids=["brackets", "indents"])
+def test_what_is_nested_too_deep_is_refused_before_it_is_read(tmp_path: Path, text: str) -> None:
+    assert problem(tmp_path, text).startswith("nested deeper than 50 levels.")
+
+
+def test_fifty_levels_are_not_too_deep(tmp_path: Path) -> None:
+    assert "nested" not in problem(tmp_path, "[" * 51 + "]" * 51)
+
+
 def test_a_sign_that_no_text_file_holds_is_told_in_one_line(tmp_path: Path) -> None:
     said = problem(tmp_path, "state: \x00")
     assert said.startswith("not readable as YAML: unacceptable character") and "\n" not in said
