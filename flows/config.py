@@ -214,8 +214,8 @@ def load_config(path: Path, environment: Mapping[str, str] = os.environ) -> Conf
     services = _section(data, written, "services", Service, path)
     config = Config(
         path=path.absolute(),
-        state=path.absolute().parent / _text(data.get("state", "still"), path, "state"),
-        hub=_as_config(partial(decode, data.get("hub") or {}, Hub, f"{path}: hub", written.get("hub"))),
+        state=path.absolute().parent / _decoded(data.get("state", "still"), str, f"{path}: state"),
+        hub=_decoded(_or_empty(data.get("hub")), Hub, f"{path}: hub", written.get("hub")),
         services={"embedded": EmbeddedService()} | services,
         loops=_section(data, written, "loops", Loop, path),
         recipes=_section(data, written, "recipes", Recipe, path),
@@ -229,9 +229,10 @@ def _yaml(path: Path) -> dict[str, Any]:
         data = _as_config(partial(yamlfile.read, path))
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such file. flowstill.example.yml is a start; --config names another.") from None
-    if not isinstance(data, dict):
-        raise ConfigError(f"{path}: expected a mapping with {', '.join(TOP)}, got {type(data).__name__}.")
-    return data
+    if data is None:
+        raise ConfigError(f"{path}: the file is empty. flowstill.example.yml is a start.")
+    mapping: dict[str, Any] = _decoded(data, dict[str, Any], str(path))
+    return mapping
 
 
 def _substitute(value: Any, environment: Mapping[str, str], where: str, key: str = "") -> Any:
@@ -254,21 +255,20 @@ def _substitute(value: Any, environment: Mapping[str, str], where: str, key: str
 
 
 def _section(data: dict[str, Any], written: dict[str, Any], key: str, kind: Any, path: Path) -> dict[str, Any]:
-    entries = data.get(key) or {}
-    if not isinstance(entries, dict):
-        raise ConfigError(f"{path}: {key}: expected a mapping of names, got {type(entries).__name__}.")
-    sections = {}
-    for name, value in entries.items():
-        where = f"{path}: {key}.{_text(name, path, key)}"
-        sections[name] = _as_config(partial(decode, value or {}, kind, where, written[key][name]))
-    return sections
+    entries = _decoded(_or_empty(data.get(key)), dict[str, Any], f"{path}: {key}", written.get(key))
+    return {
+        name: _decoded(_or_empty(value), kind, f"{path}: {key}.{name}", written[key][name])
+        for name, value in entries.items()
+    }
 
 
-def _text(value: Any, path: Path, key: str) -> str:
-    if not isinstance(value, str):
-        shown = type(value).__name__ if isinstance(value, dict | list) else repr(value)
-        raise ConfigError(f"{path}: {key}: expected a text, got {shown}.")
-    return value
+def _or_empty(value: Any) -> Any:
+    """A section whose entries are all commented out."""
+    return {} if value is None else value
+
+
+def _decoded(data: Any, kind: Any, where: str, written: Any = None) -> Any:
+    return _as_config(partial(decode, data, kind, where, written))
 
 
 def _check_names(config: Config) -> None:
