@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from flows import ConfigError
+from flows.cron import read_cron, read_timezone
 from trainer import TrainError, yamlfile
 from trainer.recipe import Count, CountOrZero, Fraction, Recipe, Seed, Share, decode, load, ready_made
 
@@ -287,10 +288,18 @@ def _check_names(config: Config) -> None:
                     + _near(service, list(config.services))
                 )
         config.recipe(loop.recipe)
+        _check_times(f"{config.path}: loops.{name}", loop)
         _check_services(config, name, loop)
         _check_harvest(f"{config.path}: loops.{name}.harvest", loop)
         _check_curate(f"{config.path}: loops.{name}.curate", loop.curate)
         _check_gate(f"{config.path}: loops.{name}.gate", loop)
+
+
+def _check_times(where: str, loop: Loop) -> None:
+    """The clock is loaded only for a loop that has one."""
+    read_timezone(loop.timezone, where)
+    if loop.cron:
+        read_cron(loop.cron, loop.timezone, where)
 
 
 def _check_services(config: Config, name: str, loop: Loop) -> None:

@@ -158,11 +158,8 @@ def _questions(config: Config) -> Iterator[Finding]:
 def _schedules(config: Config) -> Iterator[Finding]:
     for name, loop in config.loops.items():
         if loop.cron:
-            try:
-                upcoming = read_cron(loop.cron, loop.timezone, f"loops.{name}").next(datetime.now(UTC))
-                yield Finding(f"schedule {name}", True, f"next at {upcoming:%Y-%m-%d %H:%M} UTC")
-            except FlowError as error:
-                yield Finding(f"schedule {name}", False, "no times", str(error))
+            upcoming = read_cron(loop.cron, loop.timezone, f"{config.path}: loops.{name}").next(datetime.now(UTC))
+            yield Finding(f"schedule {name}", True, f"next at {upcoming:%Y-%m-%d %H:%M} UTC")
 
 
 def _bases(config: Config, cache: Path) -> Iterator[Finding]:

@@ -447,6 +447,26 @@ def test_settings_that_contradict_each_other_are_refused(tmp_path: Path, setting
     assert problem(tmp_path, f"{HARVEST}, {settings}}}}}") == f"loops.support.{message}"
 
 
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (
+            'cron: "0 25 * * *"',
+            "cron: '0 25 * * *' is no time: Error validating expression '25': "
+            "the last value (25) is higher than the maximum value (23). Five fields, as '0 3 * * *' for 3 at night.",
+        ),
+        ('cron: "0 3 31 2 *"', "cron: '0 3 31 2 *' names a day that no calendar has."),
+        (
+            'cron: "0 3 * * *", timezone: Europe/Wein',
+            "timezone: there is no 'Europe/Wein'. Write a timezone as Europe/Berlin.",
+        ),
+        ("timezone: Europe/Wein", "timezone: there is no 'Europe/Wein'. Write a timezone as Europe/Berlin."),
+    ],
+)
+def test_a_time_that_never_comes_is_found_when_the_file_is_read(tmp_path: Path, settings: str, message: str) -> None:
+    assert problem(tmp_path, f"{HARVEST}, {settings}}}}}") == f"loops.support.{message}"
+
+
 def test_a_folder_harvested_twice_is_refused_since_the_second_would_retire_what_the_first_read(tmp_path: Path) -> None:
     twice = "loops: {support: {harvest: [{folder: a, include: ['*.md']}, {folder: b}, {folder: a}]}}"
     said = problem(tmp_path, twice)

@@ -1,6 +1,7 @@
 """What `flowstill doctor` sees, and what it tells a person to do."""
 
 import importlib.util
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -186,15 +187,20 @@ def test_the_real_command_shows_the_accelerator(place: Place) -> None:
     assert "CPU with" in out or "NVIDIA" in out
 
 
-def test_a_time_or_base_model_that_is_none_is_found_before_a_run_pays_for_it(tmp_path: Path) -> None:
+def test_the_next_time_of_a_loop_is_told(place: Place) -> None:
+    place.settings["loops"]["units"] |= {"cron": "0 3 1 1 *", "timezone": "UTC"}
+    place.change("gate")
+    finding = found(place)["schedule units"]
+    assert finding.good
+    assert re.fullmatch(r"next at \d{4}-01-01 03:00 UTC", finding.state)
+
+
+def test_a_base_model_that_is_none_is_found_before_a_run_pays_for_it(tmp_path: Path) -> None:
     (tmp_path / "documents").mkdir()
     (tmp_path / "documents/a.md").write_text("# A\n\nText.\n")
     (tmp_path / "flowstill.yml").write_text(
-        'recipes: {mine: {base: "wheel:llm-qwen3"}}\n'
-        'loops: {a: {harvest: [{folder: documents}], cron: "0 25 * * *", recipe: mine}}\n'
+        'recipes: {mine: {base: "wheel:llm-qwen3"}}\nloops: {a: {harvest: [{folder: documents}], recipe: mine}}\n'
     )
     findings = {f.name: f for f in examine(load_config(tmp_path / "flowstill.yml", {}), tmp_path / "cache")}
-    assert not findings["schedule a"].good
-    assert "0 25 * * *" in findings["schedule a"].advice
     assert not findings["base model a"].good
     assert "llm-qwen3" in findings["base model a"].advice
