@@ -18,6 +18,7 @@ from flows import FlowError
 from flows.config import Config, LlamaCppService, OpenAIService, Service
 from flows.cron import read_cron
 from flows.measure import from_file
+from flows.models import base_model
 from flows.promote import llama_server
 from flows.show import console
 from flows.steps.engine import UNSLOTH
@@ -103,6 +104,7 @@ def _state(config: Config, name: str, service: Service) -> str:
         return f"llama-server {server.version()}, serves {', '.join(server.names()) or 'nothing'}"
     if isinstance(service, OpenAIService):
         return f"answers at {_shown(service.url)}, model {_offered(name, service)}"
+    modelhub.find(service.model, config.folder)
     return f"served on this machine when needed: {service.model}"
 
 
@@ -163,16 +165,19 @@ def _schedules(config: Config) -> Iterator[Finding]:
 
 
 def _bases(config: Config, cache: Path) -> Iterator[Finding]:
-    """Base models that are here or in a wheel; one on a hub is told apart, it is fetched by the first run."""
     for name, loop in config.loops.items():
         source = config.recipe(loop.recipe).base
         try:
-            state = "on a hub, fetched by the first run"
-            if source.startswith("wheel:") or Path(source).expanduser().exists():
-                state = modelhub.resolve(source, cache, lambda text: None).name
-            yield Finding(f"base model {name}", True, f"{source}: {state}")
+            yield Finding(f"base model {name}", True, f"{source}: {_base(config, source, cache)}")
         except ServiceError as error:
             yield Finding(f"base model {name}", False, "not usable", str(error))
+
+
+def _base(config: Config, source: str, cache: Path) -> str:
+    """Its name, once it is here; a hub is not asked."""
+    if modelhub.find(source, config.folder)[0] in modelhub.HUBS and not config.hub.offline:
+        return "on a hub, fetched by the first run"
+    return base_model(config, source, cache, lambda text: None).name
 
 
 def _training(config: Config, cache: Path) -> Iterator[Finding]:

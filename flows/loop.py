@@ -13,6 +13,7 @@ from connectors import ServiceError
 from flows import FlowError, RowsLostError, steps
 from flows.config import Config
 from flows.leases import only_one
+from flows.models import check_models
 from flows.progress import Progress
 from flows.promote import registries, settle
 from flows.runs import RunFolder, Spent, Step, all_runs, digest, new_run, now_text
@@ -39,6 +40,7 @@ def run_loop(
     """
     config.loop(name)
     _known(only)
+    check_models(config, name)
     with only_one(store, f"loop:{name}", f"a run of loop {name}", wait=bool(fire)):
         earlier = all_runs(config.state / "runs", name)
         if fire and (done := _finished(earlier, fire)):

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from flows import doctor
-from flows.config import load_config
 from flows.doctor import Finding, examine
 from tests.doubles.place import Place
 from tests.doubles.web import Reply, replaying
@@ -195,12 +194,25 @@ def test_the_next_time_of_a_loop_is_told(place: Place) -> None:
     assert re.fullmatch(r"next at \d{4}-01-01 03:00 UTC", finding.state)
 
 
-def test_a_base_model_that_is_none_is_found_before_a_run_pays_for_it(tmp_path: Path) -> None:
-    (tmp_path / "documents").mkdir()
-    (tmp_path / "documents/a.md").write_text("# A\n\nText.\n")
-    (tmp_path / "flowstill.yml").write_text(
-        'recipes: {mine: {base: "wheel:llm-qwen3"}}\nloops: {a: {harvest: [{folder: documents}], recipe: mine}}\n'
-    )
-    findings = {f.name: f for f in examine(load_config(tmp_path / "flowstill.yml", {}), tmp_path / "cache")}
-    assert not findings["base model a"].good
-    assert "llm-qwen3" in findings["base model a"].advice
+@pytest.mark.parametrize(
+    ("base", "advice"),
+    [("wheel:llm-qwen3", "no known model wheel"), ("./models/qwen", "No model at "), ("models/qwen", "No model at ")],
+)
+def test_a_base_model_that_leads_nowhere_is_bad(place: Place, base: str, advice: str) -> None:
+    (place.folder / "models").mkdir()
+    place.base(base)
+    finding = found(place)["base model units"]
+    assert (finding.good, finding.state) == (False, "not usable")
+    assert advice in finding.advice
+
+
+def test_a_base_model_on_a_hub_is_told_as_such_and_not_fetched(place: Place) -> None:
+    place.base("hf:org/tiny")
+    finding = found(place)["base model units"]
+    assert (finding.good, finding.state) == (True, "hf:org/tiny: on a hub, fetched by the first run")
+
+
+def test_an_embedded_service_whose_model_is_not_there_is_bad(place: Place) -> None:
+    place.service("small", kind="embedded", model="./small.gguf")
+    finding = found(place)["service small"]
+    assert (finding.good, finding.advice) == (False, f"No model at {place.folder / 'small.gguf'}.")
