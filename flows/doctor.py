@@ -3,17 +3,19 @@
 import difflib
 import importlib.util
 import shutil
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import click
 import msgspec
 import psutil
 from rich.table import Table
 
 from connectors import ServiceError, http, modelhub
-from connectors.files import Folder
+from connectors.files import Document, Folder
 from flows import FlowError
 from flows.config import Config, LlamaCppService, OpenAIService, Service
 from flows.cron import read_cron
@@ -61,10 +63,20 @@ def examine(config: Config, cache: Path) -> list[Finding]:
 
 
 def show(findings: list[Finding]) -> None:
+    """A table for who looks at a terminal, else a line for each finding."""
+    if not sys.stdout.isatty():
+        for one in findings:
+            click.echo(_line(one))
+        return
     table = Table("", "what", "state", "what to do")
     for finding in findings:
         table.add_row("ok" if finding.good else "BAD", finding.name, finding.state, finding.advice)
     console().print(table)
+
+
+def _line(finding: Finding) -> str:
+    said = f"{finding.state}. {finding.advice}" if finding.advice else finding.state
+    return f"{'ok ' if finding.good else 'BAD'}  {finding.name}: {said}"
 
 
 def _machine(config: Config) -> Iterator[Finding]:
@@ -137,11 +149,25 @@ def _sources(config: Config) -> Iterator[Finding]:
             where = f"source {name}: {source.folder}"
             folder = Folder(config.folder / source.folder, include=source.include, exclude=source.exclude)
             try:
-                count = len(folder.documents())
+                documents = folder.documents()
             except ServiceError as error:
                 yield Finding(where, False, "nothing to read", f"{error} (loops.{name}.harvest)")
                 continue
-            yield Finding(where, True, f"{count} document{'s' if count > 1 else ''}")
+            state = f"{len(documents)} document{'s' if len(documents) > 1 else ''}"
+            if lost := [_why(folder, document) for document in documents if not document.fingerprint]:
+                more = f" And {len(lost) - 3} more." if lost[3:] else ""
+                yield Finding(where, False, f"{state}, {len(lost)} cannot be read", f"{' '.join(lost[:3])}{more}")
+            else:
+                yield Finding(where, True, state)
+
+
+def _why(folder: Folder, document: Document) -> str:
+    """Why a document without a fingerprint cannot be read."""
+    try:
+        folder.read(document)
+    except ServiceError as error:
+        return str(error)
+    return f"{document.path}: was not there for a moment."
 
 
 def _questions(config: Config) -> Iterator[Finding]:

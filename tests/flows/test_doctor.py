@@ -97,6 +97,30 @@ def test_a_missing_or_empty_folder_names_the_setting(place: Place) -> None:
     assert "loops.units.harvest" in finding.advice
 
 
+def test_documents_that_cannot_be_read_are_named(place: Place) -> None:
+    for number in range(5):
+        (place.documents / f"lost{number}.md").symlink_to(f"nowhere{number}")
+    finding = found(place)["source units: documents"]
+    assert (finding.good, finding.state) == (False, "6 documents, 5 cannot be read")
+    assert f"{place.documents / 'lost0.md'}: is a link to nothing." in finding.advice
+    assert finding.advice.endswith(" And 2 more.")
+
+
+def test_a_document_without_permission_is_named(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = Path.open
+
+    def refused(path: Path, *arguments: Any, **options: Any) -> Any:
+        if path.name == "secret.md":
+            raise PermissionError(13, "Permission denied")
+        return real(path, *arguments, **options)
+
+    place.write("secret.md", "# Text\n")
+    monkeypatch.setattr(Path, "open", refused)
+    finding = found(place)["source units: documents"]
+    assert (finding.good, finding.state) == (False, "2 documents, 1 cannot be read")
+    assert "secret.md: cannot be read (Permission denied). Check its permissions" in finding.advice
+
+
 def test_held_out_questions_that_cannot_be_read_are_found_before_a_run_pays_for_anything(place: Place) -> None:
     (place.folder / "held-out.jsonl").write_text("no json\n")
     finding = found(place)["questions units"]
@@ -125,9 +149,27 @@ def test_a_missing_package_names_the_extra_that_brings_it(
     assert finding.advice == f'pip install "flowstill[{extra}]"'
 
 
-def test_what_to_do_is_printed_as_it_must_be_typed(capsys: pytest.CaptureFixture[str]) -> None:
+FINDINGS = [
+    Finding("memory", True, "23 GB free"),
+    Finding("extra files", False, "missing: mammoth", 'pip install "flowstill[files]"'),
+]
+
+
+def test_in_a_pipe_each_finding_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    doctor.show(FINDINGS)
+    assert capsys.readouterr().out.splitlines() == [
+        "ok   memory: 23 GB free",
+        'BAD  extra files: missing: mammoth. pip install "flowstill[files]"',
+    ]
+
+
+def test_on_a_terminal_what_to_do_is_printed_as_it_must_be_typed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Square brackets are markup to the library that draws the table."""
-    doctor.show([Finding("extra files", False, "missing: mammoth", 'pip install "flowstill[files]"')])
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "120")
+    doctor.show(FINDINGS)
     said = capsys.readouterr().out
     assert "BAD" in said
     assert 'pip install "flowstill[files]"' in said
