@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import msgspec
 from msgspec import Meta
 
-from flows import ConfigError
+from flows import ConfigError, UsageError
 from flows.cron import read_cron, read_timezone
 from trainer import TrainError, yamlfile
 from trainer.recipe import Count, CountOrZero, Fraction, Recipe, Seed, Share, decode, load, ready_made
@@ -186,10 +186,12 @@ class Config(msgspec.Struct, frozen=True):
         return self.path.parent
 
     def loop(self, name: str) -> Loop:
-        return _known(self.loops, name, f"{self.path}: no loop '{name}'")
+        if name not in self.loops:
+            raise UsageError(f"{self.path}: no loop '{name}'.{nearest(name, self.loops)}")
+        return self.loops[name]
 
     def service(self, name: str) -> Service:
-        return _known(self.services, name, f"{self.path}: no service '{name}'")
+        return self.services[name]
 
     def recipe(self, name: str) -> Recipe:
         """A recipe of this file, else a file beside it, else a ready-made one."""
@@ -199,7 +201,7 @@ class Config(msgspec.Struct, frozen=True):
             return _as_config(lambda: load(self.folder / name))
         if name in ready_made():
             return _as_config(lambda: load(Path(load.__code__.co_filename).parent / "recipes" / f"{name}.yml"))
-        return _known(self.recipes, name, f"{self.path}: no recipe '{name}'", extra=ready_made())
+        raise ConfigError(f"{self.path}: no recipe '{name}'.{nearest(name, [*self.recipes, *ready_made()])}")
 
 
 TOP = ("services", "loops", "recipes", "hub", "state")
@@ -211,7 +213,7 @@ def load_config(path: Path, environment: Mapping[str, str] = os.environ) -> Conf
     data = _substitute(written, environment, str(path))
     for key in data:
         if key not in TOP:
-            raise ConfigError(f"{path}: unknown key '{key}'.{_near(key, TOP)}")
+            raise ConfigError(f"{path}: unknown key '{key}'.{nearest(key, TOP)}")
     services = _section(data, written, "services", Service, path)
     config = Config(
         path=path.absolute(),
@@ -248,7 +250,7 @@ def _substitute(value: Any, environment: Mapping[str, str], where: str, key: str
     def variable(match: re.Match[str]) -> str:
         name = match.group(1)
         if name not in environment:
-            near = _near(name, list(environment)) if difflib.get_close_matches(name, environment) else ""
+            near = nearest(name, list(environment)) if difflib.get_close_matches(name, environment) else ""
             raise ConfigError(f"{where}: {key} wants the environment variable {name}, which is not set.{near}")
         return environment[name]
 
@@ -276,20 +278,9 @@ def _check_names(config: Config) -> None:
     for name, loop in config.loops.items():
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}", name):
             raise ConfigError(f"{config.path}: loops.{name}: use letters, digits, - and _ only (a folder is named so).")
-        for key, service in [
-            ("distil.teacher", loop.distil.teacher),
-            ("curate.judge", loop.curate.judge),
-            ("evaluate.judge", loop.evaluate.judge),
-            *[("promote.to", target) for target in loop.promote.to if target != "local"],
-        ]:
-            if service and service not in config.services:
-                raise ConfigError(
-                    f"{config.path}: loops.{name}.{key}: no service '{service}'."
-                    + _near(service, list(config.services))
-                )
         config.recipe(loop.recipe)
         _check_times(f"{config.path}: loops.{name}", loop)
-        _check_services(config, name, loop)
+        _check_services(config, f"{config.path}: loops.{name}", loop)
         _check_harvest(f"{config.path}: loops.{name}.harvest", loop)
         _check_curate(f"{config.path}: loops.{name}.curate", loop.curate)
         _check_gate(f"{config.path}: loops.{name}.gate", loop)
@@ -302,17 +293,27 @@ def _check_times(where: str, loop: Loop) -> None:
         read_cron(loop.cron, loop.timezone, where)
 
 
-def _check_services(config: Config, name: str, loop: Loop) -> None:
-    """Each service can do what it is named for."""
-    for target in loop.promote.to:
-        if target != "local" and not isinstance(config.services[target], LlamaCppService):
-            raise ConfigError(
-                f"{config.path}: loops.{name}.promote.to: '{target}' is no model registry (kind: llamacpp is one)."
-            )
+def _check_services(config: Config, where: str, loop: Loop) -> None:
+    """Each service is there and can do what it is named for."""
+    asked = {"distil.teacher": loop.distil.teacher, "curate.judge": loop.curate.judge}
+    answering = [name for name, service in config.services.items() if not isinstance(service, LlamaCppService)]
+    for key, name in (asked | {"evaluate.judge": loop.evaluate.judge}).items():
+        if name and name not in answering:
+            not_that = "is a model registry, it answers no questions"
+            raise ConfigError(f"{where}.{key}: {_unfit(config, name, not_that)}.{nearest(name, answering)}")
+    serving = ["local", *(name for name in config.services if name not in answering)]
+    for name in loop.promote.to:
+        if name not in serving:
+            not_that = "is no model registry (kind: llamacpp is one)"
+            raise ConfigError(f"{where}.promote.to: {_unfit(config, name, not_that)}.{nearest(name, serving)}")
     teacher = config.services[loop.distil.teacher]
     if loop.distil.max_cost is not None and isinstance(teacher, OpenAIService) and teacher.prices is None:
-        where = f"{config.path}: loops.{name}.distil.max_cost"
+        where = f"{where}.distil.max_cost"
         raise ConfigError(f"{where}: cannot be kept without prices. Set services.{loop.distil.teacher}.prices.")
+
+
+def _unfit(config: Config, name: str, not_that: str) -> str:
+    return f"'{name}' {not_that}" if name in config.services else f"no service '{name}'"
 
 
 def _check_harvest(where: str, loop: Loop) -> None:
@@ -352,16 +353,11 @@ def _check_gate(where: str, loop: Loop) -> None:
         )
 
 
-def _near(key: str, known: Iterable[str]) -> str:
+def nearest(key: str, known: Iterable[str]) -> str:
+    """` Did you mean ...?`, or all that there are."""
     known = list(known)
     near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
     return f" Did you mean '{near[0]}'?" if near else f" Known: {', '.join(sorted(known))}."
-
-
-def _known(entries: Mapping[str, T], name: str, problem: str, extra: Iterable[str] = ()) -> T:
-    if name not in entries:
-        raise ConfigError(f"{problem}.{_near(name, [*entries, *extra])}")
-    return entries[name]
 
 
 def _as_config(call: Callable[[], T]) -> T:

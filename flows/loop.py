@@ -10,8 +10,8 @@ from pathlib import Path
 import msgspec
 
 from connectors import ServiceError
-from flows import FlowError, RowsLostError, steps
-from flows.config import Config
+from flows import FlowError, RowsLostError, UsageError, steps
+from flows.config import Config, nearest
 from flows.leases import only_one
 from flows.models import check_models
 from flows.progress import Progress
@@ -195,4 +195,4 @@ def _finished(earlier: Sequence[RunFolder], fire: str) -> RunFolder | None:
 def _known(only: Sequence[str]) -> None:
     for name in only:
         if name not in steps.STEPS:
-            raise FlowError(f"no step '{name}'. Steps: {', '.join(steps.STEPS)}.")
+            raise UsageError(f"no step '{name}'.{nearest(name, steps.STEPS)}")

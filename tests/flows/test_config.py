@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from connectors.files.split import LEAST
-from flows import ConfigError
+from flows import ConfigError, UsageError
 from flows.config import (
     Config,
     EmbeddedService,
@@ -24,6 +24,11 @@ from trainer.recipe import Recipe, ready_made
 
 ROOT = Path(__file__).parents[2]
 HARVEST = "loops: {support: {harvest: [{folder: documents}]"
+TEACHER_AND_REGISTRY = """\
+services:
+  teacher: {kind: openai, url: "http://h/v1", model: m}
+  production: {kind: llamacpp, url: "http://h", presets: p}
+"""
 
 
 def write(folder: Path, text: str) -> Path:
@@ -130,7 +135,15 @@ def test_an_unknown_key_names_the_nearest_known_one(tmp_path: Path, text: str, m
         ),
         (
             HARVEST + ", promote: {to: [local, production]}}}",
-            "loops.support.promote.to: no service 'production'. Known: embedded.",
+            "loops.support.promote.to: no service 'production'. Known: local.",
+        ),
+        (
+            f"{TEACHER_AND_REGISTRY}{HARVEST}, distil: {{teacher: techer}}}}}}",
+            "loops.support.distil.teacher: no service 'techer'. Did you mean 'teacher'?",
+        ),
+        (
+            f"{TEACHER_AND_REGISTRY}{HARVEST}, promote: {{to: [produktion]}}}}}}",
+            "loops.support.promote.to: no service 'produktion'. Did you mean 'production'?",
         ),
         (HARVEST + ", recipe: smolm2-lora}}", "no recipe 'smolm2-lora'. Did you mean 'smollm2-lora'?"),
     ],
@@ -142,23 +155,33 @@ def test_a_name_that_nothing_bears_is_found_before_anything_runs(tmp_path: Path,
 @pytest.mark.parametrize(
     ("loop", "message"),
     [
-        ("promote: {to: [t]}", "promote.to: 't' is no model registry (kind: llamacpp is one)."),
         (
-            "distil: {teacher: t, max_cost: 1}",
-            "distil.max_cost: cannot be kept without prices. Set services.t.prices.",
+            "promote: {to: [teacher]}",
+            "promote.to: 'teacher' is no model registry (kind: llamacpp is one). Known: local, production.",
+        ),
+        (
+            "distil: {teacher: production}",
+            "distil.teacher: 'production' is a model registry, it answers no questions. Known: embedded, teacher.",
+        ),
+        (
+            "evaluate: {judge: production}",
+            "evaluate.judge: 'production' is a model registry, it answers no questions. Known: embedded, teacher.",
+        ),
+        (
+            "distil: {teacher: teacher, max_cost: 1}",
+            "distil.max_cost: cannot be kept without prices. Set services.teacher.prices.",
         ),
     ],
 )
 def test_a_service_that_cannot_do_what_it_is_named_for_is_found_before_anything_runs(
     tmp_path: Path, loop: str, message: str
 ) -> None:
-    service = "services: {t: {kind: openai, url: 'http://h/v1', model: m}}\n"
-    assert problem(tmp_path, f"{service}{HARVEST}, {loop}}}}}") == f"loops.support.{message}"
+    assert problem(tmp_path, f"{TEACHER_AND_REGISTRY}{HARVEST}, {loop}}}}}") == f"loops.support.{message}"
 
 
 def test_asking_for_a_loop_that_is_not_there_names_the_nearest(tmp_path: Path) -> None:
     config = load_config(write(tmp_path, HARVEST + "}}"), {})
-    with pytest.raises(ConfigError, match=r"no loop 'suport'\. Did you mean 'support'\?"):
+    with pytest.raises(UsageError, match=r"no loop 'suport'\. Did you mean 'support'\?"):
         config.loop("suport")
 
 
