@@ -145,7 +145,7 @@ class Gate(Section, frozen=True):
 
 class Promote(Section, frozen=True):
     to: tuple[str, ...] = ("local",)  # names of llamacpp services; `local`, this machine, is always one
-    keep: CountOrZero = 3  # versions, besides the one in service; and models that earlier runs exported
+    keep: CountOrZero = 3  # versions besides the one in service, the one before it always; and exports of earlier runs
     smoke: str = ""  # a question the new model must answer; empty: the first held-out one
 
 
