@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta
 
 from flows import ConfigError, UsageError
 from flows.cron import read_cron, read_timezone
+from flows.languages import script_of
 from trainer import TrainError, yamlfile
 from trainer.recipe import Count, CountOrZero, Fraction, Recipe, Seed, Share, decode, load, ready_made
 
@@ -223,7 +225,8 @@ def load_config(path: Path, environment: Mapping[str, str] = os.environ) -> Conf
         loops=_section(data, written, "loops", Loop, path),
         recipes=_section(data, written, "recipes", Recipe, path),
     )
-    _check_names(config)
+    _check_addresses(config)
+    _check_loops(config)
     return config
 
 
@@ -274,7 +277,23 @@ def _decoded(data: Any, kind: Any, where: str, written: Any = None) -> Any:
     return _as_config(partial(decode, data, kind, where, written))
 
 
-def _check_names(config: Config) -> None:
+def _check_addresses(config: Config) -> None:
+    services = {f"services.{name}.url": getattr(one, "url", None) for name, one in config.services.items()}
+    for key, url in (services | {"hub.endpoint": config.hub.endpoint or None}).items():
+        if url is not None and not _is_address(url):  # it may hold a password and is not shown
+            form = "http:// or https://, a host, perhaps a port from 1 to 65535"
+            raise ConfigError(f"{config.path}: {key}: expected an address: {form}.")
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and " " not in url
+    except ValueError:  # of the port
+        return False
+
+
+def _check_loops(config: Config) -> None:
     for name, loop in config.loops.items():
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}", name):
             raise ConfigError(f"{config.path}: loops.{name}: use letters, digits, - and _ only (a folder is named so).")
@@ -283,6 +302,7 @@ def _check_names(config: Config) -> None:
         _check_services(config, f"{config.path}: loops.{name}", loop)
         _check_harvest(f"{config.path}: loops.{name}.harvest", loop)
         _check_curate(f"{config.path}: loops.{name}.curate", loop.curate)
+        _check_evaluate(f"{config.path}: loops.{name}.evaluate", loop.evaluate)
         _check_gate(f"{config.path}: loops.{name}.gate", loop)
 
 
@@ -328,6 +348,11 @@ def _check_harvest(where: str, loop: Loop) -> None:
 
 def _check_curate(where: str, curate: Curate) -> None:
     """Something is left to train on."""
+    for language in curate.languages:
+        if not script_of(language):
+            raise ConfigError(
+                f"{where}.languages: '{language}' is not known. Write codes of ISO 639-1 in lower case, as en or zh."
+            )
     if curate.min_answer > curate.max_answer:
         raise ConfigError(
             f"{where}.min_answer: {curate.min_answer} is more than max_answer, which is {curate.max_answer}: "
@@ -338,6 +363,12 @@ def _check_curate(where: str, curate: Curate) -> None:
             f"{where}.validation: {curate.validation:g} and test {curate.test:g} leave nothing to train on: "
             "together they must stay below 1."
         )
+
+
+def _check_evaluate(where: str, evaluate: Evaluate) -> None:
+    for mode in evaluate.modes:
+        if evaluate.modes.count(mode) > 1:
+            raise ConfigError(f"{where}.modes: {mode} stands there twice. Keep one of them.")
 
 
 def _check_gate(where: str, loop: Loop) -> None:

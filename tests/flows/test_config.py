@@ -287,7 +287,7 @@ def setting(key: str, value: object) -> str:
     """A flowstill.yml that sets one key of a loop, service or recipe: `curate.k`, `openai.timeout`, `recipe.batch`."""
     section, _, name = key.partition(".")
     loop: dict[str, object] = {"harvest": [{"folder": "documents"}]}
-    teacher: dict[str, object] = {"kind": "openai", "url": "u", "model": "m"}
+    teacher: dict[str, object] = {"kind": "openai", "url": "http://h/v1", "model": "m"}
     services: dict[str, dict[str, object]] = {"openai": teacher, "embedded": {"kind": "embedded"}}
     mine: dict[str, object] = {}
     if section == "recipe":
@@ -464,6 +464,10 @@ def test_a_range_is_told_for_the_kind_of_service_it_belongs_to(tmp_path: Path) -
             "evaluate: {limit: 10}, gate: {min_questions: 20}",
             "gate.min_questions: 20 is more than evaluate.limit, which is 10: no model could ever be promoted.",
         ),
+        (
+            "evaluate: {modes: [closed_book, closed_book]}",
+            "evaluate.modes: closed_book stands there twice. Keep one of them.",
+        ),
     ],
 )
 def test_settings_that_contradict_each_other_are_refused(tmp_path: Path, settings: str, message: str) -> None:
@@ -488,6 +492,40 @@ def test_settings_that_contradict_each_other_are_refused(tmp_path: Path, setting
 )
 def test_a_time_that_never_comes_is_found_when_the_file_is_read(tmp_path: Path, settings: str, message: str) -> None:
     assert problem(tmp_path, f"{HARVEST}, {settings}}}}}") == f"loops.support.{message}"
+
+
+@pytest.mark.parametrize("language", ["english", "EN", "xx", ""])
+def test_a_language_that_is_not_known_is_refused(tmp_path: Path, language: str) -> None:
+    said = problem(tmp_path, f"{HARVEST}, curate: {{languages: [en, '{language}']}}}}}}")
+    known = "Write codes of ISO 639-1 in lower case, as en or zh."
+    assert said == f"loops.support.curate.languages: '{language}' is not known. {known}"
+
+
+def test_languages_may_name_their_region(tmp_path: Path) -> None:
+    load_config(write(tmp_path, f"{HARVEST}, curate: {{languages: [de, pt-BR, zh-TW, ru]}}}}}}"), {})
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "h",
+        "ftp://h/v1",
+        "http://",
+        "http:///v1",
+        "http://h:99999/v1",
+        "http://h:0",
+        "http://h:x",
+        "http://a b",
+        "//h",
+    ],
+)
+def test_what_is_no_address_is_refused_and_not_shown(tmp_path: Path, url: str) -> None:
+    form = "expected an address: http:// or https://, a host, perhaps a port from 1 to 65535."
+    service = f"{{kind: openai, url: '{url}', model: m}}"
+    assert problem(tmp_path, f"services: {{t: {service}}}") == f"services.t.url: {form}"
+    if url:
+        assert problem(tmp_path, f"hub: {{endpoint: '{url}'}}") == f"hub.endpoint: {form}"
 
 
 def test_a_folder_harvested_twice_is_refused_since_the_second_would_retire_what_the_first_read(tmp_path: Path) -> None:
