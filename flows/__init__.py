@@ -9,5 +9,9 @@ class ConfigError(FlowError):
     """A setting in flowstill.yml that is wrong; the message names file, key and the nearest known key."""
 
 
+class UsageError(FlowError):
+    """A loop, step, run, version or format named on the command line that does not exist; the CLI exits 2."""
+
+
 class RowsLostError(FlowError):
     """A run ended with rows it could not make; the CLI exits 4. The run goes on when it is started again."""

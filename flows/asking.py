@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from connectors.teacher import Request
-from flows import FlowError, models
+from flows import FlowError, UsageError, models
 from flows.config import Config
 from flows.dialogue import messages
 from flows.promote import local_models, no_longer_kept, served_name
@@ -60,7 +60,7 @@ def _model(config: Config, store: Store, cache: Path, loop: str, model: str) -> 
             raise no_longer_kept(f"loop {loop}: version {chosen.name}", versions.values(), local_models(config, loop))
         return path, served_name(chosen)
     if model and model != "base":
-        raise FlowError(f"loop {loop}: no version '{model}'. Known: {', '.join([*versions, 'base'])}.")
+        raise UsageError(f"loop {loop}: no version '{model}'. Known: {', '.join([*versions, 'base'])}.")
     base = models.base_model(config, config.recipe(config.loop(loop).recipe).base, cache, lambda text: None)
     if base.kind != "gguf":
         raise FlowError(f"loop {loop} has no model in service yet: `flowstill run {loop}` makes one.")

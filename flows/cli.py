@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from connectors import ServiceError
-from flows import FlowError, RowsLostError
+from flows import FlowError, RowsLostError, UsageError
 from trainer import TrainError
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from flows.config import Config
     from flows.store import Store
 
-ROWS_LOST = 4
+USAGE, ROWS_LOST = 2, 4
 STOPS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -41,7 +41,8 @@ def cli(context: click.Context, path: Path) -> None:
     """Distil what people ask a knowledge base into a small model, and serve it if it is better.
 
     Results go to stdout, everything else to stderr. Exit codes: 0 done, 1 an error that the message explains,
-    2 wrong usage, 4 done but rows were lost, 128 + the signal's number when stopped by one.
+    2 wrong usage or a name that does not exist, 4 done but rows were lost, 128 + the signal's number when stopped by
+    one.
     """
     context.obj = path
 
@@ -180,9 +181,10 @@ def export(path: Path, loop: str, version: str, form: str, out: Path | None) -> 
     from flows.show import dataset_folder
 
     config = load_config(path)
-    folder = dataset_folder(config, loop, version)
     from flows import formats
 
+    formats.named(form)  # a wrong one is told before a dataset is missed
+    folder = dataset_folder(config, loop, version)
     for written in formats.export(folder, form, out or Path(f"{loop}-{form}")):
         click.echo(written)
 
@@ -227,6 +229,8 @@ def main() -> None:
         raise
     except RowsLostError as error:
         _fail(error, ROWS_LOST)
+    except UsageError as error:
+        _fail(error, USAGE)
     except (FlowError, ServiceError, TrainError) as error:
         _fail(error, 1)
 

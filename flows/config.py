@@ -7,11 +7,14 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta
 
-from flows import ConfigError
+from flows import ConfigError, UsageError
+from flows.cron import read_cron, read_timezone
+from flows.languages import script_of
 from trainer import TrainError, yamlfile
 from trainer.recipe import Count, CountOrZero, Fraction, Recipe, Seed, Share, decode, load, ready_made
 
@@ -144,7 +147,7 @@ class Gate(Section, frozen=True):
 
 class Promote(Section, frozen=True):
     to: tuple[str, ...] = ("local",)  # names of llamacpp services; `local`, this machine, is always one
-    keep: CountOrZero = 3  # versions, besides the one in service; and models that earlier runs exported
+    keep: CountOrZero = 3  # versions besides the one in service, the one before it always; and exports of earlier runs
     smoke: str = ""  # a question the new model must answer; empty: the first held-out one
 
 
@@ -185,10 +188,12 @@ class Config(msgspec.Struct, frozen=True):
         return self.path.parent
 
     def loop(self, name: str) -> Loop:
-        return _known(self.loops, name, f"{self.path}: no loop '{name}'")
+        if name not in self.loops:
+            raise UsageError(f"{self.path}: no loop '{name}'.{nearest(name, self.loops)}")
+        return self.loops[name]
 
     def service(self, name: str) -> Service:
-        return _known(self.services, name, f"{self.path}: no service '{name}'")
+        return self.services[name]
 
     def recipe(self, name: str) -> Recipe:
         """A recipe of this file, else a file beside it, else a ready-made one."""
@@ -198,7 +203,7 @@ class Config(msgspec.Struct, frozen=True):
             return _as_config(lambda: load(self.folder / name))
         if name in ready_made():
             return _as_config(lambda: load(Path(load.__code__.co_filename).parent / "recipes" / f"{name}.yml"))
-        return _known(self.recipes, name, f"{self.path}: no recipe '{name}'", extra=ready_made())
+        raise ConfigError(f"{self.path}: no recipe '{name}'.{nearest(name, [*self.recipes, *ready_made()])}")
 
 
 TOP = ("services", "loops", "recipes", "hub", "state")
@@ -210,17 +215,18 @@ def load_config(path: Path, environment: Mapping[str, str] = os.environ) -> Conf
     data = _substitute(written, environment, str(path))
     for key in data:
         if key not in TOP:
-            raise ConfigError(f"{path}: unknown key '{key}'.{_near(key, TOP)}")
+            raise ConfigError(f"{path}: unknown key '{key}'.{nearest(key, TOP)}")
     services = _section(data, written, "services", Service, path)
     config = Config(
         path=path.absolute(),
-        state=path.absolute().parent / _text(data.get("state", "still"), path, "state"),
-        hub=_as_config(partial(decode, data.get("hub") or {}, Hub, f"{path}: hub", written.get("hub"))),
+        state=path.absolute().parent / _decoded(data.get("state", "still"), str, f"{path}: state"),
+        hub=_decoded(_or_empty(data.get("hub")), Hub, f"{path}: hub", written.get("hub")),
         services={"embedded": EmbeddedService()} | services,
         loops=_section(data, written, "loops", Loop, path),
         recipes=_section(data, written, "recipes", Recipe, path),
     )
-    _check_names(config)
+    _check_addresses(config)
+    _check_loops(config)
     return config
 
 
@@ -229,9 +235,10 @@ def _yaml(path: Path) -> dict[str, Any]:
         data = _as_config(partial(yamlfile.read, path))
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such file. flowstill.example.yml is a start; --config names another.") from None
-    if not isinstance(data, dict):
-        raise ConfigError(f"{path}: expected a mapping with {', '.join(TOP)}, got {type(data).__name__}.")
-    return data
+    if data is None:
+        raise ConfigError(f"{path}: the file is empty. flowstill.example.yml is a start.")
+    mapping: dict[str, Any] = _decoded(data, dict[str, Any], str(path))
+    return mapping
 
 
 def _substitute(value: Any, environment: Mapping[str, str], where: str, key: str = "") -> Any:
@@ -246,7 +253,7 @@ def _substitute(value: Any, environment: Mapping[str, str], where: str, key: str
     def variable(match: re.Match[str]) -> str:
         name = match.group(1)
         if name not in environment:
-            near = _near(name, list(environment)) if difflib.get_close_matches(name, environment) else ""
+            near = nearest(name, list(environment)) if difflib.get_close_matches(name, environment) else ""
             raise ConfigError(f"{where}: {key} wants the environment variable {name}, which is not set.{near}")
         return environment[name]
 
@@ -254,56 +261,79 @@ def _substitute(value: Any, environment: Mapping[str, str], where: str, key: str
 
 
 def _section(data: dict[str, Any], written: dict[str, Any], key: str, kind: Any, path: Path) -> dict[str, Any]:
-    entries = data.get(key) or {}
-    if not isinstance(entries, dict):
-        raise ConfigError(f"{path}: {key}: expected a mapping of names, got {type(entries).__name__}.")
-    sections = {}
-    for name, value in entries.items():
-        where = f"{path}: {key}.{_text(name, path, key)}"
-        sections[name] = _as_config(partial(decode, value or {}, kind, where, written[key][name]))
-    return sections
+    entries = _decoded(_or_empty(data.get(key)), dict[str, Any], f"{path}: {key}", written.get(key))
+    return {
+        name: _decoded(_or_empty(value), kind, f"{path}: {key}.{name}", written[key][name])
+        for name, value in entries.items()
+    }
 
 
-def _text(value: Any, path: Path, key: str) -> str:
-    if not isinstance(value, str):
-        shown = type(value).__name__ if isinstance(value, dict | list) else repr(value)
-        raise ConfigError(f"{path}: {key}: expected a text, got {shown}.")
-    return value
+def _or_empty(value: Any) -> Any:
+    """A section whose entries are all commented out."""
+    return {} if value is None else value
 
 
-def _check_names(config: Config) -> None:
+def _decoded(data: Any, kind: Any, where: str, written: Any = None) -> Any:
+    return _as_config(partial(decode, data, kind, where, written))
+
+
+def _check_addresses(config: Config) -> None:
+    services = {f"services.{name}.url": getattr(one, "url", None) for name, one in config.services.items()}
+    for key, url in (services | {"hub.endpoint": config.hub.endpoint or None}).items():
+        if url is not None and not _is_address(url):  # it may hold a password and is not shown
+            form = "http:// or https://, a host, perhaps a port from 1 to 65535"
+            raise ConfigError(f"{config.path}: {key}: expected an address: {form}.")
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and " " not in url
+    except ValueError:  # of the port
+        return False
+
+
+def _check_loops(config: Config) -> None:
     for name, loop in config.loops.items():
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}", name):
             raise ConfigError(f"{config.path}: loops.{name}: use letters, digits, - and _ only (a folder is named so).")
-        for key, service in [
-            ("distil.teacher", loop.distil.teacher),
-            ("curate.judge", loop.curate.judge),
-            ("evaluate.judge", loop.evaluate.judge),
-            *[("promote.to", target) for target in loop.promote.to if target != "local"],
-        ]:
-            if service and service not in config.services:
-                raise ConfigError(
-                    f"{config.path}: loops.{name}.{key}: no service '{service}'."
-                    + _near(service, list(config.services))
-                )
         config.recipe(loop.recipe)
-        _check_services(config, name, loop)
+        _check_times(f"{config.path}: loops.{name}", loop)
+        _check_services(config, f"{config.path}: loops.{name}", loop)
         _check_harvest(f"{config.path}: loops.{name}.harvest", loop)
         _check_curate(f"{config.path}: loops.{name}.curate", loop.curate)
+        _check_evaluate(f"{config.path}: loops.{name}.evaluate", loop.evaluate)
         _check_gate(f"{config.path}: loops.{name}.gate", loop)
 
 
-def _check_services(config: Config, name: str, loop: Loop) -> None:
-    """Each service can do what it is named for."""
-    for target in loop.promote.to:
-        if target != "local" and not isinstance(config.services[target], LlamaCppService):
-            raise ConfigError(
-                f"{config.path}: loops.{name}.promote.to: '{target}' is no model registry (kind: llamacpp is one)."
-            )
+def _check_times(where: str, loop: Loop) -> None:
+    """The clock is loaded only for a loop that has one."""
+    read_timezone(loop.timezone, where)
+    if loop.cron:
+        read_cron(loop.cron, loop.timezone, where)
+
+
+def _check_services(config: Config, where: str, loop: Loop) -> None:
+    """Each service is there and can do what it is named for."""
+    asked = {"distil.teacher": loop.distil.teacher, "curate.judge": loop.curate.judge}
+    answering = [name for name, service in config.services.items() if not isinstance(service, LlamaCppService)]
+    for key, name in (asked | {"evaluate.judge": loop.evaluate.judge}).items():
+        if name and name not in answering:
+            not_that = "is a model registry, it answers no questions"
+            raise ConfigError(f"{where}.{key}: {_unfit(config, name, not_that)}.{nearest(name, answering)}")
+    serving = ["local", *(name for name in config.services if name not in answering)]
+    for name in loop.promote.to:
+        if name not in serving:
+            not_that = "is no model registry (kind: llamacpp is one)"
+            raise ConfigError(f"{where}.promote.to: {_unfit(config, name, not_that)}.{nearest(name, serving)}")
     teacher = config.services[loop.distil.teacher]
     if loop.distil.max_cost is not None and isinstance(teacher, OpenAIService) and teacher.prices is None:
-        where = f"{config.path}: loops.{name}.distil.max_cost"
+        where = f"{where}.distil.max_cost"
         raise ConfigError(f"{where}: cannot be kept without prices. Set services.{loop.distil.teacher}.prices.")
+
+
+def _unfit(config: Config, name: str, not_that: str) -> str:
+    return f"'{name}' {not_that}" if name in config.services else f"no service '{name}'"
 
 
 def _check_harvest(where: str, loop: Loop) -> None:
@@ -318,6 +348,11 @@ def _check_harvest(where: str, loop: Loop) -> None:
 
 def _check_curate(where: str, curate: Curate) -> None:
     """Something is left to train on."""
+    for language in curate.languages:
+        if not script_of(language):
+            raise ConfigError(
+                f"{where}.languages: '{language}' is not known. Write codes of ISO 639-1 in lower case, as en or zh."
+            )
     if curate.min_answer > curate.max_answer:
         raise ConfigError(
             f"{where}.min_answer: {curate.min_answer} is more than max_answer, which is {curate.max_answer}: "
@@ -328,6 +363,12 @@ def _check_curate(where: str, curate: Curate) -> None:
             f"{where}.validation: {curate.validation:g} and test {curate.test:g} leave nothing to train on: "
             "together they must stay below 1."
         )
+
+
+def _check_evaluate(where: str, evaluate: Evaluate) -> None:
+    for mode in evaluate.modes:
+        if evaluate.modes.count(mode) > 1:
+            raise ConfigError(f"{where}.modes: {mode} stands there twice. Keep one of them.")
 
 
 def _check_gate(where: str, loop: Loop) -> None:
@@ -343,16 +384,11 @@ def _check_gate(where: str, loop: Loop) -> None:
         )
 
 
-def _near(key: str, known: Iterable[str]) -> str:
+def nearest(key: str, known: Iterable[str]) -> str:
+    """` Did you mean ...?`, or all that there are."""
     known = list(known)
     near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
     return f" Did you mean '{near[0]}'?" if near else f" Known: {', '.join(sorted(known))}."
-
-
-def _known(entries: Mapping[str, T], name: str, problem: str, extra: Iterable[str] = ()) -> T:
-    if name not in entries:
-        raise ConfigError(f"{problem}.{_near(name, [*entries, *extra])}")
-    return entries[name]
 
 
 def _as_config(call: Callable[[], T]) -> T:

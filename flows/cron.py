@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from flows import FlowError
+from flows import ConfigError
 
 DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat", "sun")  # cron's 0 to 7; APScheduler's 0 is Monday
 
@@ -32,25 +33,33 @@ class Times:
 
 
 def read_cron(line: str, timezone: str, where: str) -> Times:
-    """The times of a cron line; raises FlowError for one that is none, naming `where` it stands."""
+    """The times of a loop's `cron`; raises ConfigError for one that is none, naming the key below `where`."""
+    zone = read_timezone(timezone, where)
     try:
-        trigger, hour = _trigger(line, timezone), line.split()[1]
-    except (ValueError, KeyError, OSError) as error:  # the last two: a timezone that does not exist
-        problem = error.args[-1] if isinstance(error, KeyError) else error
-        hint = "Five fields, as '0 3 * * *' for 3 at night; a timezone as Europe/Berlin."
-        raise FlowError(f"{where}: cron '{line}' {timezone}: {problem}. {hint}") from None
+        trigger, hour = _trigger(line, zone), line.split()[1]
+    except ValueError as error:
+        hint = "Five fields, as '0 3 * * *' for 3 at night"
+        raise ConfigError(f"{where}.cron: '{line}' is no time: {str(error).rstrip('.')}. {hint}.") from None
     times = Times(trigger, once_when_clocks_go_back=not hour.startswith("*"))
     if times.next(datetime.now(UTC)) is None:
-        raise FlowError(f"{where}: cron '{line}' names a day that no calendar has.")
+        raise ConfigError(f"{where}.cron: '{line}' names a day that no calendar has.")
     return times
 
 
-def _trigger(line: str, timezone: str) -> Any:
+def read_timezone(name: str, where: str) -> ZoneInfo | None:
+    """None, this machine's own, for the empty name; raises ConfigError for an unknown one."""
+    try:
+        return ZoneInfo(name) if name else None
+    except (ValueError, KeyError, OSError):  # of no form, not there, a folder of them
+        raise ConfigError(f"{where}.timezone: there is no '{name}'. Write a timezone as Europe/Berlin.") from None
+
+
+def _trigger(line: str, timezone: ZoneInfo | None) -> Any:
     from apscheduler.triggers.combining import OrTrigger
     from apscheduler.triggers.cron import CronTrigger
 
     def trigger(*fields: str) -> Any:
-        return CronTrigger.from_crontab(" ".join(fields), timezone=timezone or None)
+        return CronTrigger.from_crontab(" ".join(fields), timezone=timezone)
 
     if len(line.split()) != 5:
         return trigger(line)

@@ -3,20 +3,23 @@
 import difflib
 import importlib.util
 import shutil
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import click
 import msgspec
 import psutil
 
 from connectors import ServiceError, http, modelhub
-from connectors.files import Folder
+from connectors.files import Document, Folder
 from flows import FlowError
 from flows.config import Config, LlamaCppService, OpenAIService, Service
 from flows.cron import read_cron
 from flows.measure import from_file
+from flows.models import base_model
 from flows.promote import llama_server
 from flows.show import console, table_of
 from flows.steps.engine import UNSLOTH
@@ -59,10 +62,20 @@ def examine(config: Config, cache: Path) -> list[Finding]:
 
 
 def show(findings: list[Finding]) -> None:
+    """A table for who looks at a terminal, else a line for each finding."""
+    if not sys.stdout.isatty():
+        for one in findings:
+            click.echo(_line(one))
+        return
     table = table_of("", "what", "state", "what to do")
     for finding in findings:
         table.add_row("ok" if finding.good else "BAD", finding.name, finding.state, finding.advice)
     console().print(table)
+
+
+def _line(finding: Finding) -> str:
+    said = f"{finding.state}. {finding.advice}" if finding.advice else finding.state
+    return f"{'ok ' if finding.good else 'BAD'}  {finding.name}: {said}"
 
 
 def _machine(config: Config) -> Iterator[Finding]:
@@ -102,6 +115,7 @@ def _state(config: Config, name: str, service: Service) -> str:
         return f"llama-server {server.version()}, serves {', '.join(server.names()) or 'nothing'}"
     if isinstance(service, OpenAIService):
         return f"answers at {_shown(service.url)}, model {_offered(name, service)}"
+    modelhub.find(service.model, config.folder)
     return f"served on this machine when needed: {service.model}"
 
 
@@ -134,11 +148,25 @@ def _sources(config: Config) -> Iterator[Finding]:
             where = f"source {name}: {source.folder}"
             folder = Folder(config.folder / source.folder, include=source.include, exclude=source.exclude)
             try:
-                count = len(folder.documents())
+                documents = folder.documents()
             except ServiceError as error:
                 yield Finding(where, False, "nothing to read", f"{error} (loops.{name}.harvest)")
                 continue
-            yield Finding(where, True, f"{count} document{'s' if count > 1 else ''}")
+            state = f"{len(documents)} document{'s' if len(documents) > 1 else ''}"
+            if lost := [_why(folder, document) for document in documents if not document.fingerprint]:
+                more = f" And {len(lost) - 3} more." if lost[3:] else ""
+                yield Finding(where, False, f"{state}, {len(lost)} cannot be read", f"{' '.join(lost[:3])}{more}")
+            else:
+                yield Finding(where, True, state)
+
+
+def _why(folder: Folder, document: Document) -> str:
+    """Why a document without a fingerprint cannot be read."""
+    try:
+        folder.read(document)
+    except ServiceError as error:
+        return str(error)
+    return f"{document.path}: was not there for a moment."
 
 
 def _questions(config: Config) -> Iterator[Finding]:
@@ -157,24 +185,24 @@ def _questions(config: Config) -> Iterator[Finding]:
 def _schedules(config: Config) -> Iterator[Finding]:
     for name, loop in config.loops.items():
         if loop.cron:
-            try:
-                upcoming = read_cron(loop.cron, loop.timezone, f"loops.{name}").next(datetime.now(UTC))
-                yield Finding(f"schedule {name}", True, f"next at {upcoming:%Y-%m-%d %H:%M} UTC")
-            except FlowError as error:
-                yield Finding(f"schedule {name}", False, "no times", str(error))
+            upcoming = read_cron(loop.cron, loop.timezone, f"{config.path}: loops.{name}").next(datetime.now(UTC))
+            yield Finding(f"schedule {name}", True, f"next at {upcoming:%Y-%m-%d %H:%M} UTC")
 
 
 def _bases(config: Config, cache: Path) -> Iterator[Finding]:
-    """Base models that are here or in a wheel; one on a hub is told apart, it is fetched by the first run."""
     for name, loop in config.loops.items():
         source = config.recipe(loop.recipe).base
         try:
-            state = "on a hub, fetched by the first run"
-            if source.startswith("wheel:") or Path(source).expanduser().exists():
-                state = modelhub.resolve(source, cache, lambda text: None).name
-            yield Finding(f"base model {name}", True, f"{source}: {state}")
+            yield Finding(f"base model {name}", True, f"{source}: {_base(config, source, cache)}")
         except ServiceError as error:
             yield Finding(f"base model {name}", False, "not usable", str(error))
+
+
+def _base(config: Config, source: str, cache: Path) -> str:
+    """Its name, once it is here; a hub is not asked."""
+    if modelhub.find(source, config.folder)[0] in modelhub.HUBS and not config.hub.offline:
+        return "on a hub, fetched by the first run"
+    return base_model(config, source, cache, lambda text: None).name
 
 
 def _training(config: Config, cache: Path) -> Iterator[Finding]:

@@ -8,6 +8,7 @@ from typing import Literal
 
 from connectors.records import Passage
 from flows.config import Curate
+from flows.languages import script_of
 from flows.pairs import Pair
 from flows.refusals import is_refusal
 from flows.subjects import answerable, unsupported
@@ -43,9 +44,6 @@ SCRIPTS = {
     "devanagari": r"[ऀ-ॿ]",
     "latin": r"[A-Za-zÀ-ɏ]+",  # counted by word: one says about as much as a Chinese character
 }
-LANGUAGE_SCRIPTS = {"zh": "han", "ja": "kana", "ko": "hangul", "el": "greek", "he": "hebrew", "th": "thai"}
-LANGUAGE_SCRIPTS |= dict.fromkeys(("ru", "uk", "bg", "sr", "be", "mk"), "cyrillic")
-LANGUAGE_SCRIPTS |= dict.fromkeys(("ar", "fa", "ur"), "arabic") | dict.fromkeys(("hi", "mr", "ne"), "devanagari")
 _NAME = 3  # so few words may be a name, which has the same letters in every language
 
 
@@ -75,7 +73,7 @@ def _too_long(pair: Pair, options: Curate) -> str:
 def _language(pair: Pair, options: Curate) -> str:
     asked, said = script(pair.question), script(pair.answer)
     if options.languages:
-        wanted = {LANGUAGE_SCRIPTS.get(language.partition("-")[0], "latin") for language in options.languages}
+        wanted = {script_of(language) for language in options.languages}
         strange = [found for found in (asked, said) if found and found not in wanted | ({"han"} & {_han(wanted)})]
         return f"{strange[0]} script" if strange and not _copied(pair) else ""
     read = script(" ".join(passage.text for passage in pair.passages))

@@ -5,14 +5,14 @@ dataset_info.json (https://github.com/hiyouga/LLaMA-Factory/blob/main/data/READM
 shapes in one column (TRL lists of messages, LLaMA-Factory texts), the row has both.
 """
 
-import difflib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
 
-from flows import FlowError
+from flows import FlowError, UsageError
+from flows.config import nearest
 from flows.curate import Curated
 from flows.dataset import read
 from flows.dialogue import Message, messages
@@ -35,11 +35,7 @@ class Format(NamedTuple):
 
 def export(path: Path, form: str, out: Path) -> list[Path]:
     """Write the version at `path` as `out`/train.jsonl ...; returns the files. Rows keep their lineage as columns."""
-    if form not in FORMATS:
-        near = difflib.get_close_matches(form, FORMATS, n=1)
-        hint = f" Did you mean '{near[0]}'?" if near else ""
-        raise FlowError(f"no format '{form}'.{hint} Known: {', '.join(FORMATS)}.")
-    chosen = FORMATS[form]
+    chosen = named(form)
     files = {name: rows for name, rows in chosen.rows(read(path)).items() if rows}
     if not files:
         raise FlowError(f"{path}: as {form} this dataset would be empty: it {chosen.missing}")
@@ -53,6 +49,13 @@ def export(path: Path, form: str, out: Path) -> list[Path]:
     except OSError as error:
         raise FlowError(f"{out}: the export could not be written: {error.strerror}.") from error
     return [out / name for name in data]
+
+
+def named(form: str) -> Format:
+    """The format of that name; raises UsageError that names the nearest."""
+    if form not in FORMATS:
+        raise UsageError(f"no format '{form}'.{nearest(form, FORMATS)}")
+    return FORMATS[form]
 
 
 def _lines(rows: Sequence[Row]) -> bytes:

@@ -10,9 +10,10 @@ from pathlib import Path
 import msgspec
 
 from connectors import ServiceError
-from flows import FlowError, RowsLostError, steps
-from flows.config import Config
+from flows import FlowError, RowsLostError, UsageError, steps
+from flows.config import Config, nearest
 from flows.leases import only_one
+from flows.models import check_models
 from flows.progress import Progress
 from flows.promote import registries, settle
 from flows.runs import RunFolder, Spent, Step, all_runs, digest, new_run, now_text
@@ -39,6 +40,7 @@ def run_loop(
     """
     config.loop(name)
     _known(only)
+    check_models(config, name)
     with only_one(store, f"loop:{name}", f"a run of loop {name}", wait=bool(fire)):
         earlier = all_runs(config.state / "runs", name)
         if fire and (done := _finished(earlier, fire)):
@@ -193,4 +195,4 @@ def _finished(earlier: Sequence[RunFolder], fire: str) -> RunFolder | None:
 def _known(only: Sequence[str]) -> None:
     for name in only:
         if name not in steps.STEPS:
-            raise FlowError(f"no step '{name}'. Steps: {', '.join(steps.STEPS)}.")
+            raise UsageError(f"no step '{name}'.{nearest(name, steps.STEPS)}")

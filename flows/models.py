@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from connectors import modelhub
+from connectors import ServiceError, modelhub
 from connectors.local import serve
 from connectors.teacher import Budget, Journal, Teacher
 from flows import ConfigError
@@ -18,7 +18,23 @@ T = TypeVar("T")
 def base_model(config: Config, source: str, cache: Path, note: Callable[[str], None]) -> modelhub.Base:
     """A base model by its spelling in a recipe or service, downloaded as the config's `hub` says."""
     hub = config.hub
-    return modelhub.resolve(source, cache, note, offline=hub.offline, token=hub.key, endpoint=hub.endpoint)
+    return modelhub.resolve(
+        source, cache, note, folder=config.folder, offline=hub.offline, token=hub.key, endpoint=hub.endpoint
+    )
+
+
+def check_models(config: Config, name: str) -> None:
+    """Raises ConfigError for a model of the loop that leads nowhere, before anything is paid for."""
+    loop = config.loop(name)
+    sources = {f"base of recipe '{loop.recipe}'": config.recipe(loop.recipe).base}
+    for one in (loop.distil.teacher, loop.curate.judge, loop.evaluate.judge):
+        if isinstance(service := config.services.get(one), EmbeddedService):
+            sources[f"services.{one}.model"] = service.model
+    for key, source in sources.items():
+        try:
+            modelhub.find(source, config.folder)
+        except ServiceError as error:
+            raise ConfigError(f"{config.path}: {key}: {error}") from None
 
 
 @asynccontextmanager

@@ -7,7 +7,7 @@ from typing import Protocol
 from connectors import ServiceError
 from connectors.llamacpp import LlamaCpp
 from connectors.local import LocalModels
-from flows import FlowError
+from flows import FlowError, UsageError
 from flows.config import Config, LlamaCppService
 from flows.store import Store, Version
 
@@ -91,10 +91,12 @@ def settle(loop: str, targets: Mapping[str, Registry], store: Store, say: Callab
 def rollback(loop: str, targets: Mapping[str, Registry], store: Store, to: str = "") -> Version:
     """Point the alias back at `to`, or at the version before; raises FlowError when there is none."""
     versions = {version.name: version for version in store.versions(loop)}
-    wanted = versions.get(to) if to else store.previous(loop)
+    known = ", ".join(versions) or "none"
+    if to and to not in versions:
+        raise UsageError(f"loop {loop}: no version {to}. Versions: {known}.")
+    wanted = versions[to] if to else store.previous(loop)
     if wanted is None:
-        known = ", ".join(versions) or "none"
-        raise FlowError(f"loop {loop}: {f'no version {to}' if to else 'no earlier version'}. Versions: {known}.")
+        raise FlowError(f"loop {loop}: no earlier version. Versions: {known}.")
     name = served_name(wanted)
     for target, registry in targets.items():
         if name not in registry.names():

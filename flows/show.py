@@ -10,7 +10,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from flows import FlowError
+from flows import FlowError, UsageError
 from flows.config import Config
 from flows.leases import is_going_on
 from flows.report import METRICS, MODES, called
@@ -132,7 +132,7 @@ def find_run(config: Config, name: str) -> RunFolder:
     if not found:
         near = difflib.get_close_matches(name, runs, n=1)
         hint = f"Did you mean '{near[0]}'?" if near else "`flowstill runs` lists them."
-        raise FlowError(f"no run or loop '{name}'. {hint}")
+        raise UsageError(f"no run or loop '{name}'. {hint}")
     return found[0]
 
 
@@ -152,7 +152,7 @@ def dataset_folder(config: Config, loop: str, version: str) -> Path:
         raise FlowError(f"loop {loop} has no dataset yet: `flowstill run {loop}` makes one.")
     matches = [name for name in known if name.startswith(version)] if version else known[:1]
     if len(matches) != 1:
-        raise FlowError(f"loop {loop}: no dataset '{version}'. Versions: {', '.join(known)}.")
+        raise UsageError(f"loop {loop}: no dataset '{version}'. Versions: {', '.join(known)}.")
     return config.state / "datasets" / loop / matches[0]
 
 

@@ -49,10 +49,10 @@ def choose(recipe: Recipe, python_unsloth: str = "") -> Choice:
     if recipe.backend == "trl":
         return _trl("the recipe says so")
     if not Path(python_unsloth).is_file():
-        missing = f"Unsloth is not set up ({python_unsloth or 'no environment'}); `make unsloth` does that"
+        missing = f"not at {python_unsloth or 'any place'}; `make unsloth` puts it there"
         if recipe.backend == "unsloth":
-            raise TrainError(f"The recipe asks for backend unsloth. {missing}.")
-        return _trl(missing)
+            raise TrainError(f"The recipe asks for backend unsloth, which is {missing}.")
+        return _trl(f"Unsloth is optional and {missing}")
     try:
         found = _probe(python_unsloth, "unsloth")
     except TrainError as error:

@@ -38,6 +38,11 @@ RENAMED = {
     "lr": "learning_rate",
 }
 
+# What msgspec and Python call the things in a file, and what people who write YAML call them.
+WORDS = {"array": "list", "str": "text", "bool": "true or false", "datetime": "date"}
+WORDS |= dict.fromkeys(("object", "dict"), "mapping") | dict.fromkeys(("int", "float"), "number")
+WORDS |= dict.fromkeys(("null", "NoneType"), "nothing")
+
 PROJECTIONS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
 
@@ -103,43 +108,63 @@ def decode(data: object, kind: type[T], where: str, written: object = None) -> T
 
 
 def _explain(message: str, data: object, kind: type) -> str:
-    what, _, path = message.partition(" - at `$")
-    pointer = path.rstrip("`").lstrip(".")
-    unknown = re.search(r"unknown field `(.*?)`", what)
+    what, _, path = message.partition(" - at `")
+    pointer = path.rpartition("$")[2].rstrip("`").lstrip(".")
+    within = f"{pointer}." if pointer else ""
     if missing := re.search(r"missing required field `(.+?)`", what):
-        return f"the key '{f'{pointer}.' if pointer else ''}{missing.group(1)}' is missing."
-    if unknown:
+        return f"the key '{within}{missing.group(1)}' is missing."
+    if unknown := re.search(r"unknown field `(.*?)`", what):
         key = unknown.group(1)
-        at = f"{pointer}.{key}" if pointer else key
-        return f"unknown key '{at}'.{_did_you_mean(key, _fields_at(kind, pointer))}"
-    return f"{pointer or 'here'}: {_wrong_value(what, pointer, data, kind)}"
+        return f"unknown key '{within}{key}'.{_did_you_mean(key, _fields_at(kind, pointer))}"
+    at = f"{pointer}: " if pointer else ""
+    if path.startswith("key"):
+        key = next(key for key in _value_at(data, pointer) if not isinstance(key, str))
+        return f"{at}expected a text as key, got {_shown(key)}{_hint('text', key)}"
+    return f"{at}{_wrong_value(what, pointer, data, kind)}"
 
 
 def _wrong_value(what: str, pointer: str, data: object, kind: type) -> str:
-    value = _value_at(data, pointer)
-    shown = _shown(value, pointer)
-    if what.startswith("Invalid"):
-        choices = _choices_at(kind, pointer)
-        said = re.sub("'.*'", lambda _: shown, what, flags=re.DOTALL)  # msgspec's own may be a secret
-        return _small(said) + (f". Choices: {', '.join(choices)}." if choices else "")
     if what.startswith("Expected `array` of length >= 1"):
         return "expected at least one entry, got none"
-    if shown and (wanted := _number_at(kind, pointer, what)):
-        return f"expected {_in_words(wanted, value)}, got {shown}{_hint(wanted, value)}"
-    return _small(what) + (f" {shown}" if shown else "")
+    value = _value_at(data, pointer)
+    secret = not pointer or _steps(pointer)[-1] == "key"  # or it may hold one
+    got = _a(_kind_of(value)) if secret else _shown(value)
+    if choices := _choices_at(kind, pointer):
+        return f"expected one of {', '.join(choices)}, got {got}{_hint('', value)}.{_near(value, choices)}"
+    if wanted := _number_at(kind, pointer, what):
+        return f"expected {_in_words(wanted, value)}, got {got}{_number_hint(wanted, value)}"
+    expected = re.sub("^Expected `(.*?)`.*", lambda match: WORDS.get(match[1], match[1]), what)
+    return f"expected {_a(expected)}, got {got}{_hint(expected, value)}"
 
 
-def _small(said: str) -> str:
-    return said[0].lower() + said[1:]
-
-
-def _shown(value: object, pointer: str) -> str:
-    """The value that is wrong, unless it may be a secret or hold one."""
-    if not pointer or _steps(pointer)[-1] == "key" or isinstance(value, list | dict):
-        return ""
+def _shown(value: object) -> str:
+    """A value as the file has it; of a list or a mapping, which may hold a secret, only that it is one."""
+    kind = _kind_of(value)
+    if kind in ("list", "mapping", "nothing"):
+        return _a(kind)
+    if kind in ("true or false", "date"):
+        return str(value).lower()
     # Python refuses to write out what a hexadecimal number of some thousand digits is.
     said = hex(value) if isinstance(value, int) and value.bit_length() > 512 else repr(value)
     return said if len(said) <= 80 else f"{said[:80]}..."
+
+
+def _kind_of(value: object) -> str:
+    name = type(value).__name__
+    return WORDS.get(name, name)
+
+
+def _a(kind: str) -> str:
+    return kind if kind in ("nothing", "true or false") else f"a {kind}"
+
+
+def _hint(expected: str, value: object) -> str:
+    """What was meant by a key without a value, by `3` where a text must stand, by one entry where a list must."""
+    if value is None:
+        return ": give it a value or remove the key"
+    if expected == "text" and _kind_of(value) in ("number", "true or false", "date"):
+        return ": in quotes it is a text"
+    return ": in brackets it is a list" if expected == "list" and isinstance(value, str) else ""
 
 
 def _number_at(kind: type, pointer: str, what: str) -> Any:
@@ -164,8 +189,10 @@ def _in_words(kind: Any, value: object) -> str:
     return f"a {number} above {kind.gt:,}" if kind.ge is None else f"a {number} of {kind.ge:,} or more"
 
 
-def _hint(kind: Any, value: object) -> str:
+def _number_hint(kind: Any, value: object) -> str:
     """What was meant by a percentage, by `1e-3` (for YAML 1.1 a text) or by a variable of the environment."""
+    if value is None:
+        return _hint("number", value)
     if isinstance(value, str) and "${" in value:
         return ": the value of a variable is a text"
     if isinstance(value, str) and (number := re.fullmatch(r"([+-]?\d+)([eE][+-]?\d+)", value)):
@@ -187,15 +214,19 @@ def _percentage(value: object) -> float | None:
 def _did_you_mean(key: str, known: list[str]) -> str:
     if RENAMED.get(key) in known:
         return f" It is called '{RENAMED[key]}' here."
-    near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-    return f" Did you mean '{near[0]}'?" if near else f" Known keys: {', '.join(known)}."
+    return _near(key, known) or f" Known keys: {', '.join(known)}."
+
+
+def _near(value: object, known: list[str]) -> str:
+    near = difflib.get_close_matches(str(value), known, n=1, cutoff=0.5)
+    return f" Did you mean '{near[0]}'?" if near else ""
 
 
 def _steps(pointer: str) -> list[str]:
     return [step for step in re.split(r"[.\[\]]+", pointer) if step]
 
 
-def _value_at(data: Any, pointer: str) -> object:
+def _value_at(data: Any, pointer: str) -> Any:
     for step in _steps(pointer):
         if step == "...":  # msgspec does not say which key of a mapping
             return "..."
@@ -211,7 +242,7 @@ def _fields_at(kind: Any, pointer: str) -> list[str]:
 
 def _choices_at(kind: Any, pointer: str) -> list[str]:
     """The values that may stand where `pointer` points: of a Literal, or of the key that names a variant."""
-    *steps, last = _steps(pointer)
+    *steps, last = _steps(pointer) or [""]
     variants = [k for k in _types_at(kind, steps) if getattr(k, "tag_field", None) == last]
     literals = [k for k in _types_at(kind, [*steps, last]) if isinstance(k, msgspec.inspect.LiteralType)]
     return [str(k.tag) for k in variants] + [str(value) for k in literals for value in k.values]

@@ -31,10 +31,19 @@ def read(path: Path) -> Any:
         raise TrainError(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from None
 
 
+class _Loader(yaml.SafeLoader):
+    """Stops at the first bracket or indent too deep: PyYAML's time grows with the square of the open ones."""
+
+    def fetch_more_tokens(self) -> None:
+        if self.flow_level + len(self.indents) > DEEPEST + 1:
+            raise RecursionError
+        super().fetch_more_tokens()
+
+
 def _parsed(text: str, where: str) -> Any:
     if len(text) > MOST:
         raise TrainError(f"{where}: {TOO_LARGE}")
-    loader = yaml.SafeLoader(text)
+    loader = _Loader(text)
     try:
         if (root := loader.get_single_node()) is None:
             return None

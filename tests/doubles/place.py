@@ -87,6 +87,12 @@ class Place:
         services[name] = services.get(name, {}) | values
         self._save()
 
+    def base(self, source: str) -> None:
+        """Train another base model."""
+        self.settings["recipes"] = {"mine": {"base": source}}
+        self.settings["loops"]["units"]["recipe"] = "mine"
+        self._save()
+
     def _save(self) -> None:
         (self.folder / "flowstill.yml").write_text(json.dumps(self.settings))  # JSON is YAML
 

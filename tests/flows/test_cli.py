@@ -113,7 +113,7 @@ def test_wrong_usage_is_exit_code_2(place: Place, arguments: list[str]) -> None:
 )
 def test_every_verb_names_the_loop_that_was_meant(place: Place, arguments: list[str]) -> None:
     code, out, err = place.said(*arguments, module="flows")
-    assert (code, out) == (1, "")
+    assert (code, out) == (2, "")
     assert "'unit'" in one_line(err)
     assert "Did you mean 'units'?" in err
 
@@ -135,8 +135,8 @@ def test_a_missing_secret_is_named_by_its_variable(place: Place) -> None:
 
 def test_a_step_that_does_not_exist_leaves_no_run(place: Place) -> None:
     code, out, err = place.said("run", "units", "destil")
-    assert (code, out) == (1, "")
-    assert "no step 'destil'" in one_line(err)
+    assert (code, out) == (2, "")
+    assert "no step 'destil'. Did you mean 'distil'?" in one_line(err)
     assert place.runs() == []
 
 
@@ -322,13 +322,19 @@ def test_base_and_versions_can_be_asked_by_name(done: Place) -> None:
     _, out, _ = done.said("ask", "units", question, "--model", "v1", "--open-book")
     assert "U00003" in out
     code, out, err = done.said("ask", "units", question, "--model", "v7")
-    assert (code, out) == (1, "")
+    assert (code, out) == (2, "")
     assert "no version 'v7'. Known: v1, base." in one_line(err)
 
 
 def test_before_the_first_run_the_base_answers(place: Place) -> None:
     code, out, _ = place.said("ask", "units", "Hello?")
     assert (code, out) == (0, "I am a base model and chat about the weather.\n")
+
+
+def test_rollback_to_a_version_that_never_was_is_wrong_usage(done: Place) -> None:
+    code, out, err = done.said("rollback", "units", "--to", "v7")
+    assert (code, out) == (2, "")
+    assert "no version v7. Versions: v1." in one_line(err)
 
 
 def test_rollback_without_an_earlier_model_is_refused(done: Place) -> None:
@@ -373,18 +379,24 @@ def test_a_dataset_is_exported_in_each_format(done: Place, tmp_path: Path, form:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "status", "told"),
     [
-        (["--format", "kto"], "holds no rated answer"),
-        (["--format", "dpo"], "thumbs-down"),
-        (["--format", "alpacca"], "Did you mean 'alpaca'?"),
-        (["zzz", "--format", "text"], "no dataset 'zzz'. Versions: "),
+        (["--format", "kto"], 1, "holds no rated answer"),
+        (["--format", "dpo"], 1, "thumbs-down"),
+        (["--format", "alpacca"], 2, "Did you mean 'alpaca'?"),
+        (["zzz", "--format", "text"], 2, "no dataset 'zzz'. Versions: "),
     ],
 )
-def test_what_cannot_be_exported_says_why(done: Place, arguments: list[str], told: str) -> None:
+def test_what_cannot_be_exported_says_why(done: Place, arguments: list[str], status: int, told: str) -> None:
     code, out, err = done.said("dataset", "export", "units", *arguments, module="flows")
-    assert (code, out) == (1, "")
+    assert (code, out) == (status, "")
     assert told in one_line(err)
+
+
+def test_a_wrong_format_is_told_before_the_first_run_too(place: Place) -> None:
+    code, _, err = place.said("dataset", "export", "units", "--format", "foo", module="flows")
+    assert code == 2
+    assert "no format 'foo'. Known: alpaca, dpo, kto" in one_line(err)
 
 
 def test_an_export_before_the_first_run_says_what_to_do(place: Place) -> None:

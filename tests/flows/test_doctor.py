@@ -1,6 +1,7 @@
 """What `flowstill doctor` sees, and what it tells a person to do."""
 
 import importlib.util
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,6 @@ from typing import Any
 import pytest
 
 from flows import doctor
-from flows.config import load_config
 from flows.doctor import Finding, examine
 from tests.doubles.place import Place
 from tests.doubles.web import Reply, replaying
@@ -97,6 +97,30 @@ def test_a_missing_or_empty_folder_names_the_setting(place: Place) -> None:
     assert "loops.units.harvest" in finding.advice
 
 
+def test_documents_that_cannot_be_read_are_named(place: Place) -> None:
+    for number in range(5):
+        (place.documents / f"lost{number}.md").symlink_to(f"nowhere{number}")
+    finding = found(place)["source units: documents"]
+    assert (finding.good, finding.state) == (False, "6 documents, 5 cannot be read")
+    assert f"{place.documents / 'lost0.md'}: is a link to nothing." in finding.advice
+    assert finding.advice.endswith(" And 2 more.")
+
+
+def test_a_document_without_permission_is_named(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = Path.open
+
+    def refused(path: Path, *arguments: Any, **options: Any) -> Any:
+        if path.name == "secret.md":
+            raise PermissionError(13, "Permission denied")
+        return real(path, *arguments, **options)
+
+    place.write("secret.md", "# Text\n")
+    monkeypatch.setattr(Path, "open", refused)
+    finding = found(place)["source units: documents"]
+    assert (finding.good, finding.state) == (False, "2 documents, 1 cannot be read")
+    assert "secret.md: cannot be read (Permission denied). Check its permissions" in finding.advice
+
+
 def test_held_out_questions_that_cannot_be_read_are_found_before_a_run_pays_for_anything(place: Place) -> None:
     (place.folder / "held-out.jsonl").write_text("no json\n")
     finding = found(place)["questions units"]
@@ -125,9 +149,27 @@ def test_a_missing_package_names_the_extra_that_brings_it(
     assert finding.advice == f'pip install "flowstill[{extra}]"'
 
 
-def test_what_to_do_is_printed_as_it_must_be_typed(capsys: pytest.CaptureFixture[str]) -> None:
+FINDINGS = [
+    Finding("memory", True, "23 GB free"),
+    Finding("extra files", False, "missing: mammoth", 'pip install "flowstill[files]"'),
+]
+
+
+def test_in_a_pipe_each_finding_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    doctor.show(FINDINGS)
+    assert capsys.readouterr().out.splitlines() == [
+        "ok   memory: 23 GB free",
+        'BAD  extra files: missing: mammoth. pip install "flowstill[files]"',
+    ]
+
+
+def test_on_a_terminal_what_to_do_is_printed_as_it_must_be_typed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Square brackets are markup to the library that draws the table."""
-    doctor.show([Finding("extra files", False, "missing: mammoth", 'pip install "flowstill[files]"')])
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "120")
+    doctor.show(FINDINGS)
     said = capsys.readouterr().out
     assert "BAD" in said
     assert 'pip install "flowstill[files]"' in said
@@ -186,15 +228,33 @@ def test_the_real_command_shows_the_accelerator(place: Place) -> None:
     assert "CPU with" in out or "NVIDIA" in out
 
 
-def test_a_time_or_base_model_that_is_none_is_found_before_a_run_pays_for_it(tmp_path: Path) -> None:
-    (tmp_path / "documents").mkdir()
-    (tmp_path / "documents/a.md").write_text("# A\n\nText.\n")
-    (tmp_path / "flowstill.yml").write_text(
-        'recipes: {mine: {base: "wheel:llm-qwen3"}}\n'
-        'loops: {a: {harvest: [{folder: documents}], cron: "0 25 * * *", recipe: mine}}\n'
-    )
-    findings = {f.name: f for f in examine(load_config(tmp_path / "flowstill.yml", {}), tmp_path / "cache")}
-    assert not findings["schedule a"].good
-    assert "0 25 * * *" in findings["schedule a"].advice
-    assert not findings["base model a"].good
-    assert "llm-qwen3" in findings["base model a"].advice
+def test_the_next_time_of_a_loop_is_told(place: Place) -> None:
+    place.settings["loops"]["units"] |= {"cron": "0 3 1 1 *", "timezone": "UTC"}
+    place.change("gate")
+    finding = found(place)["schedule units"]
+    assert finding.good
+    assert re.fullmatch(r"next at \d{4}-01-01 03:00 UTC", finding.state)
+
+
+@pytest.mark.parametrize(
+    ("base", "advice"),
+    [("wheel:llm-qwen3", "no known model wheel"), ("./models/qwen", "No model at "), ("models/qwen", "No model at ")],
+)
+def test_a_base_model_that_leads_nowhere_is_bad(place: Place, base: str, advice: str) -> None:
+    (place.folder / "models").mkdir()
+    place.base(base)
+    finding = found(place)["base model units"]
+    assert (finding.good, finding.state) == (False, "not usable")
+    assert advice in finding.advice
+
+
+def test_a_base_model_on_a_hub_is_told_as_such_and_not_fetched(place: Place) -> None:
+    place.base("hf:org/tiny")
+    finding = found(place)["base model units"]
+    assert (finding.good, finding.state) == (True, "hf:org/tiny: on a hub, fetched by the first run")
+
+
+def test_an_embedded_service_whose_model_is_not_there_is_bad(place: Place) -> None:
+    place.service("small", kind="embedded", model="./small.gguf")
+    finding = found(place)["service small"]
+    assert (finding.good, finding.advice) == (False, f"No model at {place.folder / 'small.gguf'}.")

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from connectors import ServiceError
-from flows import FlowError, RowsLostError
+from flows import ConfigError, FlowError, RowsLostError
 from flows.asking import answers
 from flows.promote import registries, rollback
 from tests.doubles.place import Place, asked, facts
@@ -126,6 +126,21 @@ def test_an_empty_folder_is_one_clear_error(place: Place) -> None:
     (place.documents / "units.md").unlink()
     with pytest.raises(ServiceError, match="documents"):
         place.run()
+
+
+def test_a_base_model_that_is_not_there_is_missed_before_the_teacher_is_asked(place: Place) -> None:
+    place.base("./models/qwen")
+    with pytest.raises(ConfigError, match=r"flowstill\.yml: base of recipe 'mine': No model at .*/models/qwen\."):
+        place.run()
+    assert (place.runs(), place.stub.report().calls) == ([], 0)
+
+
+def test_a_judge_s_model_that_is_not_there_is_missed_before_the_teacher_is_asked(place: Place) -> None:
+    place.service("judge", kind="embedded", model="./judge.gguf")
+    place.change("evaluate", judge="judge")
+    with pytest.raises(ConfigError, match=r"flowstill\.yml: services\.judge\.model: No model at .*/judge\.gguf\."):
+        place.run()
+    assert (place.runs(), place.stub.report().calls) == ([], 0)
 
 
 def test_one_row_is_trained_on_and_what_it_makes_is_refused_for_want_of_proof(place: Place) -> None:

@@ -22,7 +22,7 @@ def start(*arguments: str, code: str = "") -> subprocess.CompletedProcess[bytes]
     [
         (("learn", "x.json"), "probe|prepare|train|export|score JOB.json"),
         (("train", "none.json"), "none.json: not readable as a job"),
-        (("probe", "jax"), "backend: invalid enum value 'jax'"),
+        (("probe", "jax"), "backend: expected one of trl, unsloth, got 'jax'."),
     ],
 )
 def test_a_wrong_call_is_one_error_event(arguments: tuple[str, str], said: str) -> None:
