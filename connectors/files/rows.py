@@ -148,7 +148,7 @@ def _json_object(line: str, where: str) -> dict[str, Any]:
     try:
         row = msgspec.json.decode(line)
     except (msgspec.DecodeError, RecursionError) as error:
-        raise ServiceError(f"{where}: is no JSON: {error}. Mend the line or delete it.") from None
+        raise ServiceError(f"{where}: is not JSON: {error}. Mend the line or delete it.") from None
     if not isinstance(row, dict):
         raise ServiceError(f"{where}: is {type(row).__name__}, not an object with question and answer.")
     return row
