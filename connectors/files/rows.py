@@ -198,11 +198,11 @@ def _said(row: Values, role: str, where: str) -> str:
 def _scale(ratings: Iterable[Any]) -> Mapping[str, int]:
     """What the ratings of a column mean: 1 is the best of 1 and -1, but the worst of five stars.
 
-    Stars are what holds nothing but 1 to 5, and more above 1 than one mistyped number would put there. Where other
+    Stars are what holds nothing but 1 to 5, and beside a 1 more than one mistyped number would put there. Where other
     numbers stand, and no -1 beside them says what 1 is, no number is understood: a wrong guess would teach bad answers.
     """
     given = {_spelled(rating) for rating in ratings} - {""}
-    if given <= STARS.keys() and len(given - {"1"}) > 1:
+    if given <= STARS.keys() and len(given - {"1"}) > ("1" in given):
         return STARS
     others = any(re.fullmatch(r"\d+(\.\d+)?", rating) for rating in given - RATINGS.keys())
     return WORDS if others and "-1" not in given else RATINGS
