@@ -1,6 +1,7 @@
 """What a source yields: passages of its documents, and what people asked and were told."""
 
 import hashlib
+from collections.abc import Sequence
 
 import msgspec
 
@@ -47,6 +48,14 @@ class Exchange(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 Record = Passage | Exchange
+
+
+class Content(msgspec.Struct, frozen=True):
+    """What one document holds."""
+
+    records: Sequence[Record]
+    lost: Sequence[str] = ()  # for each row that is no record: where it is, and what is wrong with it
+    note: str = ""  # how it was read, where that may not be what was meant
 
 
 def record_id(record: Record) -> str:

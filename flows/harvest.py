@@ -13,7 +13,7 @@ from flows.store import Store
 
 
 class Harvest(msgspec.Struct):
-    """Counts of one harvest; `unreadable` names each document that could not be read and why."""
+    """Counts of one harvest, and what is to be told: each document or row that could not be read, and why."""
 
     documents: int = 0
     unchanged: int = 0
@@ -21,8 +21,10 @@ class Harvest(msgspec.Struct):
     kept: int = 0
     retired: int = 0
     redacted: int = 0  # records in which personal data was blanked
-    unreadable: list[str] = []
+    unreadable: list[str] = []  # documents
+    lost: list[str] = []  # rows of documents that were read
     skipped: list[str] = []
+    notes: list[str] = []
 
 
 def harvest(
@@ -58,15 +60,19 @@ def _sync(
     for number, document in enumerate(documents, start=1):
         found.documents += 1
         fingerprint = _fingerprint(document, loop.curate)
-        if known.pop(document.path, None) == fingerprint:
+        if known.pop(document.path, "") == fingerprint != "":
             found.unchanged += 1
         else:
             try:
-                records = [_private(r, loop.curate, found) for r in folder.read(document)]
+                content = folder.read(document)
             except ServiceError as error:
                 found.unreadable.append(str(error))
                 continue
-            change = store.put_document(name, folder.name, document.path, fingerprint, records)
+            records = [_private(record, loop.curate, found) for record in content.records]
+            found.lost += content.lost
+            found.notes += filter(None, [content.note])
+            complete = "" if content.lost else fingerprint  # else every run reads it, and names what it lost
+            change = store.put_document(name, folder.name, document.path, complete, records)
             found.added, found.kept = found.added + change.added, found.kept + change.kept
             found.retired += change.retired
         on_document(number, len(documents))

@@ -68,7 +68,7 @@ def only_one(store: Store, name: str, what: str, wait: bool = False) -> Iterator
                     raise
                 return
         if not wait:
-            raise FlowError(f"{what} is going on already, {_in_words(holder)}. Wait for it, or stop it.")
+            raise FlowError(f"{what} is going on already, {in_words(holder)}. Wait for it, or stop it.")
         time.sleep(1)
 
 
@@ -113,6 +113,7 @@ def _started(pid: int) -> float:
     return psutil.Process(pid).create_time() - booted
 
 
-def _in_words(holder: Lease) -> str:
+def in_words(holder: Lease) -> str:
+    """Which process holds a lease, and since when."""
     machine, pid, *_ = holder.owner.rsplit("/", 3)
     return f"in process {pid} on {machine.split()[0]} since {holder.since:%Y-%m-%d %H:%M:%S} UTC"

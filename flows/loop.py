@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -16,10 +17,12 @@ from flows.leases import only_one
 from flows.models import check_models
 from flows.progress import Progress
 from flows.promote import registries, settle
-from flows.runs import RunFolder, Spent, Step, all_runs, digest, new_run, now_text
+from flows.runs import Run, RunFolder, Spent, Step, all_runs, digest, new_run, now_text
 from flows.store import Store
 from flows.work import NotDoneError, Work
 from trainer import TrainError
+
+HASHED = (".jsonl", ".gguf")  # files whose hash stands beside them; 145 MB take a tenth of a second
 
 # What a step may fail with through no fault of ours. Anything else is a bug and leaves with its traceback.
 EXPECTED = (FlowError, ServiceError, TrainError, OSError)
@@ -46,13 +49,18 @@ def run_loop(
         if fire and (done := _finished(earlier, fire)):
             return done
         folder = _unfinished(earlier) or new_run(config.state / "runs", name, fire)
+        others = [one for one in earlier if one.run.id != folder.run.id]
         work = Work(config, name, store, cache, progress, folder)
         with _disk_explained(config.state):
             settle(name, registries(config, name), store, progress.say)
+            folder.tidy()
             folder.run.status, folder.run.why = "running", ""
             folder.save()
-            _do_steps(work, [one for one in earlier if one.run.id != folder.run.id], only)
-            return _end(work, earlier, only)
+            _do_steps(work, others, only)
+            done = _end(work, others, only)
+        if work.lost:
+            raise RowsLostError(_without(work.lost))
+        return done
 
 
 def _do_steps(work: Work, earlier: Sequence[RunFolder], only: Sequence[str]) -> None:
@@ -93,6 +101,8 @@ def _failure_recorded(work: Work, name: str) -> Iterator[None]:
         if record.status != "done":  # what was done stays so, even if what it depends on cannot be read now
             record.status, record.error = "failed", str(error)
         work.run.status, work.run.why = "failed", f"{name}: {error}"
+        if work.lost:
+            work.progress.say(_without(work.lost))
         with suppress(*EXPECTED):  # a full disk has no room for its own story, and a broken file is no part of it
             work.folder.put(record)
             steps.report(work)
@@ -120,7 +130,8 @@ def _disk_explained(state: Path) -> Iterator[None]:
         yield
     except OSError as error:
         what = "the disk is full" if error.errno == errno.ENOSPC else str(error)
-        raise FlowError(f"{what}. State is in {state}; run again when it is mended: nothing is lost.") from error
+        advice = "run again when it is mended: what was stored is kept, answers that were under way are asked again"
+        raise FlowError(f"{what}. State is in {state}; {advice}.") from error
 
 
 def _is_done(work: Work, step: Step | None, input_hash: str) -> bool:
@@ -132,18 +143,23 @@ def _is_done(work: Work, step: Step | None, input_hash: str) -> bool:
 
 
 def _as_written(work: Work, path: Path, step: Step) -> bool:
-    """By its hash where that is read in no time; models and folders only need to be there."""
-    if path.suffix != ".jsonl" or hashlib.sha256(path.read_bytes()).hexdigest() == step.outputs.get("sha256"):
+    """By its hash where the step wrote one file; folders only need to be there: who reads them looks closer."""
+    if path.suffix not in HASHED or _sha256(path) == step.outputs.get("sha256"):
         return True
     work.progress.say(f"{step.name}: {path} is not what was written; it is made anew")
     return False
 
 
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def _reusable(work: Work, earlier: Sequence[RunFolder], name: str, input_hash: str) -> Step | None:
-    """The same step of an earlier run with the same inputs, marked as taken from there."""
+    """The same step of the earlier run that did it with the same inputs, marked as taken from there."""
     for folder in earlier:
         step = folder.run.step(name)
-        if step and _is_done(work, step, input_hash):
+        if step and not step.reused and _is_done(work, step, input_hash):
             return _reused(step, folder)
     return None
 
@@ -159,22 +175,49 @@ def _did_nothing(work: Work) -> bool:
 
 
 def _end(work: Work, earlier: Sequence[RunFolder], only: Sequence[str]) -> RunFolder:
-    """Close the run; one that did nothing new leaves no trace and gives way to the run it repeats."""
+    """Close the run; one that came to nothing new leaves no trace and gives way to the run it repeats."""
     complete = {step.name for step in work.run.steps if step.status == "done"} == set(steps.STEPS)
-    decisive = work.run.step("gate") or work.run.steps[-1]  # two verdicts may lead to the same end, for other reasons
-    repeated = decisive.reused
-    if repeated and (complete or only) and _did_nothing(work) and not work.lost:
+    if (complete or only) and (repeated := _repeated(work, earlier)):
+        _charge(repeated, work.run)
         work.folder.forget()
-        return next(folder for folder in earlier if folder.run.id == repeated)
+        return repeated
     if complete:
         _finish(work)
     work.folder.save()
     steps.report(work)
-    if work.lost:
-        shown = "".join(f"\n  {line}" for line in work.lost[:10])
-        more = f"\n  and {len(work.lost) - 10} more, see the report" if len(work.lost) > 10 else ""
-        raise RowsLostError(f"the run went on without {len(work.lost)} documents or rows:{shown}{more}")
     return work.folder
+
+
+def _repeated(work: Work, earlier: Sequence[RunFolder]) -> RunFolder | None:
+    """The newest run with the same results, if this one only looked at the sources and asked again what was lost."""
+    if all(step.reused or step.name == "harvest" or step.counts.get("lost") for step in work.run.steps):
+        for folder in earlier:
+            if all(_result(step) == _result(folder.run.step(step.name)) for step in work.run.steps):
+                return folder
+    return None
+
+
+def _result(step: Step | None) -> Any:
+    """What a step came to, wherever its files are; two verdicts may be the same for other reasons."""
+    if step is None:
+        return None
+    hashes = {key: value for key, value in step.outputs.items() if "/" not in value}
+    return step.status, step.input_hash, hashes, [step.counts.get(kind, 0) for kind in ("unreadable", "lost")]
+
+
+def _charge(kept: RunFolder, repeating: Run) -> None:
+    """What was asked again in vain was paid for: the run that stays says so."""
+    for step in repeating.steps:
+        if (known := kept.run.step(step.name)) and step.spent.calls:
+            known.spent += step.spent
+            kept.save()
+
+
+def _without(lost: Sequence[str]) -> str:
+    s = "" if len(lost) == 1 else "s"
+    shown = "".join(f"\n  {line}" for line in lost[:10])
+    more = f"\n  and {len(lost) - 10} more, see the report" if len(lost) > 10 else ""
+    return f"the run went on without {len(lost)} document{s} or row{s}:{shown}{more}"
 
 
 def _finish(work: Work) -> None:

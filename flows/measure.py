@@ -127,7 +127,10 @@ def _scored(model: str, mode: str, number: int, answer: Answer, wanted: HeldOut)
 
 def _table(path: Path) -> list[HeldOut]:
     folder = Folder(path.parent, include=(path.name,))
-    rows = [record for document in folder.documents() for record in folder.read(document)]
+    contents = [folder.read(document) for document in folder.documents()]
+    if lost := [line for content in contents for line in content.lost]:  # fewer questions would be another measure
+        raise FlowError("\n".join(lost[:10]))
+    rows = [record for content in contents for record in content.records]
     return [HeldOut(r.question, r.answer, keys_of(r.answer)) for r in rows if isinstance(r, Exchange)]
 
 

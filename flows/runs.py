@@ -1,6 +1,7 @@
 """Run folders: `runs/<loop>/<run id>/run.json` says what each step read, made and cost."""
 
 import os
+import re
 import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,6 +12,8 @@ import msgspec
 from connectors.records import sha256
 from flows import FlowError
 
+HALF_WRITTEN = re.compile(r"\..+\.\d+")  # as `write_atomically` calls it
+
 Count = int | float | str
 
 
@@ -20,6 +23,9 @@ class Spent(msgspec.Struct):
     calls: int = 0
     tokens: int = 0  # prompt and answer together
     cost: float = 0.0  # in the currency of the service's prices
+
+    def __add__(self, more: "Spent") -> "Spent":
+        return Spent(self.calls + more.calls, self.tokens + more.tokens, self.cost + more.cost)
 
 
 class Step(msgspec.Struct):
@@ -88,6 +94,12 @@ class RunFolder:
             raise FlowError(f"{self.path / 'run.json'}: step '{step}': '{key}' {wrong}. Put it right, or run anew.")
         return value
 
+    def tidy(self) -> None:
+        """Remove what a process that was killed had not finished writing; the loop's lease keeps others out."""
+        for left in self.path.rglob(".*"):
+            if HALF_WRITTEN.fullmatch(left.name):
+                left.unlink()
+
     def forget(self) -> None:
         """Remove the folder of a run that did nothing."""
         shutil.rmtree(self.path)
@@ -127,8 +139,11 @@ def digest(*parts: Any) -> str:
 
 def write_atomically(path: Path, data: bytes) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_bytes(data)
-    temporary.replace(path)
+    try:
+        temporary.write_bytes(data)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)  # there still on a full disk
 
 
 def _read(path: Path) -> Run:

@@ -8,17 +8,21 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from flows import FlowError
+from flows.cli import ROWS_LOST
 from flows.config import Config
 from flows.cron import Times, read_cron
-from flows.leases import holding, myself
+from flows.leases import holding, in_words, myself
+from flows.progress import duration
+from flows.runs import Run, all_runs
 from flows.store import Store
 
-Run = Callable[[str, datetime], bool]  # loop, fire time -> it came to its end, well or badly; else it goes on later
+Do = Callable[[str, datetime], bool]  # loop, fire time -> it came to its end, well or badly; else it goes on later
 
 LOOK_BACK = timedelta(days=32)  # how old a missed fire may be and still be made up for
 EVERY = 30.0  # seconds between two looks for runs whose process died
@@ -32,7 +36,7 @@ class Schedule:
     """Loops, their clocks, and what runs now. `start` returns; `stop` waits for the runs that are going on."""
 
     def __init__(
-        self, store: Store, run: Run, say: Callable[[str], None], now: Callable[[], datetime] = utc_now
+        self, store: Store, run: Do, say: Callable[[str], None], now: Callable[[], datetime] = utc_now
     ) -> None:
         from apscheduler.executors.pool import ThreadPoolExecutor
         from apscheduler.schedulers.background import BackgroundScheduler
@@ -54,6 +58,7 @@ class Schedule:
             self.store.skip_fires(loop, [self.now()])
         self.clock.add_job(self.look, times.trigger, [loop])
         self.clock.add_job(self.look, "interval", [loop], seconds=EVERY, next_run_time=datetime.now(UTC))
+        self._say_next(loop)
 
     def start(self) -> None:
         self.clock.start()
@@ -89,38 +94,57 @@ class Schedule:
         if not due:
             return None
         self.store.skip_fires(loop, due[:-1])
+        if not self.store.claim_fire(loop, due[-1], self.me):
+            return None
         self.say(f"{loop}: run of {due[-1]:%Y-%m-%d %H:%M:%S} UTC")
-        return due[-1] if self.store.claim_fire(loop, due[-1], self.me) else None
+        return due[-1]
 
     def _do(self, loop: str, fire: datetime) -> bool:
         if not self.run(loop, fire):
             return False
         self.store.finish_fire(loop, fire, self.me)
+        self._say_next(loop)
         return True
+
+    def _say_next(self, loop: str) -> None:
+        self.say(f"{loop}: next run at {self.times[loop].next(self.now()):%Y-%m-%d %H:%M} UTC")
 
 
 class Runs:
     """Runs as processes of their own: their memory comes back, and they can be told to stop."""
 
-    def __init__(self, config: Path, say: Callable[[str], None]) -> None:
-        self.config, self.say = config, say
+    def __init__(self, config: Path, runs: Path, say: Callable[[str], None]) -> None:
+        self.config, self.runs, self.say = config, runs, say
         self.children: set[subprocess.Popen[bytes]] = set()
         self.stopping = False
         self.lock = threading.Lock()
 
     def run(self, loop: str, fire: datetime) -> bool:
         """True when the run came to its end, well or badly; False when it was stopped and should go on later."""
+        before, started = self._newest(loop), time.monotonic()
         code = self._run(loop, fire)
         if code < 0 and not self.stopping:
             self.say(f"{loop}: the run was killed by signal {-code} (out of memory?); it goes on once more")
             code = self._run(loop, fire)
-        return code == 0 or not self.stopping
+        if code and self.stopping:
+            return False
+        outcome = _outcome(code, before, self._newest(loop))
+        self.say(f"{loop}: {outcome} (took {duration(time.monotonic() - started)})")
+        return True
 
     def stop(self) -> None:
         with self.lock:
             self.stopping = True
+            going_on = "; the run that is going on is taken up when the schedule starts again" if self.children else ""
+            self.say(f"stopping{going_on}")
             for child in self.children:
                 child.terminate()
+
+    def _newest(self, loop: str) -> Run | None:
+        try:
+            return next((folder.run for folder in all_runs(self.runs, loop)), None)
+        except FlowError:  # a broken record: the run itself says so
+            return None
 
     def _run(self, loop: str, fire: datetime) -> int:
         """The exit code; negative when a signal ended it."""
@@ -137,23 +161,36 @@ class Runs:
         return code
 
 
+def _outcome(code: int, before: Run | None, after: Run | None) -> str:
+    """What a run came to, by its record; one that repeats an earlier run leaves none."""
+    if code not in (0, ROWS_LOST):
+        if after and after.status == "failed" and after != before:
+            return f"run {after.id} failed: {after.why}"
+        return f"the run failed with exit code {code}, for the reason above"
+    lost = "; what was lost is named above" if code == ROWS_LOST else ""
+    if after is None or (before and before.id == after.id and before.status == "finished"):
+        return f"nothing is new{lost}"
+    return f"run {after.id} finished: {after.verdict}, {after.why.rstrip('.')}{lost}"
+
+
 def run_scheduled(config: Config, store: Store, say: Callable[[str], None]) -> None:
     """Run every loop that has a cron, until SIGTERM or Ctrl-C; the run that is going on then ends in good order."""
-    runs = Runs(config.path, say)
+    runs = Runs(config.path, config.state / "runs", say)
     schedule = Schedule(store, runs.run, say)
     for name, loop in config.loops.items():
         if loop.cron:
             times = read_cron(loop.cron, loop.timezone, f"{config.path}: loops.{name}")
             schedule.add(name, times)
-            say(f"{name}: next run at {times.next(utc_now()):%Y-%m-%d %H:%M} UTC")
     if not schedule.times:
         raise FlowError(f"{config.path}: no loop has a cron, there is nothing to schedule.")
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         # By way of a thread: the handler may interrupt `wait` just where it holds the event's lock.
         signal.signal(number, lambda *_: threading.Thread(target=stopped.set).start())
-    schedule.start()
-    stopped.wait()
-    say("stopping; a run that is going on is taken up when the schedule starts again")
-    runs.stop()
-    schedule.stop()
+    with holding(store, "scheduler") as other:
+        if other:
+            say(f"another scheduler is at work, {in_words(other)}: either does what is due first, never both")
+        schedule.start()
+        stopped.wait()
+        runs.stop()
+        schedule.stop()

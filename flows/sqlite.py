@@ -22,14 +22,14 @@ PAGE = 500  # rows read at once, so that memory stays flat however much there is
 
 # What a user can do about a problem of the file, by SQLite's own code for it; any other is a bug of ours.
 ADVICE = {
-    sqlite3.SQLITE_FULL: "Free some space and run again: nothing that was stored is lost.",
+    sqlite3.SQLITE_FULL: "Free some space and run again: what was stored is kept, answers under way are asked again.",
     sqlite3.SQLITE_BUSY: "Another process is writing to it; try again when that has ended.",
     sqlite3.SQLITE_NOTADB: "Restore it from a backup, or move it away to start anew.",
     sqlite3.SQLITE_CORRUPT: "Restore it from a backup, or move it away to start anew.",
     sqlite3.SQLITE_READONLY: "Make the file and its folder writable, or name another `state` folder.",
     sqlite3.SQLITE_CANTOPEN: "Make the file and its folder writable, or name another `state` folder.",
     sqlite3.SQLITE_PERM: "Make the file and its folder writable, or name another `state` folder.",
-    sqlite3.SQLITE_IOERR: "Is the disk full or broken? Nothing that was stored is lost; run again when it is mended.",
+    sqlite3.SQLITE_IOERR: "Is the disk full or broken? What was stored is kept; run again when it is mended.",
 }
 
 

@@ -115,8 +115,8 @@ def docx(data: bytes, where: str) -> Text:
             convert_image=no_pictures,
             include_embedded_style_map=False,  # which would be unpacked at once, however large
         ).value
-    except BROKEN_DOCX as error:
-        raise ServiceError(f"{where}: is a broken DOCX file ({error!r}). Open and save it anew.") from None
+    except BROKEN_DOCX:
+        raise ServiceError(f"{where}: is a broken DOCX file. Open and save it anew, or exclude it.") from None
     return _from_html(page, where)
 
 
@@ -139,7 +139,7 @@ def _check_unpacked_size(data: bytes, where: str) -> None:
         archive = zipfile.ZipFile(io.BytesIO(data))
     except BROKEN_DOCX:
         hint = "it is encrypted or an old .doc" if data.startswith(b"\xd0\xcf\x11\xe0") else "it is broken"
-        raise ServiceError(f"{where}: is no DOCX file; {hint}. Save it as .docx without a password.") from None
+        raise ServiceError(f"{where}: is not a DOCX file; {hint}. Save it as .docx without a password.") from None
     parts = archive.infolist()
     if any(part.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for part in parts):
         raise ServiceError(f"{where}: is packed in a rare way. Open and save it anew.")  # and unpacked without a bound
@@ -172,7 +172,8 @@ def pdf(data: bytes, where: str) -> Text:
     if child.returncode:
         last_words = child.stderr.decode(errors="replace").strip()
         endless = last_words.startswith("Timeout")
-        reason = f"no end of it after {seconds:.0f} s" if endless else last_words.rpartition("\n")[2]
+        said = last_words.rpartition("\n")[2].partition(": ")[2]  # after the name of the exception
+        reason = f"no end of it after {seconds:.0f} s" if endless else said or "its reader broke off"
         raise ServiceError(f"{where}: is a broken PDF file ({reason}). Print it to a new PDF, or exclude it.")
     if not child.stdout.strip():
         raise ServiceError(f"{where}: has no text, only pictures of it. Run OCR on it, or exclude it.")

@@ -12,12 +12,12 @@ from connectors import ServiceError
 from connectors.files import convert, rows
 from connectors.files.split import passages
 from connectors.files.text import Text
-from connectors.records import Exchange, Origin, Record
+from connectors.records import Content, Origin
 
 LIMIT = 50 * 2**20  # bytes of one file
-READ_AS = 1  # raise it when the same bytes are to be read in another way, so that every document is read again
+READ_AS = 2  # raise it when the same bytes are to be read in another way, so that every document is read again
 
-Reader = Callable[[bytes, str, Origin], list[Exchange] | Text]
+Reader = Callable[[bytes, str, Origin, int], Content]  # bytes, name for messages, origin, max_tokens
 
 
 class Document(msgspec.Struct, frozen=True):
@@ -60,17 +60,17 @@ class Folder:
         """(path, why) of files that the last `documents()` left out; no hidden or excluded ones."""
         return sorted(self._skipped)
 
-    def read(self, document: Document) -> list[Record]:
+    def read(self, document: Document) -> Content:
         """The records of a document in its order; raises ServiceError naming the file and what to do."""
         where = str(self._path / document.path)
         origin = Origin("files", self.name, document.path)
-        content = READERS[_kind(document.path)](self._bytes(document.path), where, origin)
-        records: Sequence[Record] = (
-            passages(content, origin, self._max_tokens) if isinstance(content, Text) else content
-        )
-        if not records:
+        content = READERS[_kind(document.path)](self._bytes(document.path), where, origin, self._max_tokens)
+        if content.records:
+            return content
+        if not content.lost:
             raise ServiceError(f"{where}: is empty. Fill it, delete it, or exclude it.")
-        return list(records)
+        others = f" No other of its {len(content.lost)} rows can be used either." if len(content.lost) > 1 else ""
+        raise ServiceError(content.lost[0] + others)
 
     def _readable(self) -> Iterator[str]:
         """Paths of the files that have a reader, each file under one path."""
@@ -166,7 +166,7 @@ def _pattern(glob: str) -> re.Pattern[str]:
 
 
 def _of_text(converter: Callable[[bytes, str], Text]) -> Reader:
-    return lambda data, where, origin: converter(data, where)
+    return lambda data, where, origin, max_tokens: Content(passages(converter(data, where), origin, max_tokens))
 
 
 READERS: dict[str, Reader] = {
@@ -175,6 +175,6 @@ READERS: dict[str, Reader] = {
     **dict.fromkeys((".html", ".htm", ".xhtml"), _of_text(convert.html)),
     ".pdf": _of_text(convert.pdf),
     ".docx": _of_text(convert.docx),
-    **dict.fromkeys((".csv", ".tsv"), rows.csv_exchanges),
-    **dict.fromkeys((".jsonl", ".ndjson"), rows.jsonl_exchanges),
+    **dict.fromkeys((".csv", ".tsv"), rows.csv_content),
+    **dict.fromkeys((".jsonl", ".ndjson"), rows.jsonl_content),
 }

@@ -18,12 +18,15 @@ def inputs(work: Work) -> Any:
 def do(work: Work, step: Step) -> None:
     with work.progress.task("harvest: documents") as task:
         found = harvest(work.config, work.name, work.store, lambda done, of: task.at(done, of))
-    for problem in [*found.unreadable, *found.skipped]:
-        work.progress.say(f"  {problem}")
-    step.lost = found.unreadable
+    for path in found.skipped:
+        work.progress.say(f"  {path}")
+    for note in found.notes:
+        work.note(note)
+    step.lost = [*found.unreadable, *found.lost]
     active = [digest(identity, record) for identity, record in work.store.records(work.name)]
     if not active:
         raise FlowError(f"loop {work.name}: the sources hold nothing to learn from. Look at loops.{work.name}.harvest.")
-    counts = msgspec.to_builtins(found) | {"unreadable": len(found.unreadable), "skipped": len(found.skipped)}
-    step.counts = counts | {"records": len(active)}
+    told = msgspec.to_builtins(found)
+    step.counts = {name: len(one) if isinstance(one, list) else one for name, one in told.items()}
+    step.counts["records"] = len(active)
     step.outputs = {"records": digest(active)}

@@ -18,14 +18,14 @@ from connectors import ServiceError
 from connectors.files import Document, Folder, convert, folder
 from connectors.files.split import passages
 from connectors.files.text import Text
-from connectors.records import Exchange, Origin, Passage, Record, sha256
+from connectors.records import Content, Exchange, Origin, Passage, sha256
 from tests.doubles import documents as office
 
 LONG = "The lamp is lit at dusk and put out at dawn. " * 40  # some 440 tokens
 
 
-def read(path: Path, name: str, content: str | bytes, max_tokens: int = 400) -> list[Record]:
-    """The records of one file."""
+def read(path: Path, name: str, content: str | bytes, max_tokens: int = 400) -> Content:
+    """What one file holds."""
     (path / name).write_bytes(content.encode() if isinstance(content, str) else content)
     source = Folder(path, name="docs", max_tokens=max_tokens, include=[name])
     return source.read(source.documents()[0])
@@ -33,11 +33,14 @@ def read(path: Path, name: str, content: str | bytes, max_tokens: int = 400) -> 
 
 def read_passages(path: Path, name: str, content: str | bytes, max_tokens: int = 400) -> list[Passage]:
     found = read(path, name, content, max_tokens)
-    return [record for record in found if isinstance(record, Passage)]
+    assert not found.lost
+    return [record for record in found.records if isinstance(record, Passage)]
 
 
 def read_exchanges(path: Path, name: str, content: str | bytes) -> list[Exchange]:
-    return [record for record in read(path, name, content) if isinstance(record, Exchange)]
+    found = read(path, name, content)
+    assert not found.lost
+    return [record for record in found.records if isinstance(record, Exchange)]
 
 
 def refused(path: Path, name: str, content: str | bytes) -> str:
@@ -297,22 +300,107 @@ def test_jsonl_lines_are_exchanges(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [
+        ("a.csv", "question,answer\nWhere?,\nWhen?,\n", "No other of its 2 rows can be used either"),
         ("a.csv", "question,anwser\nWhere?,Inn\n", "no 'answer', only question, anwser. Is 'anwser' meant"),
         ("a.csv", "answer,when\nInn,now\n", "no 'question'"),
         ("a.csv", "question,answer\nWhere?,\n", "row 2: the answer is ''"),
         ("a.csv", "question,answer\nWhere?,Inn,today\n", "row 2 has 3 cells, the header 2"),
         ("a.csv", 'question,answer\nWhere?,"Inn\n', "broken as CSV"),
-        ("a.csv", "question,answer,rating\nWhere?,Inn,5\n", "row 2: the rating is '5'"),
+        ("a.csv", "question,answer,rating\nWhere?,Inn,7\n", "row 2: the rating is '7'"),
         ("a.csv", "question,answer\n", "is empty"),
-        ("a.jsonl", '{"question": "a", "answer": "b"}\n{"question": \n', "line 2: is no JSON"),
-        ("a.jsonl", "[" * 100_000, "line 1: is no JSON"),
+        ("a.jsonl", "[" * 100_000, "line 1: is not JSON"),
         ("a.jsonl", '["a", "b"]\n', "line 1: is list"),
         ("a.jsonl", '{"text": "a"}\n', "line 1: has no 'question', only text"),
-        ("a.jsonl", '{"question": "a", "answer": 7}\n', "row 1: the answer is 7"),
+        ("a.jsonl", '{"question": "a", "answer": 7}\n', "line 1: the answer is 7"),
     ],
 )
-def test_broken_rows_are_named(tmp_path: Path, name: str, content: str, says: str) -> None:
+def test_a_file_without_a_sound_row_is_named_with_its_first(tmp_path: Path, name: str, content: str, says: str) -> None:
     assert says in refused(tmp_path, name, content)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("a.csv", "question,answer\nWhere?,Inn\nWhen?,\nWho?,Ann\n,Six\n", ["row 3: the answer is ''", "row 5: the q"]),
+        ("a.csv", "question,answer\nWhere?,Inn,today\nWho?,Ann\n", ["row 2 has 3 cells, the header 2"]),
+        ("a.csv", 'question,answer\nWho?,Ann\nWhere?,"Inn"s\nWhen?,Six\n', ["row 3 is broken as CSV"]),
+        ("a.csv", 'question,answer\nWho?,Ann\nWhere?,"Inn\nWhen?,Six\n', ["row 3 (lines 3 to 4) is broken as CSV"]),
+        ("a.csv", "boat,cars\nAda,3\nMargit,2,1\n", ["row 3 has 3 cells, the header 2"]),
+        ("a.csv", "question,answer,rating\nWhere?,Inn,good\nWho?,Ann,meh\n", ["row 3: the rating is 'meh'. Give good"]),
+        (
+            "a.jsonl",
+            '{"question": "Where?", "answer": "Inn"}\n{"q": \n{"text": 1}',
+            ["line 2: is not JSON", "line 3: has no"],
+        ),
+    ],
+)
+def test_a_broken_row_is_named_and_costs_no_other(tmp_path: Path, name: str, content: str, says: list[str]) -> None:
+    found = read(tmp_path, name, content)
+    assert found.records
+    for lost, said in zip(found.lost, says, strict=True):
+        assert lost.startswith(f"{tmp_path / name}: {said}")
+
+
+@pytest.mark.parametrize(
+    "names",
+    ["question,answer", "Prompt,Completion", "instruction,output", "query,response", "q,a", "问题,答案", "问,答"],
+)
+def test_questions_and_answers_go_by_many_names(tmp_path: Path, names: str) -> None:
+    (found,) = read_exchanges(tmp_path, "a.csv", f"{names}\nWhere?,Inn\n")
+    assert (found.question, found.answer) == ("Where?", "Inn")
+
+
+def test_an_instruction_is_asked_with_its_input(tmp_path: Path) -> None:
+    rows = '{"instruction": "Translate.", "input": "Inn", "output": "客栈"}\n{"instruction": "Hi", "output": "Ho"}'
+    found = read_exchanges(tmp_path, "a.jsonl", rows)
+    assert [(e.question, e.answer) for e in found] == [("Translate.\n\nInn", "客栈"), ("Hi", "Ho")]
+
+
+def test_a_table_without_questions_and_answers_is_read_as_text_and_says_so(tmp_path: Path) -> None:
+    found = read(tmp_path, "a.csv", "query,count\nferry,7\n")
+    assert [type(record) for record in found.records] == [Passage]
+    assert "a.csv: is read as text: its columns are query, count. Columns named question and answer" in found.note
+    assert not read(tmp_path, "b.csv", "question,answer\nWhere?,Inn\n").note
+
+
+@pytest.mark.parametrize(
+    ("column", "ratings", "meant"),
+    [
+        ("rating", "1 -1 0 1.0 -1.0", [1, -1, 0, 1, -1]),
+        ("rating", "TRUE false True False", [1, -1, 1, -1]),
+        ("rating", "up down Thumbs_Up 👎 好评 差评", [1, -1, 1, -1, 1, -1]),
+        ("rating", "good bad neutral", [1, -1, 0]),
+        ("rating", "1 2 3 4 5", [-1, -1, 0, 1, 1]),
+        ("rating", "5.0 4.0 1.0", [1, 1, -1]),
+        ("rating", "5 5", [1, 1]),
+        ("rating", "1 1 1", [1, 1, 1]),
+        ("stars", "5 1 1", [1, -1, -1]),
+        ("星级", "1 1", [-1, -1]),
+    ],
+)
+def test_ratings_are_read_on_the_scale_of_their_column(
+    tmp_path: Path, column: str, ratings: str, meant: list[int]
+) -> None:
+    rows = "".join(f"Where {number}?,Inn,{rating}\n" for number, rating in enumerate(ratings.split()))
+    found = read_exchanges(tmp_path, "a.csv", f"question,answer,{column}\n{rows}")
+    assert [e.rating for e in found] == meant
+
+
+@pytest.mark.parametrize(
+    ("ratings", "refused_rows"),
+    [
+        ("1 -1 1 5", [5]),  # a slip of the hand, and 1 is good beside -1
+        ("good bad 7", [4]),
+        ("1 1 5", [2, 3, 4]),  # stars, or the same slip?
+        ("1 7 10", [2, 3, 4]),
+        ("0 1 4 5", [2, 3, 4, 5]),
+    ],
+)
+def test_no_rating_is_guessed(tmp_path: Path, ratings: str, refused_rows: list[int]) -> None:
+    rows = "".join(f"Where {number}?,Inn,{rating}\n" for number, rating in enumerate(ratings.split()))
+    found = read(tmp_path, "a.csv", f"question,answer,rating\n{rows}Who?,Ann,\n")
+    for number, lost in zip(refused_rows, found.lost, strict=True):
+        assert f"row {number}: the rating is" in lost
 
 
 # Encodings and faults
@@ -421,7 +509,9 @@ def test_a_docx_with_many_photographs_is_read(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_read_is_named(
     tmp_path: Path, name: str, content: str | bytes | Callable[[], bytes], says: str
 ) -> None:
-    assert says in refused(tmp_path, name, content() if callable(content) else content)
+    said = refused(tmp_path, name, content() if callable(content) else content)
+    assert says in said
+    assert not re.search(r"Error|Exception|BadZip|is no ", said)  # words of libraries
 
 
 def test_a_pdf_that_leads_in_circles_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -445,7 +535,7 @@ def test_a_damaged_docx_is_read_or_refused(data: st.DataObject) -> None:
 @given(st.binary(max_size=300), st.sampled_from([".md", ".txt", ".html", ".csv", ".jsonl", ".docx"]))
 def test_any_bytes_are_read_or_refused(content: bytes, kind: str) -> None:
     try:
-        folder.READERS[kind](content, "file", ORIGIN)
+        folder.READERS[kind](content, "file", ORIGIN, 400)
     except ServiceError as error:
         assert str(error).startswith("file: ")
 
@@ -475,7 +565,7 @@ def test_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert broken == Document("a.md", "")
     with pytest.raises(ServiceError, match=r"a\.md: cannot be read \(Permission denied\)"):
         source.read(broken)
-    assert source.read(sound)
+    assert source.read(sound).records
 
 
 def test_a_file_that_vanishes_before_it_is_read(tmp_path: Path) -> None:

@@ -122,6 +122,50 @@ def test_a_broken_document_stops_nothing_but_is_told_at_the_end(place: Place) ->
     assert "broken.pdf" in (folder.path / "report.html").read_text()
 
 
+def test_broken_rows_cost_no_others_and_are_named_by_every_run(place: Place) -> None:
+    first = place.run()
+    rows = [
+        f"What is the colour of unit U{number:05}?,It is blue.,{'good' if number else 'meh'}" for number in range(4)
+    ]
+    place.write("asked.csv", "\n".join(["question,answer,rating", *rows, *["Where?,,"] * 11]))
+    for _ in range(2):
+        with pytest.raises(
+            RowsLostError, match=r"without 12 documents or rows:\n.*asked\.csv: row 2: the rating is 'meh'"
+        ) as lost:
+            place.run()
+        assert str(lost.value).endswith("and 2 more, see the report")
+        assert str(lost.value).count("asked.csv") == 10
+    latest, _ = place.runs()
+    with place.store() as store:
+        assert sum(pair.kind == "human" for pair in store.pairs("units")) == 3
+    place.write("asked.csv", "\n".join(["question,answer,rating", *rows[1:]]))
+    assert place.run().run.id not in (first.run.id, latest.run.id)
+
+
+def test_a_file_that_loses_its_sound_rows_too_keeps_what_was_known(place: Place) -> None:
+    place.write("asked.csv", "question,answer\nWhat is the colour of unit U00003?,It is blue.\nWhere?,\n")
+    with pytest.raises(RowsLostError, match=r"asked\.csv: row 3"):
+        place.run()
+    place.write("asked.csv", "\0")
+    with pytest.raises(RowsLostError, match=r"asked\.csv: is a binary file"):
+        place.run()
+    with place.store() as store:
+        assert any(pair.kind == "human" for pair in store.pairs("units"))
+
+
+def test_a_table_that_may_have_been_meant_as_questions_is_told(place: Place) -> None:
+    place.write("asked.csv", "asks,says\nWhat is the colour of unit U00003?,It is blue.\n")
+    (note,) = place.run().run.notes
+    assert "asked.csv: is read as text: its columns are asks, says." in note
+
+
+def test_what_was_lost_is_named_when_the_run_fails_too(place: Place) -> None:
+    place.write("broken.pdf", "%PDF-1.4 this is none")
+    place.teach(status=401)
+    code, _, said = place.said("run", "units")
+    assert (code, said.count("broken.pdf")) == (1, 1)
+
+
 def test_an_empty_folder_is_one_clear_error(place: Place) -> None:
     (place.documents / "units.md").unlink()
     with pytest.raises(ServiceError, match="documents"):
@@ -244,6 +288,33 @@ def test_rows_the_teacher_cannot_do_are_lost_once_and_tried_again_by_the_next_ru
     assert step is not None and step.counts["lost"] == 0
 
 
+def test_a_run_that_loses_the_same_again_leaves_no_trace_but_what_it_paid(place: Place) -> None:
+    place.teach(pwrong=0.5, seed=3)
+    with pytest.raises(RowsLostError):
+        place.run()
+    (before,) = place.runs()
+    calls = place.stub.report().calls
+    place.teach(pwrong=1.0)
+    with pytest.raises(RowsLostError, match="the run went on without"):
+        place.run()
+    (after,) = place.runs()
+    assert after.run.id == before.run.id
+    first, both = before.run.step("distil"), after.run.step("distil")
+    assert first is not None and both is not None
+    assert both.spent.calls - first.spent.calls == place.stub.report().calls - calls > 0
+
+
+def test_a_run_that_loses_what_others_did_not_is_kept_once(place: Place) -> None:
+    clean = place.run()
+    place.write("broken.pdf", "%PDF-1.4 this is none")
+    for _ in range(2):
+        with pytest.raises(RowsLostError, match=r"broken\.pdf"):
+            place.run()
+    assert len(place.runs()) == 2
+    (place.documents / "broken.pdf").unlink()
+    assert place.run().run.id == clean.run.id
+
+
 def test_named_steps_alone_are_done_and_the_rest_follows_later(place: Place) -> None:
     half = place.run("harvest", "distil", "curate")
     assert [step.name for step in half.run.steps] == ["harvest", "distil", "curate"]
@@ -311,6 +382,16 @@ def test_a_file_of_a_run_that_was_changed_is_made_anew(place: Place, name: str, 
     done = place.run()
     assert (done.path / name).read_bytes() == whole
     assert place.stub.report().calls == calls
+
+
+def test_a_model_file_that_was_changed_is_made_anew(place: Place) -> None:
+    first = place.run()
+    (gguf,) = (first.path / "export").glob("*.gguf")
+    whole = gguf.read_bytes()
+    gguf.unlink()  # the version in service is another name of this file
+    gguf.write_bytes(whole[:-2] + b"}}")
+    done = place.run()
+    assert [path.read_bytes() for path in (done.path / "export").glob("*.gguf")] == [whole]
 
 
 def test_a_file_that_changes_while_the_run_goes_on_is_one_clear_error(place: Place) -> None:
@@ -400,7 +481,7 @@ def test_a_full_disk_is_one_clear_error_and_the_run_goes_on_when_there_is_room(
 
     with monkeypatch.context() as patch:
         patch.setattr("flows.steps.distil.write_atomically", full)
-        with pytest.raises(FlowError, match=r"disk is full.*nothing is lost"):
+        with pytest.raises(FlowError, match=r"disk is full.*what was stored is kept"):
             place.run()
     calls = place.stub.report().calls
     assert place.run().run.verdict == "promoted"
@@ -420,9 +501,27 @@ def test_a_disk_that_has_no_room_even_for_the_story_is_one_clear_error(
     with monkeypatch.context() as patch:
         patch.setattr("flows.steps.train.write_atomically", fills)
         for _ in range(2):  # in the middle of a run, and at the start of the next
-            with pytest.raises(FlowError, match=r"disk is full.*nothing is lost"):
+            with pytest.raises(FlowError, match=r"disk is full.*what was stored is kept"):
                 place.run()
     assert place.run().run.verdict == "promoted"
+
+
+def test_what_a_full_disk_or_a_kill_left_half_written_is_removed(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path, data: bytes) -> int:
+        path.touch()
+        raise OSError(28, "No space left on device", str(path))
+
+    half = place.run("harvest", "distil")
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", full)
+        with pytest.raises(FlowError, match="disk is full"):
+            place.run()
+    assert not list(half.path.glob(".*"))
+    (half.path / ".run.json.4711").touch()
+    (half.path / "train").mkdir()
+    (half.path / "train" / ".train.jsonl.4711").touch()
+    assert place.run().run.id == half.run.id
+    assert not list(half.path.rglob(".*"))
 
 
 def test_two_runs_of_one_loop_never_overlap(place: Place) -> None:

@@ -1,6 +1,7 @@
 """Exactly one run for each fire time, whatever happens to the processes."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,12 +12,14 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from flows import FlowError
 from flows.config import load_config
 from flows.cron import read_cron
 from flows.leases import holding
+from flows.runs import Run
 from flows.schedule import Runs, Schedule, run_scheduled
 from flows.store import Store, open_store
 
@@ -131,6 +134,15 @@ def test_nothing_is_done_while_another_scheduler_is_at_it(operator: Operator, st
     assert operator.at(NOON) == [NOON]
 
 
+def test_after_each_run_the_next_one_is_announced(operator: Operator) -> None:
+    operator.at(NOON)
+    assert operator.said == [
+        "support: next run at 2026-03-01 12:00 UTC",
+        "support: run of 2026-03-01 12:00:00 UTC",
+        "support: next run at 2026-03-01 13:00 UTC",
+    ]
+
+
 def test_a_store_that_fails_is_reported_and_asked_again(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> bool:
         raise FlowError("store.db: database or disk is full.")
@@ -146,7 +158,12 @@ def test_a_store_that_fails_is_reported_and_asked_again(operator: Operator, monk
 
 
 @pytest.fixture
-def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Runs]:
+def said() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: list[str]) -> Callable[[str], Runs]:
     """Runs whose process is a shell script instead of flowstill."""
 
     def of(script: str) -> Runs:
@@ -154,7 +171,7 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Run
         program.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/calls\n{script}\n')
         program.chmod(0o755)
         monkeypatch.setattr(sys, "executable", str(program))
-        return Runs(tmp_path / "flowstill.yml", lambda text: None)
+        return Runs(tmp_path / "flowstill.yml", tmp_path / "runs", said.append)
 
     return of
 
@@ -179,13 +196,41 @@ def test_a_run_that_ended_is_over_well_or_badly(runs: Callable[[str], Runs], tmp
     ]
 
 
+def leaves(tmp_path: Path, run: str, status: str, why: str, verdict: str = "") -> str:
+    """A script that leaves a run with this record."""
+    folder = tmp_path / "runs" / "support" / run
+    record = msgspec.json.encode(Run(loop="support", id=run, created="", status=status, verdict=verdict, why=why))  # type: ignore[arg-type]
+    return f"mkdir -p {folder}; echo '{record.decode()}' > {folder}/run.json"
+
+
+def test_the_outcome_of_a_run_is_told(runs: Callable[[str], Runs], tmp_path: Path, said: list[str]) -> None:
+    good = leaves(tmp_path, "1", "finished", "its gain is 0.3.", verdict="promoted")
+    for script in [
+        "exit 2",
+        good,
+        "exit 4",
+        leaves(tmp_path, "2", "failed", "distil: 401") + "; exit 1",
+        "exit 1",
+        leaves(tmp_path, "2", "finished", "no gain.", verdict="refused") + "; exit 4",
+    ]:
+        assert runs(script).run("support", NOON)
+    assert [text.partition(" (took ")[0] for text in said] == [
+        "support: the run failed with exit code 2, for the reason above",
+        "support: run 1 finished: promoted, its gain is 0.3",
+        "support: nothing is new; what was lost is named above",
+        "support: run 2 failed: distil: 401",
+        "support: the run failed with exit code 1, for the reason above",
+        "support: run 2 finished: refused, no gain; what was lost is named above",
+    ]
+
+
 def test_a_run_that_was_killed_goes_on_once_more(runs: Callable[[str], Runs], tmp_path: Path) -> None:
     assert runs("kill -9 $$").run("support", NOON)
     assert len(calls(tmp_path)) == 2
 
 
 def test_a_run_that_is_stopped_is_not_over_and_none_starts_after_it(
-    runs: Callable[[str], Runs], tmp_path: Path
+    runs: Callable[[str], Runs], tmp_path: Path, said: list[str]
 ) -> None:
     sleeping = runs("exec sleep 60")
     over: list[bool] = []
@@ -195,6 +240,7 @@ def test_a_run_that_is_stopped_is_not_over_and_none_starts_after_it(
     sleeping.stop()
     running.join(60)
     assert over == [False]
+    assert said == ["stopping; the run that is going on is taken up when the schedule starts again"]
     assert not sleeping.run("support", NOON)
     assert len(calls(tmp_path)) == 1
 
@@ -345,9 +391,25 @@ def test_schedule_makes_up_for_a_missed_run_and_ends_at_sigterm(tmp_path: Path) 
     assert process.returncode == 0, said
     assert "support: next run at" in said
     assert said.count("support: run of") == 1
+    assert re.search(r"support: run \S+ failed: harvest: .*documents.* \(took ", said)
+    assert said.count("support: next run at") == 2
+    assert said.endswith("stopping\n")
     assert "documents" in said  # the run's own error: there is no such folder
     assert store.lease("loop:support", "next", 1) is store.lease("schedule:support", "next", 1) is None
     store.close()
+
+
+def test_a_second_scheduler_says_that_there_is_another(tmp_path: Path) -> None:
+    config = tmp_path / "flowstill.yml"
+    config.write_text(SETTINGS)
+    command = [sys.executable, "-m", "flows", "--config", str(config), "schedule"]
+    store = open_store(tmp_path / "still")
+    with holding(store, "scheduler"), subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr
+        said = [process.stderr.readline() for _ in range(2)]
+        process.terminate()
+    store.close()
+    assert f"another scheduler is at work, in process {os.getpid()} on" in said[1]
 
 
 def test_ctrl_c_ends_it_too(tmp_path: Path) -> None:
