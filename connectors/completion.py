@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 CONNECT = 10.0  # seconds until a connection stands
 _AGAIN = {408, 425, 429}  # and every 5xx
+_TOO_LONG = re.compile(r"exceed\w*.{0,30}context|context.{0,10}(?:length|window|size)|maximum context", re.IGNORECASE)
 _UNUSABLE = {401, 402, 403, 404, 405}
 # Fields that some servers refuse, and how they say so; the request is then put without.
 _REFUSABLE = {
@@ -202,6 +203,11 @@ class Endpoint:
             return ServiceError(f"{reason} {http.check(self._service, 'model')[:-1]}, too: it is '{self.model}'.")
         if status in _UNUSABLE or status < 400:
             return ServiceError(reason)
+        if _TOO_LONG.search(response.text):
+            reason += (
+                " That is more than the model reads at once. Shorter passages help (max_tokens under harvest), or a "
+                f"longer context: {self._service.setting}.context where flowstill serves the model itself."
+            )
         return Unanswered(reason)
 
 

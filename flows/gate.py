@@ -57,10 +57,11 @@ def decide(
     confidence: float = 0.95,
     min_questions: int = 20,
     stops: Sequence[str] = (),
+    metric: str = "",
 ) -> Verdict:
     """Promote when the lower bound of the paired gain passes `margin` and nothing in `stops` forbids it.
 
-    `candidate[i]` and `champion[i]` are the scores of the same question i, 0 to 1.
+    `candidate[i]` and `champion[i]` are the scores of the same question i, 0 to 1; `metric` is what they are called.
     """
     if len(candidate) < min_questions:
         return Verdict(
@@ -72,7 +73,8 @@ def decide(
     gain = interval(differences, groups, confidence=confidence)
     if stops:
         return Verdict(False, "; ".join(stops), gain)
-    said = f"gain {gain.mean:+.3f}, {confidence:.0%} interval {gain.low:+.3f} to {gain.high:+.3f}"
+    what = f"gain in {metric}" if metric else "gain"
+    said = f"{what} {gain.mean:+.3f}, {confidence:.0%} interval {gain.low:+.3f} to {gain.high:+.3f}"
     if gain.low > margin:
         return Verdict(True, f"{said}: the lower bound is above {margin:+.3f}", gain)
     return Verdict(False, f"{said}: the lower bound is not above {margin:+.3f}", gain)

@@ -11,12 +11,17 @@ def changed(question: str, original: str) -> str:
     said = _words(question)
     if lost := facts(original) - said.union(*(re.split(r"[.:/@_-]+", word) for word in said)):
         return f"lost {', '.join(sorted(lost))}"
-    if _QUESTION.search(original) and not _QUESTION.search(question):
+    if asks(original) and not asks(question):
         return "no question"
     asked, wanted = kinds(question), kinds(original)
     if asked and wanted and not asked & wanted:
         return f"asks for {' and '.join(sorted(asked))} instead of {' and '.join(sorted(wanted))}"
     return ""
+
+
+def asks(text: str) -> bool:
+    """Is it a question, or a request, rather than a statement? Told in English, in Chinese and by a question mark."""
+    return bool(_QUESTION.search(text))
 
 
 def kinds(question: str) -> set[str]:

@@ -66,6 +66,17 @@ def keys_of(answer: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(word for word in evaluate.words(answer) if any(c.isdigit() for c in word)))
 
 
+def deciding(metric: str, questions: Sequence[HeldOut], enough: int) -> str:
+    """What a gate decides by; `auto` is the key where most questions have one and those are enough, else f1.
+
+    Word overlap grows with the mere form of an answer: a model that has only learnt how answers sound gains in it.
+    """
+    if metric != "auto":
+        return metric
+    keyed = sum(bool(one.keys) or one.refusal for one in questions)
+    return "key" if keyed >= enough and 2 * keyed >= len(questions) else "f1"
+
+
 def score(answer: str, wanted: HeldOut) -> dict[str, float]:
     """Each metric 0 to 1. No `key` where the reference has none; a refusal row knows right and wrong only."""
     refused = float(is_refusal(answer))

@@ -60,6 +60,8 @@ async def open_service(
             journal=journal,
             budget=budget,
             service=service,
+            label="the teacher",
+            name=name,
         )
         async with opened as teacher:
             yield teacher
@@ -83,6 +85,12 @@ async def open_service(
         raise ConfigError(f"{config.path}: service '{name}' is a model registry, it answers no questions.")
 
 
+def serving(config: Config) -> EmbeddedService:
+    """How the loops' own models are served: as `services.embedded` says, whatever model stands there."""
+    found = config.services["embedded"]
+    return found if isinstance(found, EmbeddedService) else EmbeddedService()
+
+
 @asynccontextmanager
 async def open_gguf(
     path: Path,
@@ -91,16 +99,19 @@ async def open_gguf(
     state: Path,
     journal: Journal | None,
     budget: Budget | None = None,
-    service: EmbeddedService | None = None,
+    service: EmbeddedService,
+    label: str = "the model",
+    name: str = "embedded",
 ) -> AsyncIterator[Teacher]:
     """A GGUF file served by a child process. The journal files answers under `alias`: it names the content."""
-    service = service or EmbeddedService()
     settings = {"context": service.context, "slots": service.in_flight, "threads": service.threads}
     # Here, not in a thread: nothing else goes on yet, and a signal must be able to end it.
     with serve(path, alias=alias, state=state, **settings) as ready:
         async with Teacher(
             ready.url,
             alias,
+            name=name,
+            label=label,
             in_flight=service.in_flight,
             timeout=service.timeout,
             prices=(0.0, 0.0),

@@ -30,6 +30,7 @@ _CHINESE = re.compile(r"[㐀-鿿豈-﫿]")
 _WORD = re.compile(r"[^\W_㐀-鿿豈-﫿]+")
 STEM = 4  # letters: `opens` and `opening` are one word
 SUPPORTED = 0.4  # share of what an answer adds to its question that its quote has to hold
+REPEATED = 0.6  # the same of an answer that adds nothing: `The badge is blue.` may say what only its question said
 
 
 def subjects(text: str) -> set[str]:
@@ -61,6 +62,7 @@ def unsupported(question: str, answer: str, quote: str) -> str:
     if words(answer) == words(question):
         return "the answer repeats the question"
     said, held = subjects(answer), subjects(quote)
-    added = said - subjects(question) or said
-    share = len(added & held) / len(added) if added else 1.0
-    return f"the quote holds {share:.0%} of what the answer adds" if share < SUPPORTED else ""
+    added = said - subjects(question)
+    told, enough = (added, SUPPORTED) if added else (said, REPEATED)
+    share = len(told & held) / len(told) if told else 1.0
+    return f"the quote holds {share:.0%} of what the answer {'adds' if added else 'says'}" if share < enough else ""

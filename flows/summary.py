@@ -9,7 +9,7 @@ import msgspec
 from flows import dataset, report
 from flows.config import Curate, EmbeddedService, OpenAIService
 from flows.gate import Interval, interval
-from flows.measure import METRICS, HeldOut, Scored
+from flows.measure import METRICS, HeldOut, Scored, deciding
 from flows.pairs import Pair, decode
 from flows.privacy import redact
 from flows.runs import Count, Step, write_atomically
@@ -36,7 +36,7 @@ def build(work: Work, questions: Sequence[HeldOut], answers: Sequence[Scored]) -
         created=run.created,
         verdict=run.verdict or ("failed" if run.status == "failed" else "unfinished"),
         why=run.why,
-        metric=gate.metric,
+        metric=deciding(gate.metric, questions, gate.min_questions),
         mode=gate.mode,
         steps=tuple(_bar(step) for step in run.steps),
         cost=_cost(work),
@@ -212,6 +212,7 @@ def _files(work: Work) -> dict[str, str]:
         "pairs as distilled": "pairs.jsonl",
         "training rows": "train/train.jsonl",
         "training metrics": "train/metrics.json",
+        "answers before and after quantising": "export/fidelity.jsonl",
         "answers of all models": "answers.jsonl",
         "run record": "run.json",
     }

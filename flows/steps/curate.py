@@ -2,8 +2,11 @@
 
 from typing import Any
 
+import msgspec
+
 from connectors.records import Passage
 from flows import FlowError, dataset, judge, models
+from flows.config import Curate
 from flows.curate import curate
 from flows.distil import prompt_hashes
 from flows.pairs import Pair, decode
@@ -11,6 +14,8 @@ from flows.runs import Step
 from flows.steps.engine import asking, identity
 from flows.steps.questions import from_user
 from flows.work import Work
+
+HELD = {"train": "pairs to train with", "validation": "held back to validate", "test": "held back to test"}
 
 
 def inputs(work: Work) -> Any:
@@ -23,7 +28,7 @@ def do(work: Work, step: Step) -> None:
     pairs = [decode(line) for line in work.read("distil", "pairs").splitlines()]
     judged = models.run(_judged(work, step, pairs)) if work.loop.curate.judge else {}
     with work.progress.task("curate: pairs", len(pairs)) as task:
-        result = curate(pairs, [row.question for row in from_user(work)], work.loop.curate, judged)
+        result = curate(pairs, [row.question for row in from_user(work)], _options(work), judged)
         task.at(len(pairs))
     reasons = sorted({dropped.reason for dropped in result.dropped})
     counts = {f"dropped: {reason}": sum(d.reason == reason for d in result.dropped) for reason in reasons}
@@ -43,9 +48,16 @@ def do(work: Work, step: Step) -> None:
     _warn_of_unused(work, result.train)
     sizes = {"train": len(result.train), "validation": len(result.validation), "test": len(result.test)}
     why = ", ".join(f"{number} {name.removeprefix('dropped: ')}" for name, number in counts.items())
-    work.progress.say(f"curate: {sum(sizes.values())} of {len(pairs)} pairs are fit; dropped: {why or 'none'}")
+    kept = ", ".join(f"{number} {HELD[side]}" for side, number in sizes.items() if number)
+    work.progress.say(f"curate: {kept}; dropped {len(result.dropped)} of {len(pairs)} pairs: {why or 'none'}")
     step.counts = {**sizes, "dropped": len(result.dropped), **counts}
     step.outputs = {"dataset": work.relative(made.path), "sha256": made.sha256}
+
+
+def _options(work: Work) -> Curate:
+    """Nothing is held back for a test where people brought the questions: it would be neither taught nor asked."""
+    options = work.loop.curate
+    return msgspec.structs.replace(options, test=0.0) if work.loop.evaluate.questions else options
 
 
 def _warn_of_unused(work: Work, trained: list[Pair]) -> None:

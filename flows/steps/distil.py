@@ -1,6 +1,6 @@
 """Have the teacher turn the records into pairs."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import msgspec
@@ -88,11 +88,22 @@ def _support(work: Work, asked: Exchange) -> tuple[Passage, ...]:
 def _tell(work: Work, partial: list[Partial]) -> None:
     """Say that there are fewer pairs than were asked for, and what a person can do about it."""
     came = "of the teacher's answers came only in part, repairs included: what was whole in them is kept."
-    if cut_off := sum(one.cut_off for one in partial):
+    if cut_off := [one.record for one in partial if one.cut_off]:
         tokens = f"distil.answer_tokens ({work.loop.distil.answer_tokens})"
-        work.note(f"{cut_off} {came} To have the rest, raise {tokens}: all is then asked anew.")
-    if broken := len(partial) - cut_off:
-        work.note(f"{broken} {came} The rest was broken JSON: a larger teacher (distil.teacher) writes less of that.")
+        told = f"{len(cut_off)} {came} To have the rest, raise {tokens}: all is then asked anew."
+        work.note(f"{told} They are about {_about(work, cut_off)}.")
+    if broken := [one.record for one in partial if not one.cut_off]:
+        told = f"{len(broken)} {came} The rest was broken JSON: a larger teacher (distil.teacher) writes less of that."
+        work.note(f"{told} They are about {_about(work, broken)}.")
+
+
+def _about(work: Work, records: Collection[str]) -> str:
+    """The first few documents of these records."""
+    wanted = set(records)
+    names = list(
+        dict.fromkeys(r.origin.document for known_as, r in work.store.records(work.name) if known_as in wanted)
+    )
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more documents" if names[5:] else "")
 
 
 def _named(work: Work, lost: list[Lost]) -> list[str]:

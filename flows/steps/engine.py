@@ -71,7 +71,8 @@ def in_trainer(work: Work, command: str, job: jobs.Job, folder: Path, **process:
 def opened(work: Work, gguf: Path) -> AbstractAsyncContextManager[Teacher]:
     """A GGUF as a teacher whose answers are journalled under the file's hash."""
     alias = f"{work.name}-{file_hash(gguf)[:12]}"
-    return models.open_gguf(gguf, alias, state=work.config.state / "servers", journal=work.store)
+    service = models.serving(work.config)
+    return models.open_gguf(gguf, alias, state=work.config.state / "servers", journal=work.store, service=service)
 
 
 @asynccontextmanager

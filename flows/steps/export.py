@@ -1,5 +1,6 @@
 """Turn base and adapter into one GGUF file, and see that it answers like the model it was made from."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from flows.steps.engine import base, in_trainer, opened, prepared_base, version_
 from flows.steps.questions import held_out, said
 from flows.work import Work
 from trainer import evaluate, jobs
+
+DIFFERENCES = "fidelity.jsonl"
 
 
 def inputs(work: Work) -> Any:
@@ -35,7 +38,23 @@ def do(work: Work, step: Step) -> None:
         "fallback tensors": details["fallback"],
         "fidelity": models.run(_fidelity(work, made, folder / "reference.jsonl")),
     }
+    if unlike := unfaithful(work, float(step.counts["fidelity"])):
+        work.note(
+            f"No promotion will come of this run: {unlike} Where they differ: {work.relative(folder / DIFFERENCES)}."
+        )
     step.outputs = {"gguf": work.relative(made), "sha256": details["sha256"]}
+
+
+def unfaithful(work: Work, fidelity: float) -> str:
+    """What is wrong with a file that answers unlike the model it was made from, and what helps; empty when it does."""
+    options = work.loop.export
+    if fidelity >= options.fidelity:
+        return ""
+    remedy = "lower it" if options.quantise == "f16" else "take export.quantise: f16, or lower it"
+    return (
+        f"the {options.quantise} file answers unlike the model it was made from: token F1 {fidelity:.2f} over "
+        f"{len(_prompts(work))} questions, and export.fidelity asks for {options.fidelity:g} ({remedy})."
+    )
 
 
 def _prompts(work: Work) -> list[list[Message]]:
@@ -71,9 +90,18 @@ async def _fidelity(work: Work, gguf: Path, reference: Path) -> float:
         (number, Request(messages=row["messages"], max_tokens=tokens, temperature=0.0))
         for number, row in enumerate(rows)
     )
-    found = []
+    found = list[tuple[float, str, str, str]]()
     async with opened(work, gguf) as teacher:
         async for number, answer in teacher.ask_all(requests):
             text = answer.text if isinstance(answer, Answer) else ""
-            found.append(evaluate.token_f1(text, rows[number]["answer"]))
-    return sum(found) / len(found) if found else 1.0
+            asked, whole = rows[number]["messages"][-1]["content"], rows[number]["answer"]
+            found.append((evaluate.token_f1(text, whole), asked, whole, text))
+    _write_differences(gguf.with_name(DIFFERENCES), found)
+    return sum(alike for alike, *_ in found) / len(found) if found else 1.0
+
+
+def _write_differences(path: Path, found: Iterable[tuple[float, str, str, str]]) -> None:
+    """The answers side by side, the most different first."""
+    names = ("token_f1", "question", "merged_model", "gguf")
+    rows = [dict(zip(names, one, strict=True)) for one in sorted(found)]
+    write_atomically(path, b"".join(msgspec.json.encode(row) + b"\n" for row in rows))

@@ -7,8 +7,9 @@ import msgspec
 
 from flows import dataset
 from flows.gate import decide
-from flows.measure import Scored
+from flows.measure import Scored, deciding
 from flows.runs import Step
+from flows.steps.export import unfaithful
 from flows.steps.questions import held_out, read_answers
 from flows.store import Version
 from flows.summary import scores_of
@@ -24,8 +25,9 @@ def inputs(work: Work) -> Any:
 def do(work: Work, step: Step) -> None:
     options, questions = work.loop.gate, held_out(work)
     answers = read_answers(work)
+    metric = deciding(options.metric, questions, options.min_questions)
     rival = "champion" if any(one.model == "champion" for one in answers) else "base"
-    new, old = (scores_of(answers, model, options.mode, options.metric) for model in ("candidate", rival))
+    new, old = (scores_of(answers, model, options.mode, metric) for model in ("candidate", rival))
     asked = sorted(new.keys() & old.keys())
     verdict = decide(
         [new[number] for number in asked],
@@ -35,9 +37,10 @@ def do(work: Work, step: Step) -> None:
         confidence=options.confidence,
         min_questions=options.min_questions,
         stops=_stops(work, answers),
+        metric=metric,
     )
-    why = f"{verdict.why} {_unscored(options.metric, len(questions) - len(asked))}".rstrip()
-    step.counts = {"against": rival, "why": why}
+    why = f"{verdict.why} {_unscored(metric, len(questions) - len(asked))}".rstrip()
+    step.counts = {"against": rival, "metric": metric, "why": why}
     if verdict.gain:
         step.counts |= {f"gain {key}": value for key, value in msgspec.to_builtins(verdict.gain).items()}
     step.outputs = {"verdict": "promoted" if verdict.promote else "refused"}
@@ -66,10 +69,8 @@ def _stops(work: Work, answers: Sequence[Scored]) -> list[str]:
         kept = (work.config.state / version.path).is_file()
         then = undone if kept else "it is no longer kept; other documents or settings make another model"
         stops.append(f"this very model is {version.name}, which was rolled back: {then}")
-    exported = work.run.step("export")
-    fidelity = float(exported.counts["fidelity"]) if exported else 1.0
-    if fidelity < work.loop.export.fidelity:
-        stops.append(f"the quantised file answers unlike the model it was made from (token F1 {fidelity:.2f})")
+    if unlike := unfaithful(work, work.folder.number("export", "fidelity")):
+        stops.append(unlike)
     said = [one for one in answers if one.model == "candidate" and one.mode == options.mode]
     cut = sum(not one.finished for one in said) / max(len(said), 1)
     if cut > options.unfinished:

@@ -90,6 +90,28 @@ def test_the_same_settings_share_one_child_and_others_get_their_own(smollm2: Pat
             assert other.pid != first.pid
 
 
+@pytest.mark.parametrize(
+    ("quota", "busy", "threads"),
+    [
+        ("max 100000", 1.0, 8),
+        ("max 100000", 25.0, 7),
+        ("200000 100000", 1.0, 2),
+        ("200000 100000", 25.0, 1),
+        ("50000 100000", 1.0, 1),
+    ],
+)
+def test_an_idle_machine_lends_all_cores_that_it_allows_a_busy_one_keeps_one(
+    quota: str, busy: float, threads: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limit = tmp_path / "cpu.max"
+    limit.write_text(quota)
+    monkeypatch.setattr(embedded, "CPU_MAX", limit)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(8)))
+    monkeypatch.setattr(psutil, "cpu_count", lambda: 8)
+    monkeypatch.setattr(psutil, "cpu_percent", lambda interval: busy)
+    assert embedded.spare_cores() == threads
+
+
 def test_a_file_replaced_under_the_same_name_is_served_anew(smollm2: Path, tmp_path: Path) -> None:
     model = tmp_path / "model.gguf"
     os.link(smollm2, model) if smollm2.stat().st_dev == tmp_path.stat().st_dev else model.symlink_to(smollm2)

@@ -378,10 +378,24 @@ def test_one_request_that_always_fails_is_lost_alone() -> None:
 
 
 def test_a_request_the_server_finds_bad_is_lost_alone_and_not_repeated() -> None:
-    with replaying([Reply.json({"error": {"message": "context too long"}}, 400)]) as (url, calls):
-        with pytest.raises(Unanswered, match="context too long"):
+    with replaying([Reply.json({"error": {"message": "roles must alternate"}}, 400)]) as (url, calls):
+        with pytest.raises(Unanswered, match="roles must alternate"):
             ask(url, plain(1))
         assert len(calls) == 1
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "request (2335 tokens) exceeds the available context size (2048 tokens), try increasing it",
+        "This model's maximum context length is 8192 tokens. However, your messages resulted in 9000 tokens.",
+        "context_length_exceeded",
+    ],
+)
+def test_a_request_longer_than_the_model_reads_names_the_settings_that_help(said: str) -> None:
+    helps = r"max_tokens under harvest.*services\.mine\.context"
+    with replaying([Reply.json({"error": {"message": said}}, 400)]) as (url, _), pytest.raises(Unanswered, match=helps):
+        ask(url, plain(1), name="mine")
 
 
 # --- JSON
@@ -427,8 +441,17 @@ def test_a_broken_answer_is_shown_to_the_model_once(said: str) -> None:
     assert pairs_of(answer) == [Pair("a", "b")]
     assert (len(calls), teacher.repaired) == (2, 1)
     shown = calls[1].json()["messages"]
-    assert shown[-2] == {"role": "assistant", "content": said[:4000] or "-"}
+    assert shown[-2] == {"role": "assistant", "content": said[:1500] or "-"}
     assert '"required":["question","answer"]' in shown[-1]["content"]
+
+
+@pytest.mark.parametrize("babble", ["no " * 2000, "没有" * 2000])
+def test_of_a_long_broken_answer_a_small_model_sees_the_beginning_in_any_language(babble: str) -> None:
+    with replaying([completion(babble), completion(WHOLE)]) as (url, calls):
+        ask(url, passage(1))
+    shown = calls[1].json()["messages"][-2]["content"]
+    assert babble.startswith(shown)
+    assert 1400 < len(shown.encode()) <= 1500
 
 
 def test_an_answer_that_stays_broken_is_lost_alone() -> None:

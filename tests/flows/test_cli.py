@@ -77,7 +77,7 @@ def test_lost_documents_are_exit_code_4_and_named(place: Place) -> None:
 def test_a_run_says_how_many_pairs_were_fit_and_why_others_were_not(place: Place) -> None:
     place.change("curate", max_answer=34)
     _, _, err = place.said("run", "units")
-    assert re.search(r"curate: \d+ of \d+ pairs are fit; dropped: .*\d+ too_long", err)
+    assert re.search(r"curate: \d+ pairs to train with; dropped \d+ of \d+ pairs: .*\d+ too_long", err)
 
 
 def test_an_error_of_a_run_is_exit_code_1_and_one_line_after_the_progress(place: Place) -> None:
@@ -313,6 +313,18 @@ def test_a_question_that_is_no_text_is_one_clear_error(done: Place) -> None:
     code, out, err = done.said("ask", "units", b"Caf\xe9?".decode(errors="surrogateescape"))
     assert (code, out) == (1, "")
     assert "is not UTF-8 text" in one_line(err)
+
+
+def test_an_empty_question_is_refused(done: Place) -> None:
+    code, out, err = done.said("ask", "units", " ")
+    assert (code, out) == (1, "")
+    assert "an empty question" in err
+
+
+def test_who_asks_with_the_book_open_learns_which_passages_were_shown(done: Place) -> None:
+    _, out, err = done.said("ask", "units", "What is the colour of unit U00003?", "--open-book")
+    assert len(out.splitlines()) == 1
+    assert err.startswith("Passages for 'What is the colour of unit U00003?': units.md > Unit 3")
 
 
 def test_base_and_versions_can_be_asked_by_name(done: Place) -> None:

@@ -202,7 +202,7 @@ def test_a_loop_names_a_folder_so_its_name_stays_plain(tmp_path: Path) -> None:
         ),
         (
             HARVEST + ", gate: {metric: bleu}}}",
-            "loops.support: gate.metric: expected one of exact, f1, judge, key, got 'bleu'.",
+            "loops.support: gate.metric: expected one of auto, exact, f1, judge, key, got 'bleu'.",
         ),
         (
             HARVEST + ", distil: {questions: 2.5}}}",

@@ -103,15 +103,24 @@ def test_an_answer_must_rest_on_its_passage() -> None:
     made_up = pair("How many then?", "148 people", text=text, quote="It carries 148 people gladly")
     elsewhere = pair("What colour?", "A cheerful shade of dark blue", text=text, quote="a steel vessel")
     unquoted = pair("How many in all?", "It carries 148 people.", text=text, quote=" ")
+    verbatim = pair("What is she?", "A steel vessel", text=text, quote="")
     none = pair("Where is it?", "At the quay", passages=(), quote="")
-    found = curate([fit, made_up, elsewhere, unquoted, none], [], ALL)
-    assert [one.id for one in found.train] == [fit.id]
+    found = curate([fit, made_up, elsewhere, unquoted, verbatim, none], [], ALL)
+    assert {one.id for one in found.train} == {fit.id, verbatim.id}
     assert {one.pair: one.detail for one in found.dropped if one.reason == "ungrounded"} == {
         made_up.id: "the quote is not in the passage",
         elsewhere.id: "17% of its words are in the passage",
         unquoted.id: "no quote",
         none.id: "no passage",
     }
+
+
+@pytest.mark.parametrize("said", ["The ferry carries 148 people.", "Capacity of the ferry", "渡轮可载一百四十八人。"])
+def test_a_statement_of_the_teacher_is_no_question_but_people_ask_in_keywords(said: str) -> None:
+    text = "The ferry carries 148 people. 渡轮可载一百四十八人。"
+    written = pair(said, "148 people", text=text, quote="carries 148 people", language="")
+    assert dropped([written])[:1] == ["no_question"]
+    assert dropped([human("capacity ferry", "148 people")]) == []
 
 
 def test_what_the_judge_finds_poor_goes_and_its_score_is_kept_with_the_rest() -> None:

@@ -427,6 +427,7 @@ def test_a_run_says_how_many_answers_came_in_part_and_what_helps(place: Place, e
     assert step is not None and (step.counts["partial"], step.counts["lost"]) == (1, 0)
     (note,) = done.run.notes
     assert note.startswith("1 of the teacher's answers ") and advice in note
+    assert note.endswith("about units.md.")
 
 
 def test_without_records_there_is_nothing_to_ask() -> None:

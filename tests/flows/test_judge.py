@@ -46,7 +46,7 @@ def test_pairs_that_the_judge_finds_ungrounded_are_not_trained_on(place: Place) 
     trained = (folder.path / "train" / "train.jsonl").read_text()
     assert "U00004" in trained
     assert "U00003" not in trained
-    assert "judged_low" in (folder.path / "report.html").read_text()
+    assert "judged low" in (folder.path / "report.html").read_text()
 
 
 def test_a_pair_is_judged_once_however_often_the_run_is_taken_up(place: Place) -> None:
@@ -112,7 +112,7 @@ def test_the_gate_can_go_by_the_judge(place: Place) -> None:
     with judging(place, lambda text: {"score": 3}):
         folder = place.run()
     assert folder.run.verdict == "refused"
-    assert "gain +0.000" in folder.run.why
+    assert "gain in judge +0.000" in folder.run.why
 
 
 def test_a_judge_that_is_down_fails_the_run_and_names_itself(place: Place) -> None:

@@ -13,9 +13,11 @@ from pathlib import Path
 import pytest
 
 from connectors import ServiceError
+from connectors.teacher import Answer, Request
 from flows import ConfigError, FlowError, RowsLostError
 from flows.asking import answers
 from flows.promote import registries, rollback
+from tests.doubles.engine import FakeModel
 from tests.doubles.place import Place, asked, facts
 
 
@@ -30,6 +32,48 @@ def test_a_first_run_makes_a_model_that_beats_the_base_and_puts_it_into_service(
         assert champion is not None and champion.name == "v1"
         said = answers(place.config, store, place.folder / "cache", "units", ["What is the colour of unit U00003?"])
     assert said[0].startswith("The colour of unit U00003 is")
+
+
+def test_an_answer_that_was_cut_off_says_so(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def cut(self: FakeModel, request: Request) -> Answer:
+        return Answer("The colour of", finish_reason="length")
+
+    monkeypatch.setattr(FakeModel, "ask", cut)
+    heard: list[str] = []
+    with place.store() as store:
+        said = answers(place.config, store, place.folder / "cache", "units", ["What colour?"], say=heard.append)
+    assert said == ["The colour of"]
+    assert heard[-1] == "The answer to 'What colour?' was cut off at loops.units.evaluate.answer_tokens (96)."
+
+
+def test_a_file_that_answers_unlike_its_model_is_told_at_export_and_refused(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def changed(self: FakeModel, request: Request) -> Answer:
+        return Answer("Something else altogether.", finish_reason="stop")
+
+    monkeypatch.setattr(FakeModel, "ask", changed)
+    done = place.run()
+    assert done.run.verdict == "refused"
+    reason = (
+        "token F1 0.00 over 12 questions, and export.fidelity asks for 0.8 (take export.quantise: f16, or lower it)"
+    )
+    assert reason in done.run.why
+    (note,) = [note for note in done.run.notes if "answers unlike the model" in note]
+    differences = place.config.state / note.split()[-1].rstrip(".")
+    row = json.loads(differences.read_text().splitlines()[0])
+    assert row["gguf"] == "Something else altogether." and row["merged_model"].startswith("The ")
+    assert "fidelity.jsonl" in (done.path / "report.html").read_text()
+
+
+def test_with_questions_of_their_own_nothing_is_held_back_for_a_test(place: Place) -> None:
+    place.change("curate", test=0.3)
+    step = place.run("harvest", "distil", "curate").run.step("curate")
+    assert step is not None and (step.counts["test"], step.counts["validation"]) == (0, 0)
+    place.write("asked.csv", "question,answer\nWho bakes?,Mrs Holm bakes.\nMay dogs come in?,On a lead they may.\n")
+    place.change("evaluate", questions="")
+    step = place.run("harvest", "distil", "curate").run.step("curate")
+    assert step is not None and step.counts["test"]
 
 
 def test_an_unchanged_knowledge_base_costs_nothing_and_leaves_no_new_run(place: Place) -> None:
@@ -468,8 +512,8 @@ def test_personal_data_is_redacted_in_what_was_harvested_before_it_was_asked_for
     assert b"ada@example.com" not in (place.config.state / "store.db").read_bytes()
 
 
-def test_an_unknown_step_names_the_known_ones(place: Place) -> None:
-    with pytest.raises(FlowError, match=r"no step 'destil'.*harvest, distil"):
+def test_an_unknown_step_names_the_nearest_one(place: Place) -> None:
+    with pytest.raises(FlowError, match=r"no step 'destil'. Did you mean 'distil'"):
         place.run("destil")
 
 

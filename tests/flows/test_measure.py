@@ -11,7 +11,7 @@ import pytest
 from connectors import ServiceError
 from connectors.teacher import Answer, Failure, Request, Teacher
 from flows import FlowError
-from flows.measure import HeldOut, Scored, ask_each, from_file, from_pairs, keys_of, score
+from flows.measure import HeldOut, Scored, ask_each, deciding, from_file, from_pairs, keys_of, score
 from flows.pairs import Turn
 from tests.doubles.pairs import pair, passage
 
@@ -192,6 +192,19 @@ def test_an_open_book_question_is_put_in_its_own_language_as_in_training() -> No
     english, chinese = listener.heard
     assert english.startswith("Answer from these passages.")
     assert chinese.startswith("根据以下资料回答。")
+
+
+@pytest.mark.parametrize(
+    ("keyed", "unkeyed", "refusals", "metric"),
+    [(20, 20, 0, "key"), (10, 0, 10, "key"), (20, 21, 0, "f1"), (19, 0, 0, "f1"), (0, 0, 0, "f1")],
+)
+def test_a_gate_goes_by_keys_where_most_questions_have_them(
+    keyed: int, unkeyed: int, refusals: int, metric: str
+) -> None:
+    asked = [HeldOut("q", "a", keys=("a",))] * keyed + [HeldOut("q", "a")] * unkeyed
+    asked += [HeldOut("q", "no", refusal=True)] * refusals
+    assert deciding("auto", asked, enough=20) == metric
+    assert deciding("judge", asked, enough=20) == "judge"
 
 
 def test_an_answer_that_was_cut_off_is_marked() -> None:

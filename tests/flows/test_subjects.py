@@ -57,6 +57,7 @@ def test_a_question_that_brings_in_something_new_is_beyond_the_passage(question:
         ),
         ("大烤炉能烤多少面包？", "大烤炉能烤 36 个面包。", "大烤炉一次能烤 36 个面包"),
         ("可以带狗吗？", "可以，但要拴绳。", "狗必须拴绳。"),
+        ("Is the day pass cheaper?", "The day pass is cheaper.", "A day pass costs less than a week pass."),
     ],
 )
 def test_an_answer_that_its_quote_bears_out(question: str, answer: str, quote: str) -> None:
@@ -69,6 +70,8 @@ def test_an_answer_that_its_quote_bears_out(question: str, answer: str, quote: s
         ("How much fuel does she take?", "Two people.", "The boats take fuel at berth 17."),
         ("How far is the dock?", "It takes 28 days.", "The dock is in Holmvik, two hours down the coast."),
         ("Who is the master?", "Who is the master?", "The master is Ingrid Tolvane."),
+        ("Is the badge blue?", "The badge is blue.", "Badges are turquoise."),
+        ("徽章是蓝色的吗？", "徽章蓝色。", "胸牌为青绿"),
         ("What holds umbrellas?", "The barrel holds umbrellas.", "Nothing gets a card."),
         ("大烤炉由谁制造？", "由张三丰负责。", "由布兰特师傅制造"),
     ],
