@@ -67,13 +67,18 @@ def test_a_file_that_answers_unlike_its_model_is_told_at_export_and_refused(
 
 
 def test_with_questions_of_their_own_nothing_is_held_back_for_a_test(place: Place) -> None:
+    place.configure(paraphrases=0)
+    rows = ["Who bakes?,Mrs Holm bakes.", "May dogs come in?,On a lead.", "Where are coats?,With the porter."]
+    place.write("asked.csv", "\n".join(["question,answer", *rows]))
     place.change("curate", test=0.3)
-    step = place.run("harvest", "distil", "curate").run.step("curate")
-    assert step is not None and (step.counts["test"], step.counts["validation"]) == (0, 0)
-    place.write("asked.csv", "question,answer\nWho bakes?,Mrs Holm bakes.\nMay dogs come in?,On a lead they may.\n")
+
+    def held_back() -> object:
+        step = place.run("harvest", "distil", "curate").run.step("curate")
+        return step and step.counts["test"]
+
+    assert held_back() == 0
     place.change("evaluate", questions="")
-    step = place.run("harvest", "distil", "curate").run.step("curate")
-    assert step is not None and step.counts["test"]
+    assert held_back()
 
 
 def test_an_unchanged_knowledge_base_costs_nothing_and_leaves_no_new_run(place: Place) -> None:
