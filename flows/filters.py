@@ -3,6 +3,7 @@
 import functools
 import re
 import unicodedata
+import zlib
 from collections.abc import Callable, Iterator
 from typing import Literal
 
@@ -24,6 +25,7 @@ Reason = Literal[
     "too_long",
     "language",  # question, answer and passage are not in the same language, or it is not wanted
     "refusal",  # the answer to an answerable question is that there is none
+    "repetitive",  # one thing over and over, as a stuck model writes
     "no_question",  # the teacher wrote a statement, or a heading, where a question belongs
     "changed_meaning",  # a paraphrase that no longer asks what its original asks
     "ungrounded",  # the passage does not support the answer
@@ -46,6 +48,8 @@ SCRIPTS = {
     "devanagari": r"[ऀ-ॿ]",
     "latin": r"[A-Za-zÀ-ɏ]+",  # counted by word: one says about as much as a Chinese character
 }
+# Whisper's sign of a stuck decoder (https://arxiv.org/abs/2212.04356, section 4.5): compression_ratio_threshold.
+STUCK = 2.4
 _NAME = 3  # so few words may be a name, which has the same letters in every language
 
 
@@ -117,6 +121,13 @@ def _no_question(pair: Pair, options: Curate) -> str:
     return "" if not written or asks(pair.question) else "states something"
 
 
+def _repetitive(pair: Pair, options: Curate) -> str:
+    """A small model that got stuck says one thing over and over."""
+    said = (pair.question, pair.answer) if pair.kind != "human" else ()
+    ratio = max((len(text.encode()) / len(zlib.compress(text.encode())) for text in said), default=0.0)
+    return f"compresses {ratio:.1f} times" if ratio > STUCK else ""
+
+
 def _ungrounded(pair: Pair, options: Curate) -> str:
     if pair.kind not in ("distilled", "follow_up"):
         return ""
@@ -162,6 +173,7 @@ CHECKS: tuple[tuple[Reason, Check], ...] = (
     ("too_short", _too_short),
     ("too_long", _too_long),
     ("refusal", _refusal),
+    ("repetitive", _repetitive),
     ("no_question", _no_question),
     ("language", _language),
     ("ungrounded", _ungrounded),

@@ -96,7 +96,8 @@ def rollback(loop: str, targets: Mapping[str, Registry], store: Store, to: str =
         raise UsageError(f"loop {loop}: no version {to}. Versions: {known}.")
     wanted = versions[to] if to else store.previous(loop)
     if wanted is None:
-        raise FlowError(f"loop {loop}: no earlier version. Versions: {known}.")
+        other = " `--to` names one to go to." if len(versions) > 1 else ""
+        raise FlowError(f"loop {loop}: no earlier version. Versions: {known}.{other}")
     name = served_name(wanted)
     for target, registry in targets.items():
         if name not in registry.names():

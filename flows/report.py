@@ -36,6 +36,7 @@ REASONS = {
     "too_long": "the answer is longer than curate.max_answer",
     "language": "question, answer and document are not in one language, or it is not among curate.languages",
     "refusal": "it says that nobody knows, but was asked for what the document tells",
+    "repetitive": "the teacher got stuck and wrote one thing over and over",
     "no_question": "the teacher wrote a statement or a heading where a question belongs",
     "changed_meaning": "this rewording no longer asks what the original asks",
     "ungrounded": "the document does not bear the answer out",

@@ -123,6 +123,18 @@ def test_a_statement_of_the_teacher_is_no_question_but_people_ask_in_keywords(sa
     assert dropped([human("capacity ferry", "148 people")]) == []
 
 
+@pytest.mark.parametrize(
+    "stuck", ["answer" + "1" * 90, "渡轮走到路上，" + "跑上一段，" * 30 + "？", "the end of " * 20 + "?"]
+)
+def test_what_a_stuck_teacher_wrote_goes_but_a_list_stays(stuck: str) -> None:
+    assert dropped([pair(stuck, "148 people", kind="refusal")])[:1] == ["repetitive"]
+    assert dropped([human(stuck, "148 people")]) != ["repetitive"]
+    listed = (
+        "The boats are the Heron, the Kittiwake, the Margit, the Skua, the Tern and the Petrel; all carry 148 people."
+    )
+    assert "repetitive" not in dropped([pair("Which boats are there, and whom do they carry?", listed, text=listed)])
+
+
 def test_what_the_judge_finds_poor_goes_and_its_score_is_kept_with_the_rest() -> None:
     poor, good = pair("How large is it?", "148 people."), SHIP
     found = curate([poor, good], [], ALL, {poor.id: 2.0, good.id: 5.0})
