@@ -29,14 +29,14 @@ def write_report(work: Work, questions: Sequence[HeldOut], answers: Sequence[Sco
 def build(work: Work, questions: Sequence[HeldOut], answers: Sequence[Scored]) -> report.RunReport:
     """Whatever the run has come to; parts that it did not reach stay empty."""
     run, gate = work.run, work.loop.gate
-    metrics = _metrics(work)
+    metrics, decisive = _metrics(work), deciding(gate.metric, questions, gate.min_questions)
     return report.RunReport(
         loop=run.loop,
         run=run.id,
         created=run.created,
         verdict=run.verdict or ("failed" if run.status == "failed" else "unfinished"),
         why=run.why,
-        metric=deciding(gate.metric, questions, gate.min_questions),
+        metric=decisive,
         mode=gate.mode,
         steps=tuple(_bar(step) for step in run.steps),
         cost=_cost(work),
@@ -47,7 +47,9 @@ def build(work: Work, questions: Sequence[HeldOut], answers: Sequence[Scored]) -
         learning=learning(metrics),
         scores=tuple(_scores(work, questions, answers)),
         gains=tuple(_gains(work, questions, answers)),
-        answers=tuple(_compared(work, number, q, answers) for number, q in enumerate(questions)) if answers else (),
+        answers=tuple(_compared(gate.mode, decisive, number, q, answers) for number, q in enumerate(questions))
+        if answers
+        else (),
         environment=_environment(run.step("train"), metrics),
         notes=tuple(dict.fromkeys((*run.notes, *run.lost))),
         files=_files(work),
@@ -187,11 +189,10 @@ def scores_of(answers: Iterable[Scored], model: str, mode: str, metric: str) -> 
     return {one.question: one.scores[metric] for one in chosen if metric in one.scores}
 
 
-def _compared(work: Work, number: int, wanted: HeldOut, answers: Sequence[Scored]) -> report.Compared:
-    """One question's answers in the gate's mode, which is what the verdict rests on."""
-    gate = work.loop.gate
-    asked = {one.model: one for one in answers if one.question == number and one.mode == gate.mode}
-    said = {model: _said(asked[model], gate.metric) for model in MODELS if model in asked}
+def _compared(mode: str, metric: str, number: int, wanted: HeldOut, answers: Sequence[Scored]) -> report.Compared:
+    """One question's answers by what the verdict rests on."""
+    asked = {one.model: one for one in answers if one.question == number and one.mode == mode}
+    said = {model: _said(asked[model], metric) for model in MODELS if model in asked}
     return report.Compared(wanted.question, wanted.answer, said)
 
 

@@ -2,12 +2,14 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from connectors import ServiceError
+from connectors.teacher import Answer, Request
 from flows import FlowError, RowsLostError, report, summary
 from flows.report import RunReport
-from tests.doubles.engine import FakeModels
+from tests.doubles.engine import FakeModel, FakeModels
 from tests.doubles.place import Place, facts
 
 
@@ -50,6 +52,24 @@ def test_a_promoted_run_shows_everything(place: Place, reports: list[RunReport])
     assert page.environment.backend == "fake"
     assert set(page.files.values()) >= {"pairs.jsonl", "train/train.jsonl", "answers.jsonl", "run.json"}
     assert all((folder.path / path).exists() for path in page.files.values())
+
+
+def test_what_the_gate_goes_by_of_itself_says_what_is_right_in_the_report(
+    place: Place, reports: list[RunReport], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = FakeModel.ask
+
+    async def talkative(self: FakeModel, request: Request) -> Answer:
+        said = await plain(self, request)
+        return msgspec.structs.replace(said, text=f"{said.text} And much more that nobody has asked for at all.")
+
+    monkeypatch.setattr(FakeModel, "ask", talkative)
+    place.change("gate", metric="auto")
+    place.run()
+    page = reports[-1]
+    assert page.metric == "key"
+    right = [one for one in page.answers if one.said["candidate"].right]
+    assert right and all(one.said["candidate"].text.startswith(one.reference) for one in right)
 
 
 def test_a_refused_run_shows_the_champion_and_what_was_taken_from_earlier_runs(
