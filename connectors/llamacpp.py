@@ -117,7 +117,7 @@ class LlamaCpp:
 
     def _models(self) -> dict[str, str | None]:
         """What the server knows: models with None, aliases with the model they point at."""
-        return {entry["id"]: _target(entry) for entry in self._get("/models")["data"]}
+        return {entry["id"]: _target(entry) for entry in self._get("/models")["data"] if not _phantom(entry)}
 
     def _entry(self, name: str) -> dict[str, Any]:
         return next(entry for entry in self._get("/models")["data"] if entry["id"] == name)
@@ -140,6 +140,11 @@ class LlamaCpp:
 def _target(entry: dict[str, Any]) -> str | None:
     tags = [tag for tag in entry.get("tags", []) if tag.startswith(SERVES)]
     return tags[0].removeprefix(SERVES) if tags else None
+
+
+def _phantom(entry: dict[str, Any]) -> bool:
+    """Builds around b10068 take the `version = 1` above the first section for a model called `default`."""
+    return entry["id"] == "default" and "--model" not in _arguments(entry)
 
 
 def _arguments(entry: dict[str, Any]) -> list[str]:
