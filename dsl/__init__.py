@@ -1,5 +1,76 @@
-"""Workflow files of Dify, Coze, n8n and RAGFlow and their common form. Pure: strings in, strings and notes out."""
+"""Workflow files of Dify, Coze, n8n and RAGFlow and their common form. Pure: data in, data and notes out.
+
+flow = dsl.read(data)                  # which platform wrote it is found out
+written = dsl.write(flow, "n8n")       # written.data is the file, written.notes what does not travel unchanged
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
 
 
 class DslError(Exception):
     """A workflow file that cannot be read or written; the message names the file, the place and what to do."""
+
+
+from dsl import load  # noqa: E402  (they raise DslError)
+from dsl.audit import unreported  # noqa: E402
+from dsl.dialects import DIALECTS, dialect_of, named  # noqa: E402
+from dsl.ir import Flow, Resource  # noqa: E402
+from dsl.merge import merge, same  # noqa: E402
+from dsl.notes import Note, worst  # noqa: E402
+
+__all__ = ["DIALECTS", "DslError", "Flow", "Note", "Written", "read", "sniff", "worst", "write"]
+
+
+@dataclass(frozen=True)
+class Written:
+    """What `write` made."""
+
+    data: str | bytes  # what the file holds
+    notes: list[Note] = field(default_factory=list)
+    rebind: list[Resource] = field(default_factory=list)  # what has to be bound again on the target
+    document: Any = None  # the file as plain data
+
+
+def sniff(data: bytes | str) -> str:
+    """The dialect of a file: a key of DIALECTS. DslError says why none fits."""
+    return _recognised(data)[0]
+
+
+def read(data: bytes | str, dialect: str | None = None) -> Flow:
+    """A file as a flow. DslError: it cannot be read, or is not of the dialect named; no other exception leaves here."""
+    found, document = _recognised(data, dialect)
+    return named(found).read(document)
+
+
+def _recognised(data: bytes | str, dialect: str | None = None) -> tuple[str, Any]:
+    document = None
+    for name in [dialect] if dialect else DIALECTS:
+        if isinstance(data, bytes) and (document := named(name).unpack(data)) is not None:
+            return name, document
+    document = load.load(load.text(data))
+    return dialect_of(document, dialect), document
+
+
+def write(flow: Flow, dialect: str, **options: Any) -> Written:
+    """A flow as a file of a dialect; the options are those of the dialect's `build`.
+
+    In the dialect that it was read from, what was not changed is written as it was. In another, notes name every value
+    that the way back would not restore. DslError: unknown dialect or option.
+    """
+    target = named(dialect)
+    if flow.dialect == dialect and flow.raw is not None:
+        document, notes = _changed(flow, target, options)
+    else:
+        document, notes = target.build(flow, **options)
+        notes = [*flow.notes, *notes]
+        notes += unreported(flow, document, named(flow.dialect), target, notes)
+    rebind = [] if flow.dialect == dialect else flow.resources
+    return Written(target.dump(document), notes, rebind, document)
+
+
+def _changed(flow: Flow, target: Any, options: dict[str, Any]) -> tuple[Any, list[Note]]:
+    """The document that was read with what the flow has changed since, in its own dialect."""
+    before, _ = target.build(target.read(flow.raw), **options)
+    after, notes = target.build(flow, **options)
+    return (flow.raw, []) if same(before, after) else (merge(flow.raw, before, after), notes)

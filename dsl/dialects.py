@@ -1,0 +1,63 @@
+"""The dialects by name. Each is a folder, or a module, that offers the same few functions; imported when needed."""
+
+import difflib
+import importlib
+from typing import Any, Protocol, cast
+
+from dsl import DslError
+from dsl.ir import Flow
+from dsl.notes import Note
+
+DIALECTS = {"ir": "dsl.irjson"}
+
+
+class Dialect(Protocol):
+    """What a dialect offers. A document is a whole file as plain data."""
+
+    COSMETIC: frozenset[str]  # keys that only an editor reads
+
+    def unpack(self, data: bytes) -> Any | None:
+        """The document in an archive of this dialect; None for anything else."""
+
+    def sniff(self, document: Any) -> bool:
+        """Whether this is a document of the dialect. Never raises."""
+
+    def read(self, document: Any) -> Flow:
+        """With `raw` set to the document. DslError names the place of what is not as it should be."""
+
+    def build(self, flow: Flow, **options: Any) -> tuple[Any, list[Note]]:
+        """The flow as a document, whatever dialect it came from, and what does not travel. The flow is not changed.
+
+        Always made anew from the common form, never from `raw`; what that holds beside is left to `dsl.write`.
+        """
+
+    def dump(self, document: Any) -> str | bytes:
+        """The document as a file."""
+
+
+def named(name: str) -> Dialect:
+    if name not in DIALECTS:
+        near = difflib.get_close_matches(name, DIALECTS, 1)
+        hint = f" Did you mean {near[0]!r}?" if near else f" There are: {', '.join(DIALECTS)}."
+        raise DslError(f"There is no dialect {name!r}.{hint}")
+    return cast(Dialect, importlib.import_module(DIALECTS[name]))
+
+
+def dialect_of(document: Any, dialect: str | None) -> str:
+    fitting = next((name for name in DIALECTS if named(name).sniff(document)), None)
+    if dialect and fitting != dialect and not named(dialect).sniff(document):
+        what = f"it looks like {fitting}" if fitting else _why_none(document)
+        raise DslError(f"This is no {dialect} file: {what}.")
+    if fitting is None:
+        raise DslError(f"No platform's workflow: {_why_none(document)}.")
+    return dialect or fitting
+
+
+def _why_none(document: Any) -> str:
+    if not isinstance(document, dict):
+        return f"it holds {'a list' if isinstance(document, list) else 'a single value'} where a mapping is wanted"
+    keys = ", ".join(str(key)[:40] for key in list(document)[:8]) or "none"
+    return (
+        "Dify has `app` and `workflow`, Coze and n8n have `nodes` with edges or connections, RAGFlow has `dsl` or "
+        f"`components`; the keys here are {keys}"
+    )

@@ -1,0 +1,237 @@
+"""Files from strangers: bytes to plain data, in bounded time and memory, or one clear DslError."""
+
+import json
+import math
+from typing import Any, NoReturn
+
+import yaml
+
+from dsl import DslError
+
+MAX_BYTES = 20 * 2**20  # Dify takes 10 MiB
+MAX_DEPTH = 200
+MAX_VALUES = 2_000_000  # with every alias followed
+
+
+def text(data: bytes | str) -> str:
+    if isinstance(data, str):
+        data = data.encode("utf-8", "surrogatepass")
+    if len(data) > MAX_BYTES:
+        raise DslError(
+            f"The file has {len(data) / 2**20:.0f} MB; a workflow of more than {MAX_BYTES >> 20} MB is none."
+        )
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DslError(f"The file is not UTF-8 text: byte {error.start} is {data[error.start]:#04x}.") from None
+
+
+def load(source: str) -> Any:
+    """JSON or YAML. DslError with line and column when it is neither, or does harm."""
+    start = source.lstrip()[:1]
+    if start in ("{", "["):
+        try:
+            return load_json(source)
+        except DslError as error:
+            if '"' in source[:200]:  # JSON is YAML too, but nobody writes YAML that way
+                raise error
+    return load_yaml(source)
+
+
+def load_json(source: str) -> Any:
+    try:
+        document = json.loads(source, object_pairs_hook=_pairs, parse_constant=_constant, parse_float=_number)
+    except RecursionError:
+        raise DslError(f"The JSON is nested deeper than {MAX_DEPTH} levels.") from None
+    except json.JSONDecodeError as error:
+        raise DslError(f"This is not JSON: {error.msg}, line {error.lineno}, column {error.colno}.") from None
+    except ValueError as error:  # a number of thousands of digits
+        raise DslError(f"This is not JSON that can be kept: {error}.") from None
+    _check_depth(document)
+    if "\\ud" in source.lower():
+        _check_characters(document)
+    return document
+
+
+def _check_characters(document: Any) -> None:
+    try:
+        json.dumps(document, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise DslError(f"The text {error.object[error.start : error.end]!r} is half a character.") from None
+
+
+def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise DslError(f"The key {twice!r} stands twice in one object: one of the two would be lost.")
+    return result
+
+
+def _constant(name: str) -> NoReturn:
+    raise DslError(f"{name} is no JSON number.")
+
+
+def _number(digits: str) -> float:
+    value = float(digits)
+    if math.isinf(value):
+        raise DslError(f"The number {digits[:40]} is too large to be kept.")
+    return value
+
+
+def _check_depth(document: Any) -> None:
+    """json.loads stops at Python's own limit only, which what comes after it would hit."""
+    level, depth = [document], 0
+    while level:
+        depth += 1
+        if depth > MAX_DEPTH:
+            raise DslError(f"The file is nested deeper than {MAX_DEPTH} levels.")
+        level = [
+            inner
+            for value in level
+            if isinstance(value, (dict, list))
+            for inner in (value.values() if isinstance(value, dict) else value)
+        ]
+
+
+class _Builder:
+    """Plain data from YAML events: PyYAML's own loader follows any depth, lets keys stand twice, shares aliases."""
+
+    def __init__(self, source: str) -> None:
+        self.events = yaml.parse(source, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        self.resolver: Any = yaml.SafeLoader("")
+        self.anchors: dict[str, tuple[Any, int]] = {}
+        self.values = 0
+
+    def document(self) -> Any:
+        next(self.events)  # the start of the stream
+        if isinstance(next(self.events), yaml.StreamEndEvent):
+            raise DslError("The file is empty.")
+        value = self.value(next(self.events), 0)
+        next(self.events)
+        if not isinstance(after := next(self.events), yaml.StreamEndEvent):
+            raise self.error(after, "a second YAML document begins; a workflow file holds one")
+        return value
+
+    def value(self, event: yaml.Event, depth: int) -> Any:
+        before = self.values
+        self.count(event, 1)
+        if isinstance(event, yaml.AliasEvent):
+            return self.alias(event)
+        if depth > MAX_DEPTH:
+            raise self.error(event, f"the file is nested deeper than {MAX_DEPTH} levels")
+        tag = getattr(event, "tag", None)
+        if not isinstance(event, yaml.ScalarEvent) and tag not in _PLAIN:
+            raise self.error(event, f"the tag {tag} is not for workflow files")
+        made: Any
+        if isinstance(event, yaml.ScalarEvent):
+            made = self.scalar(event)
+        elif isinstance(event, yaml.SequenceStartEvent):
+            made = []
+            while not isinstance(item := next(self.events), yaml.SequenceEndEvent):
+                made.append(self.value(item, depth + 1))
+        else:
+            made = self.mapping(depth)
+        if anchor := getattr(event, "anchor", None):
+            self.anchors[anchor] = made, self.values - before
+        return made
+
+    def mapping(self, depth: int) -> dict[Any, Any]:
+        made: dict[Any, Any] = {}
+        while not isinstance(event := next(self.events), yaml.MappingEndEvent):
+            key = self.value(event, depth + 1)
+            if isinstance(key, (dict, list)):
+                raise self.error(event, "a list or mapping cannot be a key")
+            if key in made:
+                raise self.error(event, f"the key {key!r} stands twice: one of the two would be lost")
+            made[key] = self.value(next(self.events), depth + 1)
+        return _merged(made) if "<<" in made else made
+
+    def alias(self, event: yaml.AliasEvent) -> Any:
+        if event.anchor not in self.anchors:
+            raise self.error(event, f"nothing is called &{event.anchor} that *{event.anchor} could mean")
+        value, size = self.anchors[event.anchor]
+        self.count(event, size)
+        return _copy(value)
+
+    def count(self, event: yaml.Event, more: int) -> None:
+        self.values += more
+        if self.values > MAX_VALUES:
+            raise self.error(event, f"the file holds more than {MAX_VALUES:,} values")
+
+    def scalar(self, event: yaml.ScalarEvent) -> Any:
+        tag = event.tag
+        if tag is None or tag == "!":
+            tag = self.resolver.resolve(yaml.ScalarNode, event.value, event.implicit) if event.implicit[0] else _STR
+        if tag in _AS_TEXT:
+            return event.value
+        if tag not in _SCALARS:
+            raise self.error(event, f"the tag {tag} is not for workflow files")
+        try:
+            value = self.resolver.construct_object(yaml.ScalarNode(tag, event.value))
+        except (ValueError, yaml.YAMLError):
+            return event.value  # looks like a date or a number and is none
+        if isinstance(value, float) and not math.isfinite(value):
+            raise self.error(event, f"{event.value} is no number that can be kept")
+        return value
+
+    def error(self, event: yaml.Event, message: str) -> DslError:
+        mark: Any = event.start_mark
+        return DslError(f"Line {mark.line + 1}, column {mark.column + 1}: {message}.")
+
+
+def _merged(mapping: dict[Any, Any]) -> dict[Any, Any]:
+    """`<<: *defaults` and `<<: [*one, *other]` as YAML 1.1 means them: what stands in the mapping itself wins."""
+    bases = mapping["<<"] if isinstance(mapping["<<"], list) else [mapping["<<"]]
+    if not all(isinstance(base, dict) for base in bases):
+        return mapping
+    below = {key: value for base in reversed(bases) for key, value in base.items()}
+    return below | {key: value for key, value in mapping.items() if key != "<<"}
+
+
+_STR = "tag:yaml.org,2002:str"
+_PLAIN = {None, "!", "tag:yaml.org,2002:seq", "tag:yaml.org,2002:map"}
+_AS_TEXT = {_STR, "tag:yaml.org,2002:value", "tag:yaml.org,2002:merge"}
+_SCALARS = {f"tag:yaml.org,2002:{name}" for name in ("null", "bool", "int", "float", "timestamp")}
+
+
+def _copy(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _copy(inner) for key, inner in value.items()}
+    return [_copy(inner) for inner in value] if isinstance(value, list) else value
+
+
+def load_yaml(source: str) -> Any:
+    try:
+        return _Builder(source).document()
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        place = f" line {mark.line + 1}, column {mark.column + 1}:" if mark else ""
+        raise DslError(f"This is not YAML:{place} {error.problem or error}.") from None
+    except (yaml.YAMLError, RecursionError) as error:
+        raise DslError(f"This is not YAML: {' '.join(str(error).split())[:200]}.") from None
+
+
+class Quoted(str):
+    """A str that YAML output always puts in quotes: '0.6.0' and '1' must not be read as numbers."""
+
+
+class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+_Dumper.add_representer(Quoted, lambda dumper, data: dumper.represent_scalar(_STR, str(data), style="'"))
+
+
+def dump_yaml(document: Any) -> str:
+    result: str = yaml.dump(document, Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=2**20)
+    return result
+
+
+def dump_json(document: Any, *, indent: int | None = 2) -> str:
+    try:
+        return json.dumps(document, ensure_ascii=False, indent=indent, allow_nan=False) + "\n"
+    except TypeError as error:  # a date out of a YAML file
+        raise DslError(f"The workflow holds a value that JSON has no form for: {error}.") from None

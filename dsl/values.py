@@ -1,0 +1,172 @@
+"""The values of the common form: their JSON, the references in them, and places in documents (JSON pointers)."""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from dsl import DslError
+from dsl.ir import Flow, Graph, Node, Ref, Script, Text, Value
+
+# -- places in documents
+
+
+def pointer(*steps: str | int) -> str:
+    """The JSON pointer (RFC 6901) of a place."""
+    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in steps)
+
+
+def steps(place: str) -> list[str]:
+    return [step.replace("~1", "/").replace("~0", "~") for step in place.split("/")[1:]]
+
+
+def at(document: Any, place: str) -> Any:
+    """What stands at a pointer; LookupError when nothing does."""
+    for step in steps(place):
+        if isinstance(document, list):
+            document = document[int(step)]
+        else:  # a YAML mapping may have numbers as keys
+            document = document[step] if step in document else document[int(step)]
+    return document
+
+
+def leaves(document: Any, place: str = "") -> Iterator[tuple[str, Any]]:
+    """Every value that is no mapping or list, with its pointer; an empty mapping or list is a leaf too."""
+    stack = [(place, document)]
+    while stack:
+        place, value = stack.pop()
+        if isinstance(value, dict) and value:
+            stack.extend((place + pointer(key), value[key]) for key in reversed(list(value)))
+        elif isinstance(value, list) and value:
+            stack.extend((f"{place}/{i}", value[i]) for i in reversed(range(len(value))))
+        else:
+            yield place, value
+
+
+# -- text with references
+
+
+def text(parts: list["str | Ref | Script"]) -> Value:
+    """The parts as one value: a str when nothing is referred to, a bare Ref when that is all, else Text."""
+    joined: list[str | Ref | Script] = []
+    for part in parts:
+        if isinstance(part, str) and joined and isinstance(joined[-1], str):
+            joined[-1] += part
+        elif part != "":
+            joined.append(part)
+    if not joined:
+        return ""
+    if len(joined) == 1 and isinstance(joined[0], str):
+        return joined[0]
+    return Text(tuple(joined))
+
+
+def parts(value: Value) -> tuple["str | Ref | Script", ...]:
+    """The parts of what `text` made, or of a bare Ref or str."""
+    if isinstance(value, Text):
+        return value.parts
+    return (value,) if value != "" else ()
+
+
+def parse(source: str, pattern: "re.Pattern[str]", found: Callable[["re.Match[str]"], "Ref | Script | None"]) -> Value:
+    """`source` with each match replaced by what `found` makes of it; None leaves it as text."""
+    result: list[str | Ref | Script] = []
+    end = 0
+    for match in pattern.finditer(source):
+        if (part := found(match)) is not None:
+            result += [source[end : match.start()], part]
+            end = match.end()
+    return text([*result, source[end:]])
+
+
+# -- references
+
+
+def refs(value: Value) -> Iterator[Ref]:
+    """Every reference in a value, those of scripts too."""
+    if isinstance(value, Ref):
+        yield value
+    elif isinstance(value, Text):
+        for part in value.parts:
+            yield from refs(part)
+    elif isinstance(value, Script):
+        yield from value.refs
+    elif isinstance(value, dict):
+        for inner in value.values():
+            yield from refs(inner)
+    elif isinstance(value, (list, tuple)):
+        for inner in value:
+            yield from refs(inner)
+
+
+def map_refs(value: Value, change: Callable[[Ref], Value]) -> Value:
+    """The value with every reference replaced by what `change` makes of it; a script's must stay a Ref."""
+    if isinstance(value, Ref):
+        return change(value)
+    if isinstance(value, Text):
+        return Text(tuple(map_refs(part, change) for part in value.parts))
+    if isinstance(value, Script):
+        return replace(value, refs=tuple(map_refs(ref, change) for ref in value.refs))
+    if isinstance(value, dict):
+        return {key: map_refs(inner, change) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(map_refs(inner, change) for inner in value)
+    return value
+
+
+def node_refs(node: Node) -> Iterator[Ref]:
+    yield from refs(node.params)
+    yield from refs(node.inputs)
+
+
+# -- graphs
+
+
+def walk(graph: Graph) -> Iterator[tuple[Node, Graph, Node | None]]:
+    """Every node with the graph that it is in and the container of that graph, outer nodes before inner."""
+    stack: list[tuple[Graph, Node | None]] = [(graph, None)]
+    while stack:
+        inside, container = stack.pop()
+        for node in inside.nodes:
+            yield node, inside, container
+            if node.body is not None:
+                stack.append((node.body, node))
+
+
+def nodes(flow: Flow) -> dict[str, Node]:
+    """Every node by its id, those of bodies too."""
+    return {node.id: node for node, _, _ in walk(flow.graph)}
+
+
+def rename(flow: Flow, names: dict[str, str]) -> None:
+    """Give nodes other ids, and all references and edges with them. The flow given is changed."""
+
+    def changed(ref: Ref) -> Ref:
+        return replace(ref, node=names.get(ref.node, ref.node)) if ref.node else ref
+
+    for node, inside, _ in list(walk(flow.graph)):
+        node.id = names.get(node.id, node.id)
+        node.params, node.inputs = map_refs(node.params, changed), map_refs(node.inputs, changed)
+        inside.edges = [
+            replace(edge, source=names.get(edge.source, edge.source), target=names.get(edge.target, edge.target))
+            if edge.source in names or edge.target in names
+            else edge
+            for edge in inside.edges
+        ]
+
+
+def unique(name: str, taken: set[str], *, longest: int = 0, join: str = "_") -> str:
+    """The name, with a number behind it when it is taken, at most `longest` characters; added to `taken`."""
+    candidate = name[:longest] if longest else name
+    number = 1
+    while candidate in taken:
+        number += 1
+        tail = f"{join}{number}"
+        candidate = (name[: longest - len(tail)] if longest else name) + tail
+    taken.add(candidate)
+    return candidate
+
+
+def require(condition: bool, message: str) -> None:
+    if not condition:
+        raise DslError(message)

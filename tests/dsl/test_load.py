@@ -1,0 +1,78 @@
+"""Files from strangers: each that does harm gets one clear error, soon."""
+
+import datetime
+import re
+
+import pytest
+
+from dsl import DslError
+from dsl.load import Quoted, dump_yaml, load, text
+
+
+def test_json_and_yaml_are_told_apart() -> None:
+    assert load('{"a": [1, 2.5, null, "x"]}') == {"a": [1, 2.5, None, "x"]}
+    assert load("a:\n- 1\n- 2.5\n- ~\n- x\n") == {"a": [1, 2.5, None, "x"]}
+    assert load("{a: 1}") == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("", "The file is empty."),
+        ('{"a": NaN}', "NaN is no JSON number."),
+        ('{"a": 1e999}', "The number 1e999 is too large to be kept."),
+        ('{"a": 1, "a": 2}', "The key 'a' stands twice in one object: one of the two would be lost."),
+        ('{"a": "\\ud83d"}', "half a character"),
+        ('{"a": }', "This is not JSON: Expecting value, line 1, column 7."),
+        ("a: .nan", "Line 1, column 4: .nan is no number that can be kept."),
+        ("a: 1\nb: 2\na: 3", "Line 3, column 1: the key 'a' stands twice: one of the two would be lost."),
+        ("a: *b", "nothing is called &b that *b could mean"),
+        ("a: &a [*a]", "nothing is called &a"),
+        ("a: !!python/object/apply:os.system [id]", "is not for workflow files"),
+        ("? [1, 2]\n: 3", "Line 1, column 3: a list or mapping cannot be a key."),
+        ("a: 1\n---\nb: 2\n", "Line 2, column 1: a second YAML document begins; a workflow file holds one."),
+        ("a: 'x", "This is not YAML: line 1, column"),
+        ("[" * 100_000, "deep"),
+        ('{"a":' * 100_000, "deep"),
+        ("- " * 100_000, "nesting depth"),
+        ("\x00", "This is not YAML"),
+    ],
+)
+def test_what_does_harm_is_one_error(source: str, message: str) -> None:
+    with pytest.raises(DslError, match=re.escape(message)):
+        load(source)
+
+
+def test_aliases_that_double_and_double_are_refused() -> None:
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x]"]
+    lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 8)}]" for i in range(1, 12)]
+    with pytest.raises(DslError, match="the file holds more than 2,000,000 values"):
+        load("\n".join(lines))
+
+
+def test_an_alias_is_a_copy() -> None:
+    document = load("a: &a {x: [1]}\nb: *a")
+    document["b"]["x"].append(2)
+    assert document["a"] == {"x": [1]}
+
+
+def test_a_file_that_is_too_large_or_no_text_is_refused_at_once() -> None:
+    with pytest.raises(DslError, match="21 MB"):
+        text(b" " * (21 * 2**20))
+    with pytest.raises(DslError, match="not UTF-8 text: byte 2 is 0xff"):
+        text(b"a:\xff")
+
+
+def test_yaml_reads_as_platforms_read_it() -> None:
+    source = "a: 2024-01-02\nb: yes\nc: '1'\nd: 0.6.0\ne: 0.6\nf: |\n  x\n  y\n1: z\n"
+    expected = {"a": datetime.date(2024, 1, 2), "b": True, "c": "1", "d": "0.6.0", "e": 0.6, "f": "x\ny\n", 1: "z"}
+    assert load(source) == expected
+    assert load(dump_yaml(expected)) == expected
+
+
+def test_quoted_text_stays_text_for_every_reader() -> None:
+    assert dump_yaml({"version": Quoted("0.6.0")}) == "version: '0.6.0'\n"
+
+
+def test_merge_keys_are_followed() -> None:
+    assert load("a: &a {x: 1, y: 2}\nb:\n  <<: *a\n  y: 3\n")["b"] == {"x": 1, "y": 3}
