@@ -32,9 +32,9 @@ def test_json_and_yaml_are_told_apart() -> None:
         ("? [1, 2]\n: 3", "Line 1, column 3: a list or mapping cannot be a key."),
         ("a: 1\n---\nb: 2\n", "Line 2, column 1: a second YAML document begins; a workflow file holds one."),
         ("a: 'x", "This is not YAML: line 1, column"),
-        ("[" * 100_000, "deep"),
+        ("[" * 100_000, "nest"),
         ('{"a":' * 100_000, "deep"),
-        ("- " * 100_000, "nesting depth"),
+        ("- " * 100_000, "nest"),
         ("\x00", "This is not YAML"),
     ],
 )
