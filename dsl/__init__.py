@@ -14,10 +14,11 @@ class DslError(Exception):
 
 from dsl import load  # noqa: E402  (they raise DslError)
 from dsl.audit import unreported  # noqa: E402
-from dsl.dialects import DIALECTS, dialect_of, named  # noqa: E402
+from dsl.dialects import DIALECTS, Dialect, dialect_of, named  # noqa: E402
 from dsl.ir import Flow, Resource  # noqa: E402
 from dsl.merge import merge, same  # noqa: E402
 from dsl.notes import Note, worst  # noqa: E402
+from dsl.secrets import mask  # noqa: E402
 
 __all__ = ["DIALECTS", "DslError", "Flow", "Note", "Written", "read", "sniff", "worst", "write"]
 
@@ -62,14 +63,19 @@ def write(flow: Flow, dialect: str, **options: Any) -> Written:
     if flow.dialect == dialect and flow.raw is not None:
         document, notes = _changed(flow, target, options)
     else:
-        document, notes = target.build(flow, **options)
-        notes = [*flow.notes, *notes]
-        notes += unreported(flow, document, named(flow.dialect), target, notes)
+        document, notes = _converted(flow, target, options)
     rebind = [] if flow.dialect == dialect else flow.resources
     return Written(target.dump(document), notes, rebind, document)
 
 
-def _changed(flow: Flow, target: Any, options: dict[str, Any]) -> tuple[Any, list[Note]]:
+def _converted(flow: Flow, target: Dialect, options: dict[str, Any]) -> tuple[Any, list[Note]]:
+    masked, secrets = mask(flow)
+    document, notes = target.build(masked, **options)
+    notes = [*flow.notes, *secrets, *notes]
+    return document, notes + unreported(flow, document, named(flow.dialect), target, notes)
+
+
+def _changed(flow: Flow, target: Dialect, options: dict[str, Any]) -> tuple[Any, list[Note]]:
     """The document that was read with what the flow has changed since, in its own dialect."""
     before, _ = target.build(target.read(flow.raw), **options)
     after, notes = target.build(flow, **options)

@@ -22,9 +22,15 @@ def unreported(flow: Flow, document: Any, source: Dialect, target: Dialect, note
     if flow.raw is None:
         return []
     back, _ = source.build(target.read(document))
-    named = {note.source_pointer for note in notes if note.source_pointer}
+    whole = {node.pointer for node, _, _ in walk(flow.graph)}
+    named = {note.source_pointer for note in notes if note.source_pointer and _says_all(note, whole)}
     lost = [place for place in differing(flow.raw, back) if not _covered(place[0], named)]
     return [_note(flow, group, places, source) for group, places in _grouped(flow, lost).items()]
+
+
+def _says_all(note: Note, whole: set[str]) -> bool:
+    """A note about a whole node names its values only when none of them is in the target."""
+    return note.severity in ("stub", "dropped") or note.source_pointer not in whole
 
 
 def differing(one: Any, other: Any) -> Iterator[tuple[str, bool]]:

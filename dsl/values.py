@@ -30,6 +30,15 @@ def at(document: Any, place: str) -> Any:
     return document
 
 
+def put(document: Any, place: str, value: Any) -> None:
+    """Put a value where something stands already; not at the top."""
+    parent, last = at(document, place.rpartition("/")[0]), steps(place)[-1]
+    if isinstance(parent, list):
+        parent[int(last)] = value
+    else:
+        parent[last if last in parent else int(last)] = value
+
+
 def leaves(document: Any, place: str = "") -> Iterator[tuple[str, Any]]:
     """Every value that is no mapping or list, with its pointer; an empty mapping or list is a leaf too."""
     stack = [(place, document)]

@@ -6,6 +6,7 @@ import pytest
 
 import dsl
 from dsl import irjson
+from dsl.audit import differing
 from dsl.load import dump_json
 from dsl.merge import same
 from tests.dsl.corpus import FOLDERS, files
@@ -38,10 +39,12 @@ def test_a_file_written_in_its_own_dialect_is_the_same(path: Path) -> None:
 def test_a_file_is_the_same_after_a_trip_through_the_common_form(path: Path) -> None:
     flow = dsl.read(path.read_bytes())
     common = dsl.write(flow, "ir")
-    assert common.notes == flow.notes
     again = dsl.read(common.data)
-    assert again == flow
-    assert same(dsl.write(again, flow.dialect).document, flow.raw)
+    secrets = {note.source_pointer for note in common.notes if note.code == "secret.found"}
+    assert [note for note in common.notes if note.code != "secret.found"] == flow.notes
+    assert {place for place, _ in differing(flow.raw, again.raw)} <= secrets
+    assert secrets or again == flow
+    assert same(dsl.write(again, flow.dialect).document, again.raw)
 
 
 def test_every_kind_is_kept_by_the_common_form() -> None:

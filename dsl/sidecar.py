@@ -1,0 +1,95 @@
+"""The sidecar: what a file held, beside the file written from it, so that nothing is lost on the way back.
+
+It holds no secret: where one stood there is `${NAME}`, and on the way back it is read again from the original file, if
+that still is what it was.
+"""
+
+import copy
+import hashlib
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from dsl import DslError
+from dsl.dialects import named
+from dsl.ir import Flow
+from dsl.irjson import decode, encode
+from dsl.merge import merge, same
+from dsl.notes import Note
+from dsl.secrets import hidden
+from dsl.values import at, nodes, put
+
+VERSION = "1"
+
+
+@dataclass(frozen=True)
+class Sidecar:
+    """`document` is what was read, `written` what it became; `secrets` are pointers into the former."""
+
+    dialect: str
+    target: str
+    document: Any
+    written: Any
+    file: str = ""  # the name of the original
+    sha256: str = ""  # of its bytes
+    secrets: list[str] = field(default_factory=list)
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON can hold it."""
+        inner = {name: encode(getattr(self, name)) for name in self.__dataclass_fields__}
+        return {"flowstill_sidecar": VERSION} | inner
+
+
+def make(flow: Flow, target: str, written: Any, *, file: str = "", data: bytes = b"") -> Sidecar:
+    document, secrets = hidden(flow.raw)
+    return Sidecar(flow.dialect, target, document, written, file, hashlib.sha256(data).hexdigest(), secrets)
+
+
+def load(plain: Any) -> Sidecar:
+    """DslError when this is no sidecar, or one of another version."""
+    if not isinstance(plain, dict) or plain.get("flowstill_sidecar") != VERSION:
+        raise DslError(f"This is no sidecar of version {VERSION}.")
+    try:
+        return Sidecar(
+            **{name: decode(value, f"/{name}") for name, value in plain.items() if name != "flowstill_sidecar"}
+        )
+    except TypeError as error:
+        raise DslError(f"This is no sidecar of version {VERSION}: {error}.") from None
+
+
+def restore(flow: Flow, sidecar: Sidecar, original: bytes = b"", **options: Any) -> tuple[Any, list[Note]]:
+    """The document that `sidecar` keeps, with what `flow` has changed since.
+
+    `original` gives the secrets back, when it is the file that the sidecar was made from.
+    """
+    mine, notes = _with_secrets(sidecar, original)
+    if same(flow.raw, sidecar.written):
+        return mine, notes
+    source, target = named(sidecar.dialect), named(sidecar.target)
+    before, _ = source.build(target.read(sidecar.written), **options)
+    after, more = source.build(flow, **options)
+    return merge(mine, before, after), notes + [note for note in more if note.node not in _known(sidecar)]
+
+
+def _known(sidecar: Sidecar) -> set[str]:
+    """Nodes that the source had: what building them anew would lose, the sidecar restores."""
+    return set(nodes(named(sidecar.target).read(sidecar.written)))
+
+
+def _with_secrets(sidecar: Sidecar, original: bytes) -> tuple[Any, list[Note]]:
+    document = copy.deepcopy(sidecar.document)
+    if not sidecar.secrets:
+        return document, []
+    if original and hashlib.sha256(original).hexdigest() == sidecar.sha256:
+        from dsl import read
+
+        raw = read(original, sidecar.dialect).raw
+        for place in sidecar.secrets:
+            put(document, place, at(raw, place))
+        return document, []
+    told = Note(
+        "needs_binding",
+        "secret.found",
+        f"A secret stood here; the sidecar does not keep it, and {sidecar.file or 'the original'} is not what it was.",
+        "Put the secret in again.",
+    )
+    return document, [replace(told, target_pointer=place) for place in sidecar.secrets]
