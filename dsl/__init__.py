@@ -4,6 +4,7 @@ flow = dsl.read(data)                  # which platform wrote it is found out
 written = dsl.write(flow, "n8n")       # written.data is the file, written.notes what does not travel unchanged
 """
 
+import inspect
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,8 +20,9 @@ from dsl.ir import Flow, Resource  # noqa: E402
 from dsl.merge import merge, same  # noqa: E402
 from dsl.notes import Note, worst  # noqa: E402
 from dsl.secrets import mask  # noqa: E402
+from dsl.sidecar import Sidecar, restore  # noqa: E402
 
-__all__ = ["DIALECTS", "DslError", "Flow", "Note", "Written", "read", "sniff", "worst", "write"]
+__all__ = ["DIALECTS", "DslError", "Flow", "Note", "Written", "read", "restored", "sniff", "worst", "write"]
 
 
 @dataclass(frozen=True)
@@ -60,12 +62,27 @@ def write(flow: Flow, dialect: str, **options: Any) -> Written:
     that the way back would not restore. DslError: unknown dialect or option.
     """
     target = named(dialect)
+    _check_options(dialect, target, options)
     if flow.dialect == dialect and flow.raw is not None:
         document, notes = _changed(flow, target, options)
     else:
         document, notes = _converted(flow, target, options)
     rebind = [] if flow.dialect == dialect else flow.resources
     return Written(target.dump(document), notes, rebind, document)
+
+
+def restored(flow: Flow, sidecar: Sidecar, original: bytes = b"", **options: Any) -> Written:
+    """A flow back in the dialect it once came from, with all that the sidecar kept and what was changed since."""
+    target = named(sidecar.dialect)
+    _check_options(sidecar.dialect, target, options)
+    document, notes = restore(flow, sidecar, original, **options)
+    return Written(target.dump(document), notes, [], document)
+
+
+def _check_options(dialect: str, target: Dialect, options: dict[str, Any]) -> None:
+    known = list(inspect.signature(target.build).parameters)[1:]
+    if odd := next((name for name in options if name not in known), None):
+        raise DslError(f"{dialect} has no option {odd!r}. It has: {', '.join(known) or 'none'}.")
 
 
 def _converted(flow: Flow, target: Dialect, options: dict[str, Any]) -> tuple[Any, list[Note]]:

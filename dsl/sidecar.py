@@ -9,7 +9,7 @@ import hashlib
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from dsl import DslError
+from dsl import DslError, load
 from dsl.dialects import named
 from dsl.ir import Flow
 from dsl.irjson import decode, encode
@@ -44,7 +44,7 @@ def make(flow: Flow, target: str, written: Any, *, file: str = "", data: bytes =
     return Sidecar(flow.dialect, target, document, written, file, hashlib.sha256(data).hexdigest(), secrets)
 
 
-def load(plain: Any) -> Sidecar:
+def parse(plain: Any) -> Sidecar:
     """DslError when this is no sidecar, or one of another version."""
     if not isinstance(plain, dict) or plain.get("flowstill_sidecar") != VERSION:
         raise DslError(f"This is no sidecar of version {VERSION}.")
@@ -80,9 +80,7 @@ def _with_secrets(sidecar: Sidecar, original: bytes) -> tuple[Any, list[Note]]:
     if not sidecar.secrets:
         return document, []
     if original and hashlib.sha256(original).hexdigest() == sidecar.sha256:
-        from dsl import read
-
-        raw = read(original, sidecar.dialect).raw
+        raw = _document(original, sidecar.dialect)
         for place in sidecar.secrets:
             put(document, place, at(raw, place))
         return document, []
@@ -93,3 +91,8 @@ def _with_secrets(sidecar: Sidecar, original: bytes) -> tuple[Any, list[Note]]:
         "Put the secret in again.",
     )
     return document, [replace(told, target_pointer=place) for place in sidecar.secrets]
+
+
+def _document(data: bytes, dialect: str) -> Any:
+    unpacked = named(dialect).unpack(data)
+    return load.load(load.text(data)) if unpacked is None else unpacked

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from connectors import ServiceError
-from flows import FlowError, RowsLostError, UsageError
+from dsl import DslError
+from flows import FlowError, RowsLostError, UsageError, bridge
 from trainer import TrainError
 
 if TYPE_CHECKING:
@@ -38,11 +39,11 @@ STOPS = (signal.SIGTERM, signal.SIGINT)
 )
 @click.pass_context
 def cli(context: click.Context, path: Path) -> None:
-    """Distil what people ask a knowledge base into a small model, and serve it if it is better.
+    """Distil what people ask a knowledge base into a small model; carry workflows from platform to platform.
 
     Results go to stdout, everything else to stderr. Exit codes: 0 done, 1 an error that the message explains,
-    2 wrong usage or a name that does not exist, 4 done but rows were lost, 128 + the signal's number when stopped by
-    one.
+    2 wrong usage or a name that does not exist, 3 done but more was lost than --fail-on allows, 4 done but rows were
+    lost, 128 + the signal's number when stopped by one.
     """
     context.obj = path
 
@@ -189,6 +190,10 @@ def export(path: Path, loop: str, version: str, form: str, out: Path | None) -> 
         click.echo(written)
 
 
+for verb in bridge.VERBS:
+    cli.add_command(verb)
+
+
 @contextmanager
 def _opened(path: Path) -> Iterator[tuple[Config, Store]]:
     from flows.config import load_config
@@ -231,7 +236,7 @@ def main() -> None:
         _fail(error, ROWS_LOST)
     except UsageError as error:
         _fail(error, USAGE)
-    except (FlowError, ServiceError, TrainError) as error:
+    except (FlowError, DslError, ServiceError, TrainError) as error:
         _fail(error, 1)
 
 

@@ -1,0 +1,187 @@
+"""The verbs for workflow files: convert, inspect, diff. Results go to stdout, notes to stderr."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dsl.notes import SEVERITIES
+from flows import UsageError
+
+if TYPE_CHECKING:
+    from dsl import Flow, Note, Written
+
+LOSSY = 3
+_FILE = click.argument("file", metavar="FILE")
+_OUT = click.option("--out", "-o", default="-", help="The file to write; - is stdout.")
+_FROM = click.option("--from", "dialect", default=None, help="The platform that wrote FILE; found out otherwise.")
+_JSON = click.option("--json", "as_json", is_flag=True, help="As JSON.")
+
+
+@click.command()
+@_FILE
+@_FROM
+@click.option("--to", "target", required=True, help="dify coze n8n ragflow ir")
+@_OUT
+@click.option(
+    "--option", "-O", "options", multiple=True, metavar="NAME=VALUE", help="Of the platform: form=F4 for coze."
+)
+@click.option("--report", type=click.Path(path_type=Path), help="Write the loss report: JSON, or Markdown for *.md.")
+@click.option("--sidecar", type=click.Path(path_type=Path), help="Keep beside OUT what FILE held, or give it back.")
+@click.option("--fail-on", type=click.Choice(SEVERITIES[1:]), help="Exit 3 when a note is at least this severe.")
+def convert(
+    file: str,
+    dialect: str | None,
+    target: str,
+    out: str,
+    options: tuple[str, ...],
+    report: Path | None,
+    sidecar: Path | None,
+    fail_on: str | None,
+) -> None:
+    """Turn the workflow FILE into one of another platform; - is stdin.
+
+    What does not travel unchanged is told on stderr. With --sidecar nothing is lost on the way back: give the same file
+    again when you convert back.
+    """
+    import dsl
+
+    data = _read(file)
+    flow = _flow(file, data, dialect)
+    written = _written(flow, target, _options(options), sidecar, file, data)
+    _tell(written)
+    if report:
+        _report(report, flow, target, written, file, data)
+    _write(out, written.data)
+    if fail_on and SEVERITIES.index(dsl.worst(written.notes)) >= SEVERITIES.index(fail_on):
+        sys.exit(LOSSY)
+
+
+def _written(flow: Flow, target: str, options: dict[str, Any], sidecar: Path | None, file: str, data: bytes) -> Written:
+    import dsl
+    from dsl import sidecar as side
+    from dsl.load import dump_json, load_json
+
+    if sidecar and sidecar.exists():
+        kept = side.parse(load_json(sidecar.read_text("utf-8")))
+        if (kept.target, kept.dialect) == (flow.dialect, target):
+            return dsl.restored(flow, kept, _original(sidecar, kept.file), **options)
+    written = dsl.write(flow, target, **options)
+    if sidecar:
+        made = side.make(flow, target, written.document, file=_beside(sidecar, file), data=data)
+        _save(sidecar, dump_json(made.plain()).encode())
+    return written
+
+
+def _beside(sidecar: Path, file: str) -> str:
+    return os.path.relpath(file, sidecar.parent) if file != "-" else ""
+
+
+def _original(sidecar: Path, file: str) -> bytes:
+    path = sidecar.parent / file
+    return path.read_bytes() if file and path.is_file() else b""
+
+
+def _report(path: Path, flow: Flow, target: str, written: Written, file: str, data: bytes) -> None:
+    from dsl.load import dump_json
+    from dsl.report import markdown, report
+
+    plain = report(flow, target, written, file=Path(file).name, data=data)
+    _save(path, (markdown(plain) if path.suffix == ".md" else dump_json(plain)).encode())
+
+
+@click.command()
+@_FILE
+@_FROM
+@_JSON
+def inspect(file: str, dialect: str | None, as_json: bool) -> None:
+    """Say what the workflow FILE is: platform, inputs, models, knowledge bases, tools, secrets, what it needs."""
+    from dsl.summary import summarise, words
+
+    plain = summarise(_flow(file, _read(file), dialect))
+    click.echo(json.dumps(plain, ensure_ascii=False, indent=2) if as_json else words(plain))
+
+
+@click.command()
+@click.argument("one", metavar="A")
+@click.argument("other", metavar="B")
+@_JSON
+def diff(one: str, other: str, as_json: bool) -> None:
+    """Say in words what changed from the workflow A to B, which may be of different platforms."""
+    from dsl.diff import diff as changes
+
+    found = changes(*(_flow(each, _read(each), None) for each in (one, other)))
+    if as_json:
+        click.echo(json.dumps([vars(change) for change in found], ensure_ascii=False, indent=2))
+    else:
+        click.echo("\n".join(map(str, found)) or "The same workflow.")
+
+
+def _read(file: str) -> bytes:
+    if file == "-":
+        return sys.stdin.buffer.read()
+    try:
+        return Path(file).read_bytes()
+    except OSError as error:
+        raise UsageError(f"{file}: {error.strerror or error}.") from None
+
+
+def _flow(file: str, data: bytes, dialect: str | None) -> Flow:
+    import dsl
+
+    try:
+        return dsl.read(data, dialect)
+    except dsl.DslError as error:
+        raise dsl.DslError(f"{'stdin' if file == '-' else file}: {error}") from None
+
+
+def _options(given: tuple[str, ...]) -> dict[str, str]:
+    for each in given:
+        if "=" not in each:
+            raise UsageError(f"--option {each}: NAME=VALUE is wanted.")
+    return dict(each.split("=", 1) for each in given)
+
+
+def _tell(written: Written) -> None:
+    """The notes, worst first; small details as a count, for the report has them."""
+    detail = [note for note in written.notes if note.code.startswith(("layout.", "leaf."))]
+    told = [note for note in written.notes if note not in detail]
+    for note in sorted(told, key=lambda note: -SEVERITIES.index(note.severity)):
+        click.echo(_line(note), err=True)
+    if detail:
+        click.echo(f"{len(detail)} notes on single values and on layout: --report FILE has them.", err=True)
+
+
+def _line(note: Note) -> str:
+    where = f"{note.title or note.node}: " if note.node else ""
+    return f"{note.severity.replace('_', ' ')}: {where}{note.message} {note.suggestion}".rstrip() + f" [{note.code}]"
+
+
+def _write(out: str, data: str | bytes) -> None:
+    raw = data.encode() if isinstance(data, str) else data
+    if out != "-":
+        _save(Path(out), raw)
+    elif isinstance(data, bytes) and sys.stdout.isatty():
+        raise UsageError("The result is an archive: name a file with --out.")
+    else:
+        sys.stdout.buffer.write(raw)
+        sys.stdout.buffer.flush()
+
+
+def _save(path: Path, data: bytes) -> None:
+    """All of it or nothing: a half-written file never stands in the place of a good one."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        part.write_bytes(data)
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise UsageError(f"{path}: {error.strerror or error}.") from None
+
+
+VERBS = (convert, inspect, diff)
