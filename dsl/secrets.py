@@ -15,7 +15,7 @@ from dsl.values import at, leaves, put, steps, text, unique, walk
 
 _NAME = re.compile(
     r"(?i)(^|[^a-z])(authorization|api[-_ ]?key|apikey|x-api-key|secret|client[-_]?secret|password|passwd|pwd|cookie|"
-    r"session[-_]?key|private[-_]?key|(access|auth|bearer|refresh|id|bot|api|session|security)?[-_]?token|credential)"
+    r"session[-_]?key|private[-_]?key|(access|auth|bearer|refresh|id|bot|api|session|security)?[-_]?token)"
     r"($|[^a-z])"
 )
 _LOOKS = re.compile(

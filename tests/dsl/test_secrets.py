@@ -4,6 +4,7 @@ import pytest
 
 from dsl.ir import Flow, Graph, Node, Ref, Text, Variable
 from dsl.secrets import found, mask
+from tests.dsl.kitchen import kitchen_sink
 
 OPENAI = "sk-" + "a1B2c3D4" * 4
 
@@ -80,3 +81,8 @@ def test_a_secret_in_code_and_in_a_variable_goes_too() -> None:
 def test_a_flow_without_secrets_is_left_alone() -> None:
     flow = Flow("f", "dify", graph=Graph([Node("c", "note", params={"text": "hello"})]))
     assert mask(flow) == (flow, []) and mask(flow)[0] is flow
+
+
+def test_the_kitchen_sink_has_no_secret_to_mask() -> None:
+    flow = kitchen_sink()
+    assert mask(flow)[0] is flow
