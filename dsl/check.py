@@ -1,0 +1,248 @@
+"""The linter: what the platforms accept on import and fail on, or worse succeed with nothing, at run time.
+
+What is wrong on any platform is found here in the common form; what one platform only trips over, in the `check` of its
+dialect (`dsl/<dialect>/check.py`). Rules: the tables of the platforms' own validators and engines, by code in CODES.
+"""
+
+import difflib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from dsl.dialects import named
+from dsl.ir import Edge, Flow, Graph, Node, Ref
+from dsl.kinds import outputs, ports
+from dsl.secrets import hidden
+from dsl.values import node_refs, walk
+
+Level = Literal["error", "warning", "note"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """`pointer` is the place in the file; `fix` says what to do."""
+
+    level: Level
+    code: str
+    message: str
+    pointer: str = ""
+    node: str = ""
+    title: str = ""
+    fix: str = ""
+
+
+def check(flow: Flow) -> list[Finding]:
+    """What will not work, or not as it looks, worst first and then in the order of the file."""
+    found = [*_graphs(flow), *_references(flow), *_resources(flow), *_secrets(flow)]
+    dialect: Any = named(flow.dialect)
+    found += dialect.check(flow) if hasattr(dialect, "check") else []
+    order = {"error": 0, "warning": 1, "note": 2}
+    return sorted(dict.fromkeys(found), key=lambda each: order[each.level])
+
+
+def _at(level: Level, code: str, node: Node, message: str, fix: str = "") -> Finding:
+    return Finding(level, code, message, node.pointer, node.id, node.title, fix)
+
+
+def _named(node: Node) -> str:
+    return f"'{node.title or node.id}'"
+
+
+# -- nodes and edges
+
+
+def _graphs(flow: Flow) -> Iterator[Finding]:
+    yield from _one_graph(flow.graph, None)
+    for node, _, _ in walk(flow.graph):
+        if node.body is not None:
+            yield from _one_graph(node.body, node)
+    if not any(node.kind == "start" for node in flow.graph.nodes):
+        yield Finding(
+            "error", "start.missing", "The flow has no start: it cannot run.", fix="Add a start or a trigger."
+        )
+
+
+def _one_graph(graph: Graph, container: Node | None) -> Iterator[Finding]:
+    known = {node.id: node for node in graph.nodes}
+    inside = known | ({container.id: container} if container else {})
+    for edge in graph.edges:
+        yield from _edge(edge, inside)
+    edges = [edge for edge in graph.edges if edge.source in inside and edge.target in inside]
+    yield from _unwired(graph, edges)
+    yield from _unreachable(graph, edges, container)
+    yield from _cycle(known, edges)
+
+
+def _edge(edge: Edge, known: dict[str, Node]) -> Iterator[Finding]:
+    for end in (edge.source, edge.target):
+        if end not in known:
+            message = f"An edge leads {'from' if end == edge.source else 'to'} {end!r}, which does not exist here."
+            yield Finding("error", "edge.dangling", message, edge.pointer, fix="Take the edge away.")
+    source = known.get(edge.source)
+    if source is not None and source.kind != "opaque":
+        allowed = [*ports(source), "body"] if source.body is not None else ports(source)
+        if edge.port not in allowed:
+            message = (
+                f"An edge leaves {_named(source)} by {edge.port!r}, which it does not have: the branch never runs."
+            )
+            fix = f"It has: {', '.join(allowed) or 'none'}."
+            yield Finding("error", "port.unknown", message, edge.pointer, source.id, source.title, fix)
+
+
+def _unwired(graph: Graph, edges: list[Edge]) -> Iterator[Finding]:
+    wired = {(edge.source, edge.port) for edge in edges}
+    for node in graph.nodes:
+        if node.kind in ("if", "classify", "ask") or node.on_error.then == "branch":
+            for port in ports(node):
+                if (node.id, port) not in wired and len(ports(node)) > 1:
+                    message = f"Nothing follows {_named(node)} on {port!r}: the run ends there."
+                    yield _at("warning", "port.unwired", node, message, "Wire it, or leave it if that is meant.")
+
+
+def _unreachable(graph: Graph, edges: list[Edge], container: Node | None) -> Iterator[Finding]:
+    after: dict[str, list[str]] = {}
+    for edge in edges:
+        after.setdefault(edge.source, []).append(edge.target)
+    roots = [container.id] if container else [node.id for node in graph.nodes if node.kind == "start"]
+    seen, stack = set(roots), list(roots)
+    while stack:
+        for target in after.get(stack.pop(), []):
+            if target not in seen:
+                seen.add(target)
+                stack.append(target)
+    for node in graph.nodes:
+        if roots and node.id not in seen and node.kind != "note":
+            yield _at("warning", "node.unreachable", node, f"{_named(node)} is never reached.", "Wire it or delete it.")
+
+
+def _cycle(known: dict[str, Node], edges: list[Edge]) -> Iterator[Finding]:
+    """Kahn: what is left when every node without incoming edges is taken away again and again stands in a cycle."""
+    after: dict[str, list[str]] = {}
+    waits = dict.fromkeys(known, 0)
+    for edge in edges:
+        if edge.source in known and edge.target in known:
+            after.setdefault(edge.source, []).append(edge.target)
+            waits[edge.target] += 1
+    free = [name for name, count in waits.items() if not count]
+    while free:
+        for target in after.get(free.pop(), []):
+            waits[target] -= 1
+            if not waits[target]:
+                free.append(target)
+    if left := [known[name] for name, count in waits.items() if count]:
+        message = f"The edges between {', '.join(_named(node) for node in left[:5])} run in a circle."
+        yield _at("error", "edge.cycle", left[0], message, "Use a loop node.")
+
+
+# -- references
+
+
+def _references(flow: Flow) -> Iterator[Finding]:
+    every = {node.id: node for node, _, _ in walk(flow.graph)}
+    parents = {node.id: container.id for node, _, container in walk(flow.graph) if container is not None}
+    before = _upstream(flow)
+    for node in every.values():
+        around = set(_above(node.id, parents))
+        for ref in dict.fromkeys(node_refs(node)):
+            yield from _reference(ref, node, every, around, before, flow)
+
+
+def _above(name: str, parents: dict[str, str]) -> Iterator[str]:
+    """The containers around a node, from the inside out."""
+    while name in parents:
+        name = parents[name]
+        yield name
+
+
+def _upstream(flow: Flow) -> dict[str, set[str]]:
+    """For each node, by id, the nodes of its own graph that can run before it."""
+    result: dict[str, set[str]] = {}
+    for graph in [flow.graph, *(node.body for node, _, _ in walk(flow.graph) if node.body is not None)]:
+        before: dict[str, list[str]] = {}
+        for edge in graph.edges:
+            before.setdefault(edge.target, []).append(edge.source)
+        for node in graph.nodes:
+            seen: set[str] = set()
+            stack = list(before.get(node.id, []))
+            while stack:
+                name = stack.pop()
+                if name not in seen:
+                    seen.add(name)
+                    stack += before.get(name, [])
+            result[node.id] = seen
+    return result
+
+
+def _reference(
+    ref: Ref, node: Node, every: dict[str, Node], around: set[str], before: dict[str, set[str]], flow: Flow
+) -> Iterator[Finding]:
+    if not ref.node:
+        yield from _variable(ref, node, flow)
+        return
+    producer = every.get(ref.node)
+    if producer is None:
+        near = difflib.get_close_matches(ref.node, every, 1)
+        hint = f"Did you mean {near[0]!r}?" if near else "Point it at a node that exists."
+        yield _at("error", "ref.unknown", node, f"{_named(node)} refers to {_shown(ref)}; there is no such node.", hint)
+    elif ref.scope != "node":
+        if ref.node not in around and ref.node != node.id:
+            message = f"{_named(node)} refers to {_shown(ref)} outside of {_named(producer)}."
+            yield _at("error", "ref.scope", node, message, "Use what the container gives out.")
+    else:
+        yield from _output(ref, node, producer, around)
+        yield from _order(ref, node, producer, around, before)
+
+
+def _output(ref: Ref, node: Node, producer: Node, around: set[str]) -> Iterator[Finding]:
+    known = outputs(producer)
+    if not ref.path or producer.kind in ("opaque", "tool", "agent") or ref.path[0] == "error":
+        return
+    if ref.path[0] not in known and not (producer.id in around and producer.kind == "loop"):
+        near = difflib.get_close_matches(str(ref.path[0]), known, 1)
+        hint = f"Did you mean {near[0]!r}?" if near else f"It has: {', '.join(known) or 'none'}."
+        message = f"{_named(node)} refers to {_shown(ref)}, which {_named(producer)} does not produce: it is nothing."
+        yield _at("error", "ref.output", node, message, hint)
+
+
+def _order(ref: Ref, node: Node, producer: Node, around: set[str], before: dict[str, set[str]]) -> Iterator[Finding]:
+    places = [node.id, *around]
+    if ref.node in places or any(ref.node in before.get(place, ()) for place in places):
+        return
+    if node.body is not None and any(inner.id == ref.node for inner, _, _ in walk(node.body)):
+        return  # what a container gives out
+    message = f"{_named(node)} refers to {_shown(ref)}, but {_named(producer)} does not run before it."
+    yield _at("warning", "ref.order", node, message, "Wire it so that it does.")
+
+
+def _variable(ref: Ref, node: Node, flow: Flow) -> Iterator[Finding]:
+    declared = [variable.name for variable in flow.variables if variable.scope == ref.scope]
+    if ref.scope in ("env", "session") and ref.path and ref.path[0] not in declared and flow.dialect != "n8n":
+        near = difflib.get_close_matches(str(ref.path[0]), declared, 1)
+        hint = f"Did you mean {near[0]!r}?" if near else "Declare it."
+        message = f"{_named(node)} refers to the {ref.scope} variable {ref.path[0]!r}, which is not declared."
+        yield _at("error", "ref.variable", node, message, hint)
+
+
+def _shown(ref: Ref) -> str:
+    return repr(".".join([ref.node or ref.scope, *map(str, ref.path)]))
+
+
+# -- what a node needs
+
+
+def _resources(flow: Flow) -> Iterator[Finding]:
+    for node, _, _ in walk(flow.graph):
+        if node.kind in ("llm", "agent", "classify", "extract") and not node.params.get("model"):
+            yield _at("error", "model.missing", node, f"{_named(node)} has no model.", "Choose one.")
+        if node.kind == "http" and not node.params.get("url"):
+            yield _at("error", "http.url", node, f"{_named(node)} has no URL.", "Give it one.")
+        if node.kind == "retrieve" and not node.params.get("knowledge"):
+            yield _at(
+                "warning", "knowledge.missing", node, f"{_named(node)} searches no knowledge base.", "Choose one."
+            )
+
+
+def _secrets(flow: Flow) -> Iterator[Finding]:
+    for place in hidden(flow.raw)[1]:
+        message = "A secret stands here in plain text: whoever gets the file has it."
+        yield Finding("warning", "secret.found", message, place, fix="Use an environment variable or a credential.")
