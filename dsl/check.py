@@ -40,6 +40,27 @@ def check(flow: Flow) -> list[Finding]:
     return sorted(dict.fromkeys(found), key=lambda each: order[each.level])
 
 
+def mend(flow: Flow) -> list[str]:
+    """Take away what nobody can have meant: edges from or to nothing, and edges that stand twice. Says what it did.
+
+    The flow given is changed; `dsl.write` puts that into the file.
+    """
+    done = []
+    for graph, container in _every_graph(flow):
+        known = {node.id for node in graph.nodes} | ({container.id} if container else set())
+        kept = [edge for edge in dict.fromkeys(graph.edges) if {edge.source, edge.target} <= known]
+        if gone := len(graph.edges) - len(kept):
+            graph.edges = kept
+            where = f" in {_named(container)}" if container else ""
+            done.append(f"{gone} {'edges' if gone > 1 else 'edge'}{where} that led nowhere or stood twice.")
+    return done
+
+
+def _every_graph(flow: Flow) -> list[tuple[Graph, Node | None]]:
+    inner = [(node.body, node) for node, _, _ in walk(flow.graph) if node.body is not None]
+    return [(flow.graph, None), *inner]
+
+
 def _at(level: Level, code: str, node: Node, message: str, fix: str = "") -> Finding:
     return Finding(level, code, message, node.pointer, node.id, node.title, fix)
 
@@ -52,10 +73,8 @@ def _named(node: Node) -> str:
 
 
 def _graphs(flow: Flow) -> Iterator[Finding]:
-    yield from _one_graph(flow.graph, None)
-    for node, _, _ in walk(flow.graph):
-        if node.body is not None:
-            yield from _one_graph(node.body, node)
+    for graph, container in _every_graph(flow):
+        yield from _one_graph(graph, container)
     if not any(node.kind == "start" for node in flow.graph.nodes):
         yield Finding(
             "error", "start.missing", "The flow has no start: it cannot run.", fix="Add a start or a trigger."
@@ -157,7 +176,7 @@ def _above(name: str, parents: dict[str, str]) -> Iterator[str]:
 def _upstream(flow: Flow) -> dict[str, set[str]]:
     """For each node, by id, the nodes of its own graph that can run before it."""
     result: dict[str, set[str]] = {}
-    for graph in [flow.graph, *(node.body for node, _, _ in walk(flow.graph) if node.body is not None)]:
+    for graph, _ in _every_graph(flow):
         before: dict[str, list[str]] = {}
         for edge in graph.edges:
             before.setdefault(edge.target, []).append(edge.source)

@@ -98,6 +98,41 @@ def _report(path: Path, flow: Flow, target: str, written: Written, file: str, da
 @click.command()
 @_FILE
 @_FROM
+@click.option("--format", "form", type=click.Choice(["text", "json", "sarif"]), default="text", show_default=True)
+@click.option("--fix", is_flag=True, help="Mend what is unambiguous: in FILE, or in --out.")
+@click.option("--out", "-o", default=None, help="With --fix: the file to write; - is stdout.")
+def check(file: str, dialect: str | None, form: str, fix: bool, out: str | None) -> None:
+    """Find what the platforms accept in the workflow FILE and then fail on. Exits 1 when there is an error."""
+    import dsl
+    from dsl import findings
+    from dsl.check import check as find
+    from dsl.check import mend
+
+    data = _read(file)
+    flow = _flow(file, data, dialect)
+    if fix:
+        for done in mend(flow):
+            click.echo(f"mended: {done}", err=True)
+        mended = dsl.write(flow, flow.dialect).data
+        _write(out or file, mended)
+        flow = _flow(file, mended.encode() if isinstance(mended, str) else mended, flow.dialect)
+    found = find(flow)
+    if form == "text":
+        click.echo(findings.text(file, found), err=fix and (out or file) == "-")
+    else:
+        click.echo(findings.as_json(file, found) if form == "json" else findings.sarif(file, found, _version()))
+    sys.exit(any(each.level == "error" for each in found))
+
+
+def _version() -> str:
+    from importlib.metadata import version
+
+    return version("flowstill")
+
+
+@click.command()
+@_FILE
+@_FROM
 @_JSON
 def inspect(file: str, dialect: str | None, as_json: bool) -> None:
     """Say what the workflow FILE is: platform, inputs, models, knowledge bases, tools, secrets, what it needs."""
@@ -184,4 +219,4 @@ def _save(path: Path, data: bytes) -> None:
         raise UsageError(f"{path}: {error.strerror or error}.") from None
 
 
-VERBS = (convert, inspect, diff)
+VERBS = (convert, check, inspect, diff)
