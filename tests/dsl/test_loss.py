@@ -1,0 +1,72 @@
+"""From every real file to every other platform and back: what does not survive is named, and with the sidecar all does."""
+
+from pathlib import Path
+
+import pytest
+
+import dsl
+from dsl import sidecar
+from dsl.audit import differing
+from dsl.load import dump_json, load_json
+from dsl.merge import same
+from dsl.secrets import hidden
+from dsl.values import at, pointer, steps
+from tests.dsl.corpus import FOLDERS, files
+
+DIALECTS = [name for name in FOLDERS if name in dsl.DIALECTS]
+TRIPS = [
+    pytest.param(*each.values, target, marks=each.marks, id=f"{each.id} to {target}")  # type: ignore[attr-defined]
+    for dialect in DIALECTS
+    for each in files(dialect)
+    for target in DIALECTS
+    if target != dialect
+]
+
+
+@pytest.mark.parametrize(("path", "target"), TRIPS)
+def test_what_the_way_back_does_not_restore_is_named(path: Path, target: str) -> None:
+    flow = dsl.read(path.read_bytes())
+    written = dsl.write(flow, target)
+    back = dsl.write(dsl.read(_bytes(written.data)), flow.dialect)
+    named = {note.source_pointer for note in written.notes if note.source_pointer}
+    assert [place for place, _ in differing(flow.raw, back.document) if not _under(place, named)] == []
+
+
+@pytest.mark.parametrize(("path", "target"), TRIPS)
+def test_with_the_sidecar_nothing_is_lost(path: Path, target: str) -> None:
+    data = path.read_bytes()
+    flow = dsl.read(data)
+    written = dsl.write(flow, target)
+    kept = sidecar.parse(load_json(dump_json(sidecar.make(flow, target, written.document, data=data).plain())))
+    back = dsl.restored(dsl.read(_bytes(written.data)), kept, data)
+    assert back.notes == [] and same(back.document, flow.raw)
+
+
+@pytest.mark.parametrize(("path", "target"), TRIPS)
+def test_no_secret_passes(path: Path, target: str) -> None:
+    flow = dsl.read(path.read_bytes())
+    written = dsl.write(flow, target)
+    beside = dump_json(sidecar.make(flow, target, written.document).plain())
+    for secret in _secrets(flow.raw):
+        assert secret not in str(written.document) and secret not in beside
+
+
+def _secrets(document: object) -> list[str]:
+    """What is replaced by `${...}` when a document is hidden."""
+    masked, places = hidden(document)
+    result = []
+    for place in places:
+        before, after = str(at(document, place)), str(at(masked, place))
+        start = next(i for i in range(len(after)) if before[i : i + 1] != after[i])
+        end = next(i for i in range(1, len(after) + 1) if before[-i:][:1] != after[-i:][:1])
+        result.append(before[start : len(before) - end + 1])
+    return [secret for secret in result if len(secret) >= 8]
+
+
+def _under(place: str, named: set[str]) -> bool:
+    parts = steps(place)
+    return any(pointer(*parts[:end]) in named for end in range(len(parts), 0, -1))
+
+
+def _bytes(data: str | bytes) -> bytes:
+    return data.encode() if isinstance(data, str) else data
