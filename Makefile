@@ -4,7 +4,7 @@ BIN := .venv/bin
 HANDBOOK := cd examples/handbook && ../../$(BIN)/flowstill
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: setup demo test lint bench unsloth clean
+.PHONY: setup demo test lint bench coverage unsloth clean
 
 setup: .venv/ready
 
@@ -48,6 +48,9 @@ $(UNSLOTH)/ready: trainer/unsloth-requirements.txt
 
 bench: setup
 	$(BIN)/python -m tests.bench
+
+coverage: setup
+	$(BIN)/python -m tests.dsl.coverage > dsl/COVERAGE.md
 
 clean:
 	rm -rf .venv build dist examples/*/still

@@ -1,4 +1,4 @@
-"""From every real file to every other platform and back: what does not survive is named, and with the sidecar all does."""
+"""From every real file to every other platform and back: what is lost on the way is named, or in the sidecar."""
 
 from pathlib import Path
 
