@@ -53,4 +53,4 @@ def markdown(of: Table) -> str:
 if __name__ == "__main__":
     if not Path(SHARED).is_dir():
         sys.exit(f"The corpora are not at {SHARED}.")
-    print(markdown(table()), end="")
+    sys.stdout.write(markdown(table()))
