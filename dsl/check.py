@@ -87,7 +87,7 @@ def _one_graph(graph: Graph, container: Node | None) -> Iterator[Finding]:
     for edge in graph.edges:
         yield from _edge(edge, inside)
     edges = [edge for edge in graph.edges if edge.source in inside and edge.target in inside]
-    yield from _unwired(graph, edges)
+    yield from _unwired(graph, edges, container)
     yield from _unreachable(graph, edges, container)
     yield from _cycle(known, edges)
 
@@ -108,13 +108,14 @@ def _edge(edge: Edge, known: dict[str, Node]) -> Iterator[Finding]:
             yield Finding("error", "port.unknown", message, edge.pointer, source.id, source.title, fix)
 
 
-def _unwired(graph: Graph, edges: list[Edge]) -> Iterator[Finding]:
+def _unwired(graph: Graph, edges: list[Edge], container: Node | None) -> Iterator[Finding]:
+    ends = f"the round of {_named(container)} ends there" if container else "the run ends there"
     wired = {(edge.source, edge.port) for edge in edges}
     for node in graph.nodes:
         if node.kind in ("if", "classify", "ask") or node.on_error.then == "branch":
             for port in ports(node):
                 if (node.id, port) not in wired and len(ports(node)) > 1:
-                    message = f"Nothing follows {_named(node)} on {port!r}: the run ends there."
+                    message = f"Nothing follows {_named(node)} on {port!r}: {ends}."
                     yield _at("warning", "port.unwired", node, message, "Wire it, or leave it if that is meant.")
 
 

@@ -1,0 +1,549 @@
+"""Small flows that every engine can run, each with inputs and the outputs that they must give everywhere."""
+
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+from dsl.ir import Edge, Flow, Graph, Node, OnError, Ref, Resource, Script, Text, Type
+
+STRING, NUMBER, BOOLEAN, OBJECT = Type("string"), Type("number"), Type("boolean"), Type("object")
+STRINGS, NUMBERS, OBJECTS = (Type("array", items=each) for each in (STRING, NUMBER, OBJECT))
+Q, N, XS = Ref("begin", ("q",)), Ref("begin", ("n",)), Ref("begin", ("xs",))
+INPUTS = {"q": STRING, "n": NUMBER}
+
+
+@dataclass(frozen=True)
+class Case:
+    """`needs` names the stand-ins that the engine has to have: model, echo."""
+
+    name: str
+    flow: Flow
+    inputs: dict[str, Any]
+    expected: dict[str, Any]
+    needs: frozenset[str] = field(default_factory=frozenset)
+
+
+def start(**types: Type) -> Node:
+    return Node("begin", "start", "Start", outputs=types or INPUTS)
+
+
+def end(**results: tuple[Any, Type]) -> Node:
+    return Node(
+        "done",
+        "end",
+        "End",
+        inputs={name: value for name, (value, _) in results.items()},
+        outputs={name: kind for name, (_, kind) in results.items()},
+    )
+
+
+def line(*nodes: Node) -> Graph:
+    """One node after the other."""
+    pairs = pairwise(nodes)
+    return Graph(list(nodes), [Edge(a.id, b.id, "done" if a.body is not None else "out") for a, b in pairs])
+
+
+def flow(name: str, graph: Graph, *resources: Resource) -> Flow:
+    return Flow(name, "ir", graph=graph, resources=list(resources))
+
+
+def javascript(node: str, source: str, inputs: dict[str, Any], **outputs: Type) -> Node:
+    params = {"lang": "javascript", "style": "kwargs", "source": source}
+    return Node(node, "code", node.capitalize(), params=params, inputs=inputs, outputs=outputs)
+
+
+def when(*conditions: tuple[Any, str, Any, str], logic: str = "and") -> dict[str, Any]:
+    return {
+        "logic": logic,
+        "conditions": [
+            {"left": left, "op": operator, "right": right, "type": kind} for left, operator, right, kind in conditions
+        ],
+    }
+
+
+def fork(name: str, condition: dict[str, Any], *, types: dict[str, Type] | None = None) -> Flow:
+    """yes when the condition holds, no when not."""
+    nodes = [
+        start(**(types or {})),
+        Node("fork", "if", "Fork", params={"cases": [condition]}),
+        Node("yes", "set", "Yes", inputs={"said": "yes"}, outputs={"said": STRING}),
+        Node("no", "set", "No", inputs={"said": "no"}, outputs={"said": STRING}),
+        Node(
+            "first",
+            "aggregate",
+            "First",
+            params={
+                "groups": [{"name": "output", "type": STRING, "values": [Ref("yes", ("said",)), Ref("no", ("said",))]}],
+                "skip": "missing",
+            },
+            outputs={"output": STRING},
+        ),
+        end(r=(Ref("first", ("output",)), STRING)),
+    ]
+    edges = [
+        Edge("begin", "fork"),
+        Edge("fork", "yes", "case:0"),
+        Edge("fork", "no", "else"),
+        Edge("yes", "first"),
+        Edge("no", "first"),
+        Edge("first", "done"),
+    ]
+    return flow(name, Graph(nodes, edges))
+
+
+def operators() -> list[Case]:
+    text: list[tuple[str, Any, str, str]] = [
+        ("eq", "apple", "apple", "pear"),
+        ("ne", "apple", "pear", "apple"),
+        ("contains", "pp", "apple", "pear"),
+        ("not_contains", "pp", "pear", "apple"),
+        ("starts", "ap", "apple", "grape"),
+        ("ends", "le", "apple", "lemon"),
+        ("empty", None, "", "x"),
+        ("not_empty", None, "x", ""),
+    ]
+    number: list[tuple[str, Any, float, float]] = [
+        ("eq", 2, 2, 3),
+        ("ne", 2, 3, 2),
+        ("gt", 2, 3, 2),
+        ("ge", 2, 2, 1),
+        ("lt", 2, 1, 2),
+        ("le", 2, 2, 3),
+    ]
+    cases = []
+    for operator, right, holds, not_ in text:
+        for value, said in ((holds, "yes"), (not_, "no")):
+            made = fork(f"text {operator}", when((Q, operator, right, "string")))
+            cases.append(Case(f"text {operator}: {said}", made, {"q": value, "n": 1}, {"r": said}))
+    for operator, right, holds_n, not_n in number:
+        for value_n, said in ((holds_n, "yes"), (not_n, "no")):
+            made = fork(f"number {operator}", when((N, operator, right, "number")))
+            cases.append(Case(f"number {operator}: {said}", made, {"q": "x", "n": value_n}, {"r": said}))
+    both = when((Q, "eq", "a", "string"), (N, "gt", 1, "number"))
+    either = when((Q, "eq", "a", "string"), (N, "gt", 1, "number"), logic="or")
+    return [
+        *cases,
+        Case("both hold", fork("and", both), {"q": "a", "n": 2}, {"r": "yes"}),
+        Case("one of two does not hold", fork("and", both), {"q": "a", "n": 1}, {"r": "no"}),
+        Case("one of two is enough", fork("or", either), {"q": "b", "n": 2}, {"r": "yes"}),
+    ]
+
+
+def steps() -> list[Case]:
+    """A case for each kind that is one step."""
+    twice = javascript("double", "function main({n}) {\n  return {twice: n * 2}\n}\n", {"n": N}, twice=NUMBER)
+    listed = javascript("make", "function main({q}) {\n  return {xs: q.split(',')}\n}\n", {"q": Q}, xs=STRINGS)
+    made = Ref("make", ("xs",))
+    return [
+        Case(
+            "what goes in comes out",
+            flow("echo", line(start(), end(r=(Q, STRING), n=(N, NUMBER)))),
+            _in("hi"),
+            _out("hi", n=2),
+        ),
+        Case(
+            "text with references",
+            flow(
+                "template",
+                line(
+                    start(),
+                    Node("page", "template", "Page", params={"template": Text(("Hi ", Q, ", ", N, " times"))}),
+                    end(r=(Ref("page", ("output",)), STRING)),
+                ),
+            ),
+            _in("Ann"),
+            _out("Hi Ann, 2 times"),
+        ),
+        Case(
+            "a template with logic",
+            flow(
+                "jinja",
+                line(
+                    start(),
+                    listed,
+                    Node(
+                        "page",
+                        "template",
+                        "Page",
+                        params={"template": Script("jinja2", "{% for x in xs %}<{{ x }}>{% endfor %}")},
+                        inputs={"xs": made},
+                    ),
+                    end(r=(Ref("page", ("output",)), STRING)),
+                ),
+            ),
+            _in("a,b"),
+            _out("<a><b>"),
+        ),
+        Case(
+            "code",
+            flow("code", line(start(), twice, end(r=(Ref("double", ("twice",)), NUMBER)))),
+            _in("x"),
+            _out(4),
+        ),
+        Case(
+            "fields",
+            flow(
+                "set",
+                line(
+                    start(),
+                    Node(
+                        "shape",
+                        "set",
+                        "Shape",
+                        inputs={"name": Q, "greeting": Text(("Hi ", Q)), "n": 7},
+                        outputs={"name": STRING, "greeting": STRING, "n": NUMBER},
+                    ),
+                    end(r=(Ref("shape", ("greeting",)), STRING), n=(Ref("shape", ("n",)), NUMBER)),
+                ),
+            ),
+            _in("Ann"),
+            _out("Hi Ann", n=7),
+        ),
+        Case(
+            "split",
+            flow(
+                "split",
+                line(
+                    start(),
+                    Node("parts", "split", "Parts", params={"text": Q, "delimiters": [",", ";"]}),
+                    end(r=(Ref("parts", ("items",)), STRINGS)),
+                ),
+            ),
+            _in("a,b;c"),
+            _out(["a", "b", "c"]),
+        ),
+        Case(
+            "JSON read and written",
+            flow(
+                "json",
+                line(
+                    start(),
+                    Node("parsed", "json_parse", "Parsed", params={"value": Q}, outputs={"output": OBJECT}),
+                    Node("dumped", "json_dump", "Dumped", params={"value": Ref("parsed", ("output", "inner"))}),
+                    end(r=(Ref("parsed", ("output", "name")), STRING), d=(Ref("dumped", ("output",)), STRING)),
+                ),
+            ),
+            _in('{"name": "Ann", "inner": "x"}'),
+            _out("Ann", d='"x"'),
+        ),
+        Case(
+            "a list filtered, sorted and cut",
+            flow(
+                "list",
+                line(
+                    start(),
+                    listed,
+                    Node(
+                        "few",
+                        "list",
+                        "Few",
+                        params={
+                            "list": made,
+                            "filter": when((Ref("few", (), "item"), "contains", "a", "string")),
+                            "sort": [{"key": "", "order": "desc"}],
+                            "limit": {"size": 2, "keep": "first"},
+                        },
+                    ),
+                    end(r=(Ref("few", ("result",)), STRINGS), f=(Ref("few", ("first",)), STRING)),
+                ),
+            ),
+            _in("ab,b,ad,ac"),
+            _out(["ad", "ac"], f="ad"),
+        ),
+        Case(
+            "nothing is done",
+            flow("pass", line(start(), Node("p", "pass", "Pass"), end(r=(Q, STRING)))),
+            _in("x"),
+            _out("x"),
+        ),
+    ]
+
+
+def containers() -> list[Case]:
+    listed = javascript("make", "function main({q}) {\n  return {xs: q.split(',')}\n}\n", {"q": Q}, xs=STRINGS)
+    mark = Node("mark", "template", "Mark", params={"template": Text(("<", Ref("each", ("item",), "item"), ">"))})
+    number = Node(
+        "mark",
+        "template",
+        "Mark",
+        params={"template": Text((Ref("each", (), "index"), Ref("each", ("item",), "item")))},
+    )
+
+    def each(body: Node, **params: Any) -> Node:
+        return Node(
+            "each",
+            "iterate",
+            "Each",
+            params={"collect": {"output": Ref("mark", ("output",))}} | params,
+            inputs={"item": Ref("make", ("xs",))},
+            outputs={"output": STRINGS},
+            body=Graph([body], [Edge("each", "mark", "body")]),
+        )
+
+    step = javascript(
+        "step", "function main({i}) {\n  return {i: i + 2}\n}\n", {"i": Ref("rounds", ("i",), "loop")}, i=NUMBER
+    )
+    keep = Node(
+        "keep",
+        "assign",
+        "Keep",
+        params={"items": [{"target": Ref("rounds", ("i",), "loop"), "op": "set", "value": Ref("step", ("i",))}]},
+    )
+
+    def rounds(nodes: list[Node], edges: list[Edge], **params: Any) -> Node:
+        return Node(
+            "rounds",
+            "loop",
+            "Rounds",
+            params={"variables": {"i": {"type": NUMBER, "value": 0}}} | params,
+            outputs={"i": NUMBER},
+            body=Graph(nodes, [Edge("rounds", "step", "body"), Edge("step", "keep"), *edges]),
+        )
+
+    enough = Node(
+        "enough", "if", "Enough", params={"cases": [when((Ref("rounds", ("i",), "loop"), "ge", 6, "number"))]}
+    )
+    result = end(r=(Ref("rounds", ("i",)), NUMBER))
+    walked = end(r=(Ref("each", ("output",)), STRINGS))
+    return [
+        Case(
+            "for each in turn",
+            flow("iterate", line(start(), listed, each(mark), walked)),
+            _in("a,b,c"),
+            _out(["<a>", "<b>", "<c>"]),
+        ),
+        Case(
+            "for each at once",
+            flow("parallel", line(start(), listed, each(mark, parallel=4), walked)),
+            _in("a,b"),
+            _out(["<a>", "<b>"]),
+        ),
+        Case(
+            "for each with its number",
+            flow("index", line(start(), listed, each(number), walked)),
+            _in("a,b"),
+            _out(["0a", "1b"]),
+        ),
+        Case(
+            "so many rounds", flow("count", line(start(), rounds([step, keep], [], count=3), result)), _in("x"), _out(6)
+        ),
+        Case(
+            "until",
+            flow(
+                "until",
+                line(
+                    start(),
+                    rounds([step, keep], [], count=9, until=when((Ref("rounds", ("i",), "loop"), "ge", 4, "number"))),
+                    result,
+                ),
+            ),
+            _in("x"),
+            _out(4),
+        ),
+        Case(
+            "break",
+            flow(
+                "break",
+                line(
+                    start(),
+                    rounds(
+                        [step, keep, enough, Node("leave", "break", "Leave")],
+                        [Edge("keep", "enough"), Edge("enough", "leave", "case:0")],
+                        count=9,
+                    ),
+                    result,
+                ),
+            ),
+            _in("x"),
+            _out(6),
+        ),
+    ]
+
+
+def errors() -> list[Case]:
+    broken = javascript("broken", "function main({q}) {\n  throw new Error('broken')\n}\n", {"q": Q}, r=STRING)
+    told = Node("told", "template", "Told", params={"template": "it failed"})
+    return [
+        Case(
+            "a default in place of an error",
+            flow(
+                "default",
+                line(
+                    start(),
+                    Node(**vars(broken) | {"on_error": OnError("default", default={"r": "instead"})}),
+                    end(r=(Ref("broken", ("r",)), STRING)),
+                ),
+            ),
+            _in("x"),
+            _out("instead"),
+        ),
+        Case(
+            "a branch for an error",
+            flow(
+                "fail branch",
+                Graph(
+                    [
+                        start(),
+                        Node(**vars(broken) | {"on_error": OnError("branch")}),
+                        told,
+                        Node(
+                            "first",
+                            "aggregate",
+                            "First",
+                            params={
+                                "groups": [
+                                    {
+                                        "name": "output",
+                                        "type": STRING,
+                                        "values": [Ref("broken", ("r",)), Ref("told", ("output",))],
+                                    }
+                                ],
+                                "skip": "missing",
+                            },
+                            outputs={"output": STRING},
+                        ),
+                        end(r=(Ref("first", ("output",)), STRING)),
+                    ],
+                    [
+                        Edge("begin", "broken"),
+                        Edge("broken", "first"),
+                        Edge("broken", "told", "error"),
+                        Edge("told", "first"),
+                        Edge("first", "done"),
+                    ],
+                ),
+            ),
+            _in("x"),
+            _out("it failed"),
+        ),
+    ]
+
+
+def services(url: str) -> list[Case]:
+    """With an HTTP server at `url` that answers {"json": what it got} and a model that says LLM<the last message>."""
+    model = Resource("model:1", "model", "stub", {"provider": "langgenius/openai_api_compatible/openai_api_compatible"})
+    using = {"model": "model:1", "parameters": {}}
+    post = Node(
+        "fetch",
+        "http",
+        "Fetch",
+        params={
+            "method": "POST",
+            "url": f"{url}/echo",
+            "headers": [["X-Trace", "t-1"]],
+            "query": [],
+            "body": {"type": "json", "text": Text(('{"q": "', Q, '"}'))},
+        },
+    )
+    parsed = Node(
+        "parsed", "json_parse", "Parsed", params={"value": Ref("fetch", ("body",))}, outputs={"output": OBJECT}
+    )
+    topic = Node(
+        "topic",
+        "classify",
+        "Topic",
+        params=using | {"query": Q, "classes": [{"name": "price"}, {"name": "other"}]},
+    )
+    said = [
+        Node(name, "set", name.capitalize(), inputs={"said": name}, outputs={"said": STRING})
+        for name in ("price", "other")
+    ]
+    return [
+        Case(
+            "HTTP",
+            flow(
+                "http",
+                line(
+                    start(),
+                    post,
+                    parsed,
+                    end(r=(Ref("parsed", ("output", "json", "q")), STRING), s=(Ref("fetch", ("status",)), NUMBER)),
+                ),
+            ),
+            _in("hi"),
+            _out("hi", s=200),
+            frozenset({"echo"}),
+        ),
+        Case(
+            "a model",
+            flow(
+                "llm",
+                line(
+                    start(),
+                    Node(
+                        "reply",
+                        "llm",
+                        "Reply",
+                        params=using
+                        | {
+                            "mode": "chat",
+                            "messages": [
+                                {"role": "system", "text": "Be brief."},
+                                {"role": "user", "text": Text(("Say ", Q))},
+                            ],
+                        },
+                    ),
+                    end(r=(Ref("reply", ("text",)), STRING)),
+                ),
+                model,
+            ),
+            _in("hi"),
+            _out("LLM<Say hi>"),
+            frozenset({"model"}),
+        ),
+        Case(
+            "a classifier",
+            flow(
+                "classify",
+                Graph(
+                    [
+                        start(),
+                        topic,
+                        *said,
+                        Node(
+                            "first",
+                            "aggregate",
+                            "First",
+                            params={
+                                "groups": [
+                                    {
+                                        "name": "output",
+                                        "type": STRING,
+                                        "values": [Ref("price", ("said",)), Ref("other", ("said",))],
+                                    }
+                                ],
+                                "skip": "missing",
+                            },
+                            outputs={"output": STRING},
+                        ),
+                        end(r=(Ref("first", ("output",)), STRING)),
+                    ],
+                    [
+                        Edge("begin", "topic"),
+                        Edge("topic", "price", "class:0"),
+                        Edge("topic", "other", "class:1"),
+                        Edge("topic", "other", "default"),
+                        Edge("price", "first"),
+                        Edge("other", "first"),
+                        Edge("first", "done"),
+                    ],
+                ),
+                model,
+            ),
+            _in("what price"),
+            _out("price"),
+            frozenset({"model"}),
+        ),
+    ]
+
+
+def _in(q: str) -> dict[str, Any]:
+    return {"q": q, "n": 2}
+
+
+def _out(r: Any, **more: Any) -> dict[str, Any]:
+    return {"r": r} | more
+
+
+def cases(url: str = "http://127.0.0.1:9") -> list[Case]:
+    return [*operators(), *steps(), *containers(), *errors(), *services(url)]
