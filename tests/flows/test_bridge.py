@@ -1,0 +1,113 @@
+"""The verbs for workflow files, as people type them."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import dsl
+from dsl.ir import Edge, Ref, Text
+from dsl.irjson import encode
+from dsl.values import nodes
+from tests.dsl.kitchen import kitchen_sink
+
+
+def flowstill(*arguments: object, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, "-m", "flows", *map(str, arguments)]
+    return subprocess.run(command, input=stdin, capture_output=True, timeout=60, check=False)
+
+
+@pytest.fixture
+def sink(tmp_path: Path) -> Path:
+    path = tmp_path / "sink.json"
+    path.write_text(str(dsl.write(kitchen_sink(), "ir").data))
+    return path
+
+
+def test_a_converted_file_goes_to_stdout_and_a_pipe_carries_it_on(sink: Path) -> None:
+    first = flowstill("convert", sink, "--to", "ir")
+    assert (first.returncode, first.stderr) == (0, b"")
+    again = flowstill("convert", "-", "--to", "ir", stdin=first.stdout)
+    assert again.stdout == first.stdout == sink.read_bytes()
+
+
+def test_a_report_is_json_or_markdown(sink: Path, tmp_path: Path) -> None:
+    for name in ("r.json", "r.md"):
+        assert (
+            flowstill("convert", sink, "--to", "ir", "-o", tmp_path / "out", "--report", tmp_path / name).returncode
+            == 0
+        )
+    plain = json.loads((tmp_path / "r.json").read_text())
+    assert (plain["notes"], plain["summary"]["nodes"], plain["source"]["file"]) == ([], 36, "sink.json")
+    assert "36 nodes: 36 exact." in (tmp_path / "r.md").read_text()
+    assert dsl.read((tmp_path / "out").read_bytes()) == kitchen_sink()
+
+
+def test_a_secret_that_stays_behind_can_fail_the_conversion(tmp_path: Path) -> None:
+    flow = kitchen_sink()
+    nodes(flow)["fetch"].params["headers"] = [["X-Api-Key", "abcdefgh12345678"]]
+    path = tmp_path / "in.json"
+    path.write_text(json.dumps({"flowstill": "1", "flow": encode(flow)}))
+    done = flowstill("convert", path, "--to", "ir", "--fail-on", "needs_binding")
+    assert done.returncode == 3
+    assert b"abcdefgh12345678" not in done.stdout + done.stderr
+    assert b"needs binding: Fetch: A secret became the environment variable X_API_KEY" in done.stderr
+    assert flowstill("convert", path, "--to", "ir", "--fail-on", "degraded").returncode == 0
+
+
+def test_check_finds_what_would_fail_and_mends_what_is_clear(tmp_path: Path) -> None:
+    flow = kitchen_sink()
+    flow.graph.edges += [Edge("say", "nowhere"), Edge("fork", "say", "case:9")]
+    nodes(flow)["say"].params["text"] = Text(("A", Ref("fist", ("output",))))
+    path = tmp_path / "in.json"
+    path.write_text(str(dsl.write(flow, "ir").data))
+    found = flowstill("check", path)
+    assert found.returncode == 1
+    for code in (b"edge.dangling", b"port.unknown", b"ref.unknown"):
+        assert code in found.stdout
+    assert b"Did you mean 'first'?" in found.stdout
+    mended = flowstill("check", path, "--fix", "--format", "sarif")
+    assert b"mended: 1 edge that led nowhere or stood twice." in mended.stderr
+    results = json.loads(mended.stdout)["runs"][0]["results"]
+    assert {each["ruleId"] for each in results if each["level"] == "error"} == {"port.unknown", "ref.unknown"}
+
+
+def test_inspect_says_what_it_takes_to_run_elsewhere(sink: Path) -> None:
+    said = flowstill("inspect", sink).stdout.decode()
+    assert "model: qwen3-8b (provider langgenius/ollama/ollama)" in said and "q: string, required" in said
+    assert json.loads(flowstill("inspect", sink, "--json").stdout)["kinds"]["code"] == 2
+
+
+def test_diff_says_in_words_what_changed(sink: Path, tmp_path: Path) -> None:
+    flow = kitchen_sink()
+    nodes(flow)["facts"].params["top_k"] = 9
+    other = tmp_path / "other.json"
+    other.write_text(str(dsl.write(flow, "ir").data))
+    assert flowstill("diff", sink, other).stdout.decode() == "~ 'Facts': top_k: 4 -> 9\n"
+    assert flowstill("diff", sink, sink).stdout.decode() == "The same workflow.\n"
+
+
+FLOW = b'{"flowstill": "1", "flow": {"name": "x", "dialect": "ir"}}'
+TO_IR = ("convert", "-", "--to", "ir")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "stdin", "code", "message"),
+    [
+        (("convert", "/no/file", "--to", "ir"), b"", 2, "/no/file: No such file or directory."),
+        (TO_IR, b"", 1, "stdin: The file is empty."),
+        (TO_IR, b"[1]", 1, "stdin: No platform's workflow: it holds a list"),
+        (TO_IR, b"a: 1", 1, "the keys here are a."),
+        (TO_IR, FLOW.replace(b'"1"', b'"9"'), 1, "/flowstill: version '9'"),
+        (TO_IR, FLOW.replace(b'"name"', b'"grph": 1, "name"'), 1, "/flow/grph: a flow has no such field."),
+        (("convert", "-", "--to", "lr"), FLOW, 1, "no dialect 'lr'"),
+        ((*TO_IR, "-O", "x=1"), FLOW, 1, "no option 'x'"),
+        ((*TO_IR, "-O", "x"), FLOW, 2, "NAME=VALUE"),
+    ],
+)
+def test_bad_input_is_one_line(arguments: tuple[str, ...], stdin: bytes, code: int, message: str) -> None:
+    done = flowstill(*arguments, stdin=stdin)
+    assert done.returncode == code
+    assert message in done.stderr.decode() and done.stderr.count(b"\n") == 1 and done.stdout == b""
