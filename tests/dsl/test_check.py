@@ -1,0 +1,103 @@
+"""The linter: each defect planted in a good flow is found, at its place, and nothing else."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from dsl.check import Finding, check, mend
+from dsl.findings import as_json, sarif, text
+from dsl.ir import Edge, Flow, Node, Ref, Text
+from dsl.values import nodes
+from tests.dsl.kitchen import kitchen_sink
+from tests.dsl.small import cases
+
+
+def planted(change: Callable[[Flow], None]) -> list[Finding]:
+    flow = kitchen_sink()
+    change(flow)
+    return check(flow)
+
+
+def test_a_good_flow_has_no_finding() -> None:
+    assert check(kitchen_sink()) == []
+    assert [each for case in cases() for each in check(case.flow) if each.code != "port.unwired"] == []
+
+
+def _points(node: str, ref: Ref) -> Callable[[Flow], None]:
+    def change(flow: Flow) -> None:
+        nodes(flow)[node].params["text"] = Text(("So: ", ref))
+
+    return change
+
+
+def _edge(edge: Edge) -> Callable[[Flow], None]:
+    return lambda flow: flow.graph.edges.append(edge)
+
+
+def _drop(source: str, port: str) -> Callable[[Flow], None]:
+    def change(flow: Flow) -> None:
+        flow.graph.edges = [edge for edge in flow.graph.edges if (edge.source, edge.port) != (source, port)]
+
+    return change
+
+
+def _param(node: str, name: str) -> Callable[[Flow], None]:
+    return lambda flow: nodes(flow)[node].params.pop(name)
+
+
+def _no_start(flow: Flow) -> None:
+    nodes(flow)["begin"].kind = "pass"
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "node", "says"),
+    [
+        (_points("say", Ref("frist", ("output",))), "ref.unknown", "say", "Did you mean 'first'?"),
+        (_points("say", Ref("first", ("outputs",))), "ref.output", "say", "Did you mean 'output'?"),
+        (_points("say", Ref("mark", ("output",))), "ref.order", "say", "does not run before it"),
+        (_points("say", Ref("each", ("item",), "item")), "ref.scope", "say", "outside of 'Each'"),
+        (_points("say", Ref("", ("API_URI",), "env")), "ref.variable", "say", "Did you mean 'API_URL'?"),
+        (_points("say", Ref("", ("sen",), "session")), "ref.variable", "say", "session variable 'sen'"),
+        (_edge(Edge("say", "nowhere")), "edge.dangling", "", "leads to 'nowhere'"),
+        (_edge(Edge("nobody", "say")), "edge.dangling", "", "leads from 'nobody'"),
+        (_edge(Edge("fork", "say", "case:7")), "port.unknown", "fork", "the branch never runs"),
+        (_edge(Edge("done", "say")), "port.unknown", "done", "It has: none."),
+        (_edge(Edge("dumped", "shape")), "edge.cycle", "shape", "run in a circle"),
+        (_drop("fork", "else"), "port.unwired", "fork", "Nothing follows 'Fork' on 'else'"),
+        (_drop("fetch", "error"), "port.unwired", "fetch", "on 'error'"),
+        (_drop("fork", "else"), "node.unreachable", "odd", "'Odd' is never reached"),
+        (_param("reply", "model"), "model.missing", "reply", "'Reply' has no model"),
+        (_param("fetch", "url"), "http.url", "fetch", "'Fetch' has no URL"),
+        (_param("facts", "knowledge"), "knowledge.missing", "facts", "no knowledge base"),
+        (_no_start, "start.missing", "", "cannot run"),
+    ],
+)
+def test_a_planted_defect_is_found(change: Callable[[Flow], None], code: str, node: str, says: str) -> None:
+    found = [each for each in planted(change) if each.code == code]
+    assert found and found[0].node == node and says in f"{found[0].message} {found[0].fix}"
+
+
+def test_what_is_clear_is_mended_and_nothing_else() -> None:
+    flow = kitchen_sink()
+    before = list(flow.graph.edges)
+    flow.graph.edges += [Edge("say", "nowhere"), before[0], Edge("fork", "say", "case:7")]
+    assert mend(flow) == ["2 edges that led nowhere or stood twice."]
+    assert flow.graph.edges == [*before, Edge("fork", "say", "case:7")]
+    assert mend(flow) == []
+
+
+def test_a_round_that_waits_for_itself_does_not_hang_the_linter() -> None:
+    flow = kitchen_sink()
+    flow.graph.nodes += [Node(f"n{i}", "pass", f"N{i}") for i in range(2000)]
+    flow.graph.edges += [Edge(f"n{i}", f"n{(i + 1) % 2000}") for i in range(2000)]
+    assert {each.code for each in check(flow)} == {"edge.cycle", "node.unreachable"}
+
+
+def test_findings_are_shown_as_text_json_and_sarif() -> None:
+    found = planted(_drop("fork", "else"))
+    found = [replace(each, pointer="/nodes/3") for each in found]
+    assert text("a.yml", found).splitlines()[-1] == "a.yml: 2 warnings."
+    assert '"code": "port.unwired"' in as_json("a.yml", found)
+    assert '"ruleId": "port.unwired"' in sarif("a.yml", found, "1.0")
+    assert text("a.yml", []) == "a.yml: nothing found."
