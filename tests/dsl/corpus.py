@@ -24,5 +24,5 @@ def files(dialect: str) -> list[object]:
         if path.suffix in SUFFIXES and path.name not in NOT_WORKFLOWS
     ]
     if not found:
-        return [pytest.param(None, marks=pytest.mark.skip(f"{SHARED} is not here"), id=f"{dialect}: no corpora")]
+        return [pytest.param(None, marks=pytest.mark.skip("../shared is not here"), id=f"{dialect}: no corpora")]
     return [pytest.param(path, id=f"{dialect}/{path.relative_to(SHARED)}") for path in found]
