@@ -19,8 +19,8 @@ setup: .venv/ready
 
 demo: setup
 	$(HANDBOOK) run handbook
-	$(HANDBOOK) ask handbook "At what hour does the first boat leave Ternhaven?" \
-		"Which code opens the door at night?" "Who is the harbour master?"
+	$(HANDBOOK) ask handbook "How heavy may a parcel be?" "Until what time can I call in sick?" \
+		"Which bakery brings our bread?"
 	@$(HANDBOOK) show handbook --report | sed 's|^|The report of the run: examples/handbook/|'
 
 test: lint unsloth

@@ -28,5 +28,5 @@ def files(dialect: str) -> list[object]:
     """Parameters: the files of a dialect; one skipped parameter when the corpora are not there."""
     found = paths(dialect)
     if not found:
-        return [pytest.param(None, marks=pytest.mark.skip(f"{SHARED} is not here"), id=f"{dialect}: no corpora")]
+        return [pytest.param(None, marks=pytest.mark.skip("../shared is not here"), id=f"{dialect}: no corpora")]
     return [pytest.param(path, id=f"{dialect}/{path.relative_to(SHARED)}") for path in found]
