@@ -21,7 +21,9 @@ def unreported(flow: Flow, document: Any, source: Dialect, target: Dialect, note
     """Notes for what differs after the way back beyond what `notes` name. Empty for a flow that was never in a file."""
     if flow.raw is None:
         return []
-    back, _ = source.build(target.read(document))
+    returned = target.read(document)
+    kept = returned.raw if returned.dialect == flow.dialect else None  # the common form carries the document itself
+    back = kept if kept is not None else source.build(returned)[0]
     whole = {node.pointer for node, _, _ in walk(flow.graph)}
     named = {note.source_pointer for note in notes if note.source_pointer and _says_all(note, whole)}
     lost = [place for place in differing(flow.raw, back) if not _covered(place[0], named)]

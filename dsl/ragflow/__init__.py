@@ -1,0 +1,17 @@
+"""RAGFlow's agent canvas (0.27): JSON with `components`, the program, and `graph`, the drawing."""
+
+from dsl.load import dump_json
+from dsl.ragflow.build import build
+from dsl.ragflow.read import read, sniff
+from dsl.ragflow.tables import COSMETIC
+
+__all__ = ["COSMETIC", "build", "dump", "read", "sniff", "unpack"]
+
+
+def unpack(data: bytes) -> None:
+    """There are no archives of this dialect."""
+    return None
+
+
+def dump(document: object) -> str:
+    return dump_json(document)

@@ -1,0 +1,218 @@
+"""A flow of any dialect as a canvas: components and drawing, consistent with each other."""
+
+import copy
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from dsl.ir import Edge, Flow, Graph, Node, Type
+from dsl.kinds import ports
+from dsl.layout import Point, layout, size
+from dsl.notes import Note
+from dsl.ragflow.tables import NODE_TYPES, STATE
+from dsl.ragflow.writers import Writing, component
+from dsl.values import nodes, rename, unique, walk
+
+
+def build(flow: Flow) -> tuple[dict[str, Any], list[Note]]:
+    """The canvas with its title, and what does not travel."""
+    return _Builder(flow).document()
+
+
+class _Builder:
+    def __init__(self, flow: Flow) -> None:
+        self.notes: list[Note] = []
+        self.flow = copy.copy(flow)
+        self.flow.graph = copy.deepcopy(flow.graph)
+        self.source = {id(node): node.id for node, _, _ in walk(self.flow.graph)}
+        rename(self.flow, _names(self.flow))
+        self.known = nodes(self.flow)
+        self.places: dict[str, Point] = layout(self.flow)
+        self.components: dict[str, Any] = {}
+        self.drawn: list[dict[str, Any]] = []
+        self.lines: list[dict[str, Any]] = []
+
+    def document(self) -> tuple[dict[str, Any], list[Note]]:
+        self._graph(self.flow.graph, None)
+        for key, made in self.components.items():
+            for target in _all_targets(made):
+                if target in self.components and key not in self.components[target]["upstream"]:
+                    self.components[target]["upstream"].append(key)
+        dsl = {
+            "components": self.components,
+            "globals": _globals(self.flow),
+            "graph": {"nodes": self.drawn, "edges": self.lines},
+            **copy.deepcopy(STATE),
+            "variables": self._variables(),
+        }
+        document = {"title": self.flow.name, "description": self.flow.description, "dsl": dsl}
+        return document, self.notes + self._unbound()
+
+    def _graph(self, graph: Graph, container: Node | None) -> None:
+        known = {node.id for node in graph.nodes}
+        for node in graph.nodes:
+            self._node(node, graph, container, known)
+
+    def _node(self, node: Node, graph: Graph, container: Node | None, known: set[str]) -> None:
+        if node.kind == "note":
+            self.drawn.append(_drawn_note(node, self.places))
+            return
+        edges = [edge for edge in graph.edges if edge.source == node.id and edge.target in known]
+        edges = [edge for edge in edges if edge.port in (*ports(node), "out", "done") or node.kind == "opaque"]
+        writing = Writing(node, edges, self.flow, self.source[id(node)], self.notes, self.known)
+        name, params = component(writing)
+        self._put(node.id, name, params, writing.downstream, container.id if container else None)
+        self._draw(node, name, params, container)
+        self._connect(node, name, edges, params)
+        if node.body is not None:
+            self._inside(node, name)
+
+    def _put(self, key: str, name: str, params: dict[str, Any], downstream: list[str], parent: str | None) -> None:
+        made: dict[str, Any] = {
+            "downstream": downstream,
+            "obj": {"component_name": name, "params": params},
+            "upstream": [],
+        }
+        self.components[key] = made | ({"parent_id": parent} if parent else {})
+
+    def _inside(self, node: Node, name: str) -> None:
+        """The component that begins the body, and the body."""
+        assert node.body is not None
+        start = f"{name}Item:{node.id.replace(':', '')}"
+        known = {inner.id for inner in node.body.nodes}
+        first = [edge.target for edge in node.body.edges if edge.source == node.id and edge.target in known]
+        self._put(start, f"{name}Item", {}, list(dict.fromkeys(first)), node.id)
+        label = {"label": f"{name}Item", "name": f"{name}Item", "form": {}}
+        place = {"x": 20.0, "y": 70.0}
+        self.drawn.append(
+            {"id": start, "type": NODE_TYPES[f"{name}Item"], "position": place, "data": label, "parentId": node.id}
+        )
+        self.lines += [_line(start, "start", target) for target in dict.fromkeys(first)]
+        self._graph(node.body, node)
+
+    def _draw(self, node: Node, name: str, params: dict[str, Any], container: Node | None) -> None:
+        x, y = self.places[node.id]
+        drawn: dict[str, Any] = {
+            "id": node.id,
+            "type": NODE_TYPES.get(name, "ragNode"),
+            "position": {"x": x, "y": y},
+            "data": {"label": name, "name": node.title or node.id, "form": copy.deepcopy(params)},
+        }
+        if node.body is not None:
+            width, height = size(node, self.places)
+            drawn |= {"width": width, "height": height}
+        self.drawn.append(drawn | ({"parentId": container.id, "extent": "parent"} if container else {}))
+
+    def _connect(self, node: Node, name: str, edges: list[Edge], params: dict[str, Any]) -> None:
+        for edge in edges:
+            handle = "start"
+            if name == "Switch":
+                case = edge.port.partition(":")[2]
+                handle = f"Case {int(case) + 1}" if case else "end_cpn_ids"
+            elif name == "Categorize":
+                handle = _category(params, edge.target)
+            line = _line(node.id, handle, edge.target)
+            if line not in self.lines:
+                self.lines.append(line)
+
+    def _variables(self) -> dict[str, Any]:
+        """What RAGFlow calls `env.`: it keeps variables of the flow and of the session in one place."""
+        result = {}
+        for each in self.flow.variables:
+            result[each.name] = {
+                "type": _type_name(each.type),
+                "value": _empty(each.type) if each.default is None else each.default,
+            }
+            if each.description:
+                result[each.name]["description"] = each.description
+        return result
+
+    def _unbound(self) -> list[Note]:
+        used = {word for node, _, _ in walk(self.flow.graph) for word in _strings(node.params)}
+        return [
+            Note(
+                "needs_binding",
+                f"resource.{each.kind}",
+                f"The {each.kind} {each.name} has another id on this server.",
+                f"Choose the {each.kind} again in the canvas.",
+            )
+            for each in self.flow.resources
+            if each.id in used and self.flow.dialect != "ragflow"
+        ]
+
+
+def _names(flow: Flow) -> dict[str, str]:
+    """Ids that references can hold; the first start is `begin`."""
+    taken: set[str] = set()
+    names: dict[str, str] = {}
+    every = [node for node, _, _ in walk(flow.graph)]
+    begin = next((node for node in every if node.kind == "start"), None)
+    if begin is not None:
+        names[begin.id] = unique("begin", taken)
+    for node in every:
+        if node is not begin:
+            names[node.id] = unique(re.sub(r"[^A-Za-z0-9_:]", "_", node.id) or "node", taken)
+    return {old: new for old, new in names.items() if old != new}
+
+
+def _globals(flow: Flow) -> dict[str, Any]:
+    known: dict[str, Any] = {"sys.query": "", "sys.user_id": "", "sys.conversation_turns": 0, "sys.files": []}
+    return known | {
+        f"env.{each.name}": _empty(each.type) if each.default is None else each.default for each in flow.variables
+    }
+
+
+def _empty(of: Type) -> Any:
+    empty: dict[str, Any] = {"number": 0, "integer": 0, "boolean": False, "object": {}, "array": []}
+    return copy.copy(empty.get(of.name, ""))
+
+
+def _type_name(of: Type) -> str:
+    if of.name == "array":
+        return f"array<{of.items.name if of.items else 'any'}>"
+    return {"secret": "string", "time": "string", "integer": "number"}.get(of.name, of.name)
+
+
+def _all_targets(made: dict[str, Any]) -> Iterator[str]:
+    yield from made["downstream"]
+    goto = made["obj"]["params"].get("exception_goto")
+    yield from goto or []
+
+
+def _category(params: dict[str, Any], target: str) -> str:
+    for name, each in params.get("category_description", {}).items():
+        if target in each["to"]:
+            return str(each.get("uuid") or name)
+    return "start"
+
+
+def _line(source: str, handle: str, target: str) -> dict[str, Any]:
+    return {
+        "id": f"xy-edge__{source}{handle}-{target}end",
+        "source": source,
+        "sourceHandle": handle,
+        "target": target,
+        "targetHandle": "end",
+    }
+
+
+def _drawn_note(node: Node, places: dict[str, Point]) -> dict[str, Any]:
+    x, y = places[node.id]
+    size = dict(zip(("width", "height"), node.params.get("size") or (), strict=False))
+    return size | {
+        "id": node.id,
+        "type": "noteNode",
+        "position": {"x": x, "y": y},
+        "data": {"label": "Note", "name": node.title, "form": {"text": node.params.get("text", "")}},
+    }
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for inner in value.values():
+            yield from _strings(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _strings(inner)

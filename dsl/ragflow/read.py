@@ -1,0 +1,296 @@
+"""A canvas as a flow. `components` is the program and is trusted; `graph` gives names, places and notes."""
+
+from collections.abc import Callable
+from typing import Any
+
+from dsl import DslError
+from dsl.ir import Edge, Flow, Graph, Node, OnError, Ref, Resource, Type, Value, Variable
+from dsl.ragflow.readers import READERS, Reading
+from dsl.ragflow.tables import INGESTION, OUTPUTS
+from dsl.values import pointer
+
+_STARTS = ("IterationItem", "LoopItem")  # the beginning of a body: part of the container here
+
+
+def sniff(document: Any) -> bool:
+    body = _body(document)
+    return isinstance(body, dict) and isinstance(body.get("components"), dict) and {"path", "history"} <= body.keys()
+
+
+def _body(document: Any) -> Any:
+    inner = document.get("dsl") if isinstance(document, dict) else None
+    return inner if inner is not None else document
+
+
+def read(document: Any) -> Flow:
+    """DslError names the place of what is not as it should be."""
+    body = _body(document)
+    if not isinstance(body, dict) or not isinstance(body.get("components"), dict):
+        raise DslError("/components: a mapping of the canvas's components is wanted here.")
+    return _Reader(document, body, "/dsl" if body is not document else "").flow()
+
+
+class _Reader:
+    def __init__(self, document: Any, body: dict[str, Any], base: str) -> None:
+        self.document, self.body, self.base = document, body, base
+        self.components = {str(key): self._component(str(key), value) for key, value in body["components"].items()}
+        self.drawn = self._drawn()
+        self.resources: dict[str, Resource] = {}
+
+    def _component(self, key: str, value: Any) -> dict[str, Any]:
+        place = self.base + pointer("components", key)
+        obj = value.get("obj") if isinstance(value, dict) else None
+        if not isinstance(obj, dict) or not isinstance(obj.get("component_name"), str):
+            raise DslError(f"{place}/obj/component_name: a component needs a name here.")
+        if not isinstance(obj.get("params", {}), dict):
+            raise DslError(f"{place}/obj/params: a mapping is wanted here.")
+        if not isinstance(value.get("downstream", []), list):
+            raise DslError(f"{place}/downstream: a list of ids is wanted here.")
+        return dict(value)
+
+    def _drawn(self) -> dict[str, tuple[str, dict[str, Any]]]:
+        """The drawing's nodes by id, with their pointers."""
+        graph = self.body.get("graph") or {}
+        nodes = graph.get("nodes") or [] if isinstance(graph, dict) else []
+        if not isinstance(nodes, list) or not all(isinstance(node, dict) for node in nodes):
+            raise DslError(f"{self.base}/graph/nodes: a list of mappings is wanted here.")
+        return {str(node.get("id")): (f"{self.base}/graph/nodes/{i}", node) for i, node in enumerate(nodes)}
+
+    def flow(self) -> Flow:
+        made = {key: self._node(key) for key in self.components if self._name(key) not in _STARTS}
+        graph = Graph()
+        for key, node in made.items():
+            self._home(key, made, graph).nodes.append(node)
+        self._edges(made, graph)
+        graph.nodes += self._notes()
+        top = self.document if self.base else {}
+        return Flow(
+            _words(top.get("title")),
+            "ragflow",
+            "0.27",
+            "chat",
+            _words(top.get("description")),
+            graph,
+            self._variables(),
+            list(self.resources.values()),
+            raw=self.document,
+        )
+
+    def _name(self, key: str) -> str:
+        return str(self.components[key]["obj"]["component_name"])
+
+    def _home(self, key: str, made: dict[str, Node], graph: Graph) -> Graph:
+        parent = made.get(str(self.components[key].get("parent_id") or ""))
+        return parent.body if parent is not None and parent.body is not None and parent.id != key else graph
+
+    def _node(self, key: str) -> Node:
+        component, name = self.components[key], self._name(key)
+        params = component["obj"].get("params", {})
+        place, drawn = self.drawn.get(key, ("", {}))
+        data = _mapping(drawn.get("data"))
+        node = Node(
+            key,
+            "opaque",
+            str(data.get("name") or key),
+            position=_position(drawn),
+            pointer=self.base + pointer("components", key),
+            folded=tuple(each for each in (place, *self._starts(key)) if each),
+            on_error=_on_error(params),
+        )
+        reading = Reading(node, params, self.find(key), self.resource, node.pointer + "/obj/params")
+        if name in READERS:
+            READERS[name](reading)
+        elif name in INGESTION:
+            _opaque(node, name, params)
+        else:
+            _tool(reading, name)
+        return node
+
+    def _starts(self, key: str) -> list[str]:
+        inside = [
+            name
+            for name, component in self.components.items()
+            if component.get("parent_id") == key and self._name(name) in _STARTS
+        ]
+        return [
+            place
+            for name in inside
+            for place in (self.base + pointer("components", name), self.drawn.get(name, ("", {}))[0])
+        ]
+
+    def find(self, key: str) -> Callable[[str], Ref | None]:
+        """What a name in a field of component `key` refers to."""
+
+        def found(name: str) -> Ref | None:
+            if name in ("item", "index"):
+                parent = self.components[key].get("parent_id")
+                if not isinstance(parent, str):
+                    return None
+                return Ref(parent, ("item",) if name == "item" else (), "item" if name == "item" else "index")
+            scope, _, rest = name.partition(".")
+            if "@" not in name:
+                return Ref("", _path(rest), "system" if scope.lower() == "sys" else "session")
+            return self._output(*name.split("@", 1))
+
+        return found
+
+    def _output(self, key: str, rest: str) -> Ref:
+        path = _path(rest)
+        kind = self._name(key) if key in self.components else ""
+        parent = str(self.components[key].get("parent_id") or "") if kind in _STARTS else ""
+        if kind == "IterationItem":
+            scopes: dict[Any, Ref] = {"index": Ref(parent, (), "index")}
+            return scopes.get(path[0], Ref(parent, ("item", *path[1:]), "item"))
+        if kind in ("Loop", "LoopItem"):
+            return Ref(parent or key, path, "loop" if self._inside_loop(key) else "node")
+        names = OUTPUTS.get(kind, {})
+        if kind == "StringTransform":
+            split = self.components[key]["obj"].get("params", {}).get("method") == "split"
+            names = {"result": "items" if split else "output"}
+        return Ref(key, (names.get(str(path[0]), path[0]), *path[1:]))
+
+    def _inside_loop(self, key: str) -> bool:
+        return self._name(key) == "LoopItem"
+
+    def resource(self, kind: str, name: str, hint: dict[str, Any]) -> str:
+        key = f"{kind}:{name}"
+        self.resources.setdefault(key, Resource(key, kind, name, hint))  # type: ignore[arg-type]
+        return key
+
+    def _edges(self, made: dict[str, Node], graph: Graph) -> None:
+        for key, component in self.components.items():
+            starts = self._name(key) in _STARTS
+            source = str(component.get("parent_id")) if starts else key
+            home = made[source].body if starts and source in made else self._home(key, made, graph)
+            place = self.base + pointer("components", key, "downstream")
+            for i, target in enumerate(map(str, component.get("downstream", []))):
+                port = "body" if starts else self._port(key, target)
+                for each in port if isinstance(port, list) else [port]:
+                    (home or graph).edges.append(Edge(source, target, each, pointer=f"{place}/{i}"))
+            self._error_edges(key, component, home or graph)
+
+    def _error_edges(self, key: str, component: dict[str, Any], home: Graph) -> None:
+        params = component["obj"].get("params", {})
+        if params.get("exception_method") == "goto" and isinstance(params.get("exception_goto"), list):
+            place = self.base + pointer("components", key, "obj", "params", "exception_goto")
+            for i, target in enumerate(map(str, params["exception_goto"])):
+                home.edges.append(Edge(key, target, "error", pointer=f"{place}/{i}"))
+
+    def _port(self, key: str, target: str) -> "str | list[str]":
+        """The ports that lead from a component to `target`."""
+        params, name = self.components[key]["obj"].get("params", {}), self._name(key)
+        if name == "Categorize" and isinstance(params.get("category_description"), dict):
+            classes = list(params["category_description"].values())
+            found = [f"class:{i}" for i, each in enumerate(classes) if target in _targets(each)]
+            return found or "default"
+        if name == "Switch":
+            cases = params.get("conditions") if isinstance(params.get("conditions"), list) else []
+            found = [f"case:{i}" for i, each in enumerate(cases or []) if target in _targets(each)]
+            return found + (["else"] if target in _ids(params.get("end_cpn_ids")) or not found else [])
+        return "done" if name in ("Iteration", "Loop") else "out"
+
+    def _notes(self) -> list[Node]:
+        result = []
+        for key, (place, drawn) in self.drawn.items():
+            if drawn.get("type") == "noteNode":
+                data = _mapping(drawn.get("data"))
+                form = _mapping(data.get("form"))
+                size = [drawn[side] for side in ("width", "height") if isinstance(drawn.get(side), (int, float))]
+                params: dict[str, Any] = {"text": str(form.get("text", ""))}
+                params |= {"size": size} if len(size) == 2 else {}
+                title = str(data.get("name") or "")
+                result.append(Node(key, "note", title, params=params, position=_position(drawn), pointer=place))
+        return [note for note in result if note.id not in self.components]
+
+    def _variables(self) -> list[Variable]:
+        declared = _mapping(self.body.get("variables"))
+        known = {str(name): each for name, each in declared.items() if isinstance(each, dict)}
+        for name, value in _mapping(self.body.get("globals")).items():
+            if str(name).startswith("env."):
+                known.setdefault(str(name)[4:], {"value": value})
+        return [
+            Variable("session", name, _type(each.get("type")), each.get("value"), str(each.get("description") or ""))
+            for name, each in known.items()
+        ]
+
+
+def _type(name: Any) -> Type:
+    word = str(name or "any")
+    if word.startswith("array"):
+        inner = word.removeprefix("array").strip("<>[]")
+        return Type("array", items=_type(inner) if inner else None)
+    known = ("string", "integer", "number", "boolean", "object", "file", "any")
+    return Type(word if word in known else "any")  # type: ignore[arg-type]
+
+
+def _path(rest: str) -> tuple[str | int, ...]:
+    return tuple(int(step) if step.isdigit() and i else step for i, step in enumerate(rest.split(".")))
+
+
+def _ids(value: Any) -> list[str]:
+    return [str(each) for each in value] if isinstance(value, list) else [value] if isinstance(value, str) else []
+
+
+def _targets(entry: Any) -> list[str]:
+    return _ids(entry.get("to")) if isinstance(entry, dict) else []
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _words(value: Any) -> str:
+    """A title is text, or text by language."""
+    if isinstance(value, dict):
+        return str(value.get("en") or next(iter(value.values()), ""))
+    return str(value or "")
+
+
+def _position(drawn: dict[str, Any]) -> tuple[float, float] | None:
+    place = drawn.get("position")
+    x, y = (place.get("x"), place.get("y")) if isinstance(place, dict) else (None, None)
+    return (float(x), float(y)) if isinstance(x, (int, float)) and isinstance(y, (int, float)) else None
+
+
+def _on_error(params: dict[str, Any]) -> OnError:
+    tries, wait = params.get("max_retries"), params.get("delay_after_error")
+    method = params.get("exception_method")
+    default = {"result": params.get("exception_default_value")} if method == "comment" else None
+    return OnError(
+        "default" if method == "comment" else "branch" if method == "goto" else "stop",
+        tries if isinstance(tries, int) else 0,
+        int(wait * 1000) if isinstance(wait, (int, float)) and tries else 0,
+        default=default,
+    )
+
+
+def _opaque(node: Node, name: str, params: dict[str, Any]) -> None:
+    node.params = {"type": name}
+    node.outputs = _outputs(params)
+
+
+def _outputs(params: dict[str, Any]) -> dict[str, Type]:
+    declared = params.get("outputs") if isinstance(params.get("outputs"), dict) else {}
+    return {str(name): _type(each.get("type")) for name, each in (declared or {}).items() if isinstance(each, dict)}
+
+
+def _tool(reading: Reading, name: str) -> None:
+    """A tool as a component: what it is asked is its parameters."""
+    node, params = reading.node, reading.params
+    node.kind = "tool"
+    node.params = {"tool": reading.resource("tool", name, {"type": "ragflow", "component": name})}
+    skip = {
+        "outputs",
+        "max_retries",
+        "delay_after_error",
+        "exception_method",
+        "exception_default_value",
+        "exception_goto",
+    }
+    kept: dict[str, Value] = {key: reading.value(value) for key, value in params.items() if key not in skip}
+    node.inputs = {key: value for key, value in kept.items() if not _secret(key)}
+    node.outputs = _outputs(params)
+
+
+def _secret(key: str) -> bool:
+    return key in ("password", "api_key", "token")

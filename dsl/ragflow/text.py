@@ -1,0 +1,48 @@
+"""References of RAGFlow: `{Id@out.path}` in text, `Id@out` alone; `sys.` and `env.` names."""
+
+import re
+from collections.abc import Callable
+from itertools import pairwise
+
+from dsl.ir import Ref, Script, Value
+from dsl.values import parse, parts
+
+NAME = r"[a-zA-Z0-9_:]+@[A-Za-z0-9_.-]+|sys\.[A-Za-z0-9_.]+|env\.[A-Za-z0-9_.]+"
+# as RAGFlow has it: blanks before and after belong to the reference, they are not printed
+_IN_TEXT = re.compile(rf"\{{* *\{{({NAME}|item|index)\}} *\}}*", re.IGNORECASE)
+_ALONE = re.compile(rf"\s*\{{*\s*({NAME})\s*\}}*\s*", re.IGNORECASE)
+Find = Callable[[str], "Ref | None"]
+
+
+def read_text(source: str, find: Find) -> Value:
+    """Text with its references; `find` makes one of a name, None when it is none here."""
+    return parse(source, _IN_TEXT, lambda match: find(match.group(1)))
+
+
+def read_bare(source: object, find: Find) -> Value:
+    """A field that holds one reference, or a literal."""
+    if isinstance(source, str) and (match := _ALONE.fullmatch(source)) and (ref := find(match.group(1))) is not None:
+        return ref
+    return source
+
+
+def write_text(value: Value, name: Callable[[Ref], str]) -> str:
+    """A blank beside a reference is written as a line break: RAGFlow swallows blanks there, and prints those."""
+    said: list[str] = []
+    for part in parts(value):
+        if isinstance(part, Ref):
+            if said and said[-1].endswith(" "):
+                said[-1] = said[-1][:-1] + "\n"
+            said.append("{" + name(part) + "}")
+        else:
+            words = part.source if isinstance(part, Script) else str(part)
+            said.append("\n" + words[1:] if said and words.startswith(" ") else words)
+    return "".join(said)
+
+
+def swallowed(value: Value) -> bool:
+    """Whether `write_text` had to put a line break where a blank was."""
+    said = parts(value)
+    pairs = list(pairwise(said))
+    before = any(isinstance(one, str) and one.endswith(" ") and isinstance(two, Ref) for one, two in pairs)
+    return before or any(isinstance(one, Ref) and isinstance(two, str) and two.startswith(" ") for one, two in pairs)

@@ -1,0 +1,173 @@
+"""RAGFlow's agent canvas: what is read, what is written, and that nothing refers to nothing."""
+
+import copy
+import random
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import dsl
+from dsl import DslError, ragflow
+from dsl.audit import differing
+from dsl.ir import Edge, Flow, Graph, Node, Ref, Text
+from dsl.values import leaves, node_refs, nodes, put, steps, walk
+from tests.dsl.corpus import files
+from tests.dsl.kitchen import kitchen_sink
+
+FILES = files("ragflow")
+
+
+def read(path: Path) -> Flow:
+    return dsl.read(path.read_bytes(), "ragflow")
+
+
+def bare(flow: Flow) -> Flow:
+    """Without what points into a file."""
+    flow = copy.deepcopy(replace(flow, raw=None))
+    for node, inside, _ in walk(flow.graph):
+        node.pointer, node.folded = "", ()
+        inside.edges = [replace(edge, pointer="") for edge in inside.edges]
+    return flow
+
+
+@pytest.mark.parametrize("path", FILES)
+def test_what_is_read_is_written_and_read_again(path: Path) -> None:
+    flow = read(path)
+    document, _ = ragflow.build(flow)
+    again = ragflow.read(document)
+    assert [node for node, _, _ in walk(bare(again).graph)] == [node for node, _, _ in walk(bare(flow).graph)]
+    assert set(bare(again).graph.edges) == set(bare(flow).graph.edges)
+    assert {each.name for each in again.variables} == {each.name for each in flow.variables}
+
+
+@pytest.mark.parametrize("path", FILES)
+def test_a_changed_prompt_and_a_new_edge_change_nothing_else(path: Path) -> None:
+    flow = read(path)
+    said = next((node for node in flow.graph.nodes if node.kind in ("answer", "llm", "agent")), None)
+    if said is None:
+        pytest.skip("../shared: nothing here says anything")
+    said.title = "Renamed"
+    written = dsl.write(flow, "ragflow")
+    changed = [place for place, _ in differing(flow.raw, written.document)]
+    assert changed and all(steps(place)[-2:] == ["data", "name"] for place in changed)
+
+
+def test_an_agent_is_read_with_its_tools_and_its_references() -> None:
+    document = canvas(
+        begin={"component_name": "Begin", "params": {"mode": "conversational", "prologue": "Hi"}},
+        **{
+            "Agent:One": {
+                "component_name": "Agent",
+                "params": {
+                    "llm_id": "qwen@Ollama",
+                    "sys_prompt": "For {sys.user_id}",
+                    "prompts": [{"role": "user", "content": "Q: {begin@topic} {{sys.query}}"}],
+                    "temperature": 0.1,
+                    "temperatureEnabled": True,
+                    "top_p": 0.3,
+                    "topPEnabled": False,
+                    "tools": [{"component_name": "Wikipedia", "name": "Wikipedia", "params": {}}],
+                },
+            }
+        },
+    )
+    node = nodes(ragflow.read(document))["Agent:One"]
+    assert node.kind == "agent"
+    assert node.params["parameters"] == {"temperature": 0.1}
+    assert node.params["messages"] == [
+        {"role": "system", "text": Text(("For", Ref("", ("user_id",), "system")))},
+        {"role": "user", "text": Text(("Q:", Ref("begin", ("topic",)), Ref("", ("query",), "system")))},
+    ]
+    assert [each["tool"] for each in node.params["tools"]] == ["tool:Wikipedia"]
+
+
+def canvas(**components: dict[str, Any]) -> dict[str, Any]:
+    keys = list(components)
+    made = {
+        key: {"obj": obj, "downstream": keys[i + 1 : i + 2], "upstream": keys[max(i - 1, 0) : i]}
+        for i, (key, obj) in enumerate(components.items())
+    }
+    return {"title": "t", "dsl": {"components": made, "history": [], "path": [], "retrieval": []}}
+
+
+def test_every_kind_is_written_and_no_reference_leads_nowhere() -> None:
+    document, notes = ragflow.build(kitchen_sink())
+    flow = ragflow.read(document)
+    known = nodes(flow)
+    for node in known.values():
+        for ref in node_refs(node):
+            assert not ref.node or ref.node in known, (node.id, ref)
+    stubs = {note.node for note in notes if note.severity == "stub"}
+    assert stubs == {"page", "plain", "fields", "sub", "again", "odd"}
+    before = {node.id: node.kind for node, _, _ in walk(kitchen_sink().graph)}
+    other = {key: (kind, known[key].kind) for key, kind in before.items() if key in known and known[key].kind != kind}
+    assert (
+        other == {"begin": ("start", "start")} | {"done": ("end", "answer")}
+        if "begin" in other
+        else {"done": ("end", "answer")}
+    )
+
+
+def test_components_and_drawing_agree() -> None:
+    document, _ = ragflow.build(kitchen_sink())
+    body = document["dsl"]
+    assert {node["id"] for node in body["graph"]["nodes"]} - {"memo"} == body["components"].keys()
+    drawn = {(edge["source"], edge["target"]) for edge in body["graph"]["edges"]}
+    for key, component in body["components"].items():
+        for target in component["downstream"]:
+            assert (key, target) in drawn and key in body["components"][target]["upstream"]
+
+
+def test_a_blank_beside_a_reference_is_not_swallowed() -> None:
+    flow = Flow("f", "ir", graph=Graph([Node("begin", "start"), Node("say", "answer")], [Edge("begin", "say")]))
+    flow.graph.nodes[1].params["text"] = Text(("Hello ", Ref("", ("query",), "system"), " there"))
+    document, notes = ragflow.build(flow)
+    assert document["dsl"]["components"]["say"]["obj"]["params"]["content"] == ["Hello\n{sys.query}\nthere"]
+    assert [note.code for note in notes] == ["text.blank"]
+
+
+def test_a_loop_without_a_condition_runs() -> None:
+    body = Graph([Node("inner", "answer", params={"text": "x"})], [Edge("l", "inner", "body")])
+    flow = Flow("f", "ir", graph=Graph([Node("l", "loop", params={"count": 3, "variables": {}}, body=body)]))
+    params = ragflow.build(flow)[0]["dsl"]["components"]["l"]["obj"]["params"]
+    assert (params["logical_operator"], params["loop_termination_condition"], params["maximum_loop_count"]) == (
+        "or",
+        [],
+        3,
+    )
+
+
+ODD: list[Any] = [None, True, 0, -1.5, "", "x", "{a@b.c}", [], [1], {}, {"a": {"b": 1}}, ["begin"], "begin@x"]
+
+
+@pytest.mark.parametrize("path", FILES)
+def test_a_broken_file_is_a_flow_or_one_error(path: Path) -> None:
+    chance = random.Random(7)
+    raw = read(path).raw
+    places = [place for place, _ in leaves(raw)]
+    for _ in range(60):
+        document = copy.deepcopy(raw)
+        for _ in range(chance.randint(1, 3)):
+            parts = steps(chance.choice(places))
+            place = "/" + "/".join(parts[: chance.randint(1, len(parts))]).replace("~", "~0")
+            try:
+                put(document, place, chance.choice(ODD))
+            except (LookupError, ValueError, TypeError):
+                continue
+        try:
+            flow = ragflow.read(document)
+            ragflow.build(flow)
+        except DslError as error:
+            assert str(error)
+
+
+def test_kinds_of_the_corpus_are_known() -> None:
+    """Pipelines are opaque: they are not agents. All else is not."""
+    paths = [each.values[0] for each in FILES if each.values[0]]  # type: ignore[attr-defined]
+    if not paths:
+        pytest.skip("../shared is not here")
+    kinds = Counter(node.kind for path in paths for node, _, _ in walk(read(path).graph))
+    assert kinds["opaque"] == 22
