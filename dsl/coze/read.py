@@ -1,0 +1,312 @@
+"""A canvas as a flow."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from dsl import DslError
+from dsl.coze import yamlform
+from dsl.coze.formats import form, inside
+from dsl.coze.readers import READERS, Reading, types_of
+from dsl.coze.tables import OUTPUTS
+from dsl.ir import Edge, Flow, Graph, Node, OnError, Ref, Resource, Text, Value
+from dsl.values import map_refs, text
+
+FOLDED = "flowstill:text"  # the description of a Text node that only joins what an input of another node holds
+
+
+def read(document: Any) -> Flow:
+    """DslError names the place of what is not as it should be."""
+    if not form(document):
+        raise DslError("No form of a Coze workflow: a canvas has `nodes` and `edges`.")
+    place, held, is_yaml = inside(document)
+    canvas = yamlform.to_canvas(held) if is_yaml else held
+    return _Reader(document, place, held, canvas, is_yaml).flow()
+
+
+class _Reader:
+    def __init__(self, document: Any, place: str, held: Any, canvas: Any, is_yaml: bool) -> None:
+        self.document, self.place, self.held, self.canvas = document, place, held, canvas
+        self.inner, self.edge_key = ("nodes", "edges") if is_yaml else ("blocks", "edges")
+        self.kinds: dict[str, str] = {}
+        self.nodes: dict[str, dict[str, Any]] = {}
+        self.parents: dict[str, str] = {}
+        self.resources: dict[str, Resource] = {}
+        for node, parent in self._all(canvas.get("nodes"), f"{place}/nodes", "", 0):
+            if node["id"] in self.nodes:
+                raise DslError(f"{place}/nodes: the id {node['id']!r} stands twice.")
+            self.nodes[node["id"]], self.kinds[node["id"]], self.parents[node["id"]] = node, node["type"], parent
+
+    def _all(self, nodes: Any, place: str, parent: str, depth: int) -> Iterator[tuple[dict[str, Any], str]]:
+        if not isinstance(nodes, list):
+            raise DslError(f"{place}: a list of nodes is wanted here.")
+        if depth > 20:
+            raise DslError(f"{place}: loops are nested too deep.")
+        for i, node in enumerate(nodes):
+            if (
+                not isinstance(node, dict)
+                or not isinstance(node.get("id"), str)
+                or not isinstance(node.get("type"), str)
+            ):
+                raise DslError(f"{place}/{i}: a node with an id and a type, both text, is wanted here.")
+            if not isinstance(node.get("data", {}), dict):
+                raise DslError(f"{place}/{i}/data: a mapping is wanted here.")
+            yield node, parent
+            if node.get("blocks"):
+                yield from self._all(node["blocks"], f"{place}/{i}/{self.inner}", node["id"], depth + 1)
+
+    def flow(self) -> Flow:
+        graph = self._graph(self.canvas.get("nodes"), self.canvas.get("edges"), self.place, "")
+        _unfold(graph)
+        name, description, version = self._about()
+        chat = any(name == "USER_INPUT" for node in graph.nodes if node.kind == "start" for name in node.outputs)
+        return Flow(
+            name,
+            "coze",
+            version,
+            "chat" if chat else "workflow",
+            description,
+            graph,
+            resources=list(self.resources.values()),
+            raw=self.document,
+        )
+
+    def _about(self) -> tuple[str, str, str]:
+        kind = form(self.document)
+        if kind in ("F4", "F6"):
+            held = self.held if kind == "F4" else self.document
+            return str(held.get("name") or ""), str(held.get("description") or ""), kind
+        if kind == "F3":
+            return self.document["file"].rsplit("/", 1)[-1].removesuffix(".json").removesuffix("-draft"), "", kind
+        return "", "", kind
+
+    def _graph(self, nodes: Any, edges: Any, place: str, container: str) -> Graph:
+        made = [
+            self._node(node, f"{place}/nodes/{i}" if not container else f"{place}/{self.inner}/{i}")
+            for i, node in enumerate(nodes)
+        ]
+        return Graph(made, list(self._edges(edges, f"{place}/{self.edge_key}", container)))
+
+    def _edges(self, edges: Any, place: str, container: str) -> Iterator[Edge]:
+        if edges is not None and not isinstance(edges, list):
+            raise DslError(f"{place}: a list of edges is wanted here.")
+        for i, edge in enumerate(edges or []):
+            if not isinstance(edge, dict) or not all(
+                isinstance(edge.get(end), str) for end in ("sourceNodeID", "targetNodeID")
+            ):
+                raise DslError(f"{place}/{i}: sourceNodeID and targetNodeID, both text, are wanted here.")
+            source, target = edge["sourceNodeID"], edge["targetNodeID"]
+            if target == container and str(edge.get("targetPortID") or "").endswith("function-inline-input"):
+                continue  # the way back to the container: it says no more than that the round ends
+            yield Edge(
+                source,
+                target,
+                self._port(source, str(edge.get("sourcePortID") or ""), container),
+                pointer=f"{place}/{i}",
+            )
+
+    def _port(self, source: str, port: str, container: str) -> str:
+        kind = self.kinds.get(source, "")
+        if source == container:
+            return "body"
+        if port == "branch_error":
+            return "error"
+        if kind == "8":
+            known = {"true": "case:0", "false": "else"}
+            return known.get(port, f"case:{port[5:]}" if port.startswith("true_") else port)
+        if kind in ("22", "18") and port.startswith("branch_"):
+            return f"{'class' if kind == '22' else 'option'}:{port[7:]}"
+        if kind in ("22", "18") and port == "default":
+            return "default"
+        if kind in ("21", "28"):
+            return "done"
+        return "out" if port in ("", "default") else port
+
+    def _node(self, raw: dict[str, Any], place: str) -> Node:
+        data = raw.get("data", {})
+        meta = _mapping(data.get("nodeMeta"))
+        inputs = _mapping(data.get("inputs"))
+        node = Node(
+            raw["id"],
+            "opaque",
+            str(meta.get("title") or ""),
+            str(meta.get("description") or ""),
+            position=_position(raw),
+            pointer=place,
+            on_error=_on_error(inputs.get("settingOnError")),
+        )
+        reading = Reading(node, raw["type"], data, inputs, self.find(raw["id"]), self.resource)
+        batch = _mapping(inputs.get("batch"))
+        reader = READERS.get(raw["type"])
+        if reader is None:
+            node.params = {"type": raw["type"]}
+            node.inputs = reading.named()
+            node.outputs = types_of(data.get("outputs"))
+        else:
+            reader(reading)
+        if raw["type"] in ("21", "28"):
+            blocks = raw.get("blocks")
+            node.body = self._graph(blocks if isinstance(blocks, list) else [], raw.get("edges"), place, raw["id"])
+            _unfold(node.body)
+        return self._batched(node, batch, reading) if batch.get("batchEnable") else node
+
+    def _batched(self, node: Node, batch: dict[str, Any], reading: Reading) -> Node:
+        """A node that Coze runs over lists: an iteration with that node in it."""
+        lists = reading.params(batch.get("inputLists"))
+        inner = f"{node.id}_inner"
+
+        def within(ref: Ref) -> Ref:
+            return (
+                Ref(node.id, ref.path, "item") if ref.node == node.id and ref.path[:1] and ref.path[0] in lists else ref
+            )
+
+        declared = types_of(reading.data.get("outputs"))
+        body = Node(
+            inner,
+            node.kind,
+            node.title,
+            params=map_refs(node.params, within),
+            inputs=map_refs(node.inputs, within),
+            outputs={},
+            on_error=node.on_error,
+        )
+        return Node(
+            node.id,
+            "iterate",
+            node.title,
+            node.description,
+            {
+                "collect": {"outputList": Ref(inner, ())},
+                "parallel": _number(batch.get("concurrentSize"), 1),
+                "batch_of": True,
+            }
+            | ({"limit": batch["batchSize"]} if isinstance(batch.get("batchSize"), int) else {}),
+            lists,
+            declared,
+            body=Graph([body], [Edge(node.id, inner, "body")]),
+            position=node.position,
+            pointer=node.pointer,
+        )
+
+    def find(self, where: str) -> Any:
+        """What `blockID` and a path refer to, seen from a node."""
+        around = set()
+        key = where
+        while key:
+            around.add(key)
+            key = self.parents.get(key, "")
+
+        def found(block: str, path: tuple[str | int, ...]) -> Ref:
+            raw = self.nodes.get(block)
+            if raw is None:
+                return Ref(block, path)
+            if block in around and block != where and raw["type"] in ("21", "28"):
+                return self._inside(raw, path)
+            return Ref(block, self._output(raw, path))
+
+        return found
+
+    def _inside(self, raw: dict[str, Any], path: tuple[str | int, ...]) -> Ref:
+        inputs = _mapping(raw.get("data", {}).get("inputs"))
+        if path[:1] == ("index",):
+            return Ref(raw["id"], (), "index")
+        variables = [each.get("name") for each in inputs.get("variableParameters") or [] if isinstance(each, dict)]
+        return Ref(raw["id"], path, "loop" if path[:1] and path[0] in variables else "item")
+
+    def _output(self, raw: dict[str, Any], path: tuple[str | int, ...]) -> tuple[str | int, ...]:
+        if not path:
+            return path
+        if path[0] == "errorBody":
+            return (
+                "error",
+                {"errorMessage": "message", "errorCode": "type"}.get(str(path[1]), path[1]) if path[1:] else "message",
+            )
+        kind, first = raw["type"], str(path[0])
+        if kind == "3":
+            named = Reading.answers_fields(
+                _mapping(raw.get("data", {}).get("inputs")), raw.get("data", {}).get("outputs")
+            )
+            if first == "reasoning_content":
+                return ("reasoning", *path[1:])
+            if first == "outputList":
+                return path
+            return ("structured", *path) if named else ("text", *path[1:])
+        if kind == "15" and _mapping(raw.get("data", {}).get("inputs")).get("method") == "split":
+            return ("items", *path[1:])
+        if kind == "6" and first == "outputList":
+            return ("result", *("content" if step == "output" else step for step in path[1:]))
+        return (OUTPUTS.get(kind, {}).get(first, first), *path[1:])
+
+    def resource(self, kind: str, name: str, hint: dict[str, Any]) -> str:
+        key = f"{kind}:{name}"
+        self.resources.setdefault(key, Resource(key, kind, name, hint))  # type: ignore[arg-type]
+        return key
+
+
+def _unfold(graph: Graph) -> None:
+    """Text nodes that were put in front of a node, to join what one of its inputs holds, are part of that input."""
+    helpers = {node.id: node for node in graph.nodes if node.kind == "template" and node.description == FOLDED}
+    if not helpers:
+        return
+
+    def joined(ref: Ref) -> Value:
+        return helpers[ref.node].params["template"] if ref.node in helpers and ref.path == ("output",) else ref
+
+    graph.nodes = [node for node in graph.nodes if node.id not in helpers]
+    for node in graph.nodes:
+        node.params, node.inputs = _spliced(node.params, joined), _spliced(node.inputs, joined)
+    after = {edge.source: edge.target for edge in graph.edges if edge.source in helpers}
+    kept = []
+    for edge in graph.edges:
+        if edge.source not in helpers:
+            target = edge.target
+            while target in after:
+                target = after[target]
+            kept.append(Edge(edge.source, target, edge.port, edge.into, edge.pointer))
+    graph.edges = kept
+
+
+def _spliced(value: Value, joined: Any) -> Value:
+    changed = map_refs(value, joined)
+    return _flat(changed)
+
+
+def _flat(value: Value) -> Value:
+    if isinstance(value, Text):
+        return text([part for each in value.parts for part in (each.parts if isinstance(each, Text) else (each,))])
+    if isinstance(value, dict):
+        return {key: _flat(inner) for key, inner in value.items()}
+    return [_flat(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _number(value: Any, default: int) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) else default
+
+
+def _position(raw: dict[str, Any]) -> tuple[float, float] | None:
+    place = _mapping(_mapping(raw.get("meta")).get("position"))
+    x, y = place.get("x"), place.get("y")
+    return (float(x), float(y)) if isinstance(x, (int, float)) and isinstance(y, (int, float)) else None
+
+
+def _on_error(setting: Any) -> OnError:
+    """`settingOnError`: processType 1 stops, 2 gives `dataOnErr`, 3 takes the branch."""
+    held = _mapping(setting)
+    kind = held.get("processType") or (2 if held.get("switch") and held.get("dataOnErr") else 1)
+    default = None
+    if kind == 2:
+        try:
+            default = json.loads(held.get("dataOnErr") or "{}")
+        except (ValueError, TypeError, RecursionError):
+            default = None
+    limit = held.get("timeoutMs")
+    return OnError(
+        {2: "default", 3: "branch"}.get(kind, "stop") if isinstance(kind, int) else "stop",  # type: ignore[arg-type]
+        _number(held.get("retryTimes"), 0),
+        timeout_ms=limit if isinstance(limit, int) else None,
+        default=default if isinstance(default, dict) else None,
+    )

@@ -1,0 +1,43 @@
+"""References of Coze: `ref` values, templates over a node's own inputs, and `block_output_` texts of HTTP nodes."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from dsl.ir import Ref, Value
+from dsl.values import parse
+
+_NAMED = re.compile(r"\{\{\s*([A-Za-z_]\w*(?:\.\w+|\[\d+\])*)\s*\}\}")
+_BLOCK = re.compile(r"\{\{\s*block_output_(\w+?)((?:\.\w+|\[\d+\])+)\s*\}\}")
+_GLOBAL = re.compile(r"\{\{\s*(global_variable_(?:app|user|system))\[\"([^\"]+)\"\]((?:\.\w+|\[\d+\])*)\s*\}\}")
+_HTTP = re.compile(f"(?:{_BLOCK.pattern})|(?:{_GLOBAL.pattern})")
+Find = Callable[[str, tuple[str | int, ...]], Ref]
+
+
+def path(source: str) -> tuple[str | int, ...]:
+    """`a.b[0].c` in steps."""
+    return tuple(int(step) if step.isdigit() else step for step in re.findall(r"[^.\[\]]+", source))
+
+
+def named(source: str, inputs: dict[str, Value]) -> Value:
+    """A template over inputs: a name becomes what the input is; of an input that is no reference, its value."""
+
+    def found(match: "re.Match[str]") -> Any:
+        first, *rest = path(match[1])
+        value = inputs.get(str(first))
+        if isinstance(value, Ref):
+            return Ref(value.node, (*value.path, *rest), value.scope)
+        return None if value is None or rest or not isinstance(value, (str, int, float)) else str(value)
+
+    return parse(source, _NAMED, found)
+
+
+def blocks(source: str, find: Find, scopes: dict[str, Any]) -> Value:
+    """The text of an HTTP node."""
+
+    def found(match: "re.Match[str]") -> Ref:
+        if match[1]:
+            return find(match[1], path(match[2]))
+        return Ref("", (match[4], *path(match[5])), scopes[match[3]])
+
+    return parse(source, _HTTP, found)
