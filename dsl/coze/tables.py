@@ -3,7 +3,8 @@
 START, END = "100001", "900001"
 WORDS = {  # type number -> the word that F4 has for it
     "1": "start", "2": "end", "3": "llm", "4": "plugin", "5": "code", "6": "knowledge", "8": "condition",
-    "9": "subflow", "12": "database", "13": "output", "14": "image_flow", "15": "text", "16": "image_generate", "18": "question",
+    "9": "subflow", "12": "database", "13": "output", "14": "image_flow", "15": "text", "16": "image_generate",
+    "18": "question",
     "19": "break", "20": "loop_set_variable", "21": "loop", "22": "intent", "23": "drawing_board", "26": "ltm",
     "27": "dataset_write", "28": "batch", "29": "continue", "30": "input", "31": "comment", "32": "variable_merge",
     "37": "message_list", "38": "conversation_clear", "39": "conversation_create", "40": "assign_variable",

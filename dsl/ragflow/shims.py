@@ -6,11 +6,11 @@ Code of another style stands unchanged between marked lines, which go when it is
 
 import json
 import re
-from typing import Any
 
-from dsl.ir import Node, Ref, Script, Text, Type, Value
+from dsl.ir import Node, Ref, Type, Value
 from dsl.irjson import decode, encode
-from dsl.values import map_refs, refs, text
+from dsl.steps import arguments
+from dsl.values import map_refs, refs
 
 _NODE = "# flowstill:node "
 _MARKS = {"python3": "#", "javascript": "//"}
@@ -84,41 +84,3 @@ def step(node: Node, body: str, result: dict[str, str]) -> tuple[str, dict[str, 
     line = _NODE + json.dumps(marked, ensure_ascii=False, default=str)
     inner = f"    return {{{', '.join(f'{name!r}: {value}' for name, value in result.items())}}}\n"
     return f"{line}\ndef main({', '.join(names.values())}):\n{body}{inner}", {name: ref for ref, name in names.items()}
-
-
-def arguments(node: Node) -> dict[Ref, str]:
-    """A name for each reference of a node, but to the elements of a list that it walks itself."""
-    every = dict.fromkeys(refs([node.params, node.inputs]))
-    return {ref: f"a{i}" for i, ref in enumerate(ref for ref in every if (ref.node, ref.scope) != (node.id, "item"))}
-
-
-def expression(value: Value, names: dict[Ref, str]) -> str:
-    """A value as a Python expression."""
-    if isinstance(value, Ref):
-        return names[value]
-    if isinstance(value, Text):
-        return " + ".join(
-            repr(part) if isinstance(part, str) else f"str({expression(part, names)})" for part in value.parts
-        )
-    if isinstance(value, Script):
-        return repr(value.source)
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{key!r}: {expression(inner, names)}" for key, inner in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + ", ".join(expression(inner, names) for inner in value) + "]"
-    return repr(value)
-
-
-def plain(source: str, inputs: dict[str, Value]) -> Value | None:
-    """A Jinja template that only names its inputs, as text with references; None when it does more."""
-    made: list[Any] = []
-    end = 0
-    for match in re.finditer(r"\{\{\s*([A-Za-z_]\w*)\s*\}\}", source):
-        if match[1] not in inputs:
-            return None
-        made += [source[end : match.start()], inputs[match[1]]]
-        end = match.end()
-    rest = source[end:]
-    if any(sign in "".join(part for part in [*made, rest] if isinstance(part, str)) for sign in ("{{", "{%", "{#")):
-        return None
-    return text([*(part if isinstance(part, (str, Ref)) else str(part) for part in made), rest])

@@ -8,9 +8,10 @@ from typing import Any, Literal
 from dsl.ir import Edge, Flow, Node, OnError, Ref, Script, Text, Type, Value
 from dsl.kinds import UNARY, outputs
 from dsl.notes import Note, Severity
-from dsl.ragflow.shims import arguments, expression, plain, step, wrapped
+from dsl.ragflow.shims import step, wrapped
 from dsl.ragflow.tables import ASSIGNMENTS, IGNORES_CASE, LOOP_SIGNS, NAMES, PARAMETERS, SIGNS, SWITCHES
 from dsl.ragflow.text import swallowed, write_text
+from dsl.steps import STEPS, arguments, plain
 
 Made = tuple[str, dict[str, Any]]
 _ASSIGN = {ours: theirs for theirs, ours in reversed(ASSIGNMENTS.items())}
@@ -550,108 +551,8 @@ def steps(writing: Writing) -> Made:
     names = arguments(node)
     body, result = STEPS[node.kind](node, names)
     source, given = step(node, body, result)
-    writing.note("equivalent", "code.step", "The step became code that does the same.")
-    return "CodeExec", {
-        "lang": "python",
-        "script": source,
-        "arguments": {name: writing.name(ref) for name, ref in given.items()},
-    }
-
-
-Code = tuple[str, dict[str, str]]
-
-
-def _set_step(node: Node, names: dict[Ref, str]) -> Code:
-    flat = {name: value for name, value in node.inputs.items() if "." not in name}
-    deep = {name: value for name, value in node.inputs.items() if "." in name}
-    made = {name: expression(value, names) for name, value in flat.items()}
-    for name, value in deep.items():
-        top, rest = name.split(".", 1)
-        inner = expression(value, names)
-        for key in reversed(rest.split(".")):
-            inner = f"{{{key!r}: {inner}}}"
-        made[top] = f"{{**{made[top]}, **{inner}}}" if top in made else inner
-    return "", made
-
-
-def _dump_step(node: Node, names: dict[Ref, str]) -> Code:
-    return "    import json\n", {
-        "output": f"json.dumps({expression(node.params.get('value'), names)}, ensure_ascii=False)"
-    }
-
-
-def _split_step(node: Node, names: dict[Ref, str]) -> Code:
-    delimiters = [str(each) for each in node.params.get("delimiters", [])] or [","]
-    body = f"    import re\n    pattern = '|'.join(re.escape(each) for each in {delimiters!r})\n"
-    return body, {"items": f"re.split(pattern, str({expression(node.params.get('text'), names)}))"}
-
-
-_TESTS = {
-    "eq": "{0} == {1}",
-    "ne": "{0} != {1}",
-    "gt": "{0} > {1}",
-    "ge": "{0} >= {1}",
-    "lt": "{0} < {1}",
-    "le": "{0} <= {1}",
-    "contains": "{1} in {0}",
-    "not_contains": "{1} not in {0}",
-    "starts": "str({0}).startswith({1})",
-    "ends": "str({0}).endswith({1})",
-    "empty": "not {0}",
-    "not_empty": "bool({0})",
-    "in": "{0} in {1}",
-    "not_in": "{0} not in {1}",
-}
-
-
-def _list_step(node: Node, names: dict[Ref, str]) -> Code:
-    params = node.params
-    lines = [f"    found = list({expression(params.get('list'), names)})"]
-    if params.get("filter"):
-        tests = [_test(each, names) for each in params["filter"].get("conditions", [])]
-        joined = f" {params['filter'].get('logic', 'and')} ".join(f"({each})" for each in tests) or "True"
-        lines.append(f"    found = [each for each in found if {joined}]")
-    for order in reversed(params.get("sort") or []):
-        key = f"each[{order['key']!r}]" if order.get("key") else "each"
-        lines.append(f"    found.sort(key=lambda each: {key}, reverse={order.get('order') == 'desc'})")
-    if params.get("unique") is not None:
-        lines.append("    found = [each for i, each in enumerate(found) if each not in found[:i]]")
-    if params.get("nth") is not None:
-        nth = expression(params["nth"], names)
-        lines.append(f"    found = found[int({nth}) - 1:int({nth})]")
-    if params.get("limit"):
-        many = f"int({expression(params['limit'].get('size'), names)})"
-        lines.append(
-            f"    found = found[-{many}:]" if params["limit"].get("keep") == "last" else f"    found = found[:{many}]"
-        )
-    ends = {"result": "found", "first": "found[0] if found else None", "last": "found[-1] if found else None"}
-    return "\n".join(lines) + "\n", ends
-
-
-def _test(each: dict[str, Any], names: dict[Ref, str]) -> str:
-    left = each.get("left")
-    path = left.path if isinstance(left, Ref) and left.scope == "item" else ()
-    subject = "each" + "".join(f"[{key!r}]" for key in path if key != "item")
-    return _TESTS.get(each.get("op", "eq"), "{0} == {1}").format(subject, expression(each.get("right"), names))
-
-
-def _pass_step(node: Node, names: dict[Ref, str]) -> Code:
-    return "", {"done": "True"}
-
-
-STEPS: dict[str, Callable[[Node, dict[Ref, str]], Code]] = {
-    "set": _set_step,
-    "json_dump": _dump_step,
-    "split": _split_step,
-    "list": _list_step,
-    "pass": _pass_step,
-}
-
-
-def stop(writing: Writing) -> Made:
-    node = writing.node
-    names = arguments(node)
-    source, given = step(node, f"    raise Exception({expression(node.params.get('message', ''), names)})\n", {})
+    if node.kind != "stop":
+        writing.note("equivalent", "code.step", "The step became code that does the same.")
     return "CodeExec", {
         "lang": "python",
         "script": source,
@@ -701,6 +602,6 @@ WRITERS: dict[str, Callable[[Writing], Made]] = {
     "retrieve": retrieve,
     "tool": tool,
     "ask": ask,
-    "stop": stop,
+    "stop": steps,
     "pass": steps,
 }
