@@ -5,7 +5,7 @@ written = dsl.write(flow, "n8n")       # written.data is the file, written.notes
 """
 
 import inspect
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 
@@ -19,7 +19,7 @@ from dsl.dialects import DIALECTS, Dialect, dialect_of, named  # noqa: E402
 from dsl.ir import Flow, Resource  # noqa: E402
 from dsl.merge import merge, same  # noqa: E402
 from dsl.notes import Note, worst  # noqa: E402
-from dsl.secrets import mask  # noqa: E402
+from dsl.secrets import hidden, mask  # noqa: E402
 from dsl.sidecar import Sidecar, restore  # noqa: E402
 
 __all__ = ["DIALECTS", "DslError", "Flow", "Note", "Written", "read", "restored", "sniff", "worst", "write"]
@@ -86,10 +86,19 @@ def _check_options(dialect: str, target: Dialect, options: dict[str, Any]) -> No
 
 
 def _converted(flow: Flow, target: Dialect, options: dict[str, Any]) -> tuple[Any, list[Note]]:
-    masked, secrets = mask(flow)
+    keeps_all = target is named("ir") and flow.raw is not None
+    masked, secrets = _clean(flow) if keeps_all else mask(flow)
     document, notes = target.build(masked, **options)
     notes = [*flow.notes, *secrets, *notes]
     return document, notes + unreported(flow, document, named(flow.dialect), target, notes)
+
+
+def _clean(flow: Flow) -> tuple[Flow, list[Note]]:
+    """The flow as it is read when `${NAME}` stands for each secret of its document, for the form that keeps that too."""
+    document, places = hidden(_changed(flow, named(flow.dialect), {})[0])
+    told = Note("needs_binding", "secret.found", "A secret stood here; it is not in the file.", "Put it in again.")
+    notes = [replace(told, source_pointer=place) for place in places]
+    return (named(flow.dialect).read(document) if places else flow), notes
 
 
 def _changed(flow: Flow, target: Dialect, options: dict[str, Any]) -> tuple[Any, list[Note]]:

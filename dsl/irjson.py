@@ -13,7 +13,6 @@ from dsl.ir import Edge, Flow, Graph, Node, OnError, Ref, Resource, Scope, Scrip
 from dsl.kinds import KINDS
 from dsl.load import dump_json
 from dsl.notes import Note
-from dsl.secrets import hidden
 
 VERSION = "1"
 COSMETIC: frozenset[str] = frozenset()
@@ -136,11 +135,8 @@ def _check(graph: Graph, place: str, ids: set[str]) -> None:
 
 
 def build(flow: Flow) -> tuple[Any, list[Note]]:
-    """With the document that the flow was read from: nothing is lost on this way but its secrets."""
-    raw, places = hidden(flow.raw)
-    told = Note("needs_binding", "secret.found", "A secret stood here; it is not in the file.", "Put it in again.")
-    notes = [dataclasses.replace(told, source_pointer=place) for place in places]
-    return {"flowstill": VERSION, "flow": encode(dataclasses.replace(flow, raw=raw))}, notes
+    """With the document that the flow was read from: nothing is lost on this way."""
+    return {"flowstill": VERSION, "flow": encode(flow)}, []
 
 
 def dump(document: Any) -> str:

@@ -1,7 +1,365 @@
+"""A flow of any dialect as a Coze canvas, in any of its forms."""
+
+import copy
+import re
 from typing import Any
 
-from dsl.ir import Flow
+from dsl import DslError
+from dsl.coze import yamlform
+from dsl.coze.formats import CLIPBOARD, EXPORT
+from dsl.coze.tables import END, START
+from dsl.coze.writers import Canvas, Writing, batched, written
+from dsl.ir import Edge, Flow, Graph, Node, Ref, Type
+from dsl.kinds import ports
+from dsl.layout import layout
+from dsl.notes import Note
+from dsl.values import map_refs, nodes, rename, unique, walk
+
+FORMS = ("F1", "F2", "F3", "F4", "F4-yaml", "F5", "F6")
 
 
-def build(flow: Flow) -> tuple[Any, list[Any]]:
-    return {}, []
+def build(flow: Flow, form: str = "", host: str = "", space: str = "") -> tuple[Any, list[Note]]:
+    """The workflow in `form`; F1 unless the flow came in another.
+
+    F2 is pasted into a canvas of the same `host` only, and needs the id of its `space`. DslError: an unknown form, or
+    F2 without a host.
+    """
+    form = form or (flow.version if flow.dialect == "coze" and flow.version in FORMS else "F1")
+    if form not in FORMS:
+        raise DslError(f"Coze has no form {form!r}. There are: {', '.join(FORMS)}.")
+    if form == "F2" and not host and flow.dialect != "coze":
+        raise DslError("The clipboard (F2) is pasted on one host only: name it, as in --option host=www.coze.cn.")
+    builder = _Builder(flow)
+    return _formed(builder.canvas(), flow, form, host, space), builder.notes
+
+
+def _formed(canvas: dict[str, Any], flow: Flow, form: str, host: str, space: str) -> Any:
+    name = re.sub(r"\W+", "_", flow.name, flags=re.ASCII).strip("_") or "workflow"
+    name = name if name[0].isalpha() else f"w_{name}"
+    if form in ("F2", "F5"):
+        source = {"workflowId": "", "flowMode": 0, "spaceId": space, "isDouyin": False, "host": host}
+        kind = CLIPBOARD if form == "F2" else EXPORT
+        return {"type": kind, "source": source, "json": _with_bounds(canvas)}
+    if form == "F6":
+        return {"workflowid": "", "name": flow.name, "description": flow.description, "version": "", "schema": canvas}
+    if form == "F1":
+        return canvas
+    about = {"type": "Workflow", "version": "1.0.0", "main": _main(name, flow.description)}
+    if form == "F3":
+        return _container(canvas, name, about)
+    yaml = yamlform.from_canvas(canvas, name, flow.description, "0")
+    if form == "F4-yaml":
+        return yaml
+    package = {"folder": f"Workflow-{name}-draft-0001/", "file": f"workflow/{name}-draft.yaml"}
+    return {"format": "F4"} | package | {"manifest": about | {"sub": []}, "flow": yaml}
+
+
+def _main(name: str, description: str) -> dict[str, Any]:
+    icon = "plugin_icon/workflow.png"
+    return {"id": "0", "name": name, "desc": description, "icon": icon, "version": "", "flowMode": 0, "commitId": ""}
+
+
+def _container(canvas: dict[str, Any], name: str, about: dict[str, Any]) -> dict[str, Any]:
+    from dsl.load import dump_yaml
+
+    return {
+        "format": "F3",
+        "name": f"Workflow-{name}-draft-1.zip",
+        "file": f"workflow/{name}-draft.json",
+        "manifest": dump_yaml(about),
+        "manifest_file": "MANIFEST.yml",
+        "source": "{}",
+        "canvas": {"edges": canvas["edges"], "nodes": canvas["nodes"], "versions": canvas["versions"]},
+    }
+
+
+def _with_bounds(canvas: dict[str, Any]) -> dict[str, Any]:
+    """Every node with `_temp.bounds`, which pasting reads."""
+    made = []
+    for node in canvas["nodes"]:
+        place = node["meta"]["position"]
+        bounds = {"x": place["x"] - 180, "y": place["y"], "width": 360, "height": 105}
+        made.append(node | {"_temp": {"bounds": bounds, "externalData": {}}})
+    return {"nodes": made, "edges": canvas["edges"]}
+
+
+class _Builder:
+    def __init__(self, flow: Flow) -> None:
+        self.notes: list[Note] = []
+        self.flow = copy.copy(flow)
+        self.flow.graph = copy.deepcopy(flow.graph)
+        self.origin = {id(node): node.id for node, _, _ in walk(self.flow.graph)}
+        self._one_start()
+        self._one_end()
+        rename(self.flow, _names(self.flow))
+        if flow.dialect != "coze":
+            self._flatten(self.flow.graph, 0)
+        self.target = Canvas(self.flow, nodes(self.flow), self.notes, self.origin, _titles(self.flow))
+        self.places = layout(self.flow)
+
+    def canvas(self) -> dict[str, Any]:
+        made, edges = self._graph(self.flow.graph, None)
+        return {"nodes": made, "edges": edges, "versions": {"loop": "v2", "batch": "v2"}}
+
+    def _note(self, node: Node, severity: Any, code: str, message: str, suggestion: str = "") -> None:
+        self.notes.append(
+            Note(severity, code, message, suggestion, self.origin.get(id(node), node.id), node.title, node.pointer)
+        )
+
+    # -- what Coze wants of a graph as a whole
+
+    def _one_start(self) -> None:
+        starts = [node for node in self.flow.graph.nodes if node.kind == "start"]
+        if not starts and self.flow.dialect == "coze":
+            return  # what was copied out of a canvas
+        if not starts:
+            self.flow.graph.nodes.insert(0, Node(START, "start", "Start"))
+            return
+        first, *others = starts
+        for other in others:
+            self._note(other, "degraded", "trigger.extra", "A workflow has one start here: this one joined the first.")
+            first.outputs = other.outputs | first.outputs
+        gone = {other.id for other in others}
+        graph = self.flow.graph
+        graph.nodes = [node for node in graph.nodes if node.id not in gone]
+        joined = [
+            Edge(first.id if edge.source in gone else edge.source, edge.target, edge.port, edge.into)
+            for edge in graph.edges
+        ]
+        graph.edges = list(dict.fromkeys(edge for edge in joined if edge.target not in gone))
+        self._refer(dict.fromkeys(gone, first.id))
+        if first.params.get("trigger", {}).get("type") in ("schedule", "event", "form", "webhook"):
+            kind = first.params["trigger"]["type"]
+            self._note(first, "degraded", "trigger.lost", f"The trigger ({kind}) is set outside of the workflow here.")
+
+    def _refer(self, names: dict[str, str]) -> None:
+        """Let references to some nodes mean others; edges stay."""
+
+        def changed(ref: Ref) -> Ref:
+            return Ref(names[ref.node], ref.path, ref.scope) if ref.node in names else ref
+
+        for node, _, _ in walk(self.flow.graph) if names else ():
+            node.params, node.inputs = map_refs(node.params, changed), map_refs(node.inputs, changed)
+
+    def _one_end(self) -> None:
+        graph = self.flow.graph
+        ends = [node for node in graph.nodes if node.kind == "end"]
+        if not ends and self.flow.dialect == "coze":
+            return
+        if not ends:
+            graph.nodes.append(Node(END, "end", "End"))
+            return
+        if len(ends) == 1:
+            return
+        first, *others = ends
+        merged = Node("end_merge", "aggregate", "Results")
+        names = list(dict.fromkeys(name for node in ends for name in node.inputs))
+        groups = []
+        for name in names:
+            values = [node.inputs[name] for node in ends if name in node.inputs]
+            kind = next(node.outputs.get(name, Type()) for node in ends if name in node.inputs)
+            groups.append({"name": name, "type": kind, "values": values})
+            merged.outputs[name] = kind
+        merged.params = {"groups": groups, "skip": "null"}
+        for node in ends:
+            self._note(
+                node, "equivalent", "end.merged", "A workflow has one end here: the results are merged before it."
+            )
+        gone = {node.id for node in others}
+        first.inputs = {name: Ref(merged.id, (name,)) for name in names}
+        first.outputs = dict(merged.outputs)
+        to_end = gone | {first.id}
+        graph.edges = [Edge(e.source, merged.id, e.port) if e.target in to_end else e for e in graph.edges]
+        graph.edges = [*dict.fromkeys(graph.edges), Edge(merged.id, first.id)]
+        graph.nodes = [node for node in graph.nodes if node.id not in gone]
+        graph.nodes.insert(graph.nodes.index(first), merged)
+        self.origin[id(merged)] = ""
+
+    def _flatten(self, graph: Graph, depth: int) -> None:
+        """A container in a container does not exist here: the inner one becomes a stub."""
+        for node in graph.nodes:
+            if node.body is None or batched(node):
+                continue
+            if depth:
+                message = "A loop in a loop does not exist here: it raises when it is reached."
+                self._note(node, "stub", "container.nested", message, "Make it a workflow of its own, and call that.")
+                node.params, node.kind, node.body = {"type": node.kind}, "opaque", None
+            else:
+                self._flatten(node.body, depth + 1)
+
+    # -- nodes and edges
+
+    def _graph(self, graph: Graph, container: Node | None) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        made: list[dict[str, Any]] = []
+        edges = [edge for edge in graph.edges if edge.target in {node.id for node in graph.nodes}]
+        known = {node.id for node in graph.nodes} | ({container.id} if container else set())
+        edges = list(dict.fromkeys(edge for edge in edges if edge.source in known))
+        edges += self._wires(graph, edges, container)
+        lines = [line for edge in edges if (line := self._edge(edge, container)) is not None]
+        for node in graph.nodes:
+            for each in self._nodes(node, lines):
+                made.append(each)
+        return made, lines
+
+    def _wires(self, graph: Graph, edges: list[Edge], container: Node | None) -> list[Edge]:
+        """Every port has to lead somewhere: to the end, in a body back to its container."""
+        after = container.id if container else next((node.id for node in graph.nodes if node.kind == "end"), "")
+        if not after:
+            return []
+        wired = {(edge.source, edge.port) for edge in edges}
+        entered = {edge.target for edge in edges}
+        more = []
+        for node in graph.nodes:
+            if node.kind in ("note", "break", "continue") or node.id == after or node.kind == "end":
+                continue
+            if node.kind != "start" and node.id not in entered:
+                continue  # never reached: Coze prunes it
+            leaving = self._ports(node)
+            for port in leaving:
+                if (node.id, port) not in wired:
+                    more.append(Edge(node.id, after, port))
+                    if container is None and (len(leaving) > 1 or node.kind not in ("answer", "stop")):
+                        self._note(node, "equivalent", "port.wired", f"{port!r} led nowhere: it leads to the end now.")
+        return more
+
+    def _ports(self, node: Node) -> list[str]:
+        leaving = [port for port in ports(node) if port != "body"]
+        if node.kind == "stop":
+            return ["out"]
+        if node.kind in ("iterate", "loop"):
+            return ["done"]
+        if node.kind in ("if", "classify") or node.on_error.then == "branch":
+            return leaving
+        if node.kind == "ask" and not node.params.get("options"):
+            return ["out"]
+        return leaving
+
+    def _edge(self, edge: Edge, container: Node | None) -> dict[str, Any] | None:
+        source = self.target.known.get(edge.source)
+        if container is not None and edge.source == container.id:
+            return _line(edge, port=f"{self.target.container(container)}-function-inline-output")
+        if source is None:
+            return None
+        port = self.target.port(source, edge.port)
+        if container is not None and edge.target == container.id:
+            line = _line(edge, port=port)
+            return line | {"targetPortID": f"{self.target.container(container)}-function-inline-input"}
+        return _line(edge, port=port)
+
+    def _nodes(self, node: Node, lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The node, and the Text nodes in front of it that join what its inputs hold."""
+        writing = Writing(node, self.target)
+        kind, inputs, outputs = written(writing)
+        made = self._shell(node, kind, inputs, outputs)
+        if kind in ("21", "28") and node.body is not None:
+            made["blocks"], made["edges"] = self._graph(node.body, node)
+            if writing.closing:
+                self._close(node, made, writing)
+        before = [self._helper(helper, node, i) for i, helper in enumerate(writing.helpers)]
+        _insert(before, node.id, lines)
+        return [*before, made]
+
+    def _shell(self, node: Node, kind: str, inputs: dict[str, Any], outputs: list[Any]) -> dict[str, Any]:
+        x, y = self.places[node.id]
+        meta = {"title": self.target.titles[node.id], "description": node.description, "icon": "", "subTitle": ""}
+        data: dict[str, Any] = {"nodeMeta": meta, "inputs": inputs, "outputs": outputs}
+        if kind == "1":
+            data = {"nodeMeta": meta, "outputs": outputs, "trigger_parameters": outputs}
+        if kind == "31":
+            width, height = node.params.get("size") or (240, 150)
+            data = {"inputs": inputs, "size": {"width": width, "height": height}}
+        if kind == "45":
+            data |= {"inputParameters": [], "settingOnError": {}}
+        if kind == "3":
+            data["version"] = "3"
+        return {
+            "id": node.id,
+            "type": kind,
+            "meta": {"position": {"x": x, "y": y}},
+            "data": data,
+            "blocks": [],
+            "edges": [],
+        }
+
+    def _helper(self, helper: tuple[str, dict[str, Any]], node: Node, place: int) -> dict[str, Any]:
+        from dsl.coze.read import FOLDED
+
+        name, inputs = helper
+        x, y = self.places[node.id]
+        title = unique(f"Text for {self.target.titles[node.id]}", self.target.taken, longest=63, join=" ")
+        meta = {"title": title, "description": FOLDED, "icon": "", "subTitle": ""}
+        output = [{"name": "output", "type": "string", "required": True}]
+        data = {"nodeMeta": meta, "inputs": inputs, "outputs": output}
+        position = {"x": x - 120, "y": y - 140 * (place + 1)}
+        return {"id": name, "type": "15", "meta": {"position": position}, "data": data, "blocks": [], "edges": []}
+
+    def _close(self, node: Node, made: dict[str, Any], writing: Writing) -> None:
+        """The condition that ends a loop, at the end of its body."""
+        check, leave = f"{node.id}_until", f"{node.id}_leave"
+        back = [line for line in made["edges"] if line.get("targetPortID", "").endswith("inline-input")]
+        for line in back:
+            line.pop("targetPortID")
+            line["targetNodeID"] = check
+        titles = [unique(word, self.target.taken, longest=63, join=" ") for word in ("Until", "Leave")]
+        for name, kind, title, inputs in ((check, "8", titles[0], writing.closing), (leave, "19", titles[1], {})):
+            meta = {"title": title, "description": "flowstill:until", "icon": "", "subTitle": ""}
+            position = {"x": 0.0, "y": 400.0}
+            made["blocks"].append(
+                {
+                    "id": name,
+                    "type": kind,
+                    "meta": {"position": position},
+                    "data": {"nodeMeta": meta, "inputs": inputs},
+                    "blocks": [],
+                    "edges": [],
+                }
+            )
+        made["edges"] += [
+            {"sourceNodeID": check, "targetNodeID": leave, "sourcePortID": "true"},
+            {
+                "sourceNodeID": check,
+                "targetNodeID": node.id,
+                "sourcePortID": "false",
+                "targetPortID": "loop-function-inline-input",
+            },
+        ]
+
+
+def _insert(before: list[dict[str, Any]], name: str, lines: list[dict[str, Any]]) -> None:
+    """What led to a node leads to the first of those before it, and on from one to the next."""
+    if not before:
+        return
+    ids = [each["id"] for each in before]
+    for line in lines:
+        if line["targetNodeID"] == name and "targetPortID" not in line:
+            line["targetNodeID"] = ids[0]
+    lines += [
+        {"sourceNodeID": one, "targetNodeID": two, "sourcePortID": ""}
+        for one, two in zip(ids, [*ids[1:], name], strict=True)
+    ]
+
+
+def _line(edge: Edge, port: str) -> dict[str, Any]:
+    return {"sourceNodeID": edge.source, "targetNodeID": edge.target, "sourcePortID": port}
+
+
+def _names(flow: Flow) -> dict[str, str]:
+    """Start and end have fixed ids; the others keep theirs when a reference can hold it."""
+    taken = {START, END}
+    names: dict[str, str] = {}
+    for node, _, container in walk(flow.graph):
+        if node.kind == "start" and container is None:
+            names[node.id] = START
+        elif node.kind == "end" and container is None:
+            names[node.id] = END
+        else:
+            names[node.id] = unique(re.sub(r"\W", "_", node.id, flags=re.ASCII) or "node", taken)
+    return {old: new for old, new in names.items() if old != new}
+
+
+def _titles(flow: Flow) -> dict[str, str]:
+    taken: set[str] = set()
+    return {
+        node.id: unique((node.title or node.kind).strip() or node.kind, taken, longest=63, join=" ")
+        for node, _, _ in walk(flow.graph)
+    }

@@ -75,6 +75,7 @@ class _Reader:
         kind = form(self.document)
         if kind in ("F4", "F6"):
             held = self.held if kind == "F4" else self.document
+            kind = kind if kind == "F6" or "format" in self.document else "F4-yaml"
             return str(held.get("name") or ""), str(held.get("description") or ""), kind
         if kind == "F3":
             return self.document["file"].rsplit("/", 1)[-1].removesuffix(".json").removesuffix("-draft"), "", kind
@@ -118,9 +119,13 @@ class _Reader:
             return f"{'class' if kind == '22' else 'option'}:{port[7:]}"
         if kind in ("22", "18") and port == "default":
             return "default"
-        if kind in ("21", "28"):
+        if kind in ("21", "28") or self._runs_over_lists(source):
             return "done"
         return "out" if port in ("", "default") else port
+
+    def _runs_over_lists(self, key: str) -> bool:
+        inputs = _mapping(_mapping(self.nodes.get(key, {}).get("data")).get("inputs"))
+        return bool(_mapping(inputs.get("batch")).get("batchEnable"))
 
     def _node(self, raw: dict[str, Any], place: str) -> Node:
         data = raw.get("data", {})

@@ -1,0 +1,80 @@
+"""Coze canvases: what is read, what is written, and that nothing refers to nothing."""
+
+import copy
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import dsl
+from dsl import coze
+from dsl.audit import differing
+from dsl.coze.formats import inside
+from dsl.ir import Flow
+from dsl.values import node_refs, nodes, walk
+from tests.dsl.corpus import files
+from tests.dsl.kitchen import kitchen_sink
+
+FILES = files("coze")
+
+
+def bare(flow: Flow) -> Flow:
+    """Without what points into a file."""
+    flow = copy.deepcopy(replace(flow, raw=None))
+    for node, inside_, _ in walk(flow.graph):
+        node.pointer, node.folded = "", ()
+        inside_.edges = [replace(edge, pointer="") for edge in inside_.edges]
+    return flow
+
+
+@pytest.mark.parametrize("path", FILES)
+def test_what_is_read_is_written_and_read_again(path: Path) -> None:
+    flow = dsl.read(path.read_bytes())
+    document, _ = coze.build(flow)
+    assert coze.read(document).version == flow.version
+    again = bare(coze.read(document))
+    assert {node.id: node.kind for node, _, _ in walk(again.graph)} == {
+        node.id: node.kind for node, _, _ in walk(bare(flow).graph)
+    }
+
+
+@pytest.mark.parametrize("path", FILES)
+def test_a_changed_title_changes_nothing_else(path: Path) -> None:
+    flow = dsl.read(path.read_bytes())
+    flow.graph.nodes[0].title = "Renamed"
+    written = dsl.write(flow, "coze")
+    assert [place.rsplit("/", 1)[-1] for place, _ in differing(flow.raw, written.document)] == ["title"]
+
+
+@pytest.mark.parametrize("kind", ["F1", "F2", "F3", "F4", "F4-yaml", "F5", "F6"])
+def test_every_kind_is_written_in_every_form_and_no_reference_leads_nowhere(kind: str) -> None:
+    written = dsl.write(kitchen_sink(), "coze", form=kind, host="coze.example.com")
+    flow = dsl.read(written.data)
+    assert flow.version == kind
+    known = nodes(flow)
+    for node in known.values():
+        for ref in node_refs(node):
+            assert not ref.node or ref.node in known, (node.id, ref)
+    stubs = {note.node for note in written.notes if note.severity == "stub"}
+    assert stubs == {"page", "plain", "odd"}
+
+
+def test_every_port_leads_somewhere() -> None:
+    document, _ = coze.build(kitchen_sink())
+    _, canvas, _ = inside(document)
+    leaving = {(edge["sourceNodeID"], edge["sourcePortID"]) for edge in canvas["edges"]}
+    for node in canvas["nodes"]:
+        if node["type"] == "8":
+            wanted = ["true", *(f"true_{i}" for i in range(1, len(node["data"]["inputs"]["branches"]))), "false"]
+            assert {(node["id"], port) for port in wanted} <= leaving
+
+
+def test_several_ends_become_one_behind_a_merge() -> None:
+    flow = kitchen_sink()
+    end = replace(nodes(flow)["done"], id="done2", title="Other end")
+    flow.graph.nodes.append(end)
+    flow.graph.edges.append(replace(flow.graph.edges[-1], target="done2"))
+    _, canvas, _ = inside(coze.build(flow)[0])
+    assert [node["id"] for node in canvas["nodes"] if node["type"] == "2"] == ["900001"]
+    merge = next(node for node in canvas["nodes"] if node["id"] == "end_merge")
+    assert [group["name"] for group in merge["data"]["inputs"]["mergeGroups"]] == ["reply", "twice"]
