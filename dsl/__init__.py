@@ -94,7 +94,7 @@ def _converted(flow: Flow, target: Dialect, options: dict[str, Any]) -> tuple[An
 
 
 def _clean(flow: Flow) -> tuple[Flow, list[Note]]:
-    """The flow as it is read when `${NAME}` stands for each secret of its document, for the form that keeps that too."""
+    """The flow as it is read when `${NAME}` stands for each secret in its document: the common form keeps that."""
     document, places = hidden(_changed(flow, named(flow.dialect), {})[0])
     told = Note("needs_binding", "secret.found", "A secret stood here; it is not in the file.", "Put it in again.")
     notes = [replace(told, source_pointer=place) for place in places]

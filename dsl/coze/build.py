@@ -113,7 +113,7 @@ class _Builder:
         if not starts and self.flow.dialect == "coze":
             return  # what was copied out of a canvas
         if not starts:
-            self.flow.graph.nodes.insert(0, Node(START, "start", "Start"))
+            self.flow.graph.nodes.insert(0, Node("new start", "start", "Start"))
             return
         first, *others = starts
         for other in others:
@@ -147,7 +147,7 @@ class _Builder:
         if not ends and self.flow.dialect == "coze":
             return
         if not ends:
-            graph.nodes.append(Node(END, "end", "End"))
+            graph.nodes.append(Node("new end", "end", "End"))
             return
         if len(ends) == 1:
             return
