@@ -21,7 +21,9 @@ def unreported(flow: Flow, document: Any, source: Dialect, target: Dialect, note
     """Notes for what differs after the way back beyond what `notes` name. Empty for a flow that was never in a file."""
     if flow.raw is None:
         return []
-    back, _ = source.build(target.read(document))
+    again = target.read(document)
+    kept = again.dialect == flow.dialect and again.raw is not None  # the common form has the document in it
+    back = again.raw if kept else source.build(again)[0]
     named = {note.source_pointer for note in notes if note.source_pointer}
     lost = [place for place in differing(flow.raw, back) if not _covered(place[0], named)]
     return [_note(flow, group, places, source) for group, places in _grouped(flow, lost).items()]

@@ -1,0 +1,339 @@
+"""A workflow of n8n as a flow.
+
+Items: what runs once for one item is read as single values. `$json` becomes a reference to the one node that made the
+item, past the nodes that only hand it on. Sub-nodes become part of the node that they serve (n8n.md, section 9).
+"""
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from dsl import DslError, values
+from dsl.ir import Edge, Flow, Graph, Node, OnError, Ref, Resource, Type, Value, Variable
+from dsl.kinds import KINDS, outputs
+from dsl.n8n import forms, names, readers, tables, text
+from dsl.n8n.regions import Region, regions
+from dsl.n8n.source import Link, Raw, Source, dig, source
+from dsl.notes import Note
+
+_SECRET = re.compile(r"key|token|secret|passw|auth|pat\Z|credential", re.I)
+_SYSTEM = {("execution", "id"): "execution_id", ("workflow", "id"): "workflow_id", ("workflow", "name"): "workflow_name"}
+
+
+def read(document: Any) -> Flow:
+    """DslError names the place of what is not as it should be."""
+    found = forms.find(document)
+    if found is None:
+        raise DslError("No workflow of n8n: a mapping with the list `nodes` and the mapping `connections` is wanted.")
+    form, place, workflow = found
+    reader = Reader(source(workflow, place))
+    flow = reader.flow(workflow, form)
+    flow.raw = document
+    if more := forms.others(document, form):
+        note = f"The file holds {more} more workflows; only the first is converted."
+        flow.notes.insert(0, Note("dropped", "workflow.more", note, "Convert them one by one.", source_pointer=""))
+    return flow
+
+
+class Reader:
+    """What the readers of single nodes (dsl/n8n/readers.py) ask."""
+
+    def __init__(self, found: Source) -> None:
+        self.source = found
+        self.nodes = found.nodes
+        self.notes: list[Note] = []
+        self.resources: dict[str, Resource] = {}
+        self.variables: dict[tuple[str, str], Variable] = {}
+        self.folded: dict[str, list[str]] = {}  # id of a node: places of what became part of it
+        self.views: dict[str, names.View] = {}
+        self.made: dict[tuple[str, str], set[tuple[str, bool]]] = {}
+        self.main = [raw for raw in found.nodes.values() if raw.name not in found.serves]
+        self.parts = self._parts()
+        self.regions = regions(found, self.main)
+        self.ends = {region.end.name: region for region in self.regions.values() if region.end}
+        self.inside = {name: region for region in self.regions.values() for name in region.body}
+        self.ambiguous: set[str] = set()
+
+    def _parts(self) -> dict[str, dict[str, list[Raw]]]:
+        """The nodes that flowstill wrote beside others: by owner's id and role."""
+        owners = {raw.id for raw in self.main}
+        parts: dict[str, dict[str, list[Raw]]] = {}
+        for raw in self.main:
+            if raw.mark and raw.mark[1] in owners and raw.mark[1] != raw.id:
+                parts.setdefault(raw.mark[1], {}).setdefault(raw.mark[0], []).append(raw)
+        return parts
+
+    # -- the flow
+
+    def flow(self, workflow: dict[str, Any], form: str) -> Flow:
+        graph = Graph()
+        bodies = {region.owner.name: Graph() for region in self.regions.values()}
+        made: dict[str, Node] = {}
+        folded = self._folded_main()
+        for raw in self.nodes.values():
+            if raw.name in self.source.serves or raw.name in folded:
+                continue
+            node = self.node(raw)
+            made[raw.name] = node
+            self._graph_of(raw.name, graph, bodies).nodes.append(node)
+        self._leftover(graph, made, folded)
+        self._edges(graph, bodies, made, folded)
+        for name, body in bodies.items():
+            made[name].body = body
+            _place_inside(made[name], body)
+        for name, node in made.items():
+            node.folded = tuple(self.folded.get(node.id, ()))
+        _declare(graph)
+        self._dangling()
+        chat = any(node.kind == "start" and dig(node.params, "trigger", "type") == "chat" for node in graph.nodes)
+        return Flow(
+            workflow["name"] if isinstance(workflow.get("name"), str) else "",
+            "n8n",
+            form,
+            "chat" if chat else "workflow",
+            workflow["description"] if isinstance(workflow.get("description"), str) else "",
+            graph,
+            list(self.variables.values()),
+            list(self.resources.values()),
+            self.notes,
+        )
+
+    def _folded_main(self) -> set[str]:
+        """The nodes on the way that became part of others."""
+        found = {region.end.name for region in self.regions.values() if region.end}
+        return found | {name for region in self.regions.values() for name in region.helpers}
+
+    def _graph_of(self, name: str, graph: Graph, bodies: dict[str, Graph]) -> Graph:
+        region = self.inside.get(name)
+        return bodies[region.owner.name] if region else graph
+
+    def _leftover(self, graph: Graph, made: dict[str, Node], folded: set[str]) -> None:
+        """Sub-nodes that serve nobody on the way are kept for what they are."""
+        places = {place for each in self.folded.values() for place in each}
+        for raw in self.nodes.values():
+            if raw.name not in made and raw.name not in folded and raw.place not in places:
+                made[raw.name] = node = self._bare(raw)
+                node.kind, node.params = "opaque", {"type": raw.data["type"]}
+                graph.nodes.append(node)
+
+    def _bare(self, raw: Raw) -> Node:
+        notes = raw.data.get("notes")
+        described = notes if isinstance(notes, str) and not raw.mark else ""
+        return Node(raw.id, "opaque", raw.name, described, position=raw.position, pointer=raw.place)
+
+    def node(self, raw: Raw) -> Node:
+        node = self._bare(raw)
+        if raw.disabled and not tables.is_trigger(raw.kind) and raw.kind != "stickyNote":
+            node.kind = "pass"
+            self.note(raw, "equivalent", "node.disabled", "The node is switched off: control only passes it.")
+            return node
+        region = self.regions.get(raw.name)
+        if region:
+            readers.container(self, raw, node, region)
+        else:
+            readers.reader_of(raw)(self, raw, node)
+        node.on_error = _on_error(raw)
+        return node
+
+    # -- edges
+
+    def _edges(self, graph: Graph, bodies: dict[str, Graph], made: dict[str, Node], folded: set[str]) -> None:
+        for name in self.nodes:
+            for link in self.source.out[name]:
+                for edge, inside in self._edge(link, graph, bodies, made):
+                    inside.edges.append(edge)
+
+    def _edge(
+        self, link: Link, graph: Graph, bodies: dict[str, Graph], made: dict[str, Node]
+    ) -> Iterable[tuple[Edge, Graph]]:
+        """The edges that a connection is; none for what only a loop's own wiring is."""
+        for region in self.regions.values():
+            if (edge := region.edge(link)) is not None:
+                if edge == "":
+                    return
+                source, target, port, where = edge
+                inside = bodies[region.owner.name] if where == "body" else self._graph_of(region.owner.name, graph, bodies)
+                yield Edge(source, target, port, _into(link, made), link.place), inside
+                return
+        one, other = made.get(link.source), made.get(link.target)
+        if one is None or other is None:
+            return
+        for port in readers.ports(self, self.nodes[link.source], one, link):
+            yield Edge(one.id, other.id, port, _into(link, made), link.place), self._graph_of(link.source, graph, bodies)
+
+    def _dangling(self) -> None:
+        for place, name in self.source.dangling:
+            message = f"A connection goes to or from {name!r}, which no node is called."
+            self.notes.append(Note("dropped", "ref.unknown", message, source_pointer=place))
+
+    # -- what an item holds
+
+    def view(self, raw: Raw) -> names.View:
+        if raw.name not in self.views:
+            self.views[raw.name] = readers.view_of(self, raw)
+        return self.views[raw.name]
+
+    def value(self, value: Any, raw: Raw) -> Value:
+        """A parameter with what it refers to, at any depth."""
+        if isinstance(value, str):
+            return text.expression(value, self.resolve(raw)) if value.startswith("=") else value
+        if isinstance(value, dict):
+            return {key: self.value(item, raw) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self.value(item, raw) for item in value]
+        return value
+
+    def resolve(self, raw: Raw) -> text.Resolve:
+        def found(path: text.Path) -> Ref | None:
+            if path.root == "node":
+                other = self.nodes.get(path.name)
+                return self.ref(raw, other, path.steps) if other else None
+            if path.root == "json":
+                return self.incoming(raw, path.steps)
+            if path.root in ("env", "vars"):
+                return self._variable(path)
+            known = _SYSTEM.get((path.root, str(path.steps[0]) if path.steps else ""))
+            return Ref("", (known,), "system") if known and len(path.steps) == 1 else None
+
+        return found
+
+    def _variable(self, path: text.Path) -> Ref | None:
+        if not path.steps or not isinstance(path.steps[0], str):
+            return None
+        name = path.steps[0]
+        scope: Any = "env" if path.root == "env" or path.has_default else "app"
+        default = path.default if path.has_default else None
+        if path.root == "env" and _SECRET.search(name):
+            type_ = Type("secret")
+        else:
+            type_ = Type(readers.type_name(default)) if default is not None else Type("string")
+        self.variables.setdefault((scope, name), Variable(scope, name, type_, default))
+        return Ref("", path.steps, scope)
+
+    def secret(self, raw: Raw, name: str, value: Any, place: str) -> Ref:
+        """A secret that stands in the file itself: a variable from here on, whose value is to be filled in."""
+        taken = re.sub(r"\W+", "_", f"{raw.name}_{name}", flags=re.A).strip("_").upper() or "SECRET"
+        taken = taken if _SECRET.search(taken) else f"{taken}_KEY"
+        self.variables.setdefault(("env", taken), Variable("env", taken, Type("secret")))
+        message = f"A secret stands in the file; it is written as the variable {taken} elsewhere."
+        self.notes.append(Note("needs_binding", "secret.found", message, "", raw.id, raw.name, raw.place + place))
+        return Ref("", (taken,), "env")
+
+    def incoming(self, raw: Raw, steps: names.Path) -> Ref | None:
+        """What `$json` means at a node; None, with a note, when several nodes may have made the item."""
+        found = {self._made_by(raw, name, steps, failed) for name, failed in self.producers(raw, steps[:1])}
+        if len(found) == 1:
+            return found.pop()
+        if found and raw.name not in self.ambiguous:
+            self.ambiguous.add(raw.name)
+            makers = ", ".join(sorted({name for name, _ in self.producers(raw, steps[:1])}))
+            message = f"$json may come from {makers}: what it holds depends on which one ran."
+            self.note(raw, "degraded", "ref.ambiguous", message)
+        return None
+
+    def _made_by(self, asker: Raw, name: str, steps: names.Path, failed: bool) -> Ref | None:
+        raw = self.nodes[name]
+        if failed:
+            return Ref(raw.id, steps)
+        return self._output(asker, raw, steps)
+
+    def producers(self, raw: Raw, first: names.Path) -> set[tuple[str, bool]]:
+        """The nodes that may have made the item that comes into a node, and whether by failing."""
+        key = (raw.name, str(first[0]) if first else "")
+        if key not in self.made:
+            self.made[key] = self._producers(raw, first)
+        return self.made[key]
+
+    def _producers(self, raw: Raw, first: names.Path) -> set[tuple[str, bool]]:
+        found: set[tuple[str, bool]] = set()
+        seen = {raw.name}
+        stack = list(self.source.into[raw.name])
+        while stack:
+            link = stack.pop()
+            other = self.nodes[link.source]
+            if first[:1] == ("error",) and self._fails(other, link):
+                found.add((other.name, True))
+            elif not self._passes(other, first):
+                found.add((other.name, False))
+            elif other.name not in seen:
+                seen.add(other.name)
+                stack += self.source.into[other.name]
+        return found
+
+    def _fails(self, raw: Raw, link: Link) -> bool:
+        return link.output < 0 or (raw.failing == "branch" and link.output == readers.outputs_of(raw))
+
+    def _passes(self, raw: Raw, first: names.Path) -> bool:
+        if raw.name in self.regions or raw.name in self.ends:
+            return False
+        if raw.mark and raw.mark[0] in ("item", "join") and raw.name not in self.regions:
+            return True
+        return raw.disabled or raw.kind in tables.PASSING or readers.keeps(self, raw, first)
+
+    def ref(self, asker: Raw, raw: Raw, steps: names.Path) -> Ref | None:
+        """What `$('name').item.json` means."""
+        if raw.name in self.source.serves or raw.kind == "stickyNote":
+            return None
+        if self._passes(raw, steps[:1]):
+            return self.incoming(raw, steps) if self.source.into[raw.name] else None
+        if steps[:1] == ("error",) and raw.failing != "stop":
+            return Ref(raw.id, steps)
+        return self._output(asker, raw, steps)
+
+    def _output(self, asker: Raw, raw: Raw, steps: names.Path) -> Ref | None:
+        region = self.regions.get(raw.name) or self.ends.get(raw.name) or self._helper(raw)
+        if region:
+            return region.ref(asker, raw, steps, self.inside)
+        if steps[:1] == ("error",) and raw.failing != "stop":
+            return Ref(raw.id, steps)
+        return names.to_common(self.view(raw), raw.id, steps)
+
+    def _helper(self, raw: Raw) -> Region | None:
+        return next((region for region in self.regions.values() if raw.name in region.helpers), None)
+
+    # -- for the readers of single nodes
+
+    def note(self, raw: Raw, severity: Any, code: str, message: str, suggestion: str = "") -> None:
+        self.notes.append(Note(severity, code, message, suggestion, raw.id, raw.name, raw.place))
+
+    def resource(self, resource: Resource) -> str:
+        self.resources.setdefault(resource.id, resource)
+        return resource.id
+
+    def fold(self, raw: Raw, part: Raw) -> None:
+        places = self.folded.setdefault(raw.id, [])
+        if part.place not in places:
+            places.append(part.place)
+
+
+def _on_error(raw: Raw) -> OnError:
+    data = raw.data
+    if data.get("retryOnFail") is not True:
+        return OnError(raw.failing)  # type: ignore[arg-type]
+    tries, wait = data.get("maxTries", 3), data.get("waitBetweenTries", 1000)
+    retries = max(min(tries, 5), 2) - 1 if type(tries) is int else 2
+    return OnError(raw.failing, retries, wait if type(wait) is int and wait >= 0 else 1000)  # type: ignore[arg-type]
+
+
+def _into(link: Link, made: dict[str, Node]) -> str:
+    return f"in:{link.input}" if link.input else "in"
+
+
+def _place_inside(owner: Node, body: Graph) -> None:
+    """Positions in a body are relative to it."""
+    for node in body.nodes:
+        if node.position and owner.position:
+            node.position = (node.position[0] - owner.position[0], node.position[1] - owner.position[1])
+
+
+def _declare(graph: Graph) -> None:
+    """n8n does not say what a node gives; what others read of it is what is known."""
+    found = {node.id: node for node, _, _ in values.walk(graph)}
+    for node in list(found.values()):
+        for ref in values.node_refs(node):
+            other = found.get(ref.node) if ref.scope == "node" and ref.path else None
+            if other is None or not KINDS[other.kind].free or ref.path[0] == "error":
+                continue
+            name = str(ref.path[0])
+            if name not in outputs(other):
+                other.outputs[name] = Type()
