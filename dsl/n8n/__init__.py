@@ -4,6 +4,8 @@ from dsl.n8n.build import build
 from dsl.n8n.forms import dump, sniff, unpack
 from dsl.n8n.read import read
 
-COSMETIC = frozenset({"position", "notesInFlow", "width", "height", "color", "meta", "cachedResultName", "cachedResultUrl"})
+COSMETIC = frozenset(
+    {"position", "notesInFlow", "width", "height", "color", "meta", "cachedResultName", "cachedResultUrl"}
+)
 
 __all__ = ["COSMETIC", "build", "dump", "read", "sniff", "unpack"]

@@ -103,7 +103,9 @@ def _written(printer: text.Printer, item: dict[str, Value]) -> dict[str, Any]:
     if kind is None:
         return _asked(_plain(printer, item))
     if kind == "dateTime":
-        operation = {"gte": "afterOrEquals", "lte": "beforeOrEquals", "gt": "after", "lt": "before"}.get(operation, operation)
+        operation = {"gte": "afterOrEquals", "lte": "beforeOrEquals", "gt": "after", "lt": "before"}.get(
+            operation, operation
+        )
     operator = {"type": kind, "operation": operation} | ({"singleValue": True} if op in UNARY else {})
     right = "" if op in UNARY else printer.value(item.get("right"))
     return {"leftValue": printer.value(item.get("left")), "rightValue": right, "operator": operator}

@@ -16,6 +16,8 @@ MAX_FILES = 2000
 _ENDING = "/workflow.json"
 SETTINGS = {"executionOrder": "v1"}  # without it agents get empty answers from their tools (n8n.md, section 9)
 
+OWN = " by flowstill"  # behind the form: the file holds nodes that flowstill wrote beside others
+
 # What the public API takes (n8n.md, section 4); it refuses everything else.
 _API_TOP = ("name", "nodes", "connections", "settings")
 

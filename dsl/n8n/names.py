@@ -32,6 +32,8 @@ def key(name: str, canonical: str) -> View:
 
 
 def to_common(view: View, node: str, path: Path) -> Ref:
+    if view is CHAT and path and str(path[0]).startswith("sys_"):  # given by a start that flowstill wrote
+        return Ref("", (str(path[0])[4:], *path[1:]), "system")
     for theirs, ours, scope in view:
         if path[: len(theirs)] == theirs:
             return Ref("" if scope == "system" else node, ours + path[len(theirs) :], scope)

@@ -12,12 +12,16 @@ from dsl import DslError, values
 from dsl.ir import Edge, Flow, Graph, Node, OnError, Ref, Resource, Type, Value, Variable
 from dsl.kinds import KINDS, outputs
 from dsl.n8n import forms, names, readers, tables, text
-from dsl.n8n.regions import Region, regions
-from dsl.n8n.source import Link, Raw, Source, dig, source
+from dsl.n8n.regions import Region, innermost, regions
+from dsl.n8n.source import Link, Raw, Source, described, dig, source
 from dsl.notes import Note
 
 _SECRET = re.compile(r"key|token|secret|passw|auth|pat\Z|credential", re.I)
-_SYSTEM = {("execution", "id"): "execution_id", ("workflow", "id"): "workflow_id", ("workflow", "name"): "workflow_name"}
+_SYSTEM = {
+    ("execution", "id"): "execution_id",
+    ("workflow", "id"): "workflow_id",
+    ("workflow", "name"): "workflow_name",
+}
 
 
 def read(document: Any) -> Flow:
@@ -49,10 +53,12 @@ class Reader:
         self.made: dict[tuple[str, str], set[tuple[str, bool]]] = {}
         self.main = [raw for raw in found.nodes.values() if raw.name not in found.serves]
         self.parts = self._parts()
-        self.regions = regions(found, self.main)
-        self.ends = {region.end.name: region for region in self.regions.values() if region.end}
-        self.inside = {name: region for region in self.regions.values() for name in region.body}
+        self.regions = regions(found, self.main, self.parts)
+        self.own = {name: region for region in self.regions.values() for name in region.own}
+        self.inside = innermost(self.regions.values())
         self.ambiguous: set[str] = set()
+        self.before, self.after = self._beside()
+        self.defaults: dict[str, dict[str, Any]] = {}
 
     def _parts(self) -> dict[str, dict[str, list[Raw]]]:
         """The nodes that flowstill wrote beside others: by owner's id and role."""
@@ -63,6 +69,19 @@ class Reader:
                 parts.setdefault(raw.mark[1], {}).setdefault(raw.mark[0], []).append(raw)
         return parts
 
+    def _beside(self) -> tuple[dict[str, Raw], dict[str, Raw]]:
+        """What flowstill wrote before and behind a node, and is part of it: by name, the node."""
+        before: dict[str, Raw] = {}
+        after: dict[str, Raw] = {}
+        owners = {raw.id: raw for raw in self.main}
+        for id_, parts in self.parts.items():
+            for role, found in parts.items():
+                if role in readers.BEFORE and readers.BEFORE[role](self, owners[id_]):
+                    before.update((each.name, owners[id_]) for each in found)
+                elif role == "session":
+                    after.update((each.name, owners[id_]) for each in found)
+        return before, after
+
     # -- the flow
 
     def flow(self, workflow: dict[str, Any], form: str) -> Flow:
@@ -70,26 +89,31 @@ class Reader:
         bodies = {region.owner.name: Graph() for region in self.regions.values()}
         made: dict[str, Node] = {}
         folded = self._folded_main()
-        for raw in self.nodes.values():
-            if raw.name in self.source.serves or raw.name in folded:
+        for raw in self._ordered():
+            if raw.name in folded:
                 continue
             node = self.node(raw)
             made[raw.name] = node
             self._graph_of(raw.name, graph, bodies).nodes.append(node)
         self._leftover(graph, made, folded)
-        self._edges(graph, bodies, made, folded)
+        self._defaults(made)
+        self._edges(graph, bodies, made)
         for name, body in bodies.items():
             made[name].body = body
             _place_inside(made[name], body)
+        for name in self.after:
+            readers.session(self, self.nodes[name])
+        for name in (*self.before, *self.after):
+            self.fold((self.before.get(name) or self.after[name]), self.nodes[name])
         for name, node in made.items():
             node.folded = tuple(self.folded.get(node.id, ()))
         _declare(graph)
         self._dangling()
-        chat = any(node.kind == "start" and dig(node.params, "trigger", "type") == "chat" for node in graph.nodes)
+        chat = any(tables.TRIGGERS.get(raw.kind) == "chat" and not raw.disabled for raw in self.main)
         return Flow(
             workflow["name"] if isinstance(workflow.get("name"), str) else "",
             "n8n",
-            form,
+            form + (forms.OWN if any(raw.mark for raw in self.main) else ""),
             "chat" if chat else "workflow",
             workflow["description"] if isinstance(workflow.get("description"), str) else "",
             graph,
@@ -98,10 +122,24 @@ class Reader:
             self.notes,
         )
 
+    def _ordered(self) -> list[Raw]:
+        """The nodes on the way in the order of `values.walk`: those of a body behind those around it."""
+        of: dict[str, list[Raw]] = {}
+        for raw in self.main:
+            region = self.inside.get(raw.name)
+            of.setdefault(region.owner.name if region else "", []).append(raw)
+        found: list[Raw] = []
+        stack = [""]
+        while stack:
+            inside = of.get(stack.pop(), [])
+            found += inside
+            stack += [raw.name for raw in inside if raw.name in self.regions]
+        return found
+
     def _folded_main(self) -> set[str]:
         """The nodes on the way that became part of others."""
-        found = {region.end.name for region in self.regions.values() if region.end}
-        return found | {name for region in self.regions.values() for name in region.helpers}
+        found = {name for name, region in self.own.items() if name != region.owner.name}
+        return found | self.before.keys() | self.after.keys()
 
     def _graph_of(self, name: str, graph: Graph, bodies: dict[str, Graph]) -> Graph:
         region = self.inside.get(name)
@@ -117,9 +155,9 @@ class Reader:
                 graph.nodes.append(node)
 
     def _bare(self, raw: Raw) -> Node:
-        notes = raw.data.get("notes")
-        described = notes if isinstance(notes, str) and not raw.mark else ""
-        return Node(raw.id, "opaque", raw.name, described, position=raw.position, pointer=raw.place)
+        return Node(
+            raw.id, "opaque", raw.name, described(raw.data.get("notes")), position=raw.position, pointer=raw.place
+        )
 
     def node(self, raw: Raw) -> Node:
         node = self._bare(raw)
@@ -135,31 +173,45 @@ class Reader:
         node.on_error = _on_error(raw)
         return node
 
+    def _defaults(self, made: dict[str, Node]) -> None:
+        """`$('N').first().json.a ?? 0` is how flowstill writes an output that has a default when N fails."""
+        for node in made.values():
+            if node.id in self.defaults:
+                policy = node.on_error
+                node.on_error = OnError("default", policy.retries, policy.wait_ms, default=self.defaults[node.id])
+
     # -- edges
 
-    def _edges(self, graph: Graph, bodies: dict[str, Graph], made: dict[str, Node], folded: set[str]) -> None:
-        for name in self.nodes:
-            for link in self.source.out[name]:
-                for edge, inside in self._edge(link, graph, bodies, made):
-                    inside.edges.append(edge)
+    def _edges(self, graph: Graph, bodies: dict[str, Graph], made: dict[str, Node]) -> None:
+        for raw in self._ordered():
+            for link in self.source.out[raw.name]:
+                target = self._target(link, made)
+                for source, port, where in self._sources(link, made) if target else ():
+                    inside = bodies[where.owner.name] if where else graph
+                    inside.edges.append(Edge(source, target, port, _into(link), link.place))
 
-    def _edge(
-        self, link: Link, graph: Graph, bodies: dict[str, Graph], made: dict[str, Node]
-    ) -> Iterable[tuple[Edge, Graph]]:
-        """The edges that a connection is; none for what only a loop's own wiring is."""
-        for region in self.regions.values():
-            if (edge := region.edge(link)) is not None:
-                if edge == "":
-                    return
-                source, target, port, where = edge
-                inside = bodies[region.owner.name] if where == "body" else self._graph_of(region.owner.name, graph, bodies)
-                yield Edge(source, target, port, _into(link, made), link.place), inside
-                return
-        one, other = made.get(link.source), made.get(link.target)
-        if one is None or other is None:
-            return
-        for port in readers.ports(self, self.nodes[link.source], one, link):
-            yield Edge(one.id, other.id, port, _into(link, made), link.place), self._graph_of(link.source, graph, bodies)
+    def _target(self, link: Link, made: dict[str, Node]) -> str:
+        """The id of the node that a connection leads to; "" for a container's own wiring."""
+        if link.source in self.before or link.target in self.after:
+            return ""
+        if link.target in self.before:
+            return self.before[link.target].id
+        region = self.own.get(link.target)
+        if region:
+            return region.owner.id if region.enters(link) else ""
+        return made[link.target].id if link.target in made else ""
+
+    def _sources(self, link: Link, made: dict[str, Node]) -> Iterable[tuple[str, str, Region | None]]:
+        """Id and ports that a connection leaves by, and the container that it is in."""
+        region = self.own.get(link.source)
+        if link.source in self.after:
+            yield self.after[link.source].id, "out", self.inside.get(link.source)
+        elif region is None:
+            raw = self.nodes[link.source]
+            for port in readers.ports(self, raw, made[link.source], link) if link.source in made else ():
+                yield made[link.source].id, port, self.inside.get(link.source)
+        elif port := region.leaves(link):
+            yield region.owner.id, port, region if port == "body" else self.inside.get(region.owner.name)
 
     def _dangling(self) -> None:
         for place, name in self.source.dangling:
@@ -187,15 +239,22 @@ class Reader:
         def found(path: text.Path) -> Ref | None:
             if path.root == "node":
                 other = self.nodes.get(path.name)
-                return self.ref(raw, other, path.steps) if other else None
+                ref = self.ref(raw, other, path.steps) if other else None
+                return self._with_default(ref, other, path) if path.has_default and other else ref
             if path.root == "json":
-                return self.incoming(raw, path.steps)
+                return None if path.has_default else self.incoming(raw, path.steps)
             if path.root in ("env", "vars"):
                 return self._variable(path)
             known = _SYSTEM.get((path.root, str(path.steps[0]) if path.steps else ""))
             return Ref("", (known,), "system") if known and len(path.steps) == 1 else None
 
         return found
+
+    def _with_default(self, ref: Ref | None, other: Raw, path: text.Path) -> Ref | None:
+        if ref is None or len(ref.path) != 1 or ref.scope != "node" or other.failing != "continue":
+            return None
+        self.defaults.setdefault(ref.node, {})[str(ref.path[0])] = path.default
+        return ref
 
     def _variable(self, path: text.Path) -> Ref | None:
         if not path.steps or not isinstance(path.steps[0], str):
@@ -264,11 +323,14 @@ class Reader:
         return link.output < 0 or (raw.failing == "branch" and link.output == readers.outputs_of(raw))
 
     def _passes(self, raw: Raw, first: names.Path) -> bool:
-        if raw.name in self.regions or raw.name in self.ends:
+        if raw.name in self.own:
             return False
-        if raw.mark and raw.mark[0] in ("item", "join") and raw.name not in self.regions:
-            return True
-        return raw.disabled or raw.kind in tables.PASSING or readers.keeps(self, raw, first)
+        return (
+            (raw.name in self.before and raw.kind == "merge")
+            or raw.disabled
+            or raw.kind in tables.PASSING
+            or readers.keeps(self, raw, first)
+        )
 
     def ref(self, asker: Raw, raw: Raw, steps: names.Path) -> Ref | None:
         """What `$('name').item.json` means."""
@@ -281,15 +343,17 @@ class Reader:
         return self._output(asker, raw, steps)
 
     def _output(self, asker: Raw, raw: Raw, steps: names.Path) -> Ref | None:
-        region = self.regions.get(raw.name) or self.ends.get(raw.name) or self._helper(raw)
+        if raw.name in self.after:
+            return Ref("", steps, "session")
+        region = self.own.get(raw.name)
         if region:
-            return region.ref(asker, raw, steps, self.inside)
+            return region.ref(raw, steps, self._within(asker, region))
         if steps[:1] == ("error",) and raw.failing != "stop":
             return Ref(raw.id, steps)
         return names.to_common(self.view(raw), raw.id, steps)
 
-    def _helper(self, raw: Raw) -> Region | None:
-        return next((region for region in self.regions.values() if raw.name in region.helpers), None)
+    def _within(self, raw: Raw, region: Region) -> bool:
+        return raw.name in region.body
 
     # -- for the readers of single nodes
 
@@ -315,7 +379,7 @@ def _on_error(raw: Raw) -> OnError:
     return OnError(raw.failing, retries, wait if type(wait) is int and wait >= 0 else 1000)  # type: ignore[arg-type]
 
 
-def _into(link: Link, made: dict[str, Node]) -> str:
+def _into(link: Link) -> str:
     return f"in:{link.input}" if link.input else "in"
 
 

@@ -5,12 +5,14 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from dsl.ir import Node, OnError, Ref, Resource, Script, Type, Value
-from dsl.n8n import conditions, names, schedules, shims, subnodes, tables, text
+from dsl.ir import Node, OnError, Ref, Resource, Script, Type, Value, Variable
+from dsl.kinds import ASSIGNMENTS, KINDS
+from dsl.n8n import conditions, containers, names, schedules, shims, starts, subnodes, tables, text
 from dsl.n8n.source import Link, Raw, dig, members
 
 if TYPE_CHECKING:
     from dsl.n8n.read import Reader
+    from dsl.n8n.regions import Region
 
 Read = Callable[["Reader", Raw, Node], None]
 
@@ -60,7 +62,7 @@ def _webhook(reader: "Reader", raw: Raw, node: Node) -> None:
 def _called(reader: "Reader", raw: Raw, node: Node) -> None:
     _trigger(reader, raw, node)
     for item in members(raw.params, "workflowInputs", "values"):
-        if isinstance(item.get("name"), str) and item["name"]:
+        if isinstance(item.get("name"), str) and item["name"] and not (raw.mark and starts.is_given(item["name"])):
             kind = item.get("type", "string")
             node.outputs[item["name"]] = Type(kind if kind in tables.CALL_TYPES else "any")
 
@@ -141,6 +143,25 @@ def _note(reader: "Reader", raw: Raw, node: Node) -> None:
 
 
 def _set(reader: "Reader", raw: Raw, node: Node) -> None:
+    if raw.mark and raw.mark[0] == "inputs" and raw.name in {owner.name for owner in reader.before.values()}:
+        node.kind = "start"
+        starts.read_inputs(reader, raw, node)
+        return
+    _plain_set(reader, raw, node)
+    role = raw.mark[0] if raw.mark else ""
+    if role in ("answer", "template", "message") and set(node.inputs) == {"output"}:
+        value = node.inputs["output"]
+        kind, name = {
+            "answer": ("answer", "text"),
+            "template": ("template", "template"),
+            "message": ("end", "message"),
+        }[role]
+        node.kind, node.params, node.inputs, node.outputs = kind, {name: value}, {}, {}
+    elif role == "end":
+        node.kind, node.params = "end", {}
+
+
+def _plain_set(reader: "Reader", raw: Raw, node: Node) -> None:
     node.kind = "set"
     if raw.params.get("mode") == "raw":
         fields = reader.value(raw.params.get("jsonOutput", "{}"), raw)
@@ -155,8 +176,6 @@ def _set(reader: "Reader", raw: Raw, node: Node) -> None:
             node.outputs[name.split(".")[0]] = Type(kind) if "." not in name else tables.OBJECT
     if _includes(raw):
         node.params["keep"] = True
-    if raw.mark and raw.mark[0] == "end":
-        node.kind, node.params = "end", {}
 
 
 def _type_of(value: Value) -> Type:
@@ -256,12 +275,16 @@ def _code(reader: "Reader", raw: Raw, node: Node) -> None:
     python = isinstance(language, str) and language.startswith("python")
     source = raw.params.get("pythonCode" if python else "jsCode", raw.params.get("functionCode", ""))
     source = source if isinstance(source, str) else ""
-    if (shim := shims.parsed(source)) and shim.role in SHIMS:
+    if raw.kind == "code" and (shim := shims.parsed(source)) and shim.role in SHIMS:
         SHIMS[shim.role](reader, raw, node, shim)
         return
     once = raw.params.get("mode", "runOnceForAllItems") == "runOnceForAllItems" and raw.kind != "functionItem"
     node.kind = "code"
-    node.params = {"lang": "python3" if python else "javascript", "source": source, "style": "items" if once else "item"}
+    node.params = {
+        "lang": "python3" if python else "javascript",
+        "source": source,
+        "style": "items" if once else "item",
+    }
     node.inputs = _read_by_code(reader, raw, source)
 
 
@@ -276,6 +299,8 @@ def _read_by_code(reader: "Reader", raw: Raw, source: str) -> dict[str, Value]:
 
 
 def _http(reader: "Reader", raw: Raw, node: Node) -> None:
+    if raw.mark and raw.mark[0] == "tool" and _called_tool(reader, raw, node):
+        return
     node.kind = "http"
     method = raw.params.get("method", raw.params.get("requestMethod", "GET"))
     node.params = {
@@ -293,6 +318,18 @@ def _http(reader: "Reader", raw: Raw, node: Node) -> None:
     _http_options(raw, node)
     if not is_full(raw):
         node.outputs = {"body": tables.ANY}
+
+
+def _called_tool(reader: "Reader", raw: Raw, node: Node) -> bool:
+    """A tool from elsewhere, written as a call that its address is to be filled in for."""
+    found, url = reader.value(raw.params.get("jsonBody"), raw), raw.params.get("url")
+    if not isinstance(found, dict) or not isinstance(found.get("arguments"), dict) or not isinstance(url, str):
+        return False
+    name = url.rpartition("/")[2]
+    node.kind, node.inputs = "tool", found["arguments"]
+    resource = reader.resource(Resource(subnodes.resource_id("tool", name), "tool", name))
+    node.params = {"tool": resource, "settings": found.get("settings") or {}}
+    return True
 
 
 def _http_options(raw: Raw, node: Node) -> None:
@@ -322,7 +359,9 @@ def response_of(raw: Raw) -> str:
 
 
 def _pairs(reader: "Reader", raw: Raw, kind: str) -> list[list[Value]]:
-    items = members(raw.params, f"{kind}Parameters", "parameters") + members(raw.params, f"{kind}ParametersUi", "parameter")
+    items = members(raw.params, f"{kind}Parameters", "parameters") + members(
+        raw.params, f"{kind}ParametersUi", "parameter"
+    )
     if not items and isinstance(source := raw.params.get(f"json{kind.capitalize()}"), str):
         found = json_with_expressions(source, lambda code: reader.value(code, raw))
         items = [{"name": name, "value": value} for name, value in found.items()] if isinstance(found, dict) else []
@@ -358,10 +397,16 @@ def _auth(reader: "Reader", raw: Raw) -> dict[str, Any] | None:
 
 def _body(reader: "Reader", raw: Raw) -> dict[str, Any] | None:
     params = raw.params
-    sends = params.get("sendBody") is True or (raw.version < 3 and ("bodyParametersJson" in params or "bodyParametersUi" in params))
+    sends = params.get("sendBody") is True or (
+        raw.version < 3 and ("bodyParametersJson" in params or "bodyParametersUi" in params)
+    )
     if not sends:
         return None
-    type_ = tables.BODIES.get(params.get("contentType", "json"), "json") if isinstance(params.get("contentType", ""), str) else "json"
+    type_ = (
+        tables.BODIES.get(params.get("contentType", "json"), "json")
+        if isinstance(params.get("contentType", ""), str)
+        else "json"
+    )
     if type_ == "binary":
         return {"type": type_, "file": reader.value(params.get("inputDataFieldName", "data"), raw)}
     if type_ == "text":
@@ -379,7 +424,11 @@ def _field(reader: "Reader", raw: Raw, item: dict[str, Any]) -> dict[str, Value]
     if item.get("parameterType") == "formBinaryData":
         value = reader.value(item.get("inputDataFieldName", "data"), raw)
         return {"name": reader.value(item.get("name", ""), raw), "type": "file", "value": value}
-    return {"name": reader.value(item.get("name", ""), raw), "type": "text", "value": _secret(reader, raw, item, "body")}
+    return {
+        "name": reader.value(item.get("name", ""), raw),
+        "type": "text",
+        "value": _secret(reader, raw, item, "body"),
+    }
 
 
 def _subflow(reader: "Reader", raw: Raw, node: Node) -> None:
@@ -388,7 +437,9 @@ def _subflow(reader: "Reader", raw: Raw, node: Node) -> None:
     known = dig(value, "value") if isinstance(value, dict) else value
     name = dig(value, "cachedResultName")
     id_ = known if isinstance(known, str) else ""
-    resource = Resource(f"subflow:{id_ or raw.id}", "subflow", name if isinstance(name, str) else id_ or raw.name, {"id": id_})
+    resource = Resource(
+        f"subflow:{id_ or raw.id}", "subflow", name if isinstance(name, str) else id_ or raw.name, {"id": id_}
+    )
     node.params["flow"] = reader.resource(resource)
     inputs = reader.value(dig(raw.params, "workflowInputs", "value") or {}, raw)
     node.inputs = {str(key): item for key, item in inputs.items()} if isinstance(inputs, dict) else {}
@@ -436,7 +487,9 @@ def _list(reader: "Reader", raw: Raw, node: Node) -> None:
     """Operations on all items at once: the list is what came in."""
     node.kind = "list"
     node.params = {"list": Script("n8n", "$input.all()")} | _LISTS[raw.kind](reader, raw)
-    reader.note(raw, "degraded", "items.many", "It works on all items that come in, which other platforms have as a list.")
+    reader.note(
+        raw, "degraded", "items.many", "It works on all items that come in, which other platforms have as a list."
+    )
 
 
 def _sort(reader: "Reader", raw: Raw) -> dict[str, Value]:
@@ -532,6 +585,8 @@ def _incoming_item(reader: "Reader", raw: Raw, how: str) -> dict[str, Value]:
         found = {name: reader.incoming(raw, (name,)) for name in known}
         if found and all(found.values()):
             return found
+    if how == "firstIncomingItem" and (whole := reader.incoming(raw, ())) is not None and whole.path:
+        return {"result": whole}
     source = "$json" if how == "firstIncomingItem" else "$input.all().map((item) => item.json)"
     refs = tuple(Ref(reader.nodes[name].id, ()) for name, _ in sorted(makers))
     return {"result": Script("n8n", source, refs)}
@@ -756,11 +811,171 @@ READERS: dict[str, Read] = {
     "ai:informationExtractor": _extract,
 }
 
-SHIMS: dict[str, Callable[["Reader", Raw, Node, shims.Shim], None]] = {}
+# -- what flowstill wrote
 
 
-def container(reader: "Reader", raw: Raw, node: Node, region: Any) -> None:
-    raise NotImplementedError
+def _shim_inputs(reader: "Reader", raw: Raw, node: Node, shim: shims.Shim) -> dict[str, Value]:
+    declared = shim.facts.get("outputs")
+    node.outputs = {str(k): shims.type_of(v) for k, v in declared.items()} if isinstance(declared, dict) else {}
+    return {name: text.javascript(source, reader.resolve(raw)) for name, source in shim.inputs.items()}
+
+
+def _shim_code(reader: "Reader", raw: Raw, node: Node, shim: shims.Shim) -> None:
+    node.kind, node.inputs = "code", _shim_inputs(reader, raw, node, shim)
+    lang, style = shim.facts.get("lang", "javascript"), shim.facts.get("style", shim.role)
+    node.params = {"lang": lang, "source": shim.source, "style": style}
+
+
+def _shim_params(reader: "Reader", raw: Raw, node: Node, shim: shims.Shim) -> None:
+    inputs = _shim_inputs(reader, raw, node, shim)
+    params = shims.unpacked(shim.facts.get("params"), inputs, node.id)
+    node.kind, node.params = shim.role, params if isinstance(params, dict) else {}
+
+
+def _shim_retrieve(reader: "Reader", raw: Raw, node: Node, shim: shims.Shim) -> None:
+    _shim_params(reader, raw, node, shim)
+    named = shim.facts.get("knowledge")
+    ids = node.params.get("knowledge")
+    for id_, name in zip(ids if isinstance(ids, list) else [], named if isinstance(named, list) else [], strict=False):
+        reader.resource(Resource(str(id_), "knowledge", str(name)))
+
+
+def _shim_template(reader: "Reader", raw: Raw, node: Node, shim: shims.Shim) -> None:
+    node.kind, node.inputs = "template", _shim_inputs(reader, raw, node, shim)
+    node.params = {"template": Script("jinja2", str(shim.facts.get("template", "")))}
+
+
+def _shim_stub(reader: "Reader", raw: Raw, node: Node, shim: shims.Shim) -> None:
+    """What was no node of n8n's is again what it was."""
+    inputs, kind = _shim_inputs(reader, raw, node, shim), shim.facts.get("kind")
+    own = {name: value for name, value in inputs.items() if not name.startswith("params ")}
+    params = {name[7:]: value for name, value in inputs.items() if name.startswith("params ")}
+    node.kind = (
+        kind if isinstance(kind, str) and kind in KINDS and kind not in ("iterate", "loop", "start") else "opaque"
+    )
+    found = shims.unpacked(shim.facts.get("params"), params, node.id)
+    node.params = found if isinstance(found, dict) and node.kind != "opaque" else {}
+    node.inputs = own
+    if node.kind == "opaque":
+        node.params = {"type": str(shim.facts.get("type", "opaque"))}
+
+
+def _shim_assign(reader: "Reader", raw: Raw, node: Node, shim: shims.Shim) -> None:
+    inputs, owner = _shim_inputs(reader, raw, node, shim), shim.facts.get("owner")
+    node.kind, items = "assign", shim.facts.get("items")
+    node.params["items"] = [
+        {
+            "target": Ref(str(owner), tuple(item["name"]), "loop")
+            if owner
+            else Ref("", tuple(item["name"]), "session"),
+            "op": item["op"],
+            "value": inputs.get(f"value {i}"),
+        }
+        for i, item in enumerate(items if isinstance(items, list) else [])
+        if isinstance(item, dict) and isinstance(item.get("name"), list) and item.get("op") in ASSIGNMENTS
+    ]
+
+
+def _shim_leave(reader: "Reader", raw: Raw, node: Node, shim: shims.Shim) -> None:
+    node.kind = shim.role
+
+
+def session(reader: "Reader", raw: Raw) -> None:
+    """The variables of the conversation."""
+    code = raw.params.get("jsCode")
+    shim = shims.parsed(code) if isinstance(code, str) else None
+    for item in members(shim.facts, "variables") if shim else []:
+        name, description = str(item.get("name", "")), str(item.get("description", ""))
+        found = Variable("session", name, shims.type_of(item.get("type")), item.get("default"), description)
+        reader.variables.setdefault(("session", name), found)
+
+
+SHIMS: dict[str, Callable[["Reader", Raw, Node, shims.Shim], None]] = {
+    "kwargs": _shim_code,
+    "args": _shim_code,
+    "quoted": _shim_code,
+    "json_parse": _shim_params,
+    "json_dump": _shim_params,
+    "split": _shim_params,
+    "aggregate": _shim_params,
+    "list": _shim_params,
+    "retrieve": _shim_retrieve,
+    "template": _shim_template,
+    "stub": _shim_stub,
+    "assign": _shim_assign,
+    "break": _shim_leave,
+    "continue": _shim_leave,
+}
+
+
+def _starts(reader: "Reader", raw: Raw) -> bool:
+    return raw.kind == "set" and bool(raw.mark) and raw.mark[0] == "inputs"  # type: ignore[index]
+
+
+# What stands before a node that it is part of, by role, and whether that node is still what it was
+BEFORE: dict[str, Callable[["Reader", Raw], bool]] = {
+    "webhook": _starts,
+    "chat": _starts,
+    "manual": _starts,
+    "event": _starts,
+    "trigger": _starts,
+    "store": lambda reader, raw: raw.kind == "code" and bool(raw.mark) and raw.mark[0] == "retrieve",  # type: ignore[index]
+    "join": lambda reader, raw: True,
+}
+
+
+# -- containers
+
+
+def container(reader: "Reader", raw: Raw, node: Node, region: "Region") -> None:
+    for name in region.own - {raw.name}:
+        reader.fold(raw, reader.nodes[name])
+    if region.kind in ("iterate", "loop"):
+        containers.read(reader, raw, node, region)
+        return
+    node.kind = "iterate"
+    node.outputs = {}
+    left = dict(raw.params)
+    if region.kind == "split":
+        node.inputs = {"item": _split_list(reader, raw, str(left.pop("fieldToSplitOut")))}
+    else:
+        makers = sorted({name for name, _ in reader.producers(raw, ())} - region.body)
+        refs = tuple(Ref(reader.nodes[name].id, ()) for name in makers)
+        node.inputs = {"item": Script("n8n", "$input.all().map((item) => item.json)", refs)}
+    attached = [_piece(reader, raw, "container", left)]
+    if region.end:
+        attached.append(_piece(reader, region.end, "end", {}))
+        node.outputs = {"output": Type("array", label=gathered(region.end)[0])}
+        node.params["collect"] = {"output": _collected(reader, region.end)}
+    node.params["attached"] = attached
+
+
+def _piece(reader: "Reader", raw: Raw, port: str, left: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "port": port,
+        "id": raw.id,
+        "name": raw.name,
+        "type": raw.data["type"],
+        "version": subnodes.number(raw.version),
+        "position": list(raw.position) if raw.position else None,
+        "parameters": reader.value(left, raw),
+    }
+
+
+def _split_list(reader: "Reader", raw: Raw, name: str) -> Value:
+    found = reader.incoming(raw, tuple(name.split(".")))
+    return found if found is not None else Script("n8n", f"$json.{name}")
+
+
+def _collected(reader: "Reader", end: Raw) -> Value:
+    """What an aggregate takes of each item: a field, or all of it."""
+    source = gathered(end)[1]
+    field = source.partition("item.json")[2].rstrip(")").lstrip(".")
+    found = reader.incoming(end, tuple(field.split("."))) if field else None
+    if found is not None:
+        return found
+    makers = sorted(reader.producers(end, ()))
+    return Script("n8n", source, tuple(Ref(reader.nodes[name].id, ()) for name, _ in makers))
 
 
 # -- what leaves a node by which output
@@ -773,7 +988,9 @@ def outputs_of(raw: Raw) -> int:
     if raw.kind == "switch":
         return len(_rules(raw)) + (dig(raw.params, "options", "fallbackOutput") == "extra")
     if raw.kind == "ai:textClassifier":
-        return len(members(raw.params, "categories", "categories")) + (dig(raw.params, "options", "fallback") == "other")
+        return len(members(raw.params, "categories", "categories")) + (
+            dig(raw.params, "options", "fallback") == "other"
+        )
     return 2 if raw.kind == "splitInBatches" and raw.version >= 3 else 1
 
 
@@ -829,6 +1046,8 @@ def view_of(reader: "Reader", raw: Raw) -> names.View:
         return names.key(key, "result")
     if raw.kind in ("code", "set"):
         return _marked_view(raw)
+    if raw.kind == "executeWorkflowTrigger":
+        return names.CHAT if raw.mark else names.SAME
     return names.PASSAGES if reader_of(raw) is _retrieve else names.SAME
 
 
@@ -837,7 +1056,8 @@ def _agent_view(reader: "Reader", raw: Raw) -> names.View:
 
 
 def _marked_view(raw: Raw) -> names.View:
-    return names.CHAT if raw.mark and raw.mark[0] == "inputs" else names.SAME
+    role = raw.mark[0] if raw.mark else ""
+    return names.CHAT if role == "inputs" else names.key("output", "answer") if role == "answer" else names.SAME
 
 
 _VIEWS: dict[str, names.View] = {

@@ -61,7 +61,11 @@ def _line(values: dict[str, Any]) -> str:
     """Anything that is no number, an expression say, counts as its default."""
     field = values["field"] if isinstance(values["field"], str) and values["field"] in _EVERY else "days"
     days = values.get("weekdays", [0])
-    days = [str(day) for day in days if type(day) is int or (isinstance(day, str) and day.isdigit())] if isinstance(days, list) else []
+    days = (
+        [str(day) for day in days if type(day) is int or (isinstance(day, str) and day.isdigit())]
+        if isinstance(days, list)
+        else []
+    )
     numbers = {
         name: value if type(value := values.get(name)) is int else 1 if name in ("n", "day") else 0
         for name in ("n", "hour", "minute", "day")
@@ -73,5 +77,3 @@ def _line(values: dict[str, Any]) -> str:
 def rule(lines: list[str]) -> dict[str, Any]:
     """The times as scheduleTrigger has them."""
     return {"interval": [{"field": "cronExpression", "expression": line} for line in lines]}
-
-

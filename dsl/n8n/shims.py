@@ -10,10 +10,11 @@ const inputs = {
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from dsl.ir import Type
+from dsl.ir import Ref, Script, Text, Type
 
 BEGIN, END = "// flowstill:begin ", "// flowstill:end"
 CALL = f"\n{BEGIN}call\n"
@@ -77,6 +78,63 @@ def _input(line: str) -> tuple[str, str]:
     if not isinstance(name, str) or line[end : end + 2] != ": " or not line.endswith(","):
         raise ValueError
     return name, line[end + 2 : -1]
+
+
+# -- templates
+
+_SUBSTITUTED = re.compile(r"\{\{-?\s*([A-Za-z_]\w*)((?:\.[A-Za-z_]\w*|\[\d+\])*)\s*-?\}\}")
+
+
+def jinja(template: str) -> str | None:
+    """JavaScript that fills in a Jinja template; None when it has more than names to be filled in."""
+    if "{%" in template or "{#" in template or re.search(r"\{\{-|-\}\}", template):
+        return None
+    pieces, end = [], 0
+    for match in _SUBSTITUTED.finditer(template):
+        steps = "".join(f"?.{step}" for step in re.findall(r"\w+|\[\d+\]", match[2]))
+        pieces += [json.dumps(template[end : match.start()]), f"show(inputs[{json.dumps(match[1])}]{steps})"]
+        end = match.end()
+    rest = template[end:]
+    if "{{" in rest or any("{{" in json.loads(piece) for piece in pieces[::2]):
+        return None
+    show = 'const show = (value) => value == null ? "" : typeof value === "object" ? JSON.stringify(value) : String(value);'
+    return f'{show}\nreturn [{{ json: {{ output: [{", ".join([*pieces, json.dumps(rest)])}].join("") }} }}];'
+
+
+# -- what of a node is no plain data
+
+
+def packed(value: Any, printed: Callable[[Any], str], inputs: dict[str, str], item: str = "") -> Any:
+    """Plain data with {"$": name} where something is referred to; what it is gets into the inputs by that name.
+
+    A reference to the element of the list that the node `item` works on is {"$item": path}.
+    """
+    if isinstance(value, Ref) and value.scope == "item" and value.node == item:
+        return {"$item": list(value.path)}
+    if isinstance(value, (Ref, Text, Script)):
+        inputs[f"v{len(inputs)}"] = printed(value)
+        return {"$": f"v{len(inputs) - 1}"}
+    if isinstance(value, Type):
+        return {"$type": type_name(value)}
+    if isinstance(value, dict):
+        return {key: packed(each, printed, inputs, item) for key, each in value.items()}
+    return [packed(each, printed, inputs, item) for each in value] if isinstance(value, (list, tuple)) else value
+
+
+def unpacked(value: Any, inputs: dict[str, Any], item: str) -> Any:
+    """The way back of `packed`, with the inputs as values."""
+    if isinstance(value, list):
+        return [unpacked(each, inputs, item) for each in value]
+    if not isinstance(value, dict):
+        return value
+    if isinstance(value.get("$"), str):
+        return inputs.get(value["$"])
+    if isinstance(value.get("$item"), list):
+        steps = tuple(step for step in value["$item"] if isinstance(step, (str, int)))
+        return Ref(item, steps, "item")
+    if "$type" in value:
+        return type_of(value["$type"])
+    return {key: unpacked(each, inputs, item) for key, each in value.items()}
 
 
 # -- types in facts: "array[string]"

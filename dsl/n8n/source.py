@@ -92,7 +92,9 @@ def _nodes(items: list[Any], place: str) -> dict[str, Raw]:
     ids: set[str] = set()
     for i, item in enumerate(items):
         raw = _node(item, f"{place}/{i}")
-        require(raw.name not in nodes, f"{raw.place}/name: a second node is called {raw.name!r}; n8n tells them by name.")
+        require(
+            raw.name not in nodes, f"{raw.place}/name: a second node is called {raw.name!r}; n8n tells them by name."
+        )
         require(not raw.id or raw.id not in ids, f"{raw.place}/id: a second node has the id {raw.id!r}.")
         nodes[raw.name] = raw
         ids.add(raw.id)
@@ -133,7 +135,7 @@ def _position(value: Any, place: str) -> tuple[float, float] | None:
     return (value[0], value[1])
 
 
-_MARK = re.compile(r"flowstill:(\w+)(?: (.*))?\Z", re.S)
+_MARK = re.compile(r"flowstill:(\w+)(?: ([^\n]*))?(?:\n(.*))?\Z", re.S)
 
 
 def _mark(notes: Any) -> tuple[str, str] | None:
@@ -141,12 +143,26 @@ def _mark(notes: Any) -> tuple[str, str] | None:
     return (match[1], match[2] or "") if match else None
 
 
+def described(notes: Any) -> str:
+    """What people wrote into a node's notes."""
+    if not isinstance(notes, str):
+        return ""
+    match = _MARK.match(notes)
+    return (match[3] or "") if match else notes
+
+
+def marked(role: str, owner: str, description: str = "") -> str:
+    return f"flowstill:{role} {owner}".rstrip() + (f"\n{description}" if description else "")
+
+
 def _links(connections: dict[str, Any], place: str, found: Source) -> Iterator[Link]:
     for name, kinds in connections.items():
         here = place + pointer(name)
         require(isinstance(kinds, dict), f"{here}: a mapping from the type of connection is wanted here.")
         for kind, outputs in kinds.items():
-            require(isinstance(outputs, (list, type(None))), f"{here}{pointer(kind)}: a list of outputs is wanted here.")
+            require(
+                isinstance(outputs, (list, type(None))), f"{here}{pointer(kind)}: a list of outputs is wanted here."
+            )
             for i, targets in enumerate(outputs or []):
                 yield from _targets(found, name, str(kind), i, targets, f"{here}{pointer(kind)}/{i}")
 

@@ -228,7 +228,9 @@ def type_of(schema: Any, required: bool = False, depth: int = 0) -> Type:
     return Type(
         next((known for known in _TYPES if known == kind), "any"),  # type: ignore[arg-type]
         items=type_of(items, depth=depth + 1) if kind == "array" and isinstance(items, dict) and deeper else None,
-        props={str(k): type_of(v, depth=depth + 1) for k, v in props.items()} if isinstance(props, dict) and deeper else None,
+        props={str(k): type_of(v, depth=depth + 1) for k, v in props.items()}
+        if isinstance(props, dict) and deeper
+        else None,
         required=required,
         description=description if isinstance(description, str) else "",
         options=tuple(each for each in options if isinstance(each, str)) if isinstance(options, list) else (),

@@ -27,7 +27,14 @@ _JSON = re.compile(r"\s*\??\.\s*json\b")
 _STEP = re.compile(
     rf"\s*(?:\??\.\s*(?P<name>[A-Za-z_$][\w$]*)(?!\w|\s*\()|(?:\?\.)?\[\s*(?:(?P<index>\d{{1,9}})|(?P<key>{_QUOTED}))\s*\])"
 )
+_TOKEN = re.compile(rf"{_QUOTED}|`(?:[^`\\]|\\.)*`|[()\[\]{{}},'\"`]", re.S)
 _GUARD = re.compile(rf"\$\({_QUOTED}\)\.isExecuted \? ")  # what did not run has no value
+# What was set last: by the node that ran last of those that set it, else by the one that set it first
+_LATEST = re.compile(
+    rf"\((?:\$\({_QUOTED}\)\.isExecuted"
+    rf"(?: && \$\({_QUOTED}\)\.first\(\)\.json\.\$round === \$\({_QUOTED}\)\.first\(\)\.json\.\$round)?"
+    rf" \? \$\({_QUOTED}\) : )+\$\((?P<name>{_QUOTED})\)\)\.first\(\)\.json"
+)
 _NUMBER = re.compile(r"-?\d{1,15}(?:\.\d{1,17})?(?:[eE][+-]?\d{1,3})?(?![\w.])")
 _WORDS = {"true": True, "false": False, "null": None}
 _NAME = re.compile(r"[A-Za-z_$][\w$]*\Z")
@@ -74,6 +81,9 @@ def _escaped(match: "re.Match[str]") -> str:
 def path_at(source: str, start: int) -> tuple[Path, int] | None:
     """The path that begins at a place, as far as it is plain, and where it ends."""
     root = _ROOT.match(source, start)
+    if not root and (latest := _LATEST.match(source, start)):
+        found, end = _steps(source, latest.end())
+        return Path("node", unquote(latest["name"]), found), end
     if not root:
         return None
     end, name, bare = root.end(), "", root["bare"]
@@ -156,16 +166,27 @@ class _Parser:
         return unquote(literal[0])
 
     def inside(self) -> Value:
+        if _LATEST.match(self.source, self.at):
+            return self.path()
         self.need("(")
         value = self.value()
         self.need(")")
         return value
 
+    def printed(self) -> Value:
+        """A structured answer as text is the text of the answer."""
+        self.need("JSON.stringify(")
+        value = self.value()
+        self.need(")")
+        if isinstance(value, Ref) and value.scope == "node" and value.path == ("structured",):
+            return Ref(value.node, ("text",))
+        raise _NotPlain
+
     def array(self) -> list[Value]:
         self.need("[")
         items: list[Value] = []
         while not self.take("]"):
-            items.append(self.value())
+            items.append(self.member("]"))
             if not self.take(","):
                 self.need("]")
                 break
@@ -178,11 +199,42 @@ class _Parser:
             self.space()
             key = self.key()
             self.need(":")
-            members[key] = self.value()
+            members[key] = self.member("}")
             if not self.take(","):
                 self.need("}")
                 break
         return members
+
+    def member(self, close: str) -> Value:
+        """A value in a list or an object: a Script when it is more than plain, but where it ends is plain."""
+        start, depth = self.at, self.depth
+        try:
+            value = self.value()
+            self.space()
+            if self.source[self.at : self.at + 1] in (",", close):
+                return value
+        except _NotPlain:
+            pass
+        self.at, self.depth = self.until(start), depth
+        source = self.source[start : self.at].strip()
+        if not source or source.startswith("...") or "//" in source or "/*" in source:
+            raise _NotPlain
+        return script(source, self.resolve)
+
+    def until(self, start: int) -> int:
+        """Where the expression that begins at a place ends, by its brackets and strings."""
+        open_ = 0
+        for token in _TOKEN.finditer(self.source, start):
+            char = token[0]
+            if char in "([{":
+                open_ += 1
+            elif char in ")]},":
+                if open_ == 0:
+                    return token.start()
+                open_ -= char != ","
+            elif char in "\"'`":  # a string that is never closed
+                break
+        raise _NotPlain
 
     def key(self) -> str:
         if self.source[self.at : self.at + 1] in ("'", '"'):
@@ -266,6 +318,7 @@ _READERS: dict[str, Callable[[_Parser], Value]] = {
     "{": _Parser.object,
     "$": _Parser.path,
     "`": _Parser.template,
+    "J": _Parser.printed,
 }
 
 
@@ -428,6 +481,10 @@ def string(text: str) -> str:
 
 def steps(path: tuple[str | int, ...]) -> str:
     return "".join(
-        f"[{step}]" if isinstance(step, int) else f".{step}" if _NAME.match(step) and step.isascii() else f"[{string(step)}]"
+        f"[{step}]"
+        if isinstance(step, int)
+        else f".{step}"
+        if _NAME.match(step) and step.isascii()
+        else f"[{string(step)}]"
         for step in path
     )
