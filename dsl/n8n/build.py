@@ -4,6 +4,7 @@ A flow read from n8n is written as n8n flows are: by items, `.item` and no joins
 meaning holds: what did not run reads as null, a node behind parallel branches waits for all of them (dsl/n8n/reach.py).
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from dsl import DslError, values
@@ -56,6 +57,8 @@ class Builder:
         self.entries: dict[str, str] = {}  # the node that control comes in by, where that is another
         self.exits: dict[str, str] = {}  # and the one that it leaves by
         self.outputs: dict[str, int] = {}  # the output of an exit, where it is not the first
+        self.stamps: dict[str, str] = {}  # what keeps the round that a node ran in
+        self.later: list[Callable[[], None]] = []  # what can be wired only when all nodes are there
         self.views: dict[str, names.View] = {}
         self.around = {node.id: owner for node, _, owner in values.walk(flow.graph) if owner is not None}
         self.system = self._system()
@@ -72,6 +75,10 @@ class Builder:
             self.views[id_] = writers.view_of(self, node)
         for node in list(self.nodes.values()):
             writers.write(self, node)
+        for each in self.later:
+            each()
+        for id_, name in self.stamps.items():
+            self.connect(self.exits.get(id_, self.names[id_]), name)
         for graph in _graphs(self.flow.graph):
             for edge in graph.edges:
                 self._edge(edge)
@@ -185,16 +192,18 @@ class Builder:
     def _edge(self, edge: Edge) -> None:
         source, target = self.nodes.get(edge.source), self.nodes.get(edge.target)
         if source is not None and target is not None:
-            name, output = self._exit(source, edge.port)
+            name, output = self.exit(source, edge.port)
             _, _, index = edge.into.partition(":")
             self.connect(name, self.entry(target), output, int(index) if index.isdigit() else 0)
 
-    def _exit(self, source: Node, port: str) -> tuple[str, int]:
+    def exit(self, source: Node, port: str) -> tuple[str, int]:
         """The node, and its output, that control leaves by."""
         from dsl.n8n import writers
 
         key = f"{source.id} body" if source.body is not None and port == "body" else source.id
         output = 0 if source.body is not None and port != "error" else writers.output_of(source, port)
+        if source.id in self.stamps and key == source.id and port != "error":
+            return self.stamps[source.id], output
         name = self.names[source.id] if port == "error" else self.exits.get(key, self.names[source.id])
         return name, self.outputs.get(key, output)
 
@@ -222,7 +231,7 @@ class Builder:
         by_name[entry]["executeOnce"] = True
 
     def _lead(self, edge: Edge, entry: str, name: str, number: int) -> None:
-        source, output = self._exit(self.nodes[edge.source], edge.port)
+        source, output = self.exit(self.nodes[edge.source], edge.port)
         for link in self.connections[source]["main"][output]:
             if link["node"] == entry:
                 link.update(node=name, index=number)
@@ -285,7 +294,21 @@ class Builder:
             return f"{found} ?? {text.string(v) if isinstance(v := default[str(ref.path[0])], str) else _json(v)}"
         if self.reach.surely(ref.node, node.id) or not self.own or ref.node == node.id:
             return found
+        if ref.node in self.around:
+            return self._of_this_round(other, found)
         return f"($({quoted(self.names[ref.node])}).isExecuted ? {found} : null)"
+
+    def _of_this_round(self, node: Node, found: str) -> str:
+        """What a node in a body gave, when it ran in this round: a node behind it keeps both."""
+        item = f"$({quoted(self.exits[f'{self.around[node.id].id} body'])})"
+        if node.id not in self.stamps:
+            code = f"return [{{ json: {{ $round: {item}.first().json.$round, $value: $input.first().json }} }}];"
+            params = {"language": "javaScript", "jsCode": code}
+            self.stamps[node.id] = self.helper(node, "ran", "code", params, 0.5, 0.3)
+        name = f"$({quoted(self.stamps[node.id])})"
+        value = found.replace(f"$({quoted(self.names[node.id])}).first().json", f"{name}.first().json.$value", 1)
+        same = f"{name}.first().json.$round === {item}.first().json.$round"
+        return f"({name}.isExecuted && {same} ? {value} : null)"
 
     def _item(self, node: Node, other: Node, path: names.Path) -> str:
         """Inside n8n: the item that came in, or the one of another node that it was made of."""

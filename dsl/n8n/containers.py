@@ -41,7 +41,7 @@ def write(builder: "Builder", node: Node) -> None:
     builder.connect(check, item)
     builder.connect(check, name, 1)
     _until(builder, node, end, check, name)
-    _wire_loose_ends(builder, node, item, end)
+    builder.later.append(lambda: _wire_loose_ends(builder, node, item, end))
 
 
 def _notes(builder: "Builder", node: Node) -> None:
@@ -82,11 +82,11 @@ for (const [name, value] of Object.entries(inputs)) {
   if (name.startsWith("list ")) lists[name.slice(5)] = Array.isArray(value) ? value : value == null ? [] : [value];
 }
 const longest = Math.max(0, ...Object.values(lists).map((list) => list.length));
-const state = { $index: 0, $round: 0, $lists: lists, $count: Math.min(longest, LIMIT), $collected: {} };
+const state = { $index: 0, $round: $runIndex * 1000000, $lists: lists, $count: Math.min(longest, LIMIT), $collected: {} };
 state.$more = state.$count > 0;
 for (const name of Object.keys(lists)) state[name] = lists[name][0] ?? null;
 return [{ json: state }];"""
-_START_LOOP = """const state = { $index: 0, $round: 0, $count: LIMIT, $collected: {} };
+_START_LOOP = """const state = { $index: 0, $round: $runIndex * 1000000, $count: LIMIT, $collected: {} };
 state.$more = state.$count > 0;
 for (const [name, value] of Object.entries(inputs)) {
   if (name.startsWith("variable ")) state[name.slice(9)] = value ?? null;
@@ -163,7 +163,7 @@ for (const name of {text.Printer(str, str).js(facts["collect"])}) {{
   results[name] = (state.$collected[name] ?? []).filter((value) => {keep}){flat};
 }}
 const left = Object.entries(state).filter(([name]) => !name.startsWith("$"));
-return [{{ json: {{ ...{"Object.fromEntries(left)" if node.kind == "loop" else "{}"}, ...results, rounds: state.$round }} }}];"""
+return [{{ json: {{ ...{"Object.fromEntries(left)" if node.kind == "loop" else "{}"}, ...results, rounds: state.$index }} }}];"""
     code = shims.written(shims.Shim(node.kind, facts, {}), body)
     written = builder.add(node, "code", {"language": "javaScript", "jsCode": code}, role=node.kind)
     return str(written["name"])
@@ -193,8 +193,6 @@ def _after_round(builder: "Builder", node: Node, end: str, ref: Ref) -> str:
 
 def _wire_loose_ends(builder: "Builder", node: Node, item: str, end: str) -> None:
     """Every way through the body leads to the next round."""
-    from dsl.n8n import writers
-
     body = node.body
     assert body is not None
     if not any(edge.source == node.id for edge in body.edges):
@@ -205,8 +203,11 @@ def _wire_loose_ends(builder: "Builder", node: Node, item: str, end: str) -> Non
             continue
         for port in ports(inner) if inner.kind != "end" else ["out"]:
             if (inner.id, port) not in leaving and port != "body":
-                output = 0 if inner.body is not None else writers.output_of(inner, port)
-                builder.connect(builder.exits.get(inner.id, builder.names[inner.id]), end, output)
+                builder.connect(*_to(builder.exit(inner, port), end))
+
+
+def _to(source: tuple[str, int], target: str) -> tuple[str, str, int]:
+    return source[0], target, source[1]
 
 
 def _native(builder: "Builder", node: Node) -> None:
@@ -223,7 +224,7 @@ def _native(builder: "Builder", node: Node) -> None:
     written["typeVersion"] = first["version"]
     builder.exits[f"{node.id} body"] = builder.names[node.id]
     if kind == "splitInBatches":
-        _wire_loose_ends(builder, node, builder.names[node.id], builder.names[node.id])
+        builder.later.append(lambda: _wire_loose_ends(builder, node, builder.names[node.id], builder.names[node.id]))
         builder.outputs[f"{node.id} body"] = 1
     elif "end" in pieces:
         _native_end(builder, node, pieces["end"])
@@ -249,7 +250,7 @@ def _native_end(builder: "Builder", node: Node, piece: dict[str, Any]) -> None:
             "position": piece.get("position") or [x + 220, y],
         }
     )
-    _wire_loose_ends(builder, node, name, name)
+    builder.later.append(lambda: _wire_loose_ends(builder, node, name, name))
     builder.exits[node.id] = name
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from dsl import DslError, values
 from dsl.ir import Edge, Flow, Graph, Node, OnError, Ref, Resource, Type, Value, Variable
 from dsl.kinds import KINDS, outputs
-from dsl.n8n import forms, names, readers, tables, text
+from dsl.n8n import forms, names, readers, subnodes, tables, text
 from dsl.n8n.regions import Region, innermost, regions
 from dsl.n8n.source import Link, Raw, Source, described, dig, source
 from dsl.notes import Note
@@ -78,7 +78,7 @@ class Reader:
             for role, found in parts.items():
                 if role in readers.BEFORE and readers.BEFORE[role](self, owners[id_]):
                     before.update((each.name, owners[id_]) for each in found)
-                elif role == "session":
+                elif role in ("session", "ran"):
                     after.update((each.name, owners[id_]) for each in found)
         return before, after
 
@@ -95,16 +95,18 @@ class Reader:
             node = self.node(raw)
             made[raw.name] = node
             self._graph_of(raw.name, graph, bodies).nodes.append(node)
+        for name in self.after:
+            readers.session(self, self.nodes[name])
+        for name, owner in self.before.items():
+            subnodes.fold_all(self, owner, self.nodes[name])
+        for name in (*self.before, *self.after):
+            self.fold((self.before.get(name) or self.after[name]), self.nodes[name])
         self._leftover(graph, made, folded)
         self._defaults(made)
         self._edges(graph, bodies, made)
         for name, body in bodies.items():
             made[name].body = body
             _place_inside(made[name], body)
-        for name in self.after:
-            readers.session(self, self.nodes[name])
-        for name in (*self.before, *self.after):
-            self.fold((self.before.get(name) or self.after[name]), self.nodes[name])
         for name, node in made.items():
             node.folded = tuple(self.folded.get(node.id, ()))
         _declare(graph)
@@ -205,7 +207,8 @@ class Reader:
         """Id and ports that a connection leaves by, and the container that it is in."""
         region = self.own.get(link.source)
         if link.source in self.after:
-            yield self.after[link.source].id, "out", self.inside.get(link.source)
+            owner = self.after[link.source]
+            yield owner.id, "done" if owner.name in self.regions else "out", self.inside.get(owner.name)
         elif region is None:
             raw = self.nodes[link.source]
             for port in readers.ports(self, raw, made[link.source], link) if link.source in made else ():
@@ -344,6 +347,8 @@ class Reader:
 
     def _output(self, asker: Raw, raw: Raw, steps: names.Path) -> Ref | None:
         if raw.name in self.after:
+            if raw.mark and raw.mark[0] == "ran":
+                return self.ref(asker, self.after[raw.name], steps[1:])
             return Ref("", steps, "session")
         region = self.own.get(raw.name)
         if region:
@@ -401,3 +406,9 @@ def _declare(graph: Graph) -> None:
             name = str(ref.path[0])
             if name not in outputs(other):
                 other.outputs[name] = Type()
+    for node in found.values():
+        for name, value in node.inputs.items() if node.kind in ("end", "set") else ():
+            other = found.get(value.node) if isinstance(value, Ref) and len(value.path) == 1 else None
+            if other and node.outputs.get(name) == Type():
+                known = outputs(other).get(str(value.path[0]), Type())
+                node.outputs[name] = Type(known.name, known.items, known.props)

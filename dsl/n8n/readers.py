@@ -5,7 +5,8 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from dsl.ir import Node, OnError, Ref, Resource, Script, Type, Value, Variable
+from dsl import kinds
+from dsl.ir import Node, OnError, Ref, Resource, Script, Text, Type, Value, Variable
 from dsl.kinds import ASSIGNMENTS, KINDS
 from dsl.n8n import conditions, containers, names, schedules, shims, starts, subnodes, tables, text
 from dsl.n8n.source import Link, Raw, dig, members
@@ -390,6 +391,7 @@ def _auth(reader: "Reader", raw: Raw) -> dict[str, Any] | None:
     known = dig(credential, "id")
     hint = {"type": named} | ({"id": known} if isinstance(known, str) else {})
     id_ = f"credential:{named}:{known}" if isinstance(known, str) else f"credential:{named}"
+    id_ = known if isinstance(known, str) and known.startswith("credential:") else id_
     resource = Resource(id_, "credential", name if isinstance(name, str) else named, hint)
     type_ = tables.AUTH.get(named, "other")
     return {"type": type_, "name": named if type_ == "other" else "", "credential": reader.resource(resource)}
@@ -438,7 +440,10 @@ def _subflow(reader: "Reader", raw: Raw, node: Node) -> None:
     name = dig(value, "cachedResultName")
     id_ = known if isinstance(known, str) else ""
     resource = Resource(
-        f"subflow:{id_ or raw.id}", "subflow", name if isinstance(name, str) else id_ or raw.name, {"id": id_}
+        f"subflow:{id_ or (name if isinstance(name, str) else raw.id)}",
+        "subflow",
+        name if isinstance(name, str) else id_ or raw.name,
+        {"id": id_},
     )
     node.params["flow"] = reader.resource(resource)
     inputs = reader.value(dig(raw.params, "workflowInputs", "value") or {}, raw)
@@ -625,7 +630,27 @@ def _chain(reader: "Reader", raw: Raw, node: Node) -> None:
         messages.append({"role": role, "text": reader.value(item.get("message", ""), raw)})
     query = _prompt(reader, raw)
     node.params["messages"] = messages + ([{"role": "user", "text": query}] if query != "" else [])
+    _passages(reader, raw, node)
     subnodes.fold(reader, raw, node)
+
+
+_PASSAGES = re.compile(r"(.+)\.map\(\(passage\) => passage\.content\)\.join\(\"\\n\\n\"\)")
+
+
+def _passages(reader: "Reader", raw: Raw, node: Node) -> None:
+    """Passages in a prompt, as flowstill writes them: the prompt's context."""
+
+    def part(value: Any) -> Any:
+        match = _PASSAGES.fullmatch(value.source) if isinstance(value, Script) else None
+        found = text.plain(match[1], reader.resolve(raw)) if match else None
+        if not isinstance(found, Ref):
+            return value
+        node.params["context"] = found
+        return Ref("", ("context",), "system")
+
+    for message in node.params["messages"]:
+        said = message["text"]
+        message["text"] = Text(tuple(map(part, said.parts))) if isinstance(said, Text) else part(said)
 
 
 def _prompt(reader: "Reader", raw: Raw) -> Value:
@@ -653,6 +678,7 @@ def _agent(reader: "Reader", raw: Raw, node: Node) -> None:
         del node.params["tools"], node.params["query"]
         node.params.pop("max_rounds", None)
         node.params["messages"] += [{"role": "user", "text": query}] if query != "" else []
+    _passages(reader, raw, node)
 
 
 def _open_ai(reader: "Reader", raw: Raw, node: Node) -> None:
@@ -1013,6 +1039,8 @@ def ports(reader: "Reader", raw: Raw, node: Node, link: Link) -> list[str]:
         return _case_ports(raw, node, link.output)
     if node.kind == "classify":
         return [f"class:{link.output}" if link.output < len(node.params["classes"]) else "default"]
+    if node.kind == "ask" and (known := kinds.ports(node))[1:]:
+        return known[link.output : link.output + 1]
     if link.output > 0:
         reader.note(raw, "degraded", "port.unknown", f"Output {link.output + 1} is read as the only one.")
     return ["out"]

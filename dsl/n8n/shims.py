@@ -137,19 +137,25 @@ def unpacked(value: Any, inputs: dict[str, Any], item: str) -> Any:
     return {key: unpacked(each, inputs, item) for key, each in value.items()}
 
 
-# -- types in facts: "array[string]"
+# -- types in facts
 
 
 def type_name(type_: Type) -> str:
-    return f"array[{type_name(type_.items)}]" if type_.name == "array" and type_.items else type_.name
+    """`array[string]`, `number!` when it is required, `file:image`."""
+    inner = f"[{type_name(type_.items)}]" if type_.name == "array" and type_.items else ""
+    return type_.name + inner + (f":{type_.file}" if type_.file else "") + ("!" if type_.required else "")
 
 
+_TYPE = re.compile(r"(\w+)(?:\[(.{1,100})\])?(?::(\w+))?(!)?")
 _NAMES = ("string", "integer", "number", "boolean", "object", "array", "file", "secret", "time", "any")
 
 
 def type_of(name: Any) -> Type:
     if not isinstance(name, str):
         return Type()
-    if name.startswith("array[") and name.endswith("]"):
-        return Type("array", items=type_of(name[6:-1]) if name.count("[") < 20 else None)
-    return next((Type(known) for known in _NAMES if known == name), Type())
+    match = _TYPE.fullmatch(name)
+    if match is None:
+        return Type()
+    kind, inner, file, required = match.groups()
+    known: Any = kind if kind in _NAMES else "any"
+    return Type(known, items=type_of(inner) if inner and kind == "array" else None, file=file, required=bool(required))

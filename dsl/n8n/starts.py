@@ -4,11 +4,12 @@ A start has typed inputs, a webhook has a body. So behind a webhook (and where a
 more than it can) stands a Set node with the start's id and title: `={{ $json.body.q }}` for each input.
 """
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from dsl.ir import Node, Ref, Type, Value
 from dsl.n8n import schedules, shims, tables, text
-from dsl.n8n.source import Raw, dig
+from dsl.n8n.source import Raw, dig, members
 from dsl.notes import Note
 
 if TYPE_CHECKING:
@@ -85,7 +86,14 @@ def _inputs(builder: "Builder", node: Node, source: str) -> dict[str, Any]:
     items = []
     for name, type_ in {**given, **node.outputs}.items():
         value = _value(source, name, type_)
-        items.append({"id": name, "name": name, "type": tables.assigned(type_.name) or "string", "value": value})
+        items.append(
+            {
+                "id": f"{name} {shims.type_name(type_)}",
+                "name": name,
+                "type": tables.assigned(type_.name) or "string",
+                "value": value,
+            }
+        )
     return {"assignments": {"assignments": items}}
 
 
@@ -250,9 +258,13 @@ def read_inputs(reader: "Reader", raw: Raw, node: Node) -> bool:
     node.outputs = {}
     if role == "trigger":
         node.params.pop("trigger", None)
+    told = {
+        item.get("id") for item in members(raw.params, "assignments", "assignments") if isinstance(item.get("id"), str)
+    }
     for name, kind, value in assignments(raw):
         if not is_given(name):
-            node.outputs[name] = Type(kind, default=_default(value))
+            exact = next((id_ for id_ in told if id_.startswith(f"{name} ")), f"{name} {kind}")
+            node.outputs[name] = replace(shims.type_of(exact[len(name) + 1 :]), default=_default(value))
     reader.fold(raw, part)
     return True
 

@@ -117,6 +117,14 @@ def _attached(reader: "Reader", owner: Raw, part: Raw, port: str, above: tuple[s
     return entry | ({"attached": inner} if inner else {})
 
 
+def fold_all(reader: "Reader", owner: Raw, part: Raw, above: tuple[str, ...] = ()) -> None:
+    """What serves a node that is itself part of another."""
+    for _, name in reader.source.attached.get(part.name, []):
+        if name not in above and len(above) < DEEPEST:
+            reader.fold(owner, reader.nodes[name])
+            fold_all(reader, owner, reader.nodes[name], (*above, part.name))
+
+
 def _told(reader: "Reader", owner: Raw, node: Node, part: Raw, port: str, entry: dict[str, Any]) -> None:
     if part.disabled:
         return

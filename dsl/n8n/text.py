@@ -28,7 +28,10 @@ _STEP = re.compile(
     rf"\s*(?:\??\.\s*(?P<name>[A-Za-z_$][\w$]*)(?!\w|\s*\()|(?:\?\.)?\[\s*(?:(?P<index>\d{{1,9}})|(?P<key>{_QUOTED}))\s*\])"
 )
 _TOKEN = re.compile(rf"{_QUOTED}|`(?:[^`\\]|\\.)*`|[()\[\]{{}},'\"`]", re.S)
-_GUARD = re.compile(rf"\$\({_QUOTED}\)\.isExecuted \? ")  # what did not run has no value
+_GUARD = re.compile(  # what did not run, in this round, has no value
+    rf"\$\({_QUOTED}\)\.isExecuted"
+    rf"(?: && \$\({_QUOTED}\)\.first\(\)\.json\.\$round === \$\({_QUOTED}\)\.first\(\)\.json\.\$round)? \? "
+)
 # What was set last: by the node that ran last of those that set it, else by the one that set it first
 _LATEST = re.compile(
     rf"\((?:\$\({_QUOTED}\)\.isExecuted"

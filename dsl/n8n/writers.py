@@ -410,7 +410,8 @@ def _http_options(builder: "Builder", node: Node) -> dict[str, Any]:
     if params.get("on_status", "pass") == "pass":
         response["neverError"] = True
     options: dict[str, Any] = {"response": {"response": response}}
-    if seconds := sum(value for value in (params.get("timeout") or {}).values() if isinstance(value, (int, float))):
+    limits = [each for each in (params.get("timeout") or {}).values() if isinstance(each, (int, float))]
+    if seconds := (params.get("timeout") or {}).get("read") or sum(limits):
         milliseconds = seconds * 1000
         options["timeout"] = int(milliseconds) if milliseconds == int(milliseconds) else milliseconds
     if params.get("verify_tls") is False:
@@ -478,7 +479,8 @@ def _credentials(builder: "Builder", node: Node) -> dict[str, Any]:
     if isinstance(known, str) and isinstance(resource.hint.get("type"), str) and builder.flow.dialect == "n8n":
         return {"credentials": {resource.hint["type"]: {"id": known, "name": resource.name}}}
     builder.bind(resource, f"Make the credential {resource.name!r} in n8n and choose it in {node.title or node.id!r}.")
-    return {}
+    kind = _auth(builder, node).get("genericAuthType")
+    return {"credentials": {kind: {"id": resource.id, "name": resource.name}}} if kind and builder.own else {}
 
 
 def _subflow(builder: "Builder", node: Node) -> None:
