@@ -4,6 +4,7 @@ A flow read from n8n is written as n8n flows are: by items, `.item` and no joins
 meaning holds: what did not run reads as null, a node behind parallel branches waits for all of them (dsl/n8n/reach.py).
 """
 
+import importlib
 from collections.abc import Callable
 from typing import Any
 
@@ -219,7 +220,8 @@ class Builder:
             groups = self.reach.groups(id_)
             if len(groups) < 2 or node.kind == "note":
                 continue
-            self._join(node, groups[:9] + ([sum(groups[9:], [])] if len(groups) > 9 else []), by_name)
+            rest = [edge for group in groups[9:] for edge in group]  # a merge has ten inputs at most
+            self._join(node, groups[:9] + ([rest] if rest else []), by_name)
 
     def _join(self, node: Node, groups: list[list[Edge]], by_name: dict[str, Any]) -> None:
         entry = self.entry(node)
@@ -436,8 +438,8 @@ def _positions(flow: Flow) -> dict[str, list[float]]:
 
 def _laid_out(flow: Flow) -> dict[str, tuple[float, float]]:
     try:
-        from dsl.layout import layout
-    except ImportError:
+        laid_out = importlib.import_module("dsl.layout").layout
+    except ModuleNotFoundError:
         return {}
-    found: dict[str, tuple[float, float]] = layout(flow)
+    found: dict[str, tuple[float, float]] = laid_out(flow)
     return found

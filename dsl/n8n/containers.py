@@ -82,7 +82,8 @@ for (const [name, value] of Object.entries(inputs)) {
   if (name.startsWith("list ")) lists[name.slice(5)] = Array.isArray(value) ? value : value == null ? [] : [value];
 }
 const longest = Math.max(0, ...Object.values(lists).map((list) => list.length));
-const state = { $index: 0, $round: $runIndex * 1000000, $lists: lists, $count: Math.min(longest, LIMIT), $collected: {} };
+const $count = Math.min(longest, LIMIT);
+const state = { $index: 0, $round: $runIndex * 1000000, $lists: lists, $count, $collected: {} };
 state.$more = state.$count > 0;
 for (const name of Object.keys(lists)) state[name] = lists[name][0] ?? null;
 return [{ json: state }];"""
@@ -157,13 +158,14 @@ def _owner(builder: "Builder", node: Node) -> str:
     facts["collect"] = list(node.params.get("collect") or {})
     flat = ".flat()" if node.params.get("flatten") else ""
     keep = "value !== null" if node.params.get("on_item_error") == "skip" else "true"
+    left = "Object.fromEntries(left)" if node.kind == "loop" else "{}"
     body = f"""const state = $input.first().json;
 const results = {{}};
 for (const name of {text.Printer(str, str).js(facts["collect"])}) {{
   results[name] = (state.$collected[name] ?? []).filter((value) => {keep}){flat};
 }}
 const left = Object.entries(state).filter(([name]) => !name.startsWith("$"));
-return [{{ json: {{ ...{"Object.fromEntries(left)" if node.kind == "loop" else "{}"}, ...results, rounds: state.$index }} }}];"""
+return [{{ json: {{ ...{left}, ...results, rounds: state.$index }} }}];"""
     code = shims.written(shims.Shim(node.kind, facts, {}), body)
     written = builder.add(node, "code", {"language": "javaScript", "jsCode": code}, role=node.kind)
     return str(written["name"])
@@ -348,7 +350,8 @@ def read(reader: "Reader", raw: "Raw", node: Node, region: "Region") -> None:
 
 
 def _read_loop(reader: "Reader", node: Node, helpers: Any, facts: dict[str, Any], first: dict[str, Value]) -> None:
-    types = facts.get("variables") if isinstance(facts.get("variables"), dict) else {}
+    told = facts.get("variables")
+    types = told if isinstance(told, dict) else {}
     values = {name[9:]: value for name, value in first.items() if name.startswith("variable ")}
     if values:
         node.params["variables"] = {

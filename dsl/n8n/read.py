@@ -13,7 +13,7 @@ from dsl.ir import Edge, Flow, Graph, Node, OnError, Ref, Resource, Type, Value,
 from dsl.kinds import KINDS, outputs
 from dsl.n8n import forms, names, readers, subnodes, tables, text
 from dsl.n8n.regions import Region, innermost, regions
-from dsl.n8n.source import Link, Raw, Source, described, dig, source
+from dsl.n8n.source import Link, Raw, Source, described, source
 from dsl.notes import Note
 
 _SECRET = re.compile(r"key|token|secret|passw|auth|pat\Z|credential", re.I)
@@ -57,6 +57,7 @@ class Reader:
         self.own = {name: region for region in self.regions.values() for name in region.own}
         self.inside = innermost(self.regions.values())
         self.ambiguous: set[str] = set()
+        self.assigned: dict[str, set[str]] = {}  # the fields that Set nodes set
         self.before, self.after = self._beside()
         self.defaults: dict[str, dict[str, Any]] = {}
 
@@ -107,7 +108,7 @@ class Reader:
         for name, body in bodies.items():
             made[name].body = body
             _place_inside(made[name], body)
-        for name, node in made.items():
+        for node in made.values():
             node.folded = tuple(self.folded.get(node.id, ()))
         _declare(graph)
         self._dangling()
@@ -188,9 +189,9 @@ class Reader:
         for raw in self._ordered():
             for link in self.source.out[raw.name]:
                 target = self._target(link, made)
-                for source, port, where in self._sources(link, made) if target else ():
+                for id_, port, where in self._sources(link, made) if target else ():
                     inside = bodies[where.owner.name] if where else graph
-                    inside.edges.append(Edge(source, target, port, _into(link), link.place))
+                    inside.edges.append(Edge(id_, target, port, _into(link), link.place))
 
     def _target(self, link: Link, made: dict[str, Node]) -> str:
         """The id of the node that a connection leads to; "" for a container's own wiring."""

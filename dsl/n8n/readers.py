@@ -1,15 +1,15 @@
 """What a node of n8n is in the common form, a function for each type of node."""
 
-import json
 import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from dsl import kinds
+from dsl import DslError, kinds
 from dsl.ir import Node, OnError, Ref, Resource, Script, Text, Type, Value, Variable
 from dsl.kinds import ASSIGNMENTS, KINDS
+from dsl.load import load_json
 from dsl.n8n import conditions, containers, names, schedules, shims, starts, subnodes, tables, text
-from dsl.n8n.source import Link, Raw, dig, members
+from dsl.n8n.source import Link, Raw, dig, is_number, members
 
 if TYPE_CHECKING:
     from dsl.n8n.read import Reader
@@ -76,8 +76,7 @@ def _form_trigger(reader: "Reader", raw: Raw, node: Node) -> None:
 def form_fields(raw: Raw) -> dict[str, Type]:
     fields: dict[str, Type] = {}
     for item in members(raw.params, "formFields", "values"):
-        label = item.get("fieldLabel") if isinstance(item.get("fieldLabel"), str) else ""
-        name = item.get("fieldName") if isinstance(item.get("fieldName"), str) else ""
+        label, name = (str(item.get(key) or "") for key in ("fieldLabel", "fieldName"))
         if name or label:
             fields[name or label] = _form_field(item, label if name else "")
     return fields
@@ -197,16 +196,17 @@ def _object(reader: "Reader", raw: Raw, value: Value) -> dict[str, Value] | None
 def json_with_expressions(source: str, read: Callable[[str], Value]) -> Any:
     """JSON text in which `{{ }}` stands for values, in quotes for text; None when it is not that."""
     codes: list[str] = []
-
-    def keep(match: "re.Match[str]") -> str:
+    plain, end, quotes = "", 0, 0
+    source = source.removeprefix("=")
+    for match in re.finditer(r"\{\{.*?\}\}", source, re.S):
+        quotes += source.count('"', end, match.start())
+        mark = f"\ue000{len(codes)}\ue001"
+        plain += source[end : match.start()] + (mark if quotes % 2 else f'"\ue002{mark}"')
         codes.append(match[0])
-        mark = f"\ue000{len(codes) - 1}\ue001"
-        return mark if source[: match.start()].count('"') % 2 else f'"\ue002{mark}"'
-
-    plain = re.sub(r"\{\{.*?\}\}", keep, source.removeprefix("="), flags=re.S)
+        end = match.end()
     try:
-        return _filled(json.loads(plain), codes, read)
-    except (ValueError, RecursionError):
+        return _filled(load_json(plain + source[end:]), codes, read)
+    except DslError:
         return None
 
 
@@ -215,10 +215,10 @@ def _filled(value: Any, codes: list[str], read: Callable[[str], Value]) -> Value
         return {key: _filled(item, codes, read) for key, item in value.items()}
     if isinstance(value, list):
         return [_filled(item, codes, read) for item in value]
-    if not isinstance(value, str) or "\ue000" not in value:
+    if not isinstance(value, str) or "\ue000" not in value or not codes:
         return value
-    restored = re.sub("\ue000(\\d+)\ue001", lambda match: codes[int(match[1])], value.removeprefix("\ue002"))
-    return read("=" + restored)
+    value = value.removeprefix("\ue002")
+    return read("=" + re.sub("\ue000(\\d+)\ue001", lambda match: codes[int(match[1][:6]) % len(codes)], value))
 
 
 def assignments(raw: Raw) -> list[tuple[str, Any, Any]]:
@@ -252,7 +252,9 @@ def keeps(reader: "Reader", raw: Raw, first: names.Path) -> bool:
     """Whether a Set node hands on the field asked for as it came in."""
     if raw.kind != "set" or not first or not _includes(raw) or not reader.source.into[raw.name]:
         return False
-    return first[0] not in {name.split(".")[0] for name, _, _ in assignments(raw)}
+    if raw.name not in reader.assigned:
+        reader.assigned[raw.name] = {name.split(".")[0] for name, _, _ in assignments(raw)}
+    return first[0] not in reader.assigned[raw.name]
 
 
 def _if(reader: "Reader", raw: Raw, node: Node) -> None:
@@ -336,7 +338,7 @@ def _called_tool(reader: "Reader", raw: Raw, node: Node) -> bool:
 def _http_options(raw: Raw, node: Node) -> None:
     options = dig(raw.params, "options")
     timeout = dig(options, "timeout")
-    if isinstance(timeout, (int, float)) and not isinstance(timeout, bool):
+    if is_number(timeout):
         node.params["timeout"] = {"read": timeout / 1000}
     if dig(options, "allowUnauthorizedCerts") is True:
         node.params["verify_tls"] = False
@@ -597,7 +599,7 @@ def _incoming_item(reader: "Reader", raw: Raw, how: str) -> dict[str, Value]:
     return {"result": Script("n8n", source, refs)}
 
 
-KNOWN = {"ai:agent": ("output",), "ai:chainLlm": ("text",)}
+KNOWN: dict[str, tuple[str, ...]] = {"ai:agent": ("output",), "ai:chainLlm": ("text",)}
 
 
 def _chat_answer(reader: "Reader", raw: Raw, node: Node) -> None:
@@ -1012,11 +1014,10 @@ def outputs_of(raw: Raw) -> int:
     if raw.kind == "if":
         return 2
     if raw.kind == "switch":
-        return len(_rules(raw)) + (dig(raw.params, "options", "fallbackOutput") == "extra")
+        return len(_rules(raw)) + int(dig(raw.params, "options", "fallbackOutput") == "extra")
     if raw.kind == "ai:textClassifier":
-        return len(members(raw.params, "categories", "categories")) + (
-            dig(raw.params, "options", "fallback") == "other"
-        )
+        classes = members(raw.params, "categories", "categories")
+        return len(classes) + int(dig(raw.params, "options", "fallback") == "other")
     return 2 if raw.kind == "splitInBatches" and raw.version >= 3 else 1
 
 
@@ -1024,7 +1025,8 @@ def _rules(raw: Raw) -> list[Any]:
     if raw.params.get("mode") == "expression":
         number = raw.params.get("numberOutputs", raw.params.get("outputsAmount", 4))
         return [None] * (number if isinstance(number, int) and 0 <= number <= 50 else 4)
-    return members(raw.params, "rules", "values") or [None] * (4 if dig(raw.params, "rules", "rules") else 0)
+    rules: list[Any] = list(members(raw.params, "rules", "values"))
+    return rules or [None] * (4 if dig(raw.params, "rules", "rules") else 0)
 
 
 def ports(reader: "Reader", raw: Raw, node: Node, link: Link) -> list[str]:

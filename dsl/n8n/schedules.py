@@ -43,8 +43,12 @@ def _old(item: dict[str, Any]) -> str:
     if mode == "custom":
         return str(item.get("cronExpression", ""))
     fields = {
-        **{"everyMinute": "minutes", "everyHour": "hours", "everyDay": "days", "everyWeek": "weeks"},
-        **{"everyMonth": "months", "everyX": item.get("unit", "hours")},
+        "everyMinute": "minutes",
+        "everyHour": "hours",
+        "everyDay": "days",
+        "everyWeek": "weeks",
+        "everyMonth": "months",
+        "everyX": item.get("unit", "hours"),
     }
     values = {
         "field": fields.get(mode, "days") if isinstance(mode, str) else "days",

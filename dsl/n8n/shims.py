@@ -85,6 +85,11 @@ def _input(line: str) -> tuple[str, str]:
 _SUBSTITUTED = re.compile(r"\{\{-?\s*([A-Za-z_]\w*)((?:\.[A-Za-z_]\w*|\[\d+\])*)\s*-?\}\}")
 
 
+_SHOW = (
+    'const show = (value) => value == null ? "" : typeof value === "object" ? JSON.stringify(value) : String(value);'
+)
+
+
 def jinja(template: str) -> str | None:
     """JavaScript that fills in a Jinja template; None when it has more than names to be filled in."""
     if "{%" in template or "{#" in template or re.search(r"\{\{-|-\}\}", template):
@@ -97,8 +102,7 @@ def jinja(template: str) -> str | None:
     rest = template[end:]
     if "{{" in rest or any("{{" in json.loads(piece) for piece in pieces[::2]):
         return None
-    show = 'const show = (value) => value == null ? "" : typeof value === "object" ? JSON.stringify(value) : String(value);'
-    return f'{show}\nreturn [{{ json: {{ output: [{", ".join([*pieces, json.dumps(rest)])}].join("") }} }}];'
+    return f'{_SHOW}\nreturn [{{ json: {{ output: [{", ".join([*pieces, json.dumps(rest)])}].join("") }} }}];'
 
 
 # -- what of a node is no plain data

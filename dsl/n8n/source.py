@@ -114,7 +114,7 @@ def _node(item: Any, place: str) -> Raw:
     id_ = item.get("id")
     require(id_ is None or isinstance(id_, str), f"{place}/id: an id is text.")
     version = item.get("typeVersion", 1)
-    require(_is_number(version), f"{place}/typeVersion: a version is a number.")
+    require(is_number(version), f"{place}/typeVersion: a version is a number.")
     params = item.get("parameters")
     require(params is None or isinstance(params, dict), f"{place}/parameters: a mapping is wanted here.")
     position = _position(item.get("position"), f"{place}/position")
@@ -123,14 +123,14 @@ def _node(item: Any, place: str) -> Raw:
     return Raw(item, place, id_ or "", item["name"], kind, float(version), params or {}, position, mark)
 
 
-def _is_number(value: Any) -> bool:
+def is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < _LARGEST
 
 
 def _position(value: Any, place: str) -> tuple[float, float] | None:
     if value is None:
         return None
-    fits = isinstance(value, list) and len(value) == 2 and all(map(_is_number, value))
+    fits = isinstance(value, list) and len(value) == 2 and all(map(is_number, value))
     require(fits, f"{place}: a position is a list of two numbers.")
     return (value[0], value[1])
 

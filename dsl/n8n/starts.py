@@ -30,12 +30,11 @@ def is_given(name: str) -> bool:
 def trigger_of(builder: "Builder", node: Node | None = None) -> str:
     """How the flow, or one of its starts, is run."""
     node = node or builder.start
-    own = dig(node.params, "trigger", "type") if node else None
-    if isinstance(own, str) and not builder.own and not builder.trigger:
+    found = dig(node.params, "trigger", "type") if node else None
+    own = found if isinstance(found, str) else ""
+    if own and not builder.trigger and (not builder.own or own in ("schedule", "event", "form")):
         return own
-    if own in ("schedule", "event", "form") and not builder.trigger:
-        return own
-    return builder.trigger or (own if isinstance(own, str) else "chat" if builder.flow.mode == "chat" else "webhook")
+    return builder.trigger or own or ("chat" if builder.flow.mode == "chat" else "webhook")
 
 
 def responds(builder: "Builder") -> bool:
@@ -258,9 +257,7 @@ def read_inputs(reader: "Reader", raw: Raw, node: Node) -> bool:
     node.outputs = {}
     if role == "trigger":
         node.params.pop("trigger", None)
-    told = {
-        item.get("id") for item in members(raw.params, "assignments", "assignments") if isinstance(item.get("id"), str)
-    }
+    told = [str(item.get("id")) for item in members(raw.params, "assignments", "assignments")]
     for name, kind, value in assignments(raw):
         if not is_given(name):
             exact = next((id_ for id_ in told if id_.startswith(f"{name} ")), f"{name} {kind}")

@@ -4,11 +4,12 @@ What the common form has a word for goes there. What is left of each sub-node, s
 `params["attached"]`: [{"port", "id", "name", "type", "version", "position", "parameters", "credentials", "attached"}].
 """
 
-import json
 import re
 from typing import TYPE_CHECKING, Any
 
+from dsl import DslError
 from dsl.ir import Node, Resource, Type
+from dsl.load import load_json
 from dsl.n8n import tables
 from dsl.n8n.source import Raw, dig
 
@@ -39,7 +40,7 @@ def credentials(raw: Raw) -> dict[str, Any]:
     if not isinstance(found, dict):
         return {}
     return {
-        str(kind): {key: each[key] for key in ("id", "name") if isinstance(each.get(key), (str, type(None)))}
+        str(kind): {key: each[key] for key in ("id", "name") if isinstance(each.get(key, 0), (str, type(None)))}
         for kind, each in found.items()
         if isinstance(each, dict)
     }
@@ -199,8 +200,8 @@ def schema_of(params: dict[str, Any], how: Any) -> Any:
     if not isinstance(source, str) or source.startswith("="):
         return None
     try:
-        found = json.loads(source)
-    except (ValueError, RecursionError):
+        found = load_json(source)
+    except DslError:
         return None
     if manual:
         return found if isinstance(found, dict) else None
@@ -234,7 +235,7 @@ def type_of(schema: Any, required: bool = False, depth: int = 0) -> Type:
     props = dig(schema, "properties")
     deeper = depth < DEEPEST
     return Type(
-        next((known for known in _TYPES if known == kind), "any"),  # type: ignore[arg-type]
+        kind if isinstance(kind, str) and kind in _TYPES else "any",  # type: ignore[arg-type]
         items=type_of(items, depth=depth + 1) if kind == "array" and isinstance(items, dict) and deeper else None,
         props={str(k): type_of(v, depth=depth + 1) for k, v in props.items()}
         if isinstance(props, dict) and deeper

@@ -1,7 +1,7 @@
 """n8n's expressions, read into values of the common form and printed again.
 
-A parameter that starts with `=` is an expression: text with JavaScript between `{{` and `}}` (n8n.md, section 10). What
-is a path or JSON with paths in it becomes Ref, Text or plain data, everything else stays a Script in the language "n8n".
+A parameter that starts with `=` is an expression: text with JavaScript between `{{` and `}}` (n8n.md, section 10).
+What is a path or JSON with paths in it becomes Ref, Text or plain data, all else stays a Script in the language "n8n".
 """
 
 import json
@@ -47,7 +47,7 @@ _ABSENT = object()
 
 @dataclass(frozen=True)
 class Path:
-    """What an expression reads: `$json.a.b` is ("json", "", ("a", "b")), `$('N').item.json.a` is ("node", "N", ("a",))."""
+    """What an expression reads: `$json.a` is ("json", "", ("a",)), `$('N').item.json.a` is ("node", "N", ("a",))."""
 
     root: str
     name: str
@@ -361,7 +361,7 @@ def membership(source: str, resolve: Resolve) -> tuple[list[Value], Value, bool]
 
 def reads(source: str, resolve: Resolve) -> list[tuple[int, int, Path | None, Ref | None]]:
     """Every place of JavaScript that reads something: where its root begins and ends, the path, what it is."""
-    found = []
+    found: list[tuple[int, int, Path | None, Ref | None]] = []
     for root in _ROOT.finditer(source):
         path = path_at(source, root.start())
         if path is None and (literal := root["call"] or root["index"]):

@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from dsl import values
 from dsl.ir import Node, Ref, Resource, Script, Text, Type, Value
-from dsl.kinds import outputs
-from dsl.n8n import conditions, containers, names, schedules, shims, starts, subnodes, tables, text
+from dsl.n8n import conditions, containers, names, shims, starts, subnodes, tables, text
 from dsl.n8n.readers import ASKED
 from dsl.values import parts
 
@@ -223,7 +222,8 @@ def _computed(role: str, body: str) -> Write:
     return written
 
 
-_PARSE = 'const value = Object.values(inputs)[0];\nreturn [{ json: { output: typeof value === "string" ? JSON.parse(value) : value ?? null } }];'
+_PARSE = """const value = Object.values(inputs)[0];
+return [{ json: { output: typeof value === "string" ? JSON.parse(value) : value ?? null } }];"""
 _DUMP = "return [{ json: { output: JSON.stringify(Object.values(inputs)[0] ?? null) } }];"
 
 
@@ -310,10 +310,9 @@ def _list(builder: "Builder", node: Node) -> None:
         lines.append(f"result.sort((a, b) => {sign}(a{key} > b{key} ? 1 : a{key} < b{key} ? -1 : 0));")
     if "unique" in params:
         keys = ", ".join("item" + text.steps(tuple(key.split("."))) for key in params["unique"]) or "item"
+        lines.append(f"const key = (item) => JSON.stringify([{keys}]);")
         lines.append("const seen = new Set();")
-        lines.append(
-            f"result = result.filter((item) => !seen.has(JSON.stringify([{keys}])) && seen.add(JSON.stringify([{keys}])));"
-        )
+        lines.append("result = result.filter((item) => !seen.has(key(item)) && seen.add(key(item)));")
     if "limit" in params:
         size, last = _js(params["limit"].get("size")), params["limit"].get("keep") == "last"
         lines.append(f"result = {size} > 0 ? result.slice({f'-({size})' if last else f'0, {size}'}) : [];")
@@ -760,7 +759,7 @@ def _arguments(builder: "Builder", node: Node, tool: dict[str, Any]) -> str:
 def _calls_itself(builder: "Builder", node: Node) -> bool:
     """Nodes of n8n that bring their model."""
     resource = builder.resources.get(node.params.get("model", ""))
-    return bool(resource) and not builder.own and resource.hint.get("type") == tables.full("ai:openAi")
+    return resource is not None and not builder.own and resource.hint.get("type") == tables.full("ai:openAi")
 
 
 def _llm(builder: "Builder", node: Node) -> None:
@@ -938,7 +937,8 @@ def _retrieve(builder: "Builder", node: Node) -> None:
     kept = f".filter((item) => (item.json.score ?? 1) >= {least})" if isinstance(least, (int, float)) else ""
     body = (
         f"const found = $input.all(){kept}.filter((item) => item.json.document);\n"
-        'const passage = ({ pageContent, metadata }) => ({ content: pageContent, title: metadata?.title ?? "", metadata });\n'
+        "const passage = ({ pageContent, metadata }) =>\n"
+        '  ({ content: pageContent, title: metadata?.title ?? "", metadata });\n'
         "return [{ json: { result: found.map((item) => passage(item.json.document)) } }];"
     )
     inputs: dict[str, str] = {}
@@ -1031,5 +1031,3 @@ def view_of(builder: "Builder", node: Node) -> names.View:
 
 
 _VIEWS: dict[str, names.View] = {"extract": names.FIELDS, "answer": names.key("output", "answer")}
-
-__all__ = ["outputs", "output_of", "outputs_of", "view_of", "write"]
