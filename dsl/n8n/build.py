@@ -287,7 +287,7 @@ class Builder:
         if other.kind == "classify" and ref.path[:1] in (("class_name",), ("class_id",)):
             return self._class(other, ref)
         if not self.own and not code:
-            return self._item(node, other, path)
+            return f"$({quoted(self.names[other.id])}).item.json{text.steps(path)}"
         found = f"$({quoted(self.names[ref.node])}).first().json{text.steps(path)}"
         if other.kind == "llm" and other.params.get("schema") and ref.path == ("text",):
             found = f"JSON.stringify({found.removesuffix('.text')}.output)"
@@ -311,14 +311,6 @@ class Builder:
         value = found.replace(f"$({quoted(self.names[node.id])}).first().json", f"{name}.first().json.$value", 1)
         same = f"{name}.first().json.$round === {item}.first().json.$round"
         return f"({name}.isExecuted && {same} ? {value} : null)"
-
-    def _item(self, node: Node, other: Node, path: names.Path) -> str:
-        """Inside n8n: the item that came in, or the one of another node that it was made of."""
-        before = self.reach.into.get(node.id, [])
-        direct = len(before) == 1 and before[0].source == other.id and before[0].port == "out" and other.body is None
-        if direct and other.kind not in ("if", "pass", "classify", "list", "end", "answer"):
-            return f"$json{text.steps(path)}"
-        return f"$({quoted(self.names[other.id])}).item.json{text.steps(path)}"
 
     def _class(self, node: Node, ref: Ref) -> str:
         """The class that was chosen is the output that holds the item."""
@@ -379,9 +371,9 @@ class Builder:
         if self.start is None or name == "context":
             self.note(node, "degraded", "ref.unknown", f"Nothing in n8n says {name!r}; null is read instead.")
             return "null"
-        if not self.own and not code:
-            return self._item(node, self.start, (system_name(name), *ref.path[1:]))
-        return f"$({quoted(self.names[self.start.id])}).first().json{text.steps((system_name(name), *ref.path[1:]))}"
+        access = "item" if not self.own and not code else "first()"
+        path = (system_name(name), *ref.path[1:])
+        return f"$({quoted(self.names[self.start.id])}).{access}.json{text.steps(path)}"
 
     def _variable(self, node: Node, ref: Ref) -> str:
         name = str(ref.path[0]) if ref.path else ""

@@ -42,7 +42,7 @@ def find(document: Any) -> tuple[str, str, Any] | None:
         return "workflow", "", document
     if isinstance(document, list):
         inner = next((i for i, each in enumerate(document) if is_workflow(each)), None)
-        return None if inner is None else ("array", f"/{inner}", document[inner])
+        return None if inner is None else (f"array:{inner}/{len(document)}", f"/{inner}", document[inner])
     if not isinstance(document, dict):
         return None
     if isinstance(document.get("n8np"), dict):
@@ -52,8 +52,8 @@ def find(document: Any) -> tuple[str, str, Any] | None:
     for key, form in (("workflow", "template"), ("data", "answer")):
         if is_workflow(document.get(key)):
             return form, f"/{key}", document[key]
-    if isinstance(document.get("data"), list) and (within := find(document["data"])) and within[0] == "array":
-        return "list", "/data" + within[1], within[2]
+    if isinstance(document.get("data"), list) and (within := find(document["data"])) and within[0].startswith("array:"):
+        return "list" + within[0][5:], "/data" + within[1], within[2]
     return None
 
 
@@ -63,10 +63,8 @@ def _is_workflow_file(name: Any) -> bool:
 
 def others(document: Any, form: str) -> int:
     """How many more workflows the document holds."""
-    if form == "array":
-        return sum(map(is_workflow, document)) - 1
-    if form == "list":
-        return sum(map(is_workflow, document["data"])) - 1
+    if form.startswith(("array:", "list:")):
+        return sum(map(is_workflow, document if form.startswith("array:") else document["data"])) - 1
     if form.startswith("n8np:"):
         return sum(_is_workflow_file(name) and is_workflow(each) for name, each in document["n8np"].items()) - 1
     return 0
@@ -74,10 +72,11 @@ def others(document: Any, form: str) -> int:
 
 def wrap(workflow: dict[str, Any], form: str) -> Any:
     """The workflow in the form that it was read from."""
-    if form == "array":
-        return [workflow]
-    if form == "list":
-        return {"data": [workflow]}
+    kind, _, place = form.partition(":")
+    if kind in ("array", "list"):
+        inner, _, count = place.partition("/")
+        many = [workflow if i == int(inner) else None for i in range(int(count))]
+        return many if kind == "array" else {"data": many}
     if form in ("template", "answer"):
         return {"workflow" if form == "template" else "data": workflow}
     if form.startswith("n8np:"):
