@@ -6,11 +6,12 @@ meaning holds: what did not run reads as null, a node behind parallel branches w
 
 import importlib
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from dsl import DslError, values
 from dsl.ir import Edge, Flow, Graph, Node, Ref, Resource, Script, Type, Value, Variable
-from dsl.n8n import forms, names, tables, text
+from dsl.n8n import forms, implied, names, tables, text
 from dsl.n8n.reach import Reach
 from dsl.n8n.source import marked
 from dsl.notes import Note
@@ -42,8 +43,10 @@ class Builder:
     """The document that grows, and what the writers of single nodes (dsl/n8n/writers.py) ask."""
 
     def __init__(self, flow: Flow, trigger: str, path: str) -> None:
-        self.flow, self.trigger, self.path = flow, trigger, path
         self.own = flow.dialect != "n8n" or flow.version.endswith(forms.OWN)
+        if not self.own:
+            flow = replace(flow, graph=implied.without(flow.graph))
+        self.flow, self.trigger, self.path = flow, trigger, path
         self.notes: list[Note] = []
         self.nodes: dict[str, Node] = values.nodes(flow)
         self.resources: dict[str, Resource] = {each.id: each for each in flow.resources}

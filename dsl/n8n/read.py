@@ -11,9 +11,10 @@ from typing import Any
 from dsl import DslError, values
 from dsl.ir import Edge, Flow, Graph, Node, OnError, Ref, Resource, Type, Value, Variable
 from dsl.kinds import KINDS, outputs
-from dsl.n8n import forms, names, readers, subnodes, tables, text
+from dsl.n8n import forms, implied, names, readers, subnodes, tables, text
+from dsl.n8n.reach import backward
 from dsl.n8n.regions import Region, innermost, regions
-from dsl.n8n.source import Link, Raw, Source, described, source
+from dsl.n8n.source import Link, Raw, Source, described, dig, source
 from dsl.notes import Note
 
 _SECRET = re.compile(r"key|token|secret|passw|auth|pat\Z|credential", re.I)
@@ -113,10 +114,14 @@ class Reader:
         _declare(graph)
         self._dangling()
         chat = any(tables.TRIGGERS.get(raw.kind) == "chat" and not raw.disabled for raw in self.main)
+        own = any(raw.mark for raw in self.main)
+        if not own:
+            implied.add(graph, {raw.id for raw in self.main if _answers(raw)}, chat)
+        self._rings(graph)
         return Flow(
             workflow["name"] if isinstance(workflow.get("name"), str) else "",
             "n8n",
-            form + (forms.OWN if any(raw.mark for raw in self.main) else ""),
+            form + (forms.OWN if own else ""),
             "chat" if chat else "workflow",
             workflow["description"] if isinstance(workflow.get("description"), str) else "",
             graph,
@@ -216,6 +221,14 @@ class Reader:
                 yield made[link.source].id, port, self.inside.get(link.source)
         elif port := region.leaves(link):
             yield region.owner.id, port, region if port == "body" else self.inside.get(region.owner.name)
+
+    def _rings(self, graph: Graph) -> None:
+        """Edges that lead back are a loop of n8n's; other platforms loop inside a node only."""
+        known = {node.id: node for node in graph.nodes}
+        for target in dict.fromkeys(edge.target for edge in backward(graph)):
+            message = "Control comes back to it over an edge; other platforms loop inside a loop node only."
+            node = known[target]
+            self.notes.append(Note("degraded", "flow.ring", message, "", target, node.title, node.pointer))
 
     def _dangling(self) -> None:
         for place, name in self.source.dangling:
@@ -374,6 +387,15 @@ class Reader:
         places = self.folded.setdefault(raw.id, [])
         if part.place not in places:
             places.append(part.place)
+
+
+def _answers(raw: Raw) -> bool:
+    """Whether a start answers with what the last node gives."""
+    if raw.kind == "webhook":
+        return raw.params.get("responseMode") == "lastNode"
+    mode = dig(raw.params, "options", "responseMode")
+    chats = raw.kind in ("ai:chatTrigger", "ai:manualChatTrigger") and mode in (None, "lastNode", "streaming")
+    return (chats or raw.kind == "executeWorkflowTrigger") and not raw.disabled
 
 
 def _on_error(raw: Raw) -> OnError:
