@@ -194,9 +194,10 @@ class Reader:
         for raw in self._ordered():
             for link in self.source.out[raw.name]:
                 target = self._target(link, made)
+                into = "in" if link.target in self.before else _into(link)
                 for id_, port, where in self._sources(link, made) if target else ():
                     inside = bodies[where.owner.name] if where else graph
-                    inside.edges.append(Edge(id_, target, port, _into(link), link.place))
+                    inside.edges.append(Edge(id_, target, port, into, link.place))
 
     def _target(self, link: Link, made: dict[str, Node]) -> str:
         """The id of the node that a connection leads to; "" for a container's own wiring."""
