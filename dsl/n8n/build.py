@@ -111,6 +111,9 @@ class Builder:
             for ref in values.node_refs(node)
             if ref.scope == "system" and ref.path
         }
+        remembers = any(variable.scope == "session" for variable in self.flow.variables)
+        if remembers or any(node.params.get("memory") for node in self.nodes.values()):
+            found.add("conversation_id")
         return found - {"execution_id", "workflow_id", "workflow_name", "timestamp", "context"}
 
     def _assigns(self) -> dict[tuple[str, str], list[str]]:
@@ -292,6 +295,8 @@ class Builder:
         if not self.own and not code:
             return f"$({quoted(self.names[other.id])}).item.json{text.steps(path)}"
         found = f"$({quoted(self.names[ref.node])}).first().json{text.steps(path)}"
+        if ref.path == ("error", "message") and self.reach.surely(ref.node, node.id):
+            return f"{found} ?? {found.removesuffix('.message')}"  # of some failures n8n keeps the message alone
         if other.kind == "llm" and other.params.get("schema") and ref.path == ("text",):
             found = f"JSON.stringify({found.removesuffix('.text')}.output)"
         default = other.on_error.default if other.on_error.then == "default" else None

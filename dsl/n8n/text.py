@@ -258,6 +258,13 @@ class _Parser:
         if guard:
             self.need(": null")
         after = self.at
+        if path.steps[-2:] == ("error", "message") and self.take("??"):
+            self.space()
+            whole = path_at(self.source, self.at)
+            if whole and whole[0] == Path(path.root, path.name, path.steps[:-1]):
+                self.at = whole[1]
+                return self.found(path)
+            self.at = after
         if not self.bare and self.take("??"):
             path = Path(path.root, path.name, path.steps, self.literal())
         else:

@@ -720,7 +720,7 @@ def _memory(builder: "Builder", node: Node, owner: str) -> None:
     params: dict[str, Any] = {"contextWindowLength": window if window is not None else 1000}
     if builder.start is not None:
         session = builder.reference(node, Ref("", ("conversation_id",), "system"), True)
-        params = {"sessionIdType": "customKey", "sessionKey": "={{ " + session + " }}", **params}
+        params = {"sessionIdType": "customKey", "sessionKey": "={{ " + session + ' ?? "chat" }}', **params}
     name = builder.named(f"{owner}: memory")
     _sub(builder, node, {}, name, "ai:memoryBufferWindow", params, {}, f"{node.id}:memory")
     builder.connect(name, owner, kind="ai_memory")
