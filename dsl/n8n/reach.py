@@ -21,9 +21,9 @@ class Reach:
         self.into: dict[str, list[Edge]] = {}
         starts = [node for node in flow.graph.nodes if node.kind == "start"]
         self.several = {node.id for node in starts} if len(starts) > 1 else set()
-        self._graph(flow.graph, {}, 0)
+        self._graph(flow.graph, {}, 0, "")
 
-    def _graph(self, graph: Graph, around: Choices, before: int) -> None:
+    def _graph(self, graph: Graph, around: Choices, before: int, owner: str) -> None:
         known = {node.id: node for node in graph.nodes}
         for node in graph.nodes:
             self.bits[node.id] = 1 << len(self.bits)
@@ -31,7 +31,7 @@ class Reach:
             if len(ports(node)) > 1 and node.body is None:
                 self.branching.add(node.id)
         for edge in graph.edges:
-            if edge.target in known:
+            if edge.target in known and (edge.source in known or edge.source == owner):
                 self.into[edge.target].append(edge)
         for node in _ordered(graph, known):
             self._node(node, known, around, before)
@@ -45,7 +45,7 @@ class Reach:
         for edge in edges:
             self.before[node.id] |= self.before[edge.source] | self.bits[edge.source]
         if node.body is not None:
-            self._graph(node.body, self.choices[node.id], self.before[node.id] | self.bits[node.id])
+            self._graph(node.body, self.choices[node.id], self.before[node.id] | self.bits[node.id], node.id)
 
     def _joined(self, edges: list[Edge]) -> Choices:
         """What is known on every way: a choice that all made, with all that they may have chosen."""

@@ -970,6 +970,8 @@ def container(reader: "Reader", raw: Raw, node: Node, region: "Region") -> None:
         makers = sorted({name for name, _ in reader.producers(raw, ())} - region.body)
         refs = tuple(Ref(reader.nodes[name].id, ()) for name in makers)
         node.inputs = {"item": Script("n8n", "$input.all().map((item) => item.json)", refs)}
+        if left.get("batchSize", 1) != 1:
+            reader.note(raw, "degraded", "items.many", "A round is for several items at once; elsewhere it is for one.")
     attached = [_piece(reader, raw, "container", left)]
     if region.end:
         attached.append(_piece(reader, region.end, "end", {}))

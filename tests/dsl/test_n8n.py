@@ -10,7 +10,7 @@ import pytest
 import dsl
 from dsl import Flow, irjson, n8n, values
 from dsl.audit import differing
-from dsl.ir import Node, Ref, Script, Text, Type
+from dsl.ir import Edge, Node, Ref, Script, Text, Type
 from dsl.n8n import tables
 from dsl.n8n.text import Path as Found
 from dsl.n8n.text import Printer, expression, steps
@@ -383,6 +383,48 @@ def test_an_edit_changes_what_it_is_about_and_nothing_else(path: Path) -> None:
     place = edited.pointer
     changed = {where for where, _ in differing(flow.raw, written)}
     assert changed == {f"{place}/position/0", f"{place}/position/1"}
+
+
+def _edited(flow: Flow, kind: str, change: Any) -> set[str]:
+    """The places that differ after a change to the first node of a kind; none when there is no such node."""
+    found = next((each for each in values.nodes(flow).values() if each.kind == kind), None)
+    if found is None or not change(found):
+        return set()
+    return {where.removeprefix(found.pointer) for where, _ in differing(flow.raw, dsl.write(flow, "n8n").document)}
+
+
+def _say(node: Node) -> bool:
+    told = [message for message in node.params["messages"] if message["role"] == "system"]
+    for message in told:
+        message["text"] = "Another prompt"
+    return bool(told)
+
+
+def _ask(node: Node) -> bool:
+    node.params["url"] = "https://other.example"
+    return True
+
+
+def _run(node: Node) -> bool:
+    node.params["source"] = "return [];"
+    return True
+
+
+@pytest.mark.parametrize("path", CORPUS)
+def test_a_prompt_an_address_and_code_are_edited_where_they_stand(path: Path) -> None:
+    data = path.read_bytes()
+    assert _edited(dsl.read(data), "agent", _say) <= {"/parameters/options/systemMessage"}
+    assert _edited(dsl.read(data), "http", _ask) <= {"/parameters/url"}
+    assert _edited(dsl.read(data), "code", _run) <= {"/parameters/jsCode"}
+
+
+def test_an_edge_added_is_added_and_nothing_else() -> None:
+    flow = n8n.read(workflow(node("A", "webhook", 2), node("B", "noOp"), node("C", "noOp"), A="B"))
+    flow.graph.edges.append(Edge("A", "C"))
+    link = {"node": "C", "type": "main", "index": 0}
+    written = dsl.write(flow, "n8n").document
+    changed = {where: values.at(written, where) for where, _ in differing(flow.raw, written)}
+    assert changed == {f"/connections/A/main/0/1/{key}": value for key, value in link.items()}
 
 
 def test_a_node_renamed_is_renamed_everywhere() -> None:
