@@ -1,0 +1,438 @@
+"""A workflow of n8n as a flow.
+
+Items: what runs once for one item is read as single values. `$json` becomes a reference to the one node that made the
+item, past the nodes that only hand it on. Sub-nodes become part of the node that they serve (n8n.md, section 9).
+"""
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from dsl import DslError, values
+from dsl.ir import Edge, Flow, Graph, Node, OnError, Ref, Resource, Type, Value, Variable
+from dsl.kinds import KINDS, outputs
+from dsl.n8n import forms, implied, names, readers, subnodes, tables, text
+from dsl.n8n.reach import backward
+from dsl.n8n.regions import Region, innermost, regions
+from dsl.n8n.source import Link, Raw, Source, described, dig, source
+from dsl.notes import Note
+
+_SECRET = re.compile(r"key|token|secret|passw|auth|pat\Z|credential", re.I)
+_SYSTEM = {
+    ("execution", "id"): "execution_id",
+    ("workflow", "id"): "workflow_id",
+    ("workflow", "name"): "workflow_name",
+}
+
+
+def read(document: Any) -> Flow:
+    """DslError names the place of what is not as it should be."""
+    found = forms.find(document)
+    if found is None:
+        raise DslError("No workflow of n8n: a mapping with the list `nodes` and the mapping `connections` is wanted.")
+    form, place, workflow = found
+    reader = Reader(source(workflow, place))
+    flow = reader.flow(workflow, form)
+    flow.raw = document
+    if more := forms.others(document, form):
+        note = f"The file holds {more} more workflows; only the first is converted."
+        flow.notes.insert(0, Note("dropped", "workflow.more", note, "Convert them one by one.", source_pointer=""))
+    return flow
+
+
+class Reader:
+    """What the readers of single nodes (dsl/n8n/readers.py) ask."""
+
+    def __init__(self, found: Source) -> None:
+        self.source = found
+        self.nodes = found.nodes
+        self.notes: list[Note] = []
+        self.resources: dict[str, Resource] = {}
+        self.variables: dict[tuple[str, str], Variable] = {}
+        self.folded: dict[str, list[str]] = {}  # id of a node: places of what became part of it
+        self.views: dict[str, names.View] = {}
+        self.made: dict[tuple[str, str], set[tuple[str, bool]]] = {}
+        self.main = [raw for raw in found.nodes.values() if raw.name not in found.serves]
+        self.parts = self._parts()
+        self.regions = regions(found, self.main, self.parts)
+        self.own = {name: region for region in self.regions.values() for name in region.own}
+        self.inside = innermost(self.regions.values())
+        self.ambiguous: set[str] = set()
+        self.assigned: dict[str, set[str]] = {}  # the fields that Set nodes set
+        self.before, self.after = self._beside()
+        self.defaults: dict[str, dict[str, Any]] = {}
+
+    def _parts(self) -> dict[str, dict[str, list[Raw]]]:
+        """The nodes that flowstill wrote beside others: by owner's id and role."""
+        owners = {raw.id for raw in self.main}
+        parts: dict[str, dict[str, list[Raw]]] = {}
+        for raw in self.main:
+            if raw.mark and raw.mark[1] in owners and raw.mark[1] != raw.id:
+                parts.setdefault(raw.mark[1], {}).setdefault(raw.mark[0], []).append(raw)
+        return parts
+
+    def _beside(self) -> tuple[dict[str, Raw], dict[str, Raw]]:
+        """What flowstill wrote before and behind a node, and is part of it: by name, the node."""
+        before: dict[str, Raw] = {}
+        after: dict[str, Raw] = {}
+        owners = {raw.id: raw for raw in self.main}
+        for id_, parts in self.parts.items():
+            for role, found in parts.items():
+                if role in readers.BEFORE and readers.BEFORE[role](self, owners[id_]):
+                    before.update((each.name, owners[id_]) for each in found)
+                elif role in ("session", "ran"):
+                    after.update((each.name, owners[id_]) for each in found)
+        return before, after
+
+    # -- the flow
+
+    def flow(self, workflow: dict[str, Any], form: str) -> Flow:
+        graph = Graph()
+        bodies = {region.owner.name: Graph() for region in self.regions.values()}
+        made: dict[str, Node] = {}
+        folded = self._folded_main()
+        for raw in self._ordered():
+            if raw.name in folded:
+                continue
+            node = self.node(raw)
+            made[raw.name] = node
+            self._graph_of(raw.name, graph, bodies).nodes.append(node)
+        for name in self.after:
+            readers.session(self, self.nodes[name])
+        for name, owner in self.before.items():
+            subnodes.fold_all(self, owner, self.nodes[name])
+        for name in (*self.before, *self.after):
+            self.fold((self.before.get(name) or self.after[name]), self.nodes[name])
+        self._leftover(graph, made, folded)
+        self._defaults(made)
+        self._edges(graph, bodies, made)
+        for name, body in bodies.items():
+            made[name].body = body
+            _place_inside(made[name], body)
+        for node in made.values():
+            node.folded = tuple(self.folded.get(node.id, ()))
+        _declare(graph)
+        self._dangling()
+        chat = any(tables.TRIGGERS.get(raw.kind) == "chat" and not raw.disabled for raw in self.main)
+        own = any(raw.mark for raw in self.main)
+        if not own:
+            implied.add(graph, {raw.id for raw in self.main if _answers(raw)}, chat)
+        self._rings(graph)
+        return Flow(
+            workflow["name"] if isinstance(workflow.get("name"), str) else "",
+            "n8n",
+            form + (forms.OWN if own else ""),
+            "chat" if chat else "workflow",
+            workflow["description"] if isinstance(workflow.get("description"), str) else "",
+            graph,
+            list(self.variables.values()),
+            list(self.resources.values()),
+            self.notes,
+        )
+
+    def _ordered(self) -> list[Raw]:
+        """The nodes on the way in the order of `values.walk`: those of a body behind those around it."""
+        of: dict[str, list[Raw]] = {}
+        for raw in self.main:
+            region = self.inside.get(raw.name)
+            of.setdefault(region.owner.name if region else "", []).append(raw)
+        found: list[Raw] = []
+        stack = [""]
+        while stack:
+            inside = of.get(stack.pop(), [])
+            found += inside
+            stack += [raw.name for raw in inside if raw.name in self.regions]
+        return found
+
+    def _folded_main(self) -> set[str]:
+        """The nodes on the way that became part of others."""
+        found = {name for name, region in self.own.items() if name != region.owner.name}
+        return found | self.before.keys() | self.after.keys()
+
+    def _graph_of(self, name: str, graph: Graph, bodies: dict[str, Graph]) -> Graph:
+        region = self.inside.get(name)
+        return bodies[region.owner.name] if region else graph
+
+    def _leftover(self, graph: Graph, made: dict[str, Node], folded: set[str]) -> None:
+        """Sub-nodes that serve nobody on the way are kept for what they are."""
+        places = {place for each in self.folded.values() for place in each}
+        for raw in self.nodes.values():
+            if raw.name not in made and raw.name not in folded and raw.place not in places:
+                made[raw.name] = node = self._bare(raw)
+                node.kind, node.params = "opaque", {"type": raw.data["type"]}
+                graph.nodes.append(node)
+
+    def _bare(self, raw: Raw) -> Node:
+        return Node(
+            raw.id, "opaque", raw.name, described(raw.data.get("notes")), position=raw.position, pointer=raw.place
+        )
+
+    def node(self, raw: Raw) -> Node:
+        node = self._bare(raw)
+        if raw.disabled and not tables.is_trigger(raw.kind) and raw.kind != "stickyNote":
+            node.kind = "pass"
+            self.note(raw, "equivalent", "node.disabled", "The node is switched off: control only passes it.")
+            return node
+        region = self.regions.get(raw.name)
+        if region:
+            readers.container(self, raw, node, region)
+        else:
+            readers.reader_of(raw)(self, raw, node)
+        node.on_error = _on_error(raw)
+        return node
+
+    def _defaults(self, made: dict[str, Node]) -> None:
+        """`$('N').first().json.a ?? 0` is how flowstill writes an output that has a default when N fails."""
+        for node in made.values():
+            if node.id in self.defaults:
+                policy = node.on_error
+                node.on_error = OnError("default", policy.retries, policy.wait_ms, default=self.defaults[node.id])
+
+    # -- edges
+
+    def _edges(self, graph: Graph, bodies: dict[str, Graph], made: dict[str, Node]) -> None:
+        for raw in self._ordered():
+            for link in self.source.out[raw.name]:
+                target = self._target(link, made)
+                into = "in" if link.target in self.before else _into(link)
+                for id_, port, where in self._sources(link, made) if target else ():
+                    inside = bodies[where.owner.name] if where else graph
+                    inside.edges.append(Edge(id_, target, port, into, link.place))
+
+    def _target(self, link: Link, made: dict[str, Node]) -> str:
+        """The id of the node that a connection leads to; "" for a container's own wiring."""
+        if link.source in self.before or link.target in self.after:
+            return ""
+        if link.target in self.before:
+            return self.before[link.target].id
+        region = self.own.get(link.target)
+        if region:
+            return region.owner.id if region.enters(link) else ""
+        return made[link.target].id if link.target in made else ""
+
+    def _sources(self, link: Link, made: dict[str, Node]) -> Iterable[tuple[str, str, Region | None]]:
+        """Id and ports that a connection leaves by, and the container that it is in."""
+        region = self.own.get(link.source)
+        if link.source in self.after:
+            owner = self.after[link.source]
+            yield owner.id, "done" if owner.name in self.regions else "out", self.inside.get(owner.name)
+        elif region is None:
+            raw = self.nodes[link.source]
+            for port in readers.ports(self, raw, made[link.source], link) if link.source in made else ():
+                yield made[link.source].id, port, self.inside.get(link.source)
+        elif port := region.leaves(link):
+            yield region.owner.id, port, region if port == "body" else self.inside.get(region.owner.name)
+
+    def _rings(self, graph: Graph) -> None:
+        """Edges that lead back are a loop of n8n's; other platforms loop inside a node only."""
+        known = {node.id: node for node in graph.nodes}
+        for target in dict.fromkeys(edge.target for edge in backward(graph)):
+            message = "Control comes back to it over an edge; other platforms loop inside a loop node only."
+            node = known[target]
+            self.notes.append(Note("degraded", "flow.ring", message, "", target, node.title, node.pointer))
+
+    def _dangling(self) -> None:
+        for place, name in self.source.dangling:
+            message = f"A connection goes to or from {name!r}, which no node is called."
+            self.notes.append(Note("dropped", "ref.unknown", message, source_pointer=place))
+
+    # -- what an item holds
+
+    def view(self, raw: Raw) -> names.View:
+        if raw.name not in self.views:
+            self.views[raw.name] = readers.view_of(self, raw)
+        return self.views[raw.name]
+
+    def value(self, value: Any, raw: Raw) -> Value:
+        """A parameter with what it refers to, at any depth."""
+        if isinstance(value, str):
+            return text.expression(value, self.resolve(raw)) if value.startswith("=") else value
+        if isinstance(value, dict):
+            return {key: self.value(item, raw) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self.value(item, raw) for item in value]
+        return value
+
+    def resolve(self, raw: Raw) -> text.Resolve:
+        def found(path: text.Path) -> Ref | None:
+            if path.root == "node":
+                other = self.nodes.get(path.name)
+                ref = self.ref(raw, other, path.steps) if other else None
+                return self._with_default(ref, other, path) if path.has_default and other else ref
+            if path.root == "json":
+                return None if path.has_default else self.incoming(raw, path.steps)
+            if path.root in ("env", "vars"):
+                return self._variable(path)
+            known = _SYSTEM.get((path.root, str(path.steps[0]) if path.steps else ""))
+            return Ref("", (known,), "system") if known and len(path.steps) == 1 else None
+
+        return found
+
+    def _with_default(self, ref: Ref | None, other: Raw, path: text.Path) -> Ref | None:
+        if ref is None or len(ref.path) != 1 or ref.scope != "node" or other.failing != "continue":
+            return None
+        self.defaults.setdefault(ref.node, {})[str(ref.path[0])] = path.default
+        return ref
+
+    def _variable(self, path: text.Path) -> Ref | None:
+        if not path.steps or not isinstance(path.steps[0], str):
+            return None
+        name = path.steps[0]
+        scope: Any = "env" if path.root == "env" or path.has_default else "app"
+        default = path.default if path.has_default else None
+        if path.root == "env" and _SECRET.search(name):
+            type_ = Type("secret")
+        else:
+            type_ = Type(readers.type_name(default)) if default is not None else Type("string")
+        self.variables.setdefault((scope, name), Variable(scope, name, type_, default))
+        return Ref("", path.steps, scope)
+
+    def secret(self, raw: Raw, name: str, value: Any, place: str) -> Ref:
+        """A secret that stands in the file itself: a variable from here on, whose value is to be filled in."""
+        taken = re.sub(r"\W+", "_", f"{raw.name}_{name}", flags=re.A).strip("_").upper() or "SECRET"
+        taken = taken if _SECRET.search(taken) else f"{taken}_KEY"
+        self.variables.setdefault(("env", taken), Variable("env", taken, Type("secret")))
+        message = f"A secret stands in the file; it is written as the variable {taken} elsewhere."
+        self.notes.append(Note("needs_binding", "secret.found", message, "", raw.id, raw.name, raw.place + place))
+        return Ref("", (taken,), "env")
+
+    def incoming(self, raw: Raw, steps: names.Path) -> Ref | None:
+        """What `$json` means at a node; None, with a note, when several nodes may have made the item."""
+        found = {self._made_by(raw, name, steps, failed) for name, failed in self.producers(raw, steps[:1])}
+        if len(found) == 1:
+            return found.pop()
+        if found and raw.name not in self.ambiguous:
+            self.ambiguous.add(raw.name)
+            makers = ", ".join(sorted({name for name, _ in self.producers(raw, steps[:1])}))
+            message = f"$json may come from {makers}: what it holds depends on which one ran."
+            self.note(raw, "degraded", "ref.ambiguous", message)
+        return None
+
+    def _made_by(self, asker: Raw, name: str, steps: names.Path, failed: bool) -> Ref | None:
+        raw = self.nodes[name]
+        if failed:
+            return Ref(raw.id, steps)
+        return self._output(asker, raw, steps)
+
+    def producers(self, raw: Raw, first: names.Path) -> set[tuple[str, bool]]:
+        """The nodes that may have made the item that comes into a node, and whether by failing."""
+        key = (raw.name, str(first[0]) if first else "")
+        if key not in self.made:
+            self.made[key] = self._producers(raw, first)
+        return self.made[key]
+
+    def _producers(self, raw: Raw, first: names.Path) -> set[tuple[str, bool]]:
+        found: set[tuple[str, bool]] = set()
+        seen = {raw.name}
+        stack = list(self.source.into[raw.name])
+        while stack:
+            link = stack.pop()
+            other = self.nodes[link.source]
+            if first[:1] == ("error",) and self._fails(other, link):
+                found.add((other.name, True))
+            elif not self._passes(other, first):
+                found.add((other.name, False))
+            elif other.name not in seen:
+                seen.add(other.name)
+                stack += self.source.into[other.name]
+        return found
+
+    def _fails(self, raw: Raw, link: Link) -> bool:
+        return link.output < 0 or (raw.failing == "branch" and link.output == readers.outputs_of(raw))
+
+    def _passes(self, raw: Raw, first: names.Path) -> bool:
+        if raw.name in self.own:
+            return False
+        return (
+            (raw.name in self.before and raw.kind == "merge")
+            or raw.disabled
+            or raw.kind in tables.PASSING
+            or readers.keeps(self, raw, first)
+        )
+
+    def ref(self, asker: Raw, raw: Raw, steps: names.Path) -> Ref | None:
+        """What `$('name').item.json` means."""
+        if raw.name in self.source.serves or raw.kind == "stickyNote":
+            return None
+        if self._passes(raw, steps[:1]):
+            return self.incoming(raw, steps) if self.source.into[raw.name] else None
+        if steps[:1] == ("error",) and raw.failing != "stop":
+            return Ref(raw.id, steps)
+        return self._output(asker, raw, steps)
+
+    def _output(self, asker: Raw, raw: Raw, steps: names.Path) -> Ref | None:
+        if raw.name in self.after:
+            if raw.mark and raw.mark[0] == "ran":
+                return self.ref(asker, self.after[raw.name], steps[1:])
+            return Ref("", steps, "session")
+        region = self.own.get(raw.name)
+        if region:
+            return region.ref(raw, steps, self._within(asker, region))
+        if steps[:1] == ("error",) and raw.failing != "stop":
+            return Ref(raw.id, steps)
+        return names.to_common(self.view(raw), raw.id, steps)
+
+    def _within(self, raw: Raw, region: Region) -> bool:
+        return raw.name in region.body
+
+    # -- for the readers of single nodes
+
+    def note(self, raw: Raw, severity: Any, code: str, message: str, suggestion: str = "") -> None:
+        self.notes.append(Note(severity, code, message, suggestion, raw.id, raw.name, raw.place))
+
+    def resource(self, resource: Resource) -> str:
+        self.resources.setdefault(resource.id, resource)
+        return resource.id
+
+    def fold(self, raw: Raw, part: Raw) -> None:
+        places = self.folded.setdefault(raw.id, [])
+        if part.place not in places:
+            places.append(part.place)
+
+
+def _answers(raw: Raw) -> bool:
+    """Whether a start answers with what the last node gives."""
+    if raw.kind == "webhook":
+        return raw.params.get("responseMode") == "lastNode"
+    mode = dig(raw.params, "options", "responseMode")
+    chats = raw.kind in ("ai:chatTrigger", "ai:manualChatTrigger") and mode in (None, "lastNode", "streaming")
+    return (chats or raw.kind == "executeWorkflowTrigger") and not raw.disabled
+
+
+def _on_error(raw: Raw) -> OnError:
+    data = raw.data
+    if data.get("retryOnFail") is not True:
+        return OnError(raw.failing)  # type: ignore[arg-type]
+    tries, wait = data.get("maxTries", 3), data.get("waitBetweenTries", 1000)
+    retries = max(min(tries, 5), 2) - 1 if type(tries) is int else 2
+    return OnError(raw.failing, retries, wait if type(wait) is int and wait >= 0 else 1000)  # type: ignore[arg-type]
+
+
+def _into(link: Link) -> str:
+    return f"in:{link.input}" if link.input else "in"
+
+
+def _place_inside(owner: Node, body: Graph) -> None:
+    """Positions in a body are relative to it."""
+    for node in body.nodes:
+        if node.position and owner.position:
+            node.position = (node.position[0] - owner.position[0], node.position[1] - owner.position[1])
+
+
+def _declare(graph: Graph) -> None:
+    """n8n does not say what a node gives; what others read of it is what is known."""
+    found = {node.id: node for node, _, _ in values.walk(graph)}
+    for node in list(found.values()):
+        for ref in values.node_refs(node):
+            other = found.get(ref.node) if ref.scope == "node" and ref.path else None
+            if other is None or not KINDS[other.kind].free or ref.path[0] == "error":
+                continue
+            name = str(ref.path[0])
+            if name not in outputs(other):
+                other.outputs[name] = Type()
+    for node in found.values():
+        for name, value in node.inputs.items() if node.kind in ("end", "set") else ():
+            other = found.get(value.node) if isinstance(value, Ref) and len(value.path) == 1 else None
+            if other and node.outputs.get(name) == Type():
+                known = outputs(other).get(str(value.path[0]), Type())
+                node.outputs[name] = Type(known.name, known.items, known.props)

@@ -1,0 +1,148 @@
+"""Which nodes of n8n run once for each of several items, where that is clear: bodies of iterations and loops.
+
+splitOut with what follows it, up to an aggregate or the end; splitInBatches with what comes back to it; and what
+flowstill itself writes for an iteration or a loop (dsl/n8n/containers.py).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from dsl.ir import Ref
+from dsl.n8n import names, shims
+from dsl.n8n.readers import gathered
+from dsl.n8n.source import Link, Raw, Source
+
+HELPERS = ("start", "check", "item", "round")  # beside an iteration or a loop; "until" may be there too
+INDEX = "$index"
+
+
+@dataclass
+class Region:
+    """A container: the node that it is, the nodes in it, and what else belongs to it."""
+
+    kind: Literal["split", "batches", "iterate", "loop"]
+    owner: Raw  # whose id and name the container has
+    body: set[str]
+    end: Raw | None = None  # the aggregate
+    helpers: dict[str, str] = field(default_factory=dict)  # what flowstill wrote beside the owner: role by name
+
+    @property
+    def own(self) -> set[str]:
+        """The nodes that together are the container."""
+        return {self.owner.name, *self.helpers} | ({self.end.name} if self.end else set())
+
+    def leaves(self, link: Link) -> str:
+        """The port that a connection from one of the container's own nodes leaves by; "" for its own wiring."""
+        if link.target in self.own:
+            return ""
+        if self.kind == "split":
+            return "body" if link.source == self.owner.name else "done"
+        if self.kind == "batches":
+            return "body" if link.output == 1 else "done"
+        if link.source == self.owner.name:
+            return "done"
+        return "body" if self.helpers[link.source] == "item" else ""
+
+    def enters(self, link: Link) -> bool:
+        """Whether a connection to one of the container's own nodes is how control comes to it from outside."""
+        if link.source in self.body or link.source in self.own:
+            return False
+        return link.target == self.owner.name or self.helpers.get(link.target) == "start"
+
+    def ref(self, raw: Raw, steps: names.Path, inside: bool) -> Ref | None:
+        """What an output of one of the container's own nodes is, inside it and after it."""
+        if raw.name in self.helpers:
+            return self._state(steps) if self.helpers[raw.name] in ("item", "round", "start") else None
+        if self.kind in ("iterate", "loop"):
+            return Ref(self.owner.id, steps)
+        if self.end and raw.name == self.end.name:
+            return Ref(self.owner.id, ("output", *steps[1:])) if steps[:1] == (gathered(self.end)[0],) else None
+        if not inside:
+            return None
+        if self.kind == "split" and steps[:1] == (field_of(self.owner).split(".")[-1],):
+            steps = steps[1:]
+        return Ref(self.owner.id, ("item", *steps), "item")
+
+    def _state(self, steps: names.Path) -> Ref | None:
+        if steps == (INDEX,):
+            return Ref(self.owner.id, (), "index")
+        return Ref(self.owner.id, steps, "loop" if self.kind == "loop" else "item")
+
+
+def field_of(raw: Raw) -> str:
+    """The field that a splitOut makes items of."""
+    name = raw.params.get("fieldToSplitOut")
+    return name if isinstance(name, str) and not name.startswith("=") and "," not in name else ""
+
+
+def regions(found: Source, main: list[Raw], parts: dict[str, dict[str, list[Raw]]]) -> dict[str, Region]:
+    """The containers by the name of their owner."""
+    made = [_written(found, raw, parts.get(raw.id, {})) for raw in main if raw.kind == "code" and raw.mark]
+    seen = {name for region in made if region for name in region.own}
+    for raw in main:
+        if raw.name in seen or raw.disabled or raw.failing == "branch":
+            continue
+        if raw.kind == "splitOut" and field_of(raw):
+            made.append(_split(found, raw))
+        elif raw.kind == "splitInBatches" and raw.version >= 3:
+            made.append(_batches(found, raw))
+    clear = [region for region in made if region is not None]
+    owners = {region.owner.name for region in clear if region.kind in ("split", "batches")}
+    return {region.owner.name: region for region in clear if not (region.kind == "split" and owners & region.body)}
+
+
+def innermost(found: Iterable[Region]) -> dict[str, Region]:
+    """The container that a node is in: the smallest of those around it."""
+    inside: dict[str, Region] = {}
+    for region in sorted(found, key=lambda region: -len(region.body)):
+        inside.update(dict.fromkeys(region.body, region))
+    return inside
+
+
+def _reached(found: Source, first: Iterable[str], stop: Iterable[str]) -> set[str]:
+    reached, ends = set(), set(stop)
+    stack = [name for name in first if name not in ends]
+    while stack:
+        name = stack.pop()
+        if name not in reached:
+            reached.add(name)
+            stack += [link.target for link in found.out[name] if link.target not in ends]
+    return reached
+
+
+def _closed(found: Source, body: set[str], owner: str) -> bool:
+    """Nothing but the owner leads into the body."""
+    return bool(body) and all(link.source in body or link.source == owner for name in body for link in found.into[name])
+
+
+def _split(found: Source, raw: Raw) -> Region | None:
+    ends = [name for name, other in found.nodes.items() if other.kind == "aggregate" and not other.disabled]
+    body = _reached(found, [link.target for link in found.out[raw.name]], [*ends, raw.name])
+    if not _closed(found, body, raw.name) or any(link.target == raw.name for name in body for link in found.out[name]):
+        return None
+    met = {link.target for name in (*body, raw.name) for link in found.out[name]} & set(ends)
+    if not met:
+        return Region("split", raw, body)
+    end = found.nodes[met.pop()]
+    fits = not met and gathered(end)[0] and all(link.source in body for link in found.into[end.name])
+    return Region("split", raw, body, end) if fits and end.failing == "stop" else None
+
+
+def _batches(found: Source, raw: Raw) -> Region | None:
+    body = _reached(found, [link.target for link in found.out[raw.name] if link.output == 1], [raw.name])
+    back = any(link.target == raw.name for name in body for link in found.out[name])
+    after = {link.target for link in found.out[raw.name] if link.output == 0}
+    return Region("batches", raw, body) if back and not body & after and _closed(found, body, raw.name) else None
+
+
+def _written(found: Source, raw: Raw, parts: dict[str, list[Raw]]) -> Region | None:
+    """What flowstill wrote, as long as all of it is still there."""
+    code = raw.params.get("jsCode")
+    shim = shims.parsed(code) if isinstance(code, str) else None
+    if shim is None or shim.role not in ("iterate", "loop") or any(len(parts.get(role, ())) != 1 for role in HELPERS):
+        return None
+    helpers = {each.name: role for role in (*HELPERS, "until") for each in parts.get(role, ())}
+    item = parts["item"][0].name
+    body = _reached(found, [link.target for link in found.out[item]], [*helpers, raw.name])
+    return Region("loop" if shim.role == "loop" else "iterate", raw, body, helpers=helpers)

@@ -1,0 +1,266 @@
+"""Sub-nodes: models, memories, tools, parsers and stores that serve another node, as part of it.
+
+What the common form has a word for goes there. What is left of each sub-node, so that n8n can have it back, stands in
+`params["attached"]`: [{"port", "id", "name", "type", "version", "position", "parameters", "credentials", "attached"}].
+"""
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from dsl import DslError
+from dsl.ir import Node, Resource, Type
+from dsl.load import load_json
+from dsl.n8n import tables
+from dsl.n8n.source import Raw, dig
+
+if TYPE_CHECKING:
+    from dsl.n8n.read import Reader
+
+DEEPEST = 8
+
+# Where a tool's name and description stand among its parameters
+TOLD = {
+    "ai:toolWorkflow": ("name", "description"),
+    "ai:toolVectorStore": ("name", "description"),
+    "ai:toolCode": ("name", "description"),
+    "ai:toolHttpRequest": ("name", "toolDescription"),
+}
+
+
+def told(kind: str) -> tuple[str, str]:
+    return TOLD.get(kind, ("toolName" if kind.startswith("ai:vectorStore") else "", "toolDescription"))
+
+
+def number(version: float) -> float | int:
+    return int(version) if version == int(version) else version
+
+
+def credentials(raw: Raw) -> dict[str, Any]:
+    found = raw.data.get("credentials")
+    if not isinstance(found, dict):
+        return {}
+    return {
+        str(kind): {key: each[key] for key in ("id", "name") if isinstance(each.get(key, 0), (str, type(None)))}
+        for kind, each in found.items()
+        if isinstance(each, dict)
+    }
+
+
+def resource(raw: Raw, kind: Any, name: str) -> Resource:
+    """A node as something that another platform has to be given."""
+    hint: dict[str, Any] = {"type": raw.data["type"], "version": number(raw.version)}
+    for key in ("resource", "operation"):
+        if isinstance(raw.params.get(key), str):
+            hint[key] = raw.params[key]
+    if found := credentials(raw):
+        hint["credentials"] = found
+    if isinstance(server := raw.params.get("endpointUrl", raw.params.get("sseEndpoint")), str):
+        hint["server"] = server
+    return Resource(resource_id(kind, raw.id), kind, name, hint)
+
+
+def resource_id(kind: str, id_: str) -> str:
+    return id_ if id_.startswith(f"{kind}:") else f"{kind}:{id_}"
+
+
+def chosen(value: Any) -> str:
+    """What a plain parameter or a resource locator names; "" for an expression."""
+    value = value.get("value") if isinstance(value, dict) else value
+    return value if isinstance(value, str) and not value.startswith("=") else ""
+
+
+STORES = ("memoryKey", "qdrantCollection", "pineconeIndex", "tableName", "mongoCollection", "redisIndex", "collection")
+
+
+def knowledge(raw: Raw) -> Resource:
+    names = (chosen(raw.params.get(key)) for key in STORES)
+    return resource(raw, "knowledge", next((name for name in names if name), raw.name))
+
+
+# -- folding
+
+
+def fold(reader: "Reader", raw: Raw, node: Node) -> None:
+    """Everything that serves a node, whatever serves that in turn too."""
+    parts = reader.source.attached.get(raw.name, [])
+    entries = []
+    for port, name in parts:
+        part = reader.nodes[name]
+        entry = _attached(reader, raw, part, port, (raw.name,))
+        _told(reader, raw, node, part, port, entry)
+        entries.append(entry)
+    if entries:
+        node.params["attached"] = entries
+
+
+def _attached(reader: "Reader", owner: Raw, part: Raw, port: str, above: tuple[str, ...]) -> dict[str, Any]:
+    """What is left of a sub-node. Rings of sub-nodes end where they close."""
+    reader.fold(owner, part)
+    entry: dict[str, Any] = {
+        "port": port,
+        "id": part.id,
+        "name": part.name,
+        "type": part.data["type"],
+        "version": number(part.version),
+        "position": list(part.position) if part.position else None,
+        "parameters": reader.value(part.params, owner),
+    }
+    if found := credentials(part):
+        entry["credentials"] = found
+    if part.disabled:
+        entry["disabled"] = True
+    above = (*above, part.name)
+    inner = [
+        _attached(reader, owner, reader.nodes[name], how, above)
+        for how, name in reader.source.attached.get(part.name, [])
+        if name not in above and len(above) < DEEPEST
+    ]
+    return entry | ({"attached": inner} if inner else {})
+
+
+def fold_all(reader: "Reader", owner: Raw, part: Raw, above: tuple[str, ...] = ()) -> None:
+    """What serves a node that is itself part of another."""
+    for _, name in reader.source.attached.get(part.name, []):
+        if name not in above and len(above) < DEEPEST:
+            reader.fold(owner, reader.nodes[name])
+            fold_all(reader, owner, reader.nodes[name], (*above, part.name))
+
+
+def _told(reader: "Reader", owner: Raw, node: Node, part: Raw, port: str, entry: dict[str, Any]) -> None:
+    if part.disabled:
+        return
+    if port == "ai_languageModel" and "model" not in node.params and node.kind != "tool":
+        _model(reader, node, part, entry)
+    elif port == "ai_memory" and "memory" not in node.params:
+        window = entry["parameters"].pop("contextWindowLength", 5)
+        node.params["memory"] = {"window": window if type(window) is int else None}
+    elif port == "ai_outputParser" and part.kind == "ai:outputParserStructured" and "schema" not in node.params:
+        schema = schema_of(part.params, part.params.get("schemaType", "fromJson" if part.version >= 1.2 else "manual"))
+        if schema is not None:
+            node.params["schema"] = schema
+            for key in ("schemaType", "inputSchema", "jsonSchema", "jsonSchemaExample"):
+                entry["parameters"].pop(key, None)
+    elif port in ("ai_tool", "ai_retriever") and node.kind in ("agent", "llm"):
+        node.params.setdefault("tools", []).append(_tool(reader, part, entry))
+
+
+def _model(reader: "Reader", node: Node, part: Raw, entry: dict[str, Any]) -> None:
+    """The model is a resource, its options are parameters."""
+    params = entry["parameters"]
+    name = chosen(part.params.get("model", part.params.get("modelName")))
+    if name:
+        params.pop("model", None)
+        params.pop("modelName", None)
+    hint = {"provider": tables.PROVIDERS.get(part.kind, "openai")}
+    found = resource(part, "model", name or part.name)
+    node.params["model"] = reader.resource(Resource(found.id, "model", found.name, found.hint | hint))
+    left = params.get("options")
+    parameters = {}
+    if isinstance(left, dict):
+        for ours, theirs in tables.options(part.kind).items():
+            if isinstance(left.get(theirs), (int, float)) and not isinstance(left[theirs], bool):
+                parameters[ours] = left.pop(theirs)
+    node.params["parameters"] = parameters
+
+
+def own_model(reader: "Reader", raw: Raw, node: Node) -> None:
+    """A node that calls its provider by itself."""
+    name = chosen(raw.params.get("modelId", raw.params.get("model")))
+    found = resource(raw, "model", name or raw.name)
+    node.params["model"] = reader.resource(Resource(found.id, "model", found.name, found.hint | {"provider": "openai"}))
+    options = dig(raw.params, "options")
+    node.params["parameters"] = {
+        ours: options[theirs]
+        for theirs, ours in tables.PARAMETERS.items()
+        if isinstance(options, dict) and type(options.get(theirs)) in (int, float)
+    }
+
+
+def _tool(reader: "Reader", part: Raw, entry: dict[str, Any]) -> dict[str, Any]:
+    named, described = told(part.kind)
+    params = entry["parameters"]
+    name = params.pop(named) if named and isinstance(params.get(named), str) else ""
+    description = params.pop(described) if isinstance(params.get(described), str) else ""
+    id_ = reader.resource(resource(part, "tool", part.name))
+    return {"name": name or called(part.name), "description": description, "tool": id_, "inputs": {}}
+
+
+def called(name: str) -> str:
+    """What a model knows a tool by (n8n.md, section 13)."""
+    return re.sub(r"[^A-Za-z0-9_-]+", "_", name)
+
+
+# -- schemas
+
+
+def schema_of(params: dict[str, Any], how: Any) -> Any:
+    """A JSON schema, as written or made after an example; None when there is none to be read."""
+    manual = how == "manual"
+    source = params.get("inputSchema", params.get("jsonSchema")) if manual else params.get("jsonSchemaExample")
+    if not isinstance(source, str) or source.startswith("="):
+        return None
+    try:
+        found = load_json(source)
+    except DslError:
+        return None
+    if manual:
+        return found if isinstance(found, dict) else None
+    return _after(found)
+
+
+def _after(example: Any) -> dict[str, Any]:
+    kinds = {bool: "boolean", int: "number", float: "number", str: "string"}
+    if isinstance(example, dict):
+        return {"type": "object", "properties": {key: _after(value) for key, value in example.items()}}
+    if isinstance(example, list):
+        return {"type": "array"} | ({"items": _after(example[0])} if example else {})
+    return {"type": kinds[type(example)]} if type(example) in kinds else {}
+
+
+def fields(schema: Any) -> dict[str, Type]:
+    """The properties of a schema as outputs."""
+    properties, required = dig(schema, "properties"), dig(schema, "required")
+    if not isinstance(properties, dict):
+        return {}
+    needed = required if isinstance(required, list) else []
+    return {str(name): type_of(each, name in needed) for name, each in properties.items()}
+
+
+_TYPES = ("string", "integer", "number", "boolean", "object", "array")
+
+
+def type_of(schema: Any, required: bool = False, depth: int = 0) -> Type:
+    kind, description = dig(schema, "type"), dig(schema, "description")
+    items, options = dig(schema, "items"), dig(schema, "enum")
+    props = dig(schema, "properties")
+    deeper = depth < DEEPEST
+    return Type(
+        kind if isinstance(kind, str) and kind in _TYPES else "any",  # type: ignore[arg-type]
+        items=type_of(items, depth=depth + 1) if kind == "array" and isinstance(items, dict) and deeper else None,
+        props={str(k): type_of(v, depth=depth + 1) for k, v in props.items()}
+        if isinstance(props, dict) and deeper
+        else None,
+        required=required,
+        description=description if isinstance(description, str) else "",
+        options=tuple(each for each in options if isinstance(each, str)) if isinstance(options, list) else (),
+    )
+
+
+def schema_for(type_: Type) -> dict[str, Any]:
+    """The JSON schema of a type: the way back of `type_of`."""
+    schema: dict[str, Any] = {} if type_.name == "any" else {"type": type_.name if type_.name in _TYPES else "string"}
+    if type_.description:
+        schema["description"] = type_.description
+    if type_.items:
+        schema["items"] = schema_for(type_.items)
+    if type_.props is not None:
+        schema["properties"] = {name: schema_for(each) for name, each in type_.props.items()}
+    if type_.options:
+        schema["enum"] = list(type_.options)
+    return schema
+
+
+def schema_with(outputs: dict[str, Type]) -> dict[str, Any]:
+    required = [name for name, type_ in outputs.items() if type_.required]
+    properties = {name: schema_for(type_) for name, type_ in outputs.items()}
+    return {"type": "object", "properties": properties} | ({"required": required} if required else {})
