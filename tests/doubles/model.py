@@ -76,7 +76,7 @@ def fill(schema: dict[str, Any], asked: str, name: str = "") -> Any:
     if kind == "object" or "properties" in schema:
         return {key: fill(one, asked, key) for key, one in schema.get("properties", {}).items()}
     if kind == "array":
-        return [_typed(schema.get("items", {}), one, name) for one in _said(name, asked).split(";")]
+        return [_typed(schema.get("items", {}), one.strip(), name) for one in _said(name, asked).split(";")]
     return _typed(schema, _said(name, asked), name)
 
 

@@ -46,7 +46,7 @@ def _schema(name: str) -> dict[str, Any]:
         "model": name,
         "label": {"en_US": name},
         "model_type": "llm",
-        "features": [],
+        "features": ["structured-output"],
         "fetch_from": "customizable-model",
         "model_properties": {"mode": "chat", "context_size": 32768},
         "parameter_rules": [],

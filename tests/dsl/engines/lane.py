@@ -26,8 +26,8 @@ class Ran(msgspec.Struct, frozen=True):
     error: str = ""
     nodes: dict[str, Any] = {}  # Dify: id -> outputs. n8n: name -> items of each output port. The last run of each
     order: list[str] = []  # the nodes as they ended, those of a loop once a round
-    items: list[dict[str, Any]] = []  # n8n: all items of the last node
-    response: Any = None  # n8n: the body that a Respond to Webhook node sent
+    items: list[dict[str, Any]] = []  # n8n: the last node's, of its first output with any
+    response: Any = None  # n8n: what a webhook answers
 
     def __str__(self) -> str:
         return f"{self.status} {self.outputs} {self.error} {self.order}"

@@ -58,6 +58,7 @@ function startNode(workflow, name) {
 
 /** What a server would give to a run: credentials of the test, sub-workflows of the test, code run in this process. */
 function additionalData({ hooks, subflows, credentials }) {
+  const subruns = [];
   return {
     credentialsHelper: {
       getParentTypes: () => [],
@@ -65,6 +66,7 @@ function additionalData({ hooks, subflows, credentials }) {
       getCredentialsProperties: () => [],
       authenticate: async (_credentials, _type, request) => request,
       preAuthentication: async () => undefined,
+      isCredentialUsableByNode: () => true,
     },
     hooks,
     executionId: '1',
@@ -85,8 +87,10 @@ function additionalData({ hooks, subflows, credentials }) {
       const items = (inputData ?? [{ json: {} }]).map((item) => item.json);
       const { run } = await execute({ workflow: called, items, subflows, credentials });
       if (run.data.resultData.error) throw run.data.resultData.error;
-      return { executionId: '2', data: lastRun(run)?.data?.main ?? [[]] };
+      const executionId = `sub ${subruns.push(run.data) - 1}`;
+      return { executionId, data: lastRun(run)?.data?.main ?? [[]] };
     },
+    getRunExecutionData: async (executionId) => subruns[Number(executionId.slice(4))],
   };
 }
 
@@ -140,7 +144,7 @@ function lastRun(run) {
 /** A run in the words of `lane.Ran`. */
 function told({ run, response }) {
   const { runData, error } = run.data.resultData;
-  const items = (lastRun(run)?.data?.main ?? []).flatMap((port) => port ?? []).map((item) => item.json);
+  const items = (lastRun(run)?.data?.main ?? []).find((port) => port?.length)?.map((item) => item.json) ?? [];
   const ended = Object.entries(runData).flatMap(([name, runs]) => runs.map((one) => [one.executionIndex, name]));
   const ports = (one) => (one.data?.main ?? []).map((port) => (port ?? []).map((item) => item.json));
   return {
