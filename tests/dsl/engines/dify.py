@@ -32,7 +32,7 @@ def _worker(version: str) -> Worker:
     python = str(folder / "bin" / "python")
     # Its folder comes first on PATH: `slim.py` is started by name, and not by a slow shim of a version manager.
     path = f"{folder / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"
-    return Worker([python, str(WORKER)], {"SLIM_BINARY_PATH": str(SLIM), "PATH": path, "NO_PROXY": "127.0.0.1"})
+    return Worker([python, str(WORKER)], {"SLIM_BINARY_PATH": str(SLIM), "PATH": path})
 
 
 @functools.cache

@@ -17,6 +17,10 @@ from typing import IO, Any
 import msgspec
 import pytest
 
+# Engines reach this machine only: for everything else there is a proxy that is not there.
+ALONE = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9")
+ALONE |= dict.fromkeys(("no_proxy", "NO_PROXY"), "127.0.0.1,localhost")
+
 
 class Ran(msgspec.Struct, frozen=True):
     """What a run of a flow gave, in the same words for every engine."""
@@ -47,7 +51,10 @@ def home(name: str) -> Path:
 
 
 class Worker:
-    """A process that answers each JSON line with one, started at the first and anew after it has died."""
+    """A process that answers each JSON line with one, started at the first and anew after it has died.
+
+    It reaches nothing beyond this machine.
+    """
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
         self._command, self._environment = command, environment
@@ -86,7 +93,7 @@ class Worker:
             self.stop()
             self._process = subprocess.Popen(
                 self._command,
-                env={**os.environ, **self._environment},
+                env={**os.environ, **ALONE, **self._environment},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._said,

@@ -20,7 +20,7 @@ from uuid import uuid4
 
 import requests
 
-from tests.dsl.engines.lane import EngineError, Ran, home
+from tests.dsl.engines.lane import ALONE, EngineError, Ran, home
 
 VERSION = "2.41.1"
 Workflow = dict[str, Any]
@@ -31,9 +31,6 @@ QUIET = {
     "EXTERNAL_FRONTEND_HOOKS_URLS": "",
     "N8N_RUNNERS_BROKER_LISTEN_ADDRESS": "127.0.0.1",
     "N8N_DISABLED_MODULES": "mcp-registry",
-    "http_proxy": "http://127.0.0.1:9",
-    "https_proxy": "http://127.0.0.1:9",
-    "no_proxy": "127.0.0.1,localhost",
 } | {
     f"N8N_{name}_ENABLED": "false"
     for name in (
@@ -228,6 +225,7 @@ def _settings(folder: Path, binaries: Path) -> tuple[str, dict[str, str]]:
     own = {
         "PATH": f"{binaries}{os.pathsep}{os.environ.get('PATH', '')}",
         "N8N_USER_FOLDER": str(folder),
+        "TMPDIR": str(folder),
         "N8N_ENCRYPTION_KEY": uuid4().hex,
         "N8N_LISTEN_ADDRESS": "127.0.0.1",
         "N8N_HOST": "127.0.0.1",
@@ -236,7 +234,7 @@ def _settings(folder: Path, binaries: Path) -> tuple[str, dict[str, str]]:
         "N8N_RUNNERS_BROKER_PORT": str(_free_port()),
         "DB_TYPE": "sqlite",
     }
-    return f"http://127.0.0.1:{port}", kept | QUIET | own
+    return f"http://127.0.0.1:{port}", kept | ALONE | QUIET | own
 
 
 def _free_port() -> int:

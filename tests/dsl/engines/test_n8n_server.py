@@ -168,4 +168,4 @@ def test_the_server_has_no_way_out_of_the_machine(n8n_server: N8nServer) -> None
     ran = n8n_server.run(
         hooked("seven", node("H", "httpRequest", 4.5, url="http://flowstill.example/", options={})), {}
     )
-    assert ran.status == "failed" and ran.error.startswith("H: "), ran
+    assert ran.status == "failed" and "refused the connection" in ran.error, ran
