@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import msgspec
 import requests
 
 from tests.dsl.engines.lane import ALONE, EngineError, Ran, home
@@ -68,29 +69,41 @@ class N8nServer:
         self.url, self.key, self._session = url, key, session
         self._command, self._env = command, env
 
-    def run(self, workflow: Workflow, inputs: Mapping[str, Any], *, seconds: float = 60) -> Ran:
+    def run(
+        self,
+        workflow: Workflow,
+        inputs: Mapping[str, Any],
+        *,
+        subflows: Mapping[str, Workflow] | None = None,
+        seconds: float = 60,
+    ) -> Ran:
         """The life of a workflow: created, published and called when a webhook starts it, else run as the editor does
-        with `inputs` for its trigger; then its execution read and everything deleted."""
+        with `inputs` for its trigger; then its execution read and everything deleted.
+
+        `subflows` are the workflows that it calls, by the id it knows them by; they call none themselves.
+        """
+        made: list[str] = []
+        try:
+            for known, subflow in (subflows or {}).items():
+                made.append(self.create(api_body(subflow)))
+                self.publish(made[-1])
+                workflow = json.loads(json.dumps(workflow).replace(json.dumps(known), json.dumps(made[-1])))
+            return self._run(workflow, inputs, made, seconds)
+        finally:
+            for one in reversed(made):
+                self.delete(one)
+
+    def _run(self, workflow: Workflow, inputs: Mapping[str, Any], made: list[str], seconds: float) -> Ran:
         hook = next((one for one in workflow["nodes"] if one["type"] == "n8n-nodes-base.webhook"), None)
         if hook is None:
-            return self._run_by_hand(workflow, inputs, seconds)
-        made = self.create(api_body(workflow))
-        try:
-            self.publish(made)
-            answer = self.call(hook["parameters"]["path"], inputs, hook["parameters"].get("httpMethod", "GET"))
-            ran = self.execution(made, seconds)
-            return Ran(ran.status, ran.outputs, ran.error, ran.nodes, ran.order, ran.items, said(answer))
-        finally:
-            self.delete(made)
-
-    def _run_by_hand(self, workflow: Workflow, inputs: Mapping[str, Any], seconds: float) -> Ran:
-        trigger = next(one["name"] for one in workflow["nodes"] if "trigger" in one["type"].lower())
-        made = self.create(api_body(workflow) | {"pinData": {trigger: [{"json": dict(inputs)}]}})
-        try:
-            self._ask("POST", f"/rest/workflows/{made}/run", {"triggerToStartFrom": {"name": trigger}})
-            return self.execution(made, seconds)
-        finally:
-            self.delete(made)
+            trigger = next(one["name"] for one in workflow["nodes"] if "trigger" in one["type"].lower())
+            made.append(self.create(api_body(workflow) | {"pinData": {trigger: [{"json": dict(inputs)}]}}))
+            self._ask("POST", f"/rest/workflows/{made[-1]}/run", {"triggerToStartFrom": {"name": trigger}})
+            return self.execution(made[-1], seconds)
+        made.append(self.create(api_body(workflow)))
+        self.publish(made[-1])
+        answer = self.call(hook["parameters"]["path"], inputs, hook["parameters"].get("httpMethod", "GET"))
+        return msgspec.structs.replace(self.execution(made[-1], seconds), response=said(answer))
 
     def create(self, body: Workflow) -> str:
         """The id of a new workflow with exactly this body of the public API."""

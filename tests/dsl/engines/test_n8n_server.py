@@ -123,6 +123,30 @@ def test_nodes_that_ask_a_model(
         assert ran.nodes["K"] == [[], [given]]
 
 
+@pytest.mark.parametrize(
+    "trigger",
+    [
+        node("T", "manualTrigger"),
+        node("T", "executeWorkflowTrigger", 1.2, inputSource="passthrough"),
+        node("T", f"{LANGCHAIN}chatTrigger", 1.5, options={}),
+        node("T", "formTrigger", 2.6, formTitle="f", formFields={"values": [{"fieldLabel": "n"}]}, options={}),
+    ],
+    ids=lambda trigger: trigger["type"].rpartition(".")[2],
+)
+def test_a_workflow_without_a_webhook_runs_with_inputs_for_its_trigger(n8n_server: N8nServer, trigger: Json) -> None:
+    ran = n8n_server.run(workflow([trigger, assign("S", text="=got {{ $json.n }}")], "T>S"), {"n": 3})
+    assert (ran.status, ran.outputs) == ("succeeded", {"text": "got 3"}), ran
+
+
+def test_a_workflow_calls_another(n8n_server: N8nServer) -> None:
+    begin = node("Begin", "executeWorkflowTrigger", 1.2, inputSource="passthrough")
+    sub = workflow([begin, assign("S", text="=sub {{ $json.n }}")], "Begin>S")
+    chosen = {"__rl": True, "mode": "id", "value": "theSub"}
+    call = node("Call", "executeWorkflow", 1.4, source="database", workflowId=chosen, options={})
+    ran = n8n_server.run(by_hand(call), {"n": 3}, subflows={"theSub": sub})
+    assert (ran.status, ran.outputs) == ("succeeded", {"text": "sub 3"}), ran
+
+
 def test_a_run_that_fails_says_where_and_why(n8n_server: N8nServer) -> None:
     ran = n8n_server.run(hooked("three", node("X", "stopAndError", 1, errorMessage="enough")), {})
     assert (ran.status, ran.error) == ("failed", "X: enough")
