@@ -1,0 +1,136 @@
+"""Dify's own engine runs workflow files here, with the model and the sandbox faked."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.doubles.echo import echo
+from tests.dsl.corpus import SHARED
+from tests.dsl.engines.build import MODEL, dify, end, start
+from tests.dsl.engines.dify import VERSIONS, run_dify
+from tests.dsl.engines.lane import EngineError
+
+pytestmark = pytest.mark.engines
+LATEST, PINNED = VERSIONS
+VERIFIED = SHARED / "dify" / "verified"
+
+# What the same flows gave on a Dify server.
+EXPECTED: dict[str, tuple[dict[str, str], str, dict[str, Any]]] = {
+    "full": ({"q": "hello"}, "succeeded", {"result": "LLM<HELLO / status=200 q=hello>", "n": 3}),
+    "full.exported-by-1.16.1": ({"q": "hello"}, "succeeded", {"result": "LLM<HELLO / status=200 q=hello>", "n": 3}),
+    "iteration": ({"q": "a,b,c"}, "succeeded", {"r": ["<a>", "<b>", "<c>"]}),
+    "loop": ({"q": "x"}, "succeeded", {"n": 3}),
+    "list_operator_aggregator": ({"q": "a,c,b"}, "succeeded", {"f": "c", "o": ["c", "b"]}),
+    "fail_branch": (
+        {"q": "x"},
+        "partial-succeeded",
+        {"e": "[Errno 111] Connection refused", "t": "HttpRequestNodeError"},
+    ),
+    "default_value": ({"q": "x"}, "partial-succeeded", {"b": "DEF"}),
+    "advanced_chat": ({"query": "hi"}, "succeeded", {"answer": "A: LLM<hi> c=3", "files": []}),
+    "question_classifier": ({"q": "tell me"}, "succeeded", {"c2": "other"}),
+}
+CONTAINERS = {"iteration", "loop"}  # 0.6.0 runs neither
+
+
+@pytest.fixture(scope="module")
+def echo_url() -> Iterator[str]:
+    with echo() as url:
+        yield url
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("name", EXPECTED)
+def test_a_verified_flow_gives_what_it_gave_on_a_dify_server(name: str, version: str, echo_url: str) -> None:
+    inputs, status, outputs = EXPECTED[name]
+    ran = run_dify(verified(name).replace("http://127.0.0.1:28080", echo_url), inputs, version=version)
+    if version == PINNED and name in CONTAINERS:
+        assert ran.error.startswith("plan.unsupported: Unsupported node types: ")
+    else:
+        assert (ran.status, ran.outputs) == (status, outputs), ran
+
+
+def verified(name: str) -> str:
+    if not VERIFIED.is_dir():
+        pytest.skip(f"{VERIFIED} is not here")
+    return (VERIFIED / f"{name}.yml").read_text(encoding="utf-8")
+
+
+def test_a_class_is_chosen_by_its_name_in_the_question() -> None:
+    assert run_dify(verified("question_classifier"), {"q": "What will the weather be?"}).outputs == {"c": "weather"}
+
+
+def test_a_file_that_does_not_load_fails_with_the_engines_code() -> None:
+    assert run_dify(verified("mcp_tool"), {"q": "x"}).error.startswith("dependency.missing_plugin: ")
+    assert run_dify("kind: app\napp: {mode: workflow", {}).error.startswith("parse.")
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_parameters_are_extracted_from_what_the_text_says(version: str) -> None:
+    wanted = [
+        {"name": "city", "type": "string"},
+        {"name": "days", "type": "number"},
+        {"name": "mood", "type": "string"},
+    ]
+    extract = {
+        "id": "pe",
+        "type": "parameter-extractor",
+        "query": ["start", "q"],
+        "model": MODEL,
+        "parameters": [one | {"description": "", "required": True} for one in wanted],
+        "instruction": "",
+        "reasoning_mode": "prompt",
+        "vision": {"enabled": False},
+    }
+    flow = dify([start("q"), extract, end(c="pe.city", d="pe.days", m="pe.mood")], "start>pe pe>end")
+    ran = run_dify(flow, {"q": "city: Oslo, days: 3"}, version=version)
+    assert ran.outputs == {"c": "Oslo", "d": 3, "m": "some mood"}, ran
+
+
+def test_a_model_gives_structured_output_that_fits_the_schema() -> None:
+    properties = {"city": {"type": "string"}, "days": {"type": "integer"}, "tags": {"type": "array", "items": {}}}
+    llm = {
+        "id": "llm",
+        "type": "llm",
+        "model": MODEL,
+        "prompt_template": [{"role": "user", "text": "{{#start.q#}}"}],
+        "context": {"enabled": False, "variable_selector": []},
+        "vision": {"enabled": False},
+        "structured_output_enabled": True,
+        "structured_output": {"schema": {"type": "object", "properties": properties}},
+    }
+    flow = dify([start("q"), llm, end(o="llm.structured_output")], "start>llm llm>end")
+    ran = run_dify(flow, {"q": "city: Oslo\ndays: 3\ntags: a; b"})
+    assert ran.outputs == {"o": {"city": "Oslo", "days": 3, "tags": ["a", "b"]}}, ran
+    assert run_dify(flow, {"q": "x"}, version=PINNED).outputs == {"o": None}  # its loader forgets that it is asked for
+
+
+def code(language: str, source: str) -> str:
+    run = {
+        "id": "code",
+        "type": "code",
+        "code_language": language,
+        "code": source,
+        "variables": [{"variable": "q", "value_selector": ["start", "q"]}],
+        "outputs": {"n": {"type": "number", "children": None}},
+    }
+    return dify([start("q"), run, end(n="code.n")], "start>code code>end")
+
+
+def test_code_runs_in_both_languages() -> None:
+    assert run_dify(code("python3", "def main(q):\n    return {'n': len(q)}"), {"q": "four"}).outputs == {"n": 4}
+    assert run_dify(code("javascript", "function main({q}) { return {n: q.length} }"), {"q": "four"}).outputs == {
+        "n": 4
+    }
+
+
+def test_code_that_fails_fails_the_run_with_its_own_words() -> None:
+    ran = run_dify(code("python3", "def main(q):\n    raise ValueError('I was here')"), {"q": "x"})
+    assert ran.status == "failed" and "I was here" in ran.error and ran.order == ["start", "code"]
+
+
+def test_an_engine_that_gives_no_answer_is_ended_and_the_next_flow_runs() -> None:
+    with pytest.raises(EngineError, match="no answer within 1 s"):
+        run_dify(code("python3", "import time\ndef main(q):\n    time.sleep(5)"), {"q": "x"}, seconds=1)
+    assert run_dify(code("python3", "def main(q):\n    return {'n': 1}"), {"q": "x"}).outputs == {"n": 1}
