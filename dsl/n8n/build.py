@@ -304,7 +304,7 @@ class Builder:
             return f"{found} ?? {text.string(v) if isinstance(v := default[str(ref.path[0])], str) else _json(v)}"
         if self.reach.surely(ref.node, node.id) or not self.own or ref.node == node.id:
             return found
-        if ref.node in self.around:
+        if ref.node in self.around and f"{self.around[ref.node].id} body" in self.exits:
             return self._of_this_round(other, found)
         return f"($({quoted(self.names[ref.node])}).isExecuted ? {found} : null)"
 

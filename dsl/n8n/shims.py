@@ -14,7 +14,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from dsl import DslError
 from dsl.ir import Ref, Script, Text, Type
+from dsl.irjson import decode, encode
 
 BEGIN, END = "// flowstill:begin ", "// flowstill:end"
 CALL = f"\n{BEGIN}call\n"
@@ -34,7 +36,7 @@ def written(shim: Shim, body: str = "", *, call: str = "", quoted: bool = False)
     """The whole code: adapter, the node's own source, and behind it the call that runs it."""
     if quoted and _ENDS.search(shim.source):  # a comment would end there
         shim, quoted = replace(shim, facts=shim.facts | {"source": shim.source}), False
-    facts = _json(shim.facts) if shim.facts else ""
+    facts = _json(encode(shim.facts)) if shim.facts else ""
     lines = [f"{BEGIN}{shim.role} {facts}".rstrip(), "const inputs = {"]
     lines += [f"  {_json(name)}: {source}," for name, source in shim.inputs.items()]
     lines += ["};", *([body] if body else [])]
@@ -61,8 +63,8 @@ def parsed(code: str) -> Shim | None:
     close = lines.index("};")
     try:
         inputs = dict(_input(line) for line in lines[1:close])
-        known = json.loads(facts) if facts else {}
-    except ValueError:
+        known = decode(json.loads(facts), "") if facts else {}
+    except (ValueError, DslError):
         return None
     if not isinstance(known, dict):
         return None
