@@ -21,7 +21,10 @@ def unreported(flow: Flow, document: Any, source: Dialect, target: Dialect, note
     """Notes for what differs after the way back beyond what `notes` name. Empty for a flow that was never in a file."""
     if flow.raw is None:
         return []
-    back, _ = source.build(target.read(document))
+    again = target.read(document)
+    if again == flow:  # the common form's own JSON, which holds the whole file
+        return []
+    back, _ = source.build(again)
     named = {note.source_pointer for note in notes if note.source_pointer}
     lost = [place for place in differing(flow.raw, back) if not _covered(place[0], named)]
     return [_note(flow, group, places, source) for group, places in _grouped(flow, lost).items()]

@@ -8,7 +8,7 @@ from dsl import DslError
 from dsl.ir import Flow
 from dsl.notes import Note
 
-DIALECTS = {"ir": "dsl.irjson"}
+DIALECTS = {"dify": "dsl.dify", "ir": "dsl.irjson"}
 
 
 class Dialect(Protocol):
