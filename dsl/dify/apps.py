@@ -110,7 +110,7 @@ def _tools(config: Place, source: Source) -> list[Value]:
             continue
         provider = each.text("provider_id") or each.text("provider_name")
         label, kind = each.text("tool_label"), each.text("provider_type")
-        tool = source.register.add("tool", each.text("tool_name"), provider, type=kind, label=label)
+        tool = source.register.tool(each.text("tool_name"), provider, kind, label)
         inputs = {name: place.value for name, place in each.entries("tool_parameters") if place.value not in (None, "")}
         tools.append({"name": each.text("tool_name"), "description": "", "tool": tool, "inputs": inputs})
     return tools

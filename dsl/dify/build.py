@@ -10,7 +10,7 @@ from dsl.dify.lower import lowered
 from dsl.dify.readers import OTHER_CLASS, OPTION, ONWARD, case_id
 from dsl.dify.starts import trigger
 from dsl.dify.work import Work
-from dsl.dify.writers import WRITERS, on_error, start_of
+from dsl.dify.writers import WRITERS, on_error
 from dsl.ir import Edge, Flow, Graph, Json, Node, Variable
 from dsl.load import Quoted
 from dsl.notes import Note
@@ -130,21 +130,20 @@ def _in_order(graph: Graph, container: Node | None) -> Iterator[tuple[Node, Grap
 _LAST = re.compile(r"/(\d{1,9})$")
 
 
-def _place(pointer: str, otherwise: int) -> int:
-    match = _LAST.search(pointer)
-    return int(match[1]) if match else otherwise
+def _place(work: Work, pointer: str) -> float:
+    """Where it stood in the file; at the end for what was in none, in its order."""
+    match = _LAST.search(pointer) if work.own else None
+    return int(match[1]) if match else float("inf")
 
 
 def _nodes(work: Work) -> Iterator[dict[str, Json]]:
     places = _positions(work)
-    rows: list[tuple[int, dict[str, Json]]] = []
-    last = -1
+    rows: list[tuple[float, dict[str, Json]]] = []
     for node, _, container in _in_order(work.flow.graph, None):
-        last = _place(node.pointer, last) if work.own else last + 1
-        rows.append((last, _node(work, node, container, places)))
+        rows.append((_place(work, node.pointer), _node(work, node, container, places)))
         if node.body is not None:
             folded = next((place for place in node.folded if "/nodes/" in place), "")
-            rows.append((_place(folded, last) if work.own else last, _start(node)))
+            rows.append((_place(work, folded), _start(work, node)))
     rows.sort(key=lambda row: row[0])
     return iter([row for _, row in rows])
 
@@ -176,10 +175,10 @@ def _inside(container: Node | None) -> dict[str, Json]:
     return {"isInIteration": iteration, "isInLoop": not iteration, key: container.id}
 
 
-def _start(node: Node) -> dict[str, Json]:
+def _start(work: Work, node: Node) -> dict[str, Json]:
     kind = "iteration-start" if node.kind == "iterate" else "loop-start"
     data = {"type": kind, "title": "", "desc": "", **_inside(node)}
-    made = {"id": start_of(node), "type": f"custom-{kind}", "parentId": node.id, "position": {"x": 24, "y": 68}}
+    made = {"id": work.entry(node), "type": f"custom-{kind}", "parentId": node.id, "position": {"x": 24, "y": 68}}
     return {**made, "draggable": False, "selectable": False, "zIndex": 1002, "data": data}
 
 
@@ -206,8 +205,8 @@ def _positions(work: Work) -> dict[str, tuple[float, float]]:
 
 def _edges(work: Work) -> Iterator[dict[str, Json]]:
     types = {node.id: _type(node) for node in work.nodes.values()}
-    rows: list[tuple[int, dict[str, Json]]] = []
-    last, taken = -1, set()
+    rows: list[tuple[float, dict[str, Json]]] = []
+    taken: set[str] = set()
     for graph, container in _graphs(work.flow.graph):
         for edge in graph.edges:
             if not work.own and (edge.source not in types or edge.target not in types):
@@ -220,8 +219,7 @@ def _edges(work: Work) -> Iterator[dict[str, Json]]:
             if made["id"] in taken and not work.own:
                 continue
             taken.add(made["id"])
-            last = _place(edge.pointer, last) if work.own else last + 1
-            rows.append((last, made))
+            rows.append((_place(work, edge.pointer), made))
     rows.sort(key=lambda row: row[0])
     return iter([row for _, row in rows])
 
@@ -242,7 +240,7 @@ def _type(node: Node) -> str:
 def _edge(work: Work, edge: Edge, handle: str, container: Node | None, types: dict[str, str]) -> dict[str, Json]:
     source, kind = edge.source, types.get(edge.source, "")
     if container is not None and edge.source == container.id:
-        source, kind = start_of(container), f"{kind}-start"
+        source, kind = work.entry(container), f"{kind}-start"
     data = {"sourceType": kind, "targetType": types.get(edge.target, ""), **_inside(container)}
     return {
         "id": f"{source}-{handle}-{edge.target}-target",

@@ -44,7 +44,7 @@ def text(*parts):
     ),
     "box": (
         '''
-def box(value):
+def box(value, meant=None):
     """Of any type: what is returned has to be of one type, and an object may hold anything."""
     return {"value": value}
 ''',

@@ -120,7 +120,7 @@ def _code(work: Work, node: Node) -> None:
     lang, style = node.params.get("lang", "python3"), str(node.params.get("style", "kwargs"))
     if style in ("items", "item"):
         _promise(work, node)
-    boxed = [name for name, type_ in node.outputs.items() if not _declarable(type_)]
+    boxed = {name: names.word_of(type_) for name, type_ in node.outputs.items() if not _declarable(type_)}
     if style == "kwargs" and not boxed:
         return
     work.boxed |= {(node.id, name) for name in boxed}

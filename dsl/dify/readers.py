@@ -239,8 +239,7 @@ def _memory(data: Place, node: Node) -> None:
 
 def _agent_tool(place: Place, node: Node, source: Source) -> Value:
     provider = place.text("provider_name") or place.text("provider_id")
-    label = place.text("tool_label")
-    tool = source.register.add("tool", place.text("tool_name"), provider, type=place.text("type"), label=label)
+    tool = source.register.tool(place.text("tool_name"), provider, place.text("type"), place.text("tool_label"))
     inputs: dict[str, Value] = {}
     for name, each in place.entries("parameters"):
         if isinstance(each.value, dict) and not each.flag("auto", default=True):
@@ -420,7 +419,7 @@ def _assign(data: Place, node: Node, source: Source) -> None:
         op = names.ASSIGNMENTS.get(data.text("write_mode"), "set")
         value = None if op == "clear" else source.ref(data.at("input_variable_selector"), node)
         target = source.ref(data.at("assigned_variable_selector"), node)
-        node.params["items"] = [{"target": target, "op": op, "value": value}] if target else []
+        node.params |= {"items": [{"target": target, "op": op, "value": value}] if target else [], "version": "1"}
     for each in data.mappings("items"):
         if target := source.ref(each.at("variable_selector"), node):
             node.params["items"].append({"target": target, **_assignment(each, node, source)})
@@ -446,7 +445,8 @@ def _iterate(data: Place, node: Node, source: Source) -> None:
         node.params["collect"] = {"output": collected}
         node.outputs = {"output": names.type_of(data.text("output_type", default="array"))}
     node.params["on_item_error"] = names.ITEM_ERRORS.get(data.text("error_handle_mode"), "stop")
-    node.params["flatten"] = data.flag("flatten_output", default=True)
+    if data.flag("flatten_output", default=True):
+        node.params["flatten"] = True
     if data.flag("is_parallel"):
         node.params["parallel"] = data.integer("parallel_nums") or 10
     _entry(data, node)
@@ -632,17 +632,23 @@ def _tool(data: Place, node: Node, source: Source) -> None:
     kind, label = data.text("provider_type"), data.text("tool_label")
     provider = data.text("provider_id") or data.text("provider_name")
     flow = kind == "workflow"
-    hint = {"type": kind, "label": label} | ({"server": provider} if kind == "mcp" else {})
-    resource = source.register.add("subflow" if flow else "tool", data.text("tool_name"), provider, **hint)
+    resource = source.register.tool(data.text("tool_name"), provider, kind, label)
     node.kind = "subflow" if flow else "tool"
     node.params["flow" if flow else "tool"] = resource
     node.inputs = {name: _argument(place.value, node, source) for name, place in data.entries("tool_parameters")}
+    if settings_are_plain(data):
+        node.params["version"] = "1"
     settings = {name: _argument(place.value, node, source) for name, place in data.entries("tool_configurations")}
     node.inputs = {name: value for name, value in node.inputs.items() if value is not None}
     if settings := {name: value for name, value in settings.items() if value is not None}:
         node.params["settings"] = settings
     members = schema_type(data.value.get("output_schema")).props or {}
     node.outputs = TOOL_OUTPUTS | members
+
+
+def settings_are_plain(data: Place) -> bool:
+    """Until 0.3 a setting was its value; now it is a mapping with type and value."""
+    return not data.has("tool_node_version") and data.text("version") != "2"
 
 
 TOOL_OUTPUTS = {

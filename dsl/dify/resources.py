@@ -66,6 +66,10 @@ class Register:
             self.resources.append(Resource(self._known[key], kind, name, hint))
         return self._known[key]
 
+    def tool(self, name: str, provider: str, kind: str, label: str) -> str:
+        hint = {"type": kind, "label": label} | ({"server": provider} if kind == "mcp" else {})
+        return self.add("subflow" if kind == "workflow" else "tool", name, provider, **hint)
+
 
 _WORD = re.compile(r"[^A-Za-z0-9]+")
 

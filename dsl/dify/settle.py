@@ -94,6 +94,9 @@ class _Helper:
         return isinstance(part, Ref) and self.work.is_native(part) and self.work.type_of(part).name == "string"
 
     def _special(self, ref: Ref) -> bool:
+        """What a text of the node itself stands for: its passages, the element that a list looks at."""
+        if ref.scope == "item" and ref.node == self.node.id and self.node.kind != "iterate":
+            return True
         return ref.scope == "system" and ref.path in (("context",), ("histories",)) and self.node.kind == "llm"
 
     def condition(self, condition: dict[str, Any]) -> dict[str, Any]:

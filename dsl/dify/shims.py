@@ -1,6 +1,6 @@
 """Code that is called in another platform's way: generated lines around it, its own bytes in between.
 
-    # flowstill:begin args output          the style, and the outputs that are one level deeper
+    # flowstill:begin args output=any      the style, and the outputs that are one level deeper
     ...
     # flowstill:end
     async def main(args): ...              as it was written
@@ -35,7 +35,7 @@ class Code:
     style: str
     inputs: list[str] = field(default_factory=list)  # names of the arguments
     outputs: list[str] = field(default_factory=list)
-    boxed: list[str] = field(default_factory=list)
+    boxed: dict[str, str] = field(default_factory=dict)  # outputs that are one level deeper, with their types
     fields: dict[str, dict[str, str]] = field(default_factory=dict)  # n8n: by node, the argument of each of its fields
 
 
@@ -43,7 +43,7 @@ def wrapped(code: Code) -> str:
     """The code as Dify calls it."""
     mark = MARKS[code.lang]
     head, tail = (_python if code.lang == "python3" else _javascript)(code)
-    boxes = "".join(f" {name}" for name in code.boxed)
+    boxes = "".join(f" {name}={word}" for name, word in code.boxed.items())
     source = _hidden(code.source) if code.lang == "javascript" and code.style == "args" else code.source
     if code.lang == "python3" and code.style in ("items", "item"):
         source = "\n".join(" " + line if line else line for line in source.split("\n"))
@@ -51,7 +51,7 @@ def wrapped(code: Code) -> str:
     return f"{before}{source}\n{mark} {BEGIN} {code.style}\n{tail}{mark} {END}\n"
 
 
-def unwrapped(lang: str, source: str) -> tuple[str, str, list[str]] | None:
+def unwrapped(lang: str, source: str) -> tuple[str, str, dict[str, str]] | None:
     """The code itself, its style and its boxed outputs; None when there are no such lines around it."""
     mark = MARKS[lang]
     words = source.partition("\n")[0].split(" ")
@@ -66,7 +66,7 @@ def unwrapped(lang: str, source: str) -> tuple[str, str, list[str]] | None:
         own = _shown(own)
     if lang == "python3" and words[2] in ("items", "item"):
         own = "\n".join(line[1:] if line.startswith(" ") else line for line in own.split("\n"))
-    return own, words[2], words[3:]
+    return own, words[2], dict(pair for word in words[3:] if len(pair := word.split("=")) == 2)
 
 
 def _hidden(source: str) -> str:
@@ -91,7 +91,7 @@ def _shown(source: str) -> str:
 
 def _python(code: Code) -> tuple[str, str]:
     arguments = ", ".join(code.inputs)
-    finish = _PYTHON_FINISH.format(outputs=code.outputs, boxed=code.boxed)
+    finish = _PYTHON_FINISH.format(outputs=code.outputs, boxed=list(code.boxed))
     given = "{" + ", ".join(f"{name!r}: {name}" for name in code.inputs) + "}"
     if code.style == "args":
         waits = re.search(r"\bawait\b", code.source) is not None
@@ -167,7 +167,7 @@ def main({arguments}):
 
 def _javascript(code: Code) -> tuple[str, str]:
     items = _OF_ITEMS if code.style in ("items", "item") else ""
-    finish = _FINISH.format(items=items, outputs=json.dumps(code.outputs), boxed=json.dumps(code.boxed))
+    finish = _FINISH.format(items=items, outputs=json.dumps(code.outputs), boxed=json.dumps(list(code.boxed)))
     waits = "async " if re.search(r"\bawait\b", code.source) else ""
     if code.style in ("args", "kwargs"):
         call = "originalMain({ params: input })" if code.style == "args" else "originalMain(input)"

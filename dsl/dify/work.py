@@ -7,6 +7,7 @@ from typing import Any
 
 from dsl.dify import names
 from dsl.dify.expressions import Call, Program
+from dsl.dify.readers import entry
 from dsl.ir import Edge, Flow, Graph, Node, Ref, Resource, Script, Text, Type, Value
 from dsl.kinds import outputs, ports
 from dsl.notes import Note
@@ -43,6 +44,7 @@ class Work:
         self.flow = copied(flow)
         self.own = flow.dialect == "dify"  # what the author wrote in Dify is not second-guessed
         self.notes: list[Note] = []
+        self.entries: dict[str, str] = {}  # of containers: the beginning of the body
         self.plugins: dict[str, None] = {}  # that models and tools need
         self.resources: dict[Any, Resource] = {resource.id: resource for resource in flow.resources}
         self.nodes: dict[str, Node] = {}
@@ -113,6 +115,14 @@ class Work:
         container.body.edges += loose or [Edge(container.id, new.id, "body")]
         container.body.nodes.append(new)
         self.nodes[new.id], self.where[new.id], self.container[new.id] = new, container.body, container.id
+
+    def entry(self, node: Node) -> str:
+        """The id of the node that stands for the beginning of a container's body."""
+        if node.id not in self.entries:
+            name = str(node.params.get("entry") or "")
+            name = name if names.ID.fullmatch(name) else entry(node.id)
+            self.entries[node.id] = unique(name, {*self.nodes, *self.entries.values()}, longest=50)
+        return self.entries[node.id]
 
     # -- references
 
@@ -214,7 +224,8 @@ class Work:
             for name in value:
                 if action == "return" and not fixed(types[name]):
                     self.boxed.add((node.id, name))
-                    value = {**value, name: Call("box", (value[name],))}
+                    meant = names.word_of(types[name])
+                    value = {**value, name: Call("box", (value[name], *([meant] if meant != "any" else [])))}
         source = made.source(word, action, value)
         node.kind, node.inputs, node.outputs = "code", dict(made.inputs), types
         node.params = {"lang": "python3", "source": source, "style": "done"}

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from dsl.dify import names, notepad
-from dsl.dify.readers import ONWARD, OPTION, TOOL_OUTPUTS, case_id, entry
+from dsl.dify.readers import ONWARD, OPTION, TOOL_OUTPUTS, case_id
 from dsl.dify.resources import bound, datasets, provider, secret_name
 from dsl.dify.starts import trigger
 from dsl.dify.work import BOX, Work
@@ -468,7 +468,16 @@ def _aggregate(work: Work, node: Node) -> Data:
 
 
 def _assign(work: Work, node: Node) -> Data:
+    items = node.params.get("items", [])
+    if node.params.get("version") == "1" and len(items) == 1 and items[0]["op"] in _MODES:
+        mode, target, value = _MODES[items[0]["op"]], items[0]["target"], items[0].get("value")
+        if mode == "clear" or isinstance(value, Ref):
+            made = {"assigned_variable_selector": selector(work, target), "write_mode": mode}
+            return made | {"input_variable_selector": selector(work, value)}
     return {"version": "2", "items": [_item(work, item) for item in node.params.get("items", [])]}
+
+
+_MODES = {"set": "over-write", "append": "append", "clear": "clear"}
 
 
 def _item(work: Work, item: dict[str, Any]) -> Data:
@@ -490,7 +499,7 @@ def _iterate(work: Work, node: Node) -> Data:
     collected = next(iter((node.params.get("collect") or {}).values()), None)
     result = next(iter(node.outputs.values()), None) or Type("array")
     return {
-        "start_node_id": start_of(node),
+        "start_node_id": work.entry(node),
         "iterator_selector": selector(work, source),
         "iterator_input_type": names.word_of(type_) if type_.name == "array" else "array[any]",
         "output_selector": selector(work, collected) if collected is not None else [node.id, "item"],
@@ -502,19 +511,13 @@ def _iterate(work: Work, node: Node) -> Data:
     }
 
 
-def start_of(node: Node) -> str:
-    """The id of the node that stands for the beginning of a container's body."""
-    name = str(node.params.get("entry") or "")
-    return name if names.ID.fullmatch(name) else entry(node.id)
-
-
 def _loop(work: Work, node: Node) -> Data:
     until = node.params.get("until") or {"logic": "and", "conditions": []}
     variables = [
         {"id": name, "label": name, **_initial(work, given)} for name, given in (node.params.get("variables") or {}).items()
     ]
     return {
-        "start_node_id": start_of(node),
+        "start_node_id": work.entry(node),
         "loop_count": node.params.get("count", 100),
         "logical_operator": until["logic"],
         "break_conditions": [_condition(work, each, str(i + 1)) for i, each in enumerate(until["conditions"])],
@@ -638,12 +641,13 @@ def _multiple(work: Work, node: Node, search: dict[str, Any]) -> Data:
 def _tool(work: Work, node: Node) -> Data:
     binding = bound(work, node, node.params.get("tool", node.params.get("flow")), flow=node.kind == "subflow")
     settings = node.params.get("settings") or {}
-    made: Data = {
-        **binding,
-        "tool_parameters": {name: _argument(work, value) for name, value in node.inputs.items()},
-        "tool_configurations": {name: _argument(work, value) for name, value in settings.items()},
-        "tool_node_version": "2",
-    }
+    arguments = {name: _argument(work, value) for name, value in node.inputs.items()}
+    made: Data = {**binding, "tool_parameters": arguments}
+    if node.params.get("version") == "1":
+        made["tool_configurations"] = plain(work, settings)
+    else:
+        made["tool_configurations"] = {name: _argument(work, value) for name, value in settings.items()}
+        made["tool_node_version"] = "2"
     more = {name: type_ for name, type_ in node.outputs.items() if name not in TOOL_OUTPUTS}
     if more:
         made["output_schema"] = {"type": "object", "properties": {name: _schema(type_) for name, type_ in more.items()}}
