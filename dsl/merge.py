@@ -111,7 +111,9 @@ def _paired(built: dict[Any, Any], mine: dict[Any, Any]) -> dict[Any, Any]:
     """By name as built, what was read: by the same name, and what is left over in its order when it is as many."""
     pairs = {name: mine[name] for name in built if name in mine}
     left, right = [name for name in built if name not in mine], [name for name in mine if name not in built]
-    return pairs | ({name: mine[other] for name, other in zip(left, right, strict=True)} if len(left) == len(right) else {})
+    return pairs | (
+        {name: mine[other] for name, other in zip(left, right, strict=True)} if len(left) == len(right) else {}
+    )
 
 
 def _renamed(before: list[Any], after: list[Any], key: str) -> dict[Any, Any]:

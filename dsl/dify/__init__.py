@@ -11,7 +11,18 @@ __all__ = ["COSMETIC", "build", "dump", "read", "sniff", "unpack"]
 COSMETIC = frozenset(
     {
         *("position", "positionAbsolute", "sourcePosition", "targetPosition", "targetHandle", "viewport", "zIndex"),
-        *("width", "height", "selected", "dragging", "draggable", "selectable", "extent", "theme", "author", "showAuthor"),
+        *(
+            "width",
+            "height",
+            "selected",
+            "dragging",
+            "draggable",
+            "selectable",
+            "extent",
+            "theme",
+            "author",
+            "showAuthor",
+        ),
         *("isInIteration", "isInLoop", "isIterationStart", "sourceType", "targetType", "varType", "write_mode"),
         *("icon", "icon_type", "icon_background", "use_icon_as_answer_icon", "meta", "paramSchemas", "numberVarType"),
     }

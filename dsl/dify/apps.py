@@ -5,6 +5,7 @@ shape; with more in it, it becomes an app with a graph.
 """
 
 import re
+from itertools import pairwise
 from typing import Any
 
 from dsl.dify.place import Place
@@ -29,11 +30,13 @@ def read(flow: Flow, whole: Place, mode: str, source: Source) -> None:
     for i, node in enumerate(nodes):
         node.position = (i * 300.0, 0.0)
     flow.graph.nodes = nodes
-    flow.graph.edges = [Edge(one.id, other.id) for one, other in zip(nodes, nodes[1:], strict=False)]
+    flow.graph.edges = [Edge(one.id, other.id) for one, other in pairwise(nodes)]
 
 
 def _start(config: Place) -> Node:
-    node = Node("start", "start", "Start", pointer=PLACE + "/user_input_form" if config.has("user_input_form") else PLACE)
+    node = Node(
+        "start", "start", "Start", pointer=PLACE + "/user_input_form" if config.has("user_input_form") else PLACE
+    )
     for each in config.mappings("user_input_form"):
         for kind, place in each.entries():
             field = place.mapping()
@@ -169,9 +172,12 @@ def _native_model(flow: Flow, node: Node) -> dict[str, Json]:
 
 
 def _printed(value: Value) -> str:
-    words = {_CONTEXT: "{{#context#}}", QUERY: "{{#query#}}"}
-    printed = [part if isinstance(part, str) else words.get(part, f"{{{{{part.path[0]}}}}}") for part in parts(value)]
-    return "".join(printed)
+    return "".join(_blank(part) if isinstance(part, Ref) else str(part) for part in parts(value))
+
+
+def _blank(ref: Ref) -> str:
+    words = {_CONTEXT: "#context#", QUERY: "#query#"}
+    return "{{" + words.get(ref, str(ref.path[0]) if ref.path else "") + "}}"
 
 
 _FIELDS = {"number": "number", "boolean": "checkbox", "file": "file", "array": "file-list", "object": "json_object"}
@@ -200,7 +206,9 @@ def _datasets(flow: Flow, retrieve: Node | None) -> dict[str, Json]:
     if retrieve is None:
         return {"retrieval_model": "multiple", "datasets": {"datasets": []}}
     ids = [_resource(flow, name).hint.get("dataset_id", "") for name in retrieve.params.get("knowledge", [])]
-    settings = {key: retrieve.params[key] for key in ("top_k", "score_threshold") if key in retrieve.params}
+    settings: dict[str, Json] = {
+        key: retrieve.params[key] for key in ("top_k", "score_threshold") if key in retrieve.params
+    }
     sets = [{"dataset": {"enabled": True, "id": name}} for name in ids]
     return {"retrieval_model": "multiple", **settings, "datasets": {"datasets": sets}}
 

@@ -2,12 +2,11 @@
 
 import re
 from collections.abc import Iterator
-from typing import Any
 
 from dsl import DslError
 from dsl.dify import apps, names, resources
 from dsl.dify.lower import lowered
-from dsl.dify.readers import OTHER_CLASS, OPTION, ONWARD, case_id
+from dsl.dify.readers import ONWARD, OPTION, OTHER_CLASS, case_id
 from dsl.dify.starts import trigger
 from dsl.dify.work import Work
 from dsl.dify.writers import WRITERS, on_error
@@ -34,13 +33,20 @@ def build(flow: Flow, *, version: str = "0.6.0") -> tuple[dict[str, Json], list[
 
 def _document(work: Work, graph: dict[str, Json], version: str) -> dict[str, Json]:
     flow = work.flow
-    plugins = resources.entries(work)
+    plugins: Json = resources.entries(work)
+    workflow: dict[str, Json]
     if _is_bare(flow):
         return {"kind": "graph", "dependencies": plugins, "graph": graph}
     if _is_pipeline(flow):
-        head = {"name": flow.name, "description": flow.description}
+        head: dict[str, Json] = {"name": flow.name, "description": flow.description}
         workflow = {"graph": graph, **_variables(work), "features": {}}
-        return {"version": Quoted("0.1.0"), "kind": "rag_pipeline", "rag_pipeline": head, "dependencies": plugins, "workflow": workflow}
+        return {
+            "version": Quoted("0.1.0"),
+            "kind": "rag_pipeline",
+            "rag_pipeline": head,
+            "dependencies": plugins,
+            "workflow": workflow,
+        }
     mode = "advanced-chat" if flow.mode == "chat" else "workflow"
     workflow = {"graph": graph, "features": _features(flow), **_variables(work)}
     head = {"version": Quoted(version), "kind": "app", "app": _app(flow, mode)}
@@ -210,7 +216,12 @@ def _edges(work: Work) -> Iterator[dict[str, Json]]:
     for graph, container in _graphs(work.flow.graph):
         for edge in graph.edges:
             if not work.own and (edge.source not in types or edge.target not in types):
-                work.note(work.nodes.get(edge.source), "dropped", "port.unknown", f"An edge leads from {edge.source} to {edge.target}, and one of them does not exist.")
+                work.note(
+                    work.nodes.get(edge.source),
+                    "dropped",
+                    "port.unknown",
+                    f"An edge leads from {edge.source} to {edge.target}, and one of them does not exist.",
+                )
                 continue
             handle = _handle(work, edge)
             if handle is None:
@@ -286,5 +297,10 @@ def _branch(node: Node, name: str, which: str) -> str | None:
     if node.kind == "classify" and name == "default" and any(each.get("id") == OTHER_CLASS for each in classes):
         return OTHER_CLASS
     if node.kind == "ask":
-        return {"action": which, "timeout": "__timeout__", "option": f"{OPTION}{which}", "default": f"{OPTION}none"}.get(name)
+        return {
+            "action": which,
+            "timeout": "__timeout__",
+            "option": f"{OPTION}{which}",
+            "default": f"{OPTION}none",
+        }.get(name)
     return None

@@ -115,10 +115,10 @@ def first(value, limit):
         ("pick",),
     ),
     "column": (
-        '''
+        """
 def column(rows, name):
     return [row.get(name) for row in rows if isinstance(row, dict)]
-''',
+""",
         (),
     ),
     "calc": (
@@ -219,7 +219,7 @@ _TAKEN = frozenset({*FUNCTIONS, "main", "json", "filter_none", *keyword.kwlist, 
 class Program:
     """Collects what the code reads while expressions are printed. `native` splits off what Dify cannot refer to."""
 
-    native: Callable[[Ref], tuple[Value, tuple[str | int, ...]]]
+    native: Callable[[Ref], tuple[Value, tuple[Any, ...]]]
     inputs: dict[str, Ref] = field(default_factory=dict)
     used: dict[str, None] = field(default_factory=dict)
     _names: set[str] = field(default_factory=lambda: set(_TAKEN))

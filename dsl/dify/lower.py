@@ -154,7 +154,7 @@ def _incoming(work: Work, node: Node, code: shims.Code) -> None:
     before = [work.nodes[edge.source] for edge in graph.edges if edge.target == node.id and edge.source in work.nodes]
     by_name = {name: each for each in work.nodes.values() for name in (each.id, each.title)}
     named = {name: by_name[name] for name in _NAMED.findall(code.source) if name in by_name}
-    own = {name: value for name, value in node.inputs.items()}
+    own = dict(node.inputs)
     node.inputs, code.fields = {}, {"": {}}
     for name, value in own.items():
         code.fields[""][name] = _argument(node, value)
@@ -183,14 +183,16 @@ def _template(work: Work, node: Node) -> None:
     template = node.params.get("template", "")
     if isinstance(template, Script) and template.lang == "jinja2":
         return
-    named: dict[Ref, str] = {}
+    named: dict[Value, str] = {}
     source = f"{{# {BEGIN} text #}}{{# {END} #}}"
     for part in parts(template):
         if isinstance(part, str):
             source += re.sub(r"\{(?=[{%#])", "{{ '{' }}", part)
             continue
         if part not in named:
-            stem = re.sub(r"\W", "_", str(part.path[-1]) if isinstance(part, Ref) and part.path else "value", flags=re.A)
+            stem = re.sub(
+                r"\W", "_", str(part.path[-1]) if isinstance(part, Ref) and part.path else "value", flags=re.A
+            )
             named[part] = _free(f"v_{stem}"[:28] if not re.match("[A-Za-z]", stem) else stem[:28], set(named.values()))
         source += "{{ " + named[part] + " }}"
     node.inputs = {name: _printable(work, part) for part, name in named.items()}
@@ -327,7 +329,9 @@ def _at_producer(work: Work, node: Node, value: Value) -> Value:
     port = "done" if producer is not None and producer.body is not None else "out"
     if producer is None or work.is_native(value) or port not in ports(producer):
         return value
-    helper = work.add(Node(work.new_id(f"{node.id}_{producer.id}"), "code", f"{node.title} value"), producer, after=True)
+    helper = work.add(
+        Node(work.new_id(f"{node.id}_{producer.id}"), "code", f"{node.title} value"), producer, after=True
+    )
     work.after(producer, helper, port)
     work.program(helper, "values", {"value": value}, {"value": work.type_of(value)})
     return Ref(helper.id, ("value",))
@@ -479,7 +483,10 @@ def _rounds(work: Work, node: Node) -> None:
     work.nodes[counter.id], work.where[counter.id], work.container[counter.id] = counter, body, node.id
     entering = [edge for edge in body.edges if (edge.source, edge.port) == (node.id, "body")]
     body.edges[:] = [edge for edge in body.edges if (edge.source, edge.port) != (node.id, "body")]
-    body.edges[:0] = [Edge(node.id, counter.id, "body"), *(replace(edge, source=counter.id, port="out") for edge in entering)]
+    body.edges[:0] = [
+        Edge(node.id, counter.id, "body"),
+        *(replace(edge, source=counter.id, port="out") for edge in entering),
+    ]
 
 
 def _break(work: Work, node: Node) -> None:
@@ -503,7 +510,8 @@ def _assign(work: Work, node: Node) -> None:
         if isinstance(target, Ref) and target.scope in ("session", "app", "user", "loop"):
             items.append(_operation(work, item))
             continue
-        message = f"Dify cannot change {'.'.join(map(str, getattr(target, 'path', ())))}: it is neither of the conversation nor of a loop."
+        where = ".".join(map(str, getattr(target, "path", ())))
+        message = f"Dify cannot change {where}: it is neither of the conversation nor of a loop."
         work.note(node, "degraded", "assign.target", message, "Make it a variable of the conversation.")
     node.params["items"] = items
 

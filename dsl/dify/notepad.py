@@ -46,7 +46,9 @@ def _inline(child: dict[str, Any], depth: int) -> str:
 def lexical(text: str) -> str:
     """Markdown as a note of the editor: a paragraph for each line, bold and links in it."""
     root = {"type": "root", "version": 1, "direction": "ltr", "format": "", "indent": 0}
-    return json.dumps({"root": {**root, "children": [_paragraph(line) for line in text.split("\n")]}}, ensure_ascii=False)
+    return json.dumps(
+        {"root": {**root, "children": [_paragraph(line) for line in text.split("\n")]}}, ensure_ascii=False
+    )
 
 
 def _paragraph(line: str) -> dict[str, Any]:

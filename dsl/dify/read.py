@@ -12,7 +12,13 @@ from dsl.dify.resources import Register, dependencies
 from dsl.ir import Edge, Flow, Graph, Node, Type, Variable
 
 _VERSION = re.compile(r"v?\d{1,9}(\.\d{1,9})*\S{0,40}")
-MODES = {"workflow": "workflow", "advanced-chat": "chat", "chat": "chat", "agent-chat": "chat", "completion": "workflow"}
+MODES = {
+    "workflow": "workflow",
+    "advanced-chat": "chat",
+    "chat": "chat",
+    "agent-chat": "chat",
+    "completion": "workflow",
+}
 
 
 def sniff(document: Any) -> bool:

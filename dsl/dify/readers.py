@@ -8,7 +8,7 @@ from dsl.dify import names
 from dsl.dify.place import Place, number
 from dsl.dify.references import Reader
 from dsl.dify.resources import Register, long_provider
-from dsl.ir import Json, Node, OnError, Ref, Script, Type, Value, Variable
+from dsl.ir import Json, Node, OnError, Ref, Script, Text, Type, Value, Variable
 from dsl.notes import Note
 from dsl.values import unique
 
@@ -46,8 +46,8 @@ class Source:
         self.variables.append(Variable("env", name, Type("secret")))
         message = f"A key stands in the file; {name} takes its place."
         advice = "Give the key to the platform by hand, and renew it if the file was shown to others."
-        where = {"node": node.id, "title": node.title, "source_pointer": place.pointer}
-        self.notes.append(Note("needs_binding", "secret.found", message, advice, **where))
+        made = Note("needs_binding", "secret.found", message, advice, node.id, node.title, place.pointer)
+        self.notes.append(made)
         return name
 
 
@@ -262,7 +262,8 @@ def _classify(data: Place, node: Node, source: Source) -> None:
         del classes[-1]
         source.handles[node.id][OTHER_CLASS] = "default"
     node.params["classes"] = [
-        {"name": each.text("name"), "description": "", "examples": []} | ({} if ids[i] == str(i + 1) else {"id": ids[i]})
+        {"name": each.text("name"), "description": "", "examples": []}
+        | ({} if ids[i] == str(i + 1) else {"id": ids[i]})
         for i, each in enumerate(classes)
     ]
 
@@ -322,9 +323,7 @@ def _if(data: Place, node: Node, source: Source) -> None:
         ids = [each.text("case_id", default=case_id(i)) for i, each in enumerate(places)]
         cases = [conditions(each, "conditions", node, source) for each in places]
     source.handles[node.id] = {"false": "else"} | {name: f"case:{i}" for i, name in enumerate(ids)}
-    node.params["cases"] = [
-        case | ({} if ids[i] == case_id(i) else {"id": ids[i]}) for i, case in enumerate(cases)
-    ]
+    node.params["cases"] = [case | ({} if ids[i] == case_id(i) else {"id": ids[i]}) for i, case in enumerate(cases)]
 
 
 def conditions(place: Place, key: str, node: Node, source: Source) -> dict[str, Value]:
@@ -540,11 +539,11 @@ def _auth(place: Place, node: Node, source: Source) -> dict[str, Value] | None:
     auth = {"type": kind, "name": config.text("header") if kind == "header" else ""}
     key = source.text(config.at("api_key"), node)
     secrets = {variable.name for variable in source.variables if variable.type.name == "secret"}
-    parts = getattr(key, "parts", ())
-    if len(parts) == 1 and parts[0].scope == "env" and parts[0].path[0] in secrets:
-        return auth | {"credential": source.register.add("credential", parts[0].path[0], type=kind)}
-    if parts or not key:
-        return auth | ({"value": key} if parts else {})
+    first = key.parts[0] if isinstance(key, Text) and len(key.parts) == 1 else None
+    if isinstance(first, Ref) and first.scope == "env" and first.path[0] in secrets:
+        return auth | {"credential": source.register.add("credential", str(first.path[0]), type=kind)}
+    if isinstance(key, Text) or not key:
+        return auth | ({"value": key} if key else {})
     name = source.secret(node, config.at("api_key"))
     return auth | {"credential": source.register.add("credential", name, type=kind)}
 
@@ -557,7 +556,11 @@ def _body(data: Place, node: Node, source: Source) -> dict[str, Value] | None:
     if not isinstance(place.value.get("data"), list):  # until 0.1.2 the body was one text
         text = place.text("data")
         pairs = [{"name": n, "type": "text", "value": v} for n, v in _pairs(text, node, source)]
-        return {"type": kind, "fields": pairs} if kind in ("form", "urlencoded") else {"type": kind, "text": source.refs.text(text, node.id)}
+        return (
+            {"type": kind, "fields": pairs}
+            if kind in ("form", "urlencoded")
+            else {"type": kind, "text": source.refs.text(text, node.id)}
+        )
     parts = place.mappings("data")
     if kind in ("form", "urlencoded"):
         return {"type": kind, "fields": [_field(each, node, source) for each in parts]}

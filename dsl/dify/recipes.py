@@ -16,7 +16,7 @@ from dsl.dify.names import type_of
 from dsl.dify.work import BOX
 from dsl.ir import Edge, Flow, Graph, Node, Ref, Script, Text, Type, Value
 from dsl.kinds import outputs
-from dsl.values import map_refs, parse, walk
+from dsl.values import map_refs, parse, text, walk
 
 
 def recognise(flow: Flow) -> None:
@@ -183,8 +183,8 @@ def _flat(fields: dict[str, Value], before: str) -> dict[str, Value]:
 
 
 def _split(found: _Found, node: Node, graph: Graph, container: Node | None, value: Any) -> None:
-    text, delimiters = _results(found, node, value)["items"].args
-    node.kind, node.params, node.inputs, node.outputs = "split", {"text": text, "delimiters": delimiters}, {}, {}
+    source, delimiters = _results(found, node, value)["items"].args
+    node.kind, node.params, node.inputs, node.outputs = "split", {"text": source, "delimiters": delimiters}, {}, {}
 
 
 def _json(kind: str) -> "Recognise":
@@ -198,9 +198,8 @@ def _json(kind: str) -> "Recognise":
 
 
 def _stop(found: _Found, node: Node, graph: Graph, container: Node | None, value: Any) -> None:
-    parts = value.parts if isinstance(value, Text) else (value,)
-    plain = all(isinstance(part, str) for part in parts)
-    node.kind, node.params, node.inputs = "stop", {"message": "".join(parts) if plain else value}, {}
+    message = text(list(value.parts)) if isinstance(value, Text) else value
+    node.kind, node.params, node.inputs = "stop", {"message": message}, {}
 
 
 def _list(found: _Found, node: Node, graph: Graph, container: Node | None, value: Any) -> None:

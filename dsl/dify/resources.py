@@ -150,7 +150,9 @@ def provider(work: "Work", node: Node, resource: Resource | None) -> str:
         found = next((long for word, long in _PROVIDERS.items() if word in words), COMPATIBLE)
     name = resource.name if resource else "no model"
     message = f"The model {name} is written as one of {found}."
-    work.note(node, "needs_binding", "resource.model", message, "Install the provider in Dify, or choose another model.")
+    work.note(
+        node, "needs_binding", "resource.model", message, "Install the provider in Dify, or choose another model."
+    )
     work.plugins.setdefault(plugin_of(found))
     return found
 

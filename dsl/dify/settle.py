@@ -35,7 +35,8 @@ def settle(work: Work, node: Node) -> None:
     helper = _Helper(work, node)
     wanted = node.kind in INPUTS
     node.inputs = {
-        name: helper.reference(value, name) if wanted else helper.value(value, name) for name, value in node.inputs.items()
+        name: helper.reference(value, name) if wanted else helper.value(value, name)
+        for name, value in node.inputs.items()
     }
     for name, value in node.params.items():
         node.params[name] = helper.param(value, name)
@@ -175,7 +176,7 @@ def condition_is_native(work: Work, condition: dict[str, Any]) -> bool:
         return False
     if isinstance(right, dict) and "logic" in right:
         return op in ("contains", "not_contains", "all_of", "exists", "not_exists")
-    type_ = work.type_of(left)
+    type_ = work.type_of(left) if isinstance(left, Ref) else ANY
     if op not in _NATIVE.get(type_.name, _COMMON):
         texts = type_.name == "array" and type_.items is not None and type_.items.name == "string"
         return texts and op in ("contains", "not_contains") and isinstance(right, (str, Text))
@@ -214,7 +215,7 @@ def _expressions(work: Work, node: Node, scripts: dict[str, Script]) -> None:
     source = f"// {BEGIN} expressions\n{shims.CONTEXT.format(fields=printed)}function main(input) {{\n"
     source += "  const { $input, $json, $, $node } = context(input);\n  return {\n" + "".join(lines) + "  };\n}\n"
     node.params = {"lang": "javascript", "source": f"{source}// {END}\n", "style": "done"}
-    node.outputs = {name: ANY for name in scripts}
+    node.outputs = dict.fromkeys(scripts, ANY)
     work.boxed |= {(node.id, name) for name in scripts}
     helper = _Helper(work, node)
     node.inputs = {name: helper.reference(ref, name) for name, ref in node.inputs.items()}
@@ -230,7 +231,7 @@ def _place(work: Work, fields: dict[str, Any], ref: Ref, variable: str) -> None:
     for key in ("", ref.node, source.title if source else ""):
         here = fields.setdefault(key, {})
         if not steps:
-            fields[key] = variable if not here else here
+            fields[key] = here if here else variable
             continue
         for step in steps[:-1]:
             here = here.setdefault(step, {}) if isinstance(here, dict) else {}

@@ -95,7 +95,9 @@ def _python(code: Code) -> tuple[str, str]:
     given = "{" + ", ".join(f"{name!r}: {name}" for name in code.inputs) + "}"
     if code.style == "args":
         waits = re.search(r"\bawait\b", code.source) is not None
-        return _ARGS, _PYTHON_ARGS.format(arguments=arguments, given=given, run=_AWAITED if waits else _SENT, finish=finish)
+        return _ARGS, _PYTHON_ARGS.format(
+            arguments=arguments, given=given, run=_AWAITED if waits else _SENT, finish=finish
+        )
     if code.style == "kwargs":
         return "", _PYTHON_KWARGS.format(arguments=arguments, finish=finish)
     fields = "{" + ", ".join(f"{node!r}: {_python_fields(each)}" for node, each in code.fields.items()) + "}"

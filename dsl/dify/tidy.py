@@ -98,7 +98,9 @@ def _rename_outputs(node: Node, new: dict[str, str]) -> None:
         if node.params.get(key):
             node.params[key] = {new.get(name, name): value for name, value in node.params[key].items()}
     if node.params.get("groups"):
-        node.params["groups"] = [{**each, "name": new.get(each["name"], each["name"])} for each in node.params["groups"]]
+        node.params["groups"] = [
+            {**each, "name": new.get(each["name"], each["name"])} for each in node.params["groups"]
+        ]
     if node.on_error.default:
         renamed = {new.get(name, name): value for name, value in node.on_error.default.items()}
         node.on_error = replace(node.on_error, default=renamed)

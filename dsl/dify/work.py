@@ -67,9 +67,9 @@ class Work:
     def note(
         self, node: Node | None, severity: Any, code: str, message: str, advice: str = "", *, below: str = ""
     ) -> None:
-        where = {"node": node.id, "title": node.title} if node else {}
         place = node.pointer + below if node and node.pointer else ""
-        self.notes.append(Note(severity, code, message, advice, source_pointer=place, **where))
+        name, title = (node.id, node.title) if node else ("", "")
+        self.notes.append(Note(severity, code, message, advice, name, title, place))
 
     # -- changing the graph
 

@@ -260,7 +260,10 @@ def _joined(prompts: list[Data]) -> Data:
     """A completion model has one text."""
     if len(prompts) == 1:
         return {key: value for key, value in prompts[0].items() if key != "role"}
-    return {"text": "\n\n".join(str(each.get("jinja2_text") or each["text"]) for each in prompts), "edition_type": "basic"}
+    return {
+        "text": "\n\n".join(str(each.get("jinja2_text") or each["text"]) for each in prompts),
+        "edition_type": "basic",
+    }
 
 
 def _agent(work: Work, node: Node) -> Data:
@@ -308,7 +311,8 @@ def _agent_tool(work: Work, node: Node, tool: dict[str, Any]) -> Data:
 
 def _classify(work: Work, node: Node) -> Data:
     classes = [
-        {"id": str(each.get("id", i + 1)), "name": each["name"]} for i, each in enumerate(node.params.get("classes", []))
+        {"id": str(each.get("id", i + 1)), "name": each["name"]}
+        for i, each in enumerate(node.params.get("classes", []))
     ]
     return {
         **_with_model(work, node),
@@ -514,7 +518,8 @@ def _iterate(work: Work, node: Node) -> Data:
 def _loop(work: Work, node: Node) -> Data:
     until = node.params.get("until") or {"logic": "and", "conditions": []}
     variables = [
-        {"id": name, "label": name, **_initial(work, given)} for name, given in (node.params.get("variables") or {}).items()
+        {"id": name, "label": name, **_initial(work, given)}
+        for name, given in (node.params.get("variables") or {}).items()
     ]
     return {
         "start_node_id": work.entry(node),
@@ -588,7 +593,10 @@ def _body(work: Work, body: dict[str, Any] | None) -> Data:
     if "fields" in body:
         return {"type": kind, "data": [_field(work, each, i) for i, each in enumerate(body["fields"])]}
     if body["type"] == "binary":
-        return {"type": kind, "data": [{"id": "1", "key": "", "type": "file", "file": selector(work, body.get("file"))}]}
+        return {
+            "type": kind,
+            "data": [{"id": "1", "key": "", "type": "file", "file": selector(work, body.get("file"))}],
+        }
     return {"type": kind, "data": [{"id": "1", "key": "", "type": "text", "value": text(work, body.get("text", ""))}]}
 
 
@@ -702,7 +710,12 @@ def _document(work: Work, node: Node) -> Data:
 
 def _note(work: Work, node: Node) -> Data:
     width, height = node.params.get("size") or [240, 88]
-    made = {"text": notepad.lexical(str(node.params.get("text", ""))), "theme": "blue", "author": "", "showAuthor": False}
+    made = {
+        "text": notepad.lexical(str(node.params.get("text", ""))),
+        "theme": "blue",
+        "author": "",
+        "showAuthor": False,
+    }
     return {"type": "", **made, "width": width, "height": height}
 
 
@@ -745,7 +758,8 @@ WRITERS: dict[str, Write] = {
 
 
 def on_error(work: Work, node: Node) -> Data:
-    policy, made = node.on_error, {}
+    policy = node.on_error
+    made: Data = {}
     fails = node.kind == "http" and node.params.get("on_status") == "fail" and policy.then == "stop"
     if policy.retries or fails:  # with 0 retries: only so does an answer of 400 and more fail the node
         retry = {"max_retries": policy.retries, "retry_interval": policy.wait_ms}

@@ -45,7 +45,12 @@ def _node(**data: Any) -> dict[str, Any]:
 
 def _app(*nodes: dict[str, Any], edges: Any = (), mode: str = "workflow", **workflow: Any) -> dict[str, Any]:
     graph = {"nodes": list(nodes), "edges": list(edges)}
-    return {"version": "0.6.0", "kind": "app", "app": {"name": "t", "mode": mode}, "workflow": {"graph": graph, **workflow}}
+    return {
+        "version": "0.6.0",
+        "kind": "app",
+        "app": {"name": "t", "mode": mode},
+        "workflow": {"graph": graph, **workflow},
+    }
 
 
 START = _node(type="start", title="Start", variables=[{"variable": "q", "label": "q", "type": "paragraph"}])
@@ -97,7 +102,9 @@ def test_a_prompt_that_is_changed_is_all_that_changes(path: Path) -> None:
 def test_a_node_with_a_new_id_changes_only_what_names_it(path: Path) -> None:
     flow = _flow(path)
     raw = copy.deepcopy(flow.raw)
-    old = next((node.id for node in flow.graph.nodes if node.kind in ("llm", "code") and "/nodes/" in node.pointer), None)
+    old = next(
+        (node.id for node in flow.graph.nodes if node.kind in ("llm", "code") and "/nodes/" in node.pointer), None
+    )
     if old is None:
         return
     rename(flow, {old: "renamed"})
@@ -131,7 +138,23 @@ def test_an_edge_that_is_added_is_all_that_changes(path: Path) -> None:
     assert document == flow.raw
 
 
-_ODD: list[Any] = [None, "", "x", 0, -1, 1.5, True, [], {}, [[]], [None], {"a": None}, ["x", 1], {"type": "x"}, "{{#a.b#}}"]
+_ODD: list[Any] = [
+    None,
+    "",
+    "x",
+    0,
+    -1,
+    1.5,
+    True,
+    [],
+    {},
+    [[]],
+    [None],
+    {"a": None},
+    ["x", 1],
+    {"type": "x"},
+    "{{#a.b#}}",
+]
 
 
 def _places(value: Any) -> Iterator[tuple[Any, Any]]:
@@ -172,7 +195,9 @@ def _read_or_refuse(document: Any) -> None:
     dify.read(dify.build(common)[0])
 
 
-@pytest.mark.parametrize("document", [None, [], "x", 3, {}, {"app": 1}, {"app": {"mode": []}}, {"workflow": {"graph": []}}])
+@pytest.mark.parametrize(
+    "document", [None, [], "x", 3, {}, {"app": 1}, {"app": {"mode": []}}, {"workflow": {"graph": []}}]
+)
 def test_sniffing_takes_anything(document: Any) -> None:
     assert isinstance(dify.sniff(document), bool)
 
@@ -189,13 +214,31 @@ def test_sniffing_takes_anything(document: Any) -> None:
         (lambda d: d["app"].update(mode="foo"), "/app/mode: one of workflow, advanced-chat, chat, agent-chat"),
         (lambda d: d.pop("workflow"), "/workflow: a mapping with the graph is wanted here, not nothing."),
         (lambda d: d["workflow"]["graph"].pop("nodes"), "/workflow/graph/nodes: a list of nodes is wanted here"),
-        (lambda d: d["workflow"]["graph"]["nodes"][0].pop("data"), "/workflow/graph/nodes/0/data: a mapping with the type"),
-        (lambda d: d["workflow"]["graph"]["nodes"][0].pop("id"), "/workflow/graph/nodes/0/id: the id of the node is wanted"),
+        (
+            lambda d: d["workflow"]["graph"]["nodes"][0].pop("data"),
+            "/workflow/graph/nodes/0/data: a mapping with the type",
+        ),
+        (
+            lambda d: d["workflow"]["graph"]["nodes"][0].pop("id"),
+            "/workflow/graph/nodes/0/id: the id of the node is wanted",
+        ),
         (lambda d: d["workflow"]["graph"]["nodes"].append(START), "another node is called 'start' too"),
-        (lambda d: d["workflow"]["graph"]["edges"].append({"source": "a"}), "/workflow/graph/edges/0/target: the id of a node"),
-        (lambda d: d["workflow"].update(environment_variables=[{"name": "x", "value_type": "zzz"}]), "/value_type: a type such"),
-        (lambda d: d.update(dependencies=[{"type": "pip"}]), "/dependencies/0/type: marketplace, github or package is wanted"),
-        (lambda d: d["workflow"]["graph"]["nodes"][0]["data"].update(variables="x"), "/data/variables: a list is wanted here"),
+        (
+            lambda d: d["workflow"]["graph"]["edges"].append({"source": "a"}),
+            "/workflow/graph/edges/0/target: the id of a node",
+        ),
+        (
+            lambda d: d["workflow"].update(environment_variables=[{"name": "x", "value_type": "zzz"}]),
+            "/value_type: a type such",
+        ),
+        (
+            lambda d: d.update(dependencies=[{"type": "pip"}]),
+            "/dependencies/0/type: marketplace, github or package is wanted",
+        ),
+        (
+            lambda d: d["workflow"]["graph"]["nodes"][0]["data"].update(variables="x"),
+            "/data/variables: a list is wanted here",
+        ),
     ],
 )
 def test_what_is_wrong_is_named_with_its_place(change: Callable[[Any], Any], message: str) -> None:
@@ -264,7 +307,10 @@ def test_dangling_edges_and_unknown_nodes_are_kept() -> None:
 
 
 def test_a_rag_pipeline_is_kept() -> None:
-    graph = {"nodes": [_node(id="d", type="datasource", plugin_id="p"), _node(id="k", type="knowledge-index")], "edges": []}
+    graph = {
+        "nodes": [_node(id="d", type="datasource", plugin_id="p"), _node(id="k", type="knowledge-index")],
+        "edges": [],
+    }
     head = {"name": "Docs", "icon": "x", "description": ""}
     document = {"version": "0.1.0", "kind": "rag_pipeline", "rag_pipeline": head, "workflow": {"graph": graph}}
     assert dify.sniff(document)
@@ -292,7 +338,13 @@ def _config(**more: Any) -> dict[str, Any]:
 )
 def test_an_app_without_a_graph_is_a_small_flow(mode: str, kinds: list[str]) -> None:
     sets = {"top_k": 3, "datasets": {"datasets": [{"dataset": {"enabled": True, "id": "ds-1"}}]}}
-    tool = {"enabled": True, "tool_name": "now", "provider_id": "time", "provider_type": "builtin", "tool_parameters": {}}
+    tool = {
+        "enabled": True,
+        "tool_name": "now",
+        "provider_id": "time",
+        "provider_type": "builtin",
+        "tool_parameters": {},
+    }
     config = _config(dataset_configs=sets, agent_mode={"enabled": True, "max_iteration": 4, "tools": [tool]})
     document = {"version": "0.6.0", "kind": "app", "app": {"name": "t", "mode": mode}, "model_config": config}
     flow = dify.read(document)
@@ -383,13 +435,17 @@ def test_a_variable_of_a_loop_is_one_inside_and_an_output_outside() -> None:
         loop_count=3,
         start_node_id="lstart",
         loop_variables=[{"label": "n", "var_type": "number", "value_type": "constant", "value": "1"}],
-        break_conditions=[{"variable_selector": ["l", "n"], "comparison_operator": "≥", "value": "2", "varType": "number"}],
+        break_conditions=[
+            {"variable_selector": ["l", "n"], "comparison_operator": "≥", "value": "2", "varType": "number"}
+        ],
         logical_operator="and",
     )
     inside = {**_node(id="in", type="answer", answer="{{#l.n#}}"), "parentId": "l"}
     begin = {**_node(id="lstart", type="loop-start"), "parentId": "l"}
     edges = [{"source": "lstart", "target": "in"}, {"source": "l", "target": "n", "sourceHandle": "source"}]
-    document = _app(START, loop, begin, inside, _node(id="n", type="answer", answer="{{#l.n#}}{{#l.loop_round#}}"), edges=edges)
+    document = _app(
+        START, loop, begin, inside, _node(id="n", type="answer", answer="{{#l.n#}}{{#l.loop_round#}}"), edges=edges
+    )
     flow = dify.read(document)
     node = flow.graph.nodes[1]
     assert node.body is not None
@@ -404,7 +460,9 @@ def test_a_variable_of_a_loop_is_one_inside_and_an_output_outside() -> None:
 
 
 def test_an_iteration_of_an_old_file_begins_with_its_own_node() -> None:
-    iteration = _node(id="i", type="iteration", start_node_id="a", iterator_selector=["start", "q"], output_selector=["a", "text"])
+    iteration = _node(
+        id="i", type="iteration", start_node_id="a", iterator_selector=["start", "q"], output_selector=["a", "text"]
+    )
     flow = dify.read(_app(START, iteration, _node(id="a", type="llm", iteration_id="i", isInIteration=True)))
     body = flow.graph.nodes[1].body
     assert body is not None
@@ -427,9 +485,13 @@ def test_the_question_that_memory_adds_is_the_last_message() -> None:
 def test_keys_and_secrets_stay_in_the_file() -> None:
     auth = {"type": "api-key", "config": {"type": "bearer", "api_key": "sk-very-secret"}}
     env = [{"name": "TOKEN", "value_type": "secret", "value": "also-secret"}]
-    document = _app(START, _node(id="h", type="http-request", title="Fetch it", authorization=auth), environment_variables=env)
+    document = _app(
+        START, _node(id="h", type="http-request", title="Fetch it", authorization=auth), environment_variables=env
+    )
     flow = dify.read(document)
-    assert "secret" not in str(irjson.encode(dataclasses.replace(flow, raw=None))).replace("'secret'", "").replace("secret.found", "")
+    assert "secret" not in str(irjson.encode(dataclasses.replace(flow, raw=None))).replace("'secret'", "").replace(
+        "secret.found", ""
+    )
     assert flow.variables == [Variable("env", "TOKEN", Type("secret")), Variable("env", "FETCH_IT_KEY", Type("secret"))]
     assert flow.notes[0].code == "secret.found"
     assert flow.notes[0].source_pointer == "/workflow/graph/nodes/1/data/authorization/config/api_key"
@@ -455,7 +517,9 @@ def test_a_schedule_is_five_fields(visual: dict[str, Any], cron: str) -> None:
 
 def test_a_note_is_markdown_both_ways() -> None:
     text = "First **bold** line\n- see [the page](https://x.example)\n"
-    document, _ = dify.build(Flow("t", "ir", graph=Graph([Node("m", "note", params={"text": text, "size": [300, 90]})])))
+    document, _ = dify.build(
+        Flow("t", "ir", graph=Graph([Node("m", "note", params={"text": text, "size": [300, 90]})]))
+    )
     note = next(node for node in document["workflow"]["graph"]["nodes"] if node["type"] == "custom-note")
     assert dify.read(document).graph.nodes[1].params == {"text": text, "size": [300, 90]}
     assert note["data"]["text"].startswith('{"root": {')
@@ -519,7 +583,9 @@ def test_no_reference_is_empty_or_leads_nowhere() -> None:
     known = {node["id"] for node in graph["nodes"]} | {"sys", "env", "conversation"}
     for node in graph["nodes"]:
         for key, steps in _selectors(node["data"]):
-            if key in _LISTS or (key == "variable_selector" and not node["data"].get("context", {"enabled": True})["enabled"]):
+            if key in _LISTS or (
+                key == "variable_selector" and not node["data"].get("context", {"enabled": True})["enabled"]
+            ):
                 continue
             assert len(steps) > 1 and steps[0] in known, (node["id"], key, steps)
     assert {edge[key] for edge in graph["edges"] for key in ("source", "target")} <= known
@@ -590,7 +656,10 @@ def test_a_model_of_another_platform_gets_the_provider_that_fits() -> None:
 
 def test_an_expression_of_n8n_is_computed_in_front_of_the_node() -> None:
     script = Script("n8n", "$json.a.map((x) => x * 2)", (Ref("start", ("a",)),))
-    nodes = [Node("start", "start", outputs={"a": Type("array")}), Node("say", "answer", params={"text": Text(("=", script))})]
+    nodes = [
+        Node("start", "start", outputs={"a": Type("array")}),
+        Node("say", "answer", params={"text": Text(("=", script))}),
+    ]
     flow = Flow("t", "n8n", mode="chat", graph=Graph(nodes, [Edge("start", "say")]))
     document, notes = dify.build(flow)
     ids = [node["id"] for node in document["workflow"]["graph"]["nodes"]]
