@@ -220,10 +220,10 @@ class Program:
     """Collects what the code reads while expressions are printed. `native` splits off what Dify cannot refer to."""
 
     native: Callable[[Ref], tuple[Value, tuple[Any, ...]]]
-    inputs: dict[str, Ref] = field(default_factory=dict)
+    inputs: dict[str, Ref | Script] = field(default_factory=dict)
     used: dict[str, None] = field(default_factory=dict)
     _names: set[str] = field(default_factory=lambda: set(_TAKEN))
-    _known: dict[Ref, str] = field(default_factory=dict)
+    _known: dict[Ref | Script, str] = field(default_factory=dict)
 
     def expression(self, value: Value) -> str:
         if isinstance(value, Ref):
@@ -233,7 +233,7 @@ class Program:
         if isinstance(value, Call):
             return self._call(value.name, value.args)
         if isinstance(value, Script):
-            return "None"
+            return self.variable(value) if value.lang in ("n8n", "javascript") else "None"
         if isinstance(value, dict):
             return "{" + ", ".join(f"{str(key)!r}: {self.expression(inner)}" for key, inner in value.items()) + "}"
         if isinstance(value, (list, tuple)):
@@ -252,13 +252,16 @@ class Program:
 
     def _ref(self, ref: Ref) -> str:
         base, rest = self.native(ref)
-        if rest:
-            return self._call("pick", (base, *(step for step in rest if step is not ...)))
-        return self.variable(base) if isinstance(base, Ref) else self.expression(base)
+        whole = self.variable(base) if isinstance(base, Ref) else self.expression(base)
+        if not rest:
+            return whole
+        self._use("pick")
+        return f"pick({', '.join([whole, *(repr(step) for step in rest if step is not ...)])})"
 
-    def variable(self, ref: Ref) -> str:
+    def variable(self, ref: Ref | Script) -> str:
+        """The argument of the code that holds the value."""
         if ref not in self._known:
-            stem = str(ref.path[-1]) if ref.path else ref.scope
+            stem = "expression" if isinstance(ref, Script) else str(ref.path[-1]) if ref.path else ref.scope
             stem = re.sub(r"\W", "_", stem, flags=re.ASCII)[:20]
             stem = stem if re.match(r"[A-Za-z]", stem) else f"value_{stem}".rstrip("_")
             self._known[ref] = unique(stem, self._names)

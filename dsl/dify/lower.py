@@ -12,7 +12,7 @@ from dsl.dify import names, shims
 from dsl.dify.expressions import BEGIN, END, Call
 from dsl.dify.readers import OTHER_CLASS
 from dsl.dify.resources import secret_name
-from dsl.dify.settle import condition_is_native, settle
+from dsl.dify.settle import Wanted, condition_is_native, settle
 from dsl.dify.starts import starts
 from dsl.dify.tidy import tidy
 from dsl.dify.work import ANY, OBJECT, STRING, Work, literal_type
@@ -118,6 +118,8 @@ def _stub(work: Work, node: Node, why: str, word: str = "") -> None:
 def _code(work: Work, node: Node) -> None:
     """Calls the code in its own way and hands on what it declares."""
     lang, style = node.params.get("lang", "python3"), str(node.params.get("style", "kwargs"))
+    if style == "done":
+        return
     if style in ("items", "item"):
         _promise(work, node)
     boxed = {name: names.word_of(type_) for name, type_ in node.outputs.items() if not _declarable(type_)}
@@ -212,6 +214,7 @@ def _free(name: str, taken: set[str]) -> str:
 # -- lists
 
 
+_LISTED = ("filter", "sort", "limit", "nth", "unique")  # what `listed` takes, in its order
 _LIST_WORDS = {
     "string": {"contains", "not_contains", "starts", "ends", "eq", "ne", "in", "not_in", "empty", "not_empty"},
     "number": {"eq", "ne", "lt", "le", "gt", "ge"},
@@ -222,10 +225,10 @@ _LIST_WORDS = {
 def _list(work: Work, node: Node) -> None:
     if work.own or _list_is_native(work, node):
         return
-    wanted = {key: node.params[key] for key in ("filter", "sort", "limit", "nth", "unique") if node.params.get(key)}
+    wanted = {key: node.params[key] for key in _LISTED if node.params.get(key) is not None}
     if "filter" in wanted:
         wanted["filter"] = _elements(wanted["filter"])
-    spec = [wanted.get(key, [] if key == "sort" else None) for key in ("filter", "sort", "limit", "nth", "unique")]
+    spec = [wanted.get(key, [] if key == "sort" else None) for key in _LISTED]
     result = work.type_of(node.params["list"]) if isinstance(node.params.get("list"), Ref) else ANY
     work.program(node, "list", Call("listed", (node.params.get("list"), *spec)), {})
     item = result.items or ANY
@@ -525,10 +528,9 @@ def _operation(work: Work, item: dict[str, Any]) -> dict[str, Any]:
     if work.own:
         return item
     if op in _ARITHMETIC and isinstance(value, (Ref, Text)):
-        return {**item, "op": "set", "value": Call("calc", (op, item["target"], value))}
-    constant = not isinstance(value, (Ref, Text, Call))
-    if constant and (op in ("append", "extend") or (op == "set" and isinstance(value, (list, type(None))))):
-        return {**item, "value": Call("first", (value, 10**6)) if isinstance(value, list) else Call("pick", (value,))}
+        return {**item, "op": "set", "value": Wanted(Call("calc", (op, item["target"], value)))}
+    if isinstance(value, (Text, Script)) or op in ("append", "extend") or (op == "set" and isinstance(value, list)):
+        return {**item, "value": Wanted(value)}
     return item
 
 
@@ -550,12 +552,16 @@ def _key(work: Work, node: Node, auth: dict[str, Any]) -> Value:
     return Text((Ref("", (secret_name(work, auth.get("credential"), node),), "env"),))
 
 
+_ZEROS = {"string": "", "number": 0, "integer": 0, "object": {}, "array": []}
+
+
 def _errors(work: Work, node: Node) -> None:
     if node.on_error.then == "continue":
         zeros: dict[str, Any] = {}
-        for name, type_ in outputs(node).items():
-            if type_.name in ("string", "number", "object", "array"):
-                zeros[name] = {"string": "", "number": 0, "object": {}, "array": []}[type_.name]
+        for name in outputs(node):
+            type_ = work.type_of(Ref(node.id, (name,)))
+            if type_.name in _ZEROS:
+                zeros[name] = _ZEROS[type_.name]
         node.on_error = replace(node.on_error, then="default", default=zeros)
         message = "When the node fails its outputs are empty; where this comes from they hold the error."
         work.note(node, "degraded", "error.continue", message)

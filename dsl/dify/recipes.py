@@ -136,14 +136,28 @@ def _code(found: _Found, node: Node, graph: Graph, container: Node | None) -> No
         if style in ("items", "item"):
             node.inputs = {}
         return
-    if source.startswith(f"// {BEGIN} expressions\n"):
+    if source.startswith(f"// {BEGIN} expressions\n") and node.params["lang"] == "javascript":
         _expressions(found, node, graph, source)
     elif source.startswith(f"# {BEGIN} stub "):
         _stub(node, source)
     elif program := parsed(source, node.inputs):
         word, action, value = program
         if word in PROGRAMS and (action == "raise") == (word == "stop"):
-            PROGRAMS[word](found, node, graph, container, value)
+            _program(found, node, graph, container, PROGRAMS[word], value)
+
+
+def _program(
+    found: "_Found", node: Node, graph: Graph, container: Node | None, recognise: "Recognise", value: Any
+) -> None:
+    """Leaves the node as it is when the program does not say what such a node says."""
+    before = replace(node, outputs=dict(node.outputs))
+    boxed, values = set(found.boxed), dict(found.values)
+    try:
+        recognise(found, node, graph, container, value)
+    except (LookupError, TypeError, ValueError, AttributeError):
+        for name in ("kind", "params", "inputs", "outputs"):
+            setattr(node, name, getattr(before, name))
+        found.boxed, found.values = boxed, values
 
 
 def _unboxed(found: _Found, node: Node, types: dict[str, str]) -> None:
@@ -205,7 +219,7 @@ def _stop(found: _Found, node: Node, graph: Graph, container: Node | None, value
 def _list(found: _Found, node: Node, graph: Graph, container: Node | None, value: Any) -> None:
     list_, filter_, sort, limit, nth, unique = value.args
     wanted = {"list": list_, "filter": filter_, "sort": sort, "limit": limit, "nth": nth, "unique": unique}
-    node.params = {name: inner for name, inner in wanted.items() if inner not in (None, [])}
+    node.params = {name: inner for name, inner in wanted.items() if inner is not None and (name, inner) != ("sort", [])}
     if filter_:
         node.params["filter"] = _conditions(node, filter_)
     _unboxed(found, node, dict.fromkeys(node.outputs, "any"))
@@ -267,15 +281,17 @@ PROGRAMS: dict[str, Recognise] = {
 
 
 def _stub(node: Node, source: str) -> None:
-    kind = source.partition("\n")[0].split(" ", 3)[3]
-    node.kind, node.params = "opaque", {"type": kind}
+    node.kind, node.params = "opaque", {"type": source.partition("\n")[0].split(" ", 3)[3]}
 
 
 _EXPRESSION = re.compile(r"\(/\*(?P<name>\w+) (?P<read>[\w ]*)\*/ (?P<source>.*?) /\*(?P=name)\*/\)", re.DOTALL)
 
 
 def _expressions(found: _Found, node: Node, graph: Graph, source: str) -> None:
-    for match in _EXPRESSION.finditer(source):
+    matches = list(_EXPRESSION.finditer(source))
+    if not matches or set(node.outputs) != {match["name"] for match in matches}:
+        return
+    for match in matches:
         given = [node.inputs.get(name) for name in match["read"].split()]
         refs = tuple(ref for ref in given if isinstance(ref, Ref))
         found.values[node.id, match["name"]] = Script("n8n", match["source"], refs)

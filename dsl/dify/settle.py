@@ -6,6 +6,7 @@ where a variable is wanted, conditions that it has no word for: a code node comp
 
 import json
 import re
+from dataclasses import dataclass
 from typing import Any
 
 from dsl.dify import names, shims
@@ -28,6 +29,13 @@ REFERENCES: dict[str, set[str]] = {
 }
 INPUTS = frozenset({"code", "template", "end", "llm", "iterate"})  # kinds whose inputs are references
 _SKIPPED = {"iterate": {"collect"}, "loop": {"collect", "until"}, "assign": {"items.target"}, "note": {"text"}}
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A value that has to be a reference here."""
+
+    value: Value
 
 
 def settle(work: Work, node: Node) -> None:
@@ -77,6 +85,8 @@ class _Helper:
             return Text(tuple(part if isinstance(part, str) else self.value(part, stem) for part in value.parts))
         if isinstance(value, Script):
             return value if value.lang == "jinja2" else self.script(value, stem)
+        if isinstance(value, Wanted):
+            return self.reference(value.value, stem)
         return self.request(value, stem) if isinstance(value, Call) else value
 
     def reference(self, value: Value, stem: str) -> Value:

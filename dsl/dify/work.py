@@ -236,6 +236,9 @@ def fixed(type_: Type) -> bool:
     return type_.name in ("string", "number", "boolean")
 
 
+_CALLS = {name: Type("boolean") for name in ("test", "all", "any")} | {"text": STRING, "dump": STRING}
+
+
 def literal_type(value: Value) -> Type:
     if isinstance(value, (str, Text)):
         return STRING
@@ -243,8 +246,8 @@ def literal_type(value: Value) -> Type:
         return Type("boolean")
     if isinstance(value, (int, float)):
         return Type("number")
-    if isinstance(value, Call) and value.name == "test":
-        return Type("boolean")
+    if isinstance(value, Call) and value.name in _CALLS:
+        return _CALLS[value.name]
     return ANY if not isinstance(value, dict) else OBJECT
 
 

@@ -171,6 +171,7 @@ def test_a_damaged_file_is_read_or_is_one_clear_error() -> None:
     paths = [each.values[0] for each in FILES]  # type: ignore[attr-defined]
     small = [path for path in paths if path.stat().st_size < 30_000]
     documents = [load(path.read_text()) for path in small]
+    documents += [load(dify.dump(dify.build(kitchen_sink())[0]))] * 10
     for _ in range(600):
         document = copy.deepcopy(chance.choice(documents))
         for _ in range(chance.randint(1, 3)):
