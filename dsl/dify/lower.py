@@ -35,6 +35,7 @@ def lowered(flow: Flow) -> Work:
     for node in work.all():
         _errors(work, node)
         settle(work, node)
+    work.insert()
     return work
 
 

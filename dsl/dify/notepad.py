@@ -4,7 +4,7 @@ import json
 import re
 from typing import Any
 
-_INLINE = re.compile(r"\*\*(?P<bold>[^*\n]+)\*\*|\[(?P<label>[^\]\n]+)\]\((?P<url>[^)\s]+)\)")
+_INLINE = re.compile(r"\*\*(?P<bold>[^*\n]{1,500})\*\*|\[(?P<label>[^\]\n]{1,200})\]\((?P<url>[^)\s]{1,500})\)")
 _DEEPEST = 50
 
 

@@ -12,6 +12,7 @@ from dsl.dify.resources import Register, dependencies
 from dsl.ir import Edge, Flow, Graph, Node, Type, Variable
 
 _VERSION = re.compile(r"v?\d{1,9}(\.\d{1,9})*\S{0,40}")
+_DEEPEST = 50
 MODES = {
     "workflow": "workflow",
     "advanced-chat": "chat",
@@ -159,11 +160,13 @@ def _parents(places: dict[str, Place], kinds: dict[str, str]) -> dict[str, str]:
             parents[name] = found
     for name in parents:
         seen, above = {name}, parents[name]
-        while above in parents and above not in seen:
+        while above in parents and above not in seen and len(seen) <= _DEEPEST:
             seen.add(above)
             above = parents[above]
         if above in seen:
             raise DslError(f"{places[name].pointer}: the node {name!r} is inside itself.")
+        if len(seen) > _DEEPEST:
+            raise DslError(f"{places[name].pointer}: containers are nested deeper than {_DEEPEST} levels.")
     return parents
 
 

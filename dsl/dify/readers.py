@@ -7,10 +7,9 @@ from typing import Any, cast
 from dsl.dify import names
 from dsl.dify.place import Place, number
 from dsl.dify.references import Reader
-from dsl.dify.resources import Register, long_provider
+from dsl.dify.resources import Names, Register, long_provider
 from dsl.ir import Json, Node, OnError, Ref, Script, Text, Type, Value, Variable
 from dsl.notes import Note
-from dsl.values import unique
 
 QUERY = Ref("", ("query",), "system")
 
@@ -22,7 +21,7 @@ class Source:
         self.refs, self.register, self.variables = refs, register, variables
         self.notes: list[Note] = []
         self.handles: dict[str, dict[str, str]] = {}  # of nodes: ports by source handle
-        self._taken = {variable.name for variable in variables if variable.scope == "env"}
+        self._names = Names(variable.name for variable in variables if variable.scope == "env")
 
     def text(self, place: Place, node: Node) -> Value:
         return self.refs.text(place.text(), node.id)
@@ -42,7 +41,7 @@ class Source:
         """The name of a new environment variable for a key that stands in the file: the key itself goes no further."""
         stem = "".join(c for c in node.title.upper().replace(" ", "_") if c.isascii() and (c.isalnum() or c == "_"))
         stem = stem[:20] if names.NAME.fullmatch(stem[:20]) else "HTTP"
-        name = unique(f"{stem}_KEY", self._taken)
+        name = self._names.new(f"{stem}_KEY")
         self.variables.append(Variable("env", name, Type("secret")))
         message = f"A key stands in the file; {name} takes its place."
         advice = "Give the key to the platform by hand, and renew it if the file was shown to others."

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from dsl import DslError
 from dsl.dify import shims
 from dsl.dify.expressions import BEGIN, END, Call, parsed
 from dsl.dify.lower import COLLECTS, COUNTS, INDEX, ROUND
@@ -42,6 +43,8 @@ class _Found:
         self.gone: list[tuple[Node, Graph]] = []
         self.counted: set[str] = set()  # loops
         self.nodes: dict[str, Node] = {}
+        self.sizes: dict[tuple[str, str], int] = {}
+        self.left = _MOST  # values that may be put in place of others
 
     @property
     def any(self) -> bool:
@@ -53,8 +56,12 @@ class _Found:
         return "" if name == "any" else name
 
     def apply(self) -> None:
+        gone: dict[int, tuple[Graph, set[str]]] = {}
         for node, graph in self.gone:
-            _bypass(graph, node)
+            gone.setdefault(id(graph), (graph, set()))[1].add(node.id)
+        for graph, names in gone.values():
+            _bypass(graph, names)
+        self.sizes = {key: _size(value) for key, value in self.values.items()}
         self.nodes = {node.id: node for node, _, _ in walk(self.flow.graph)}
         for node, _, _ in walk(self.flow.graph):
             node.params = {name: _put(value, self.change) for name, value in node.params.items()}
@@ -71,11 +78,27 @@ class _Found:
             ref = replace(ref, path=(first, *ref.path[2:]))
         if (ref.node, first) not in self.values:
             return ref
+        self.left -= self.sizes[ref.node, first]
+        if self.left < 0:
+            raise DslError(f"The values of code nodes such as {ref.node!r} refer to one another too often to be read.")
         value = _put(self.values[ref.node, first], self.change)
         below = ref.path[1:]
         if isinstance(value, Ref):
             return replace(value, path=(*value.path, *below))
         return value if not below else None
+
+
+_MOST = 500_000
+
+
+def _size(value: Value) -> int:
+    if isinstance(value, Text):
+        return 1 + len(value.parts)
+    if isinstance(value, Call):
+        return 1 + sum(map(_size, value.args))
+    if isinstance(value, dict):
+        return 1 + sum(map(_size, value.values()))
+    return 1 + (sum(map(_size, value)) if isinstance(value, list) else 0)
 
 
 def _put(value: Value, change: Callable[[Ref], Value]) -> Value:
@@ -109,17 +132,24 @@ def _joined(parts: list[Any]) -> tuple[Any, ...]:
     return tuple(made)
 
 
-def _bypass(graph: Graph, node: Node) -> None:
-    """Takes a node out: what led to it leads to what it led to."""
-    ahead = [edge.target for edge in graph.edges if edge.source == node.id]
-    edges = []
+def _bypass(graph: Graph, gone: set[str]) -> None:
+    """Takes nodes out: what led to them leads to what they led to."""
+    ahead: dict[str, list[str]] = {name: [] for name in gone}
     for edge in graph.edges:
-        if edge.target == node.id:
-            edges += [replace(edge, target=target) for target in ahead]
-        elif edge.source != node.id:
-            edges.append(edge)
+        if edge.source in ahead:
+            ahead[edge.source].append(edge.target)
+    edges: list[Edge] = []
+    left = _MOST
+    for edge in graph.edges:
+        targets = [edge] if edge.source not in ahead else []
+        while any(each.target in ahead for each in targets):
+            targets = [replace(e, target=t) for e in targets for t in ahead.get(e.target, [e.target])]
+            left -= len(targets)
+            if left < 0:
+                raise DslError("The edges between code nodes are too many to be read.")
+        edges += targets
     graph.edges[:] = edges
-    graph.nodes[:] = [each for each in graph.nodes if each is not node]
+    graph.nodes[:] = [each for each in graph.nodes if each.id not in ahead]
 
 
 # -- code
@@ -284,19 +314,23 @@ def _stub(node: Node, source: str) -> None:
     node.kind, node.params = "opaque", {"type": source.partition("\n")[0].split(" ", 3)[3]}
 
 
-_EXPRESSION = re.compile(r"\(/\*(?P<name>\w+) (?P<read>[\w ]*)\*/ (?P<source>.*?) /\*(?P=name)\*/\)", re.DOTALL)
+_OPENING = re.compile(r"\(/\*(?P<name>\w{1,60}) (?P<read>[\w ]*)\*/ ")
 
 
 def _expressions(found: _Found, node: Node, graph: Graph, source: str) -> None:
-    matches = list(_EXPRESSION.finditer(source))
-    if not matches or set(node.outputs) != {match["name"] for match in matches}:
-        return
-    for match in matches:
+    made: dict[str, Script] = {}
+    place = 0
+    while match := _OPENING.search(source, place):
+        place = source.find(f" /*{match['name']}*/)", match.end())
+        if place < 0:
+            return
         given = [node.inputs.get(name) for name in match["read"].split()]
         refs = tuple(ref for ref in given if isinstance(ref, Ref))
-        found.values[node.id, match["name"]] = Script("n8n", match["source"], refs)
-        found.boxed.add((node.id, match["name"]))
-    found.gone.append((node, graph))
+        made[match["name"]] = Script("n8n", source[match.end() : place], refs)
+    if made and made.keys() == node.outputs.keys():
+        found.values |= {(node.id, name): script for name, script in made.items()}
+        found.boxed |= {(node.id, name) for name in made}
+        found.gone.append((node, graph))
 
 
 # -- templates
@@ -338,7 +372,7 @@ def _assign(found: _Found, node: Node, graph: Graph, container: Node) -> None:
         name = str(items[0]["target"].path[0])
         container.params.setdefault("collect", {})[name] = items[0]["value"]
         container.params.get("variables", {}).pop(name, None)
-        _bypass(graph, node)
+        found.gone.append((node, graph))
 
 
 def _loop(found: _Found, node: Node) -> None:

@@ -1,11 +1,11 @@
 """Models, tools and knowledge that a file names, and the plugins that it depends on for them."""
 
 import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from dsl.dify.place import Place
 from dsl.ir import Json, Node, Resource, Type, Variable
-from dsl.values import unique
 
 if TYPE_CHECKING:
     from dsl.dify.work import Work
@@ -45,6 +45,22 @@ def dependencies(document: Place) -> dict[str, Json]:
     return found
 
 
+class Names:
+    """Names that are given out once: `dsl.values.unique` for as many alike as a file may hold."""
+
+    def __init__(self, taken: Iterable[str] = ()) -> None:
+        self._taken = set(taken)
+        self._last: dict[str, int] = {}
+
+    def new(self, stem: str, join: str = "_") -> str:
+        name = stem
+        while name in self._taken:
+            self._last[stem] = self._last.get(stem, 1) + 1
+            name = f"{stem}{join}{self._last[stem]}"
+        self._taken.add(name)
+        return name
+
+
 class Register:
     """The resources of a flow: each is listed once, with an id that its name gives."""
 
@@ -52,14 +68,14 @@ class Register:
         self.plugins = plugins
         self.resources: list[Resource] = []
         self._known: dict[tuple[Any, ...], str] = {}
-        self._ids: set[str] = set()
+        self._names = Names()
 
     def add(self, kind: Any, name: str, provider: str = "", **hint: Json) -> str:
         """The id of the resource; `provider` says whose plugin it needs."""
         hint = {key: value for key, value in hint.items() if value != "" and (key, value) != ("label", name)}
         key = (kind, name, provider, repr(sorted(hint.items())))
         if key not in self._known:
-            self._known[key] = unique(f"{kind}:{name or 1}", self._ids, join="-")
+            self._known[key] = self._names.new(f"{kind}:{name or 1}", "-")
             hint = {"provider": provider, **hint} if provider else hint
             if plugin := self.plugins.get(plugin_of(provider)):
                 hint = {**hint, "dependency": plugin}

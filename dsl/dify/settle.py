@@ -125,8 +125,8 @@ class _Helper:
             where = ".".join(map(str, (value.node or value.scope, *value.path)))
             message = f"{where} is referred to, and nothing produces it: it is null."
             self.work.note(self.node, "degraded", "ref.unknown", message, "Refer to what does exist.")
-        for name, known in self.values.items():
-            if known == value and type(known) is type(value):
+        for name, known in self.values.items() if isinstance(value, Ref) else ():
+            if known == value:
                 return Ref(self.ids[0], (name,))
         name = _name(stem, self.values)
         self.values[name] = value
@@ -143,13 +143,13 @@ class _Helper:
     def finish(self) -> None:
         work, node = self.work, self.node
         if self.scripts:
-            helper = work.add(Node(self.ids[1], "code", f"{node.title} expressions"), node)
+            helper = Node(self.ids[1], "code", f"{node.title} expressions")
             work.before(node, helper)
             _expressions(work, helper, self.scripts)
             message = "An expression is evaluated by a code node; what only n8n's has, fails when it runs."
             work.note(node, "degraded", "ref.script", message, "Check the expression.")
         if self.values:
-            helper = work.add(Node(self.ids[0], "code", f"{node.title} values"), node)
+            helper = Node(self.ids[0], "code", f"{node.title} values")
             work.before(node, helper)
             work.program(helper, "values", self.values, self.types)
 

@@ -76,7 +76,8 @@ def _hidden(source: str) -> str:
         one, two = (f"/*{types}*/" if types else "" for types in (match[2], match[4]))
         return f"{match[1]}{one}{match[3]}{two}"
 
-    return _HEAD.sub(hide, source, count=1)
+    start = source.find("main")
+    return (source[:start] and _HEAD.sub(hide, source[: start + 500], count=1) + source[start + 500 :]) or source
 
 
 def _shown(source: str) -> str:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 from dsl.dify import names
@@ -44,6 +45,7 @@ class Work:
         self.flow = copied(flow)
         self.own = flow.dialect == "dify"  # what the author wrote in Dify is not second-guessed
         self.notes: list[Note] = []
+        self.ahead: dict[str, list[Node]] = {}  # of nodes: what comes before them
         self.entries: dict[str, str] = {}  # of containers: the beginning of the body
         self.plugins: dict[str, None] = {}  # that models and tools need
         self.resources: dict[Any, Resource] = {resource.id: resource for resource in flow.resources}
@@ -74,8 +76,12 @@ class Work:
     # -- changing the graph
 
     def new_id(self, stem: str) -> str:
-        taken = set(self.nodes) | names.RESERVED
-        return unique(re.sub(r"\W", "_", stem, flags=re.ASCII)[:45], taken)
+        stem = re.sub(r"\W", "_", stem, flags=re.ASCII)[:44]
+        number, name = 1, stem
+        while name in self.nodes or name in names.RESERVED:
+            number += 1
+            name = f"{stem}_{number}"
+        return name
 
     def add(self, node: Node, beside: Node, *, after: bool = False) -> Node:
         """Puts a new node next to another one, into the same graph; without edges."""
@@ -89,10 +95,29 @@ class Work:
         return node
 
     def before(self, node: Node, new: Node) -> None:
-        """Lets what led to the node lead to the new one, and that to the node."""
-        graph = self.where[node.id]
-        graph.edges[:] = [replace(edge, target=new.id) if edge.target == node.id else edge for edge in graph.edges]
-        graph.edges.append(Edge(new.id, node.id))
+        """Lets what leads to the node lead to the new one, and that to the node, once all such nodes are known."""
+        self.nodes[new.id], self.where[new.id] = new, self.where[node.id]
+        self.container[new.id] = self.container[node.id]
+        if node.position:
+            new.position = (node.position[0] - 150.0, node.position[1] + 120.0)
+        self.ahead.setdefault(node.id, []).append(new)
+
+    def insert(self) -> None:
+        """Puts the nodes in front of others into the graphs."""
+        for graph in {id(graph): graph for graph in self.where.values()}.values():
+            rows = [self._chain(node) for node in graph.nodes]
+            first = {row[-1].id: row[0].id for row in rows if len(row) > 1}
+            if not first:
+                continue
+            graph.nodes[:] = [node for row in rows for node in row]
+            graph.edges[:] = [
+                replace(edge, target=first[edge.target]) if edge.target in first else edge for edge in graph.edges
+            ]
+            graph.edges += [Edge(one.id, other.id) for row in rows for one, other in pairwise(row)]
+
+    def _chain(self, node: Node) -> list[Node]:
+        """The node behind those that come before it."""
+        return [*(each for one in self.ahead.get(node.id, ()) for each in self._chain(one)), node]
 
     def after(self, node: Node, new: Node, port: str = "out") -> None:
         graph = self.where[node.id]
