@@ -213,7 +213,10 @@ KINDS: dict[str, Kind] = {
     "pass": Kind(),  # does nothing
     "note": Kind({"text": "str, Markdown", "size": "[width, height]"}, last=True),  # drawn, never run
     # what one platform only has: kept, drawn, reported, written back by its own dialect, a stub elsewhere
-    "opaque": Kind({"type": "str: what its dialect calls it"}, free=True),
+    "opaque": Kind(
+        {"type": "str: what its dialect calls it", "stub": "bool: a stub, which stood for a node of another platform"},
+        free=True,
+    ),
 }
 
 

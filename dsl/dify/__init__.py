@@ -11,20 +11,10 @@ __all__ = ["COSMETIC", "build", "dump", "read", "sniff", "unpack"]
 COSMETIC = frozenset(
     {
         *("position", "positionAbsolute", "sourcePosition", "targetPosition", "targetHandle", "viewport", "zIndex"),
-        *(
-            "width",
-            "height",
-            "selected",
-            "dragging",
-            "draggable",
-            "selectable",
-            "extent",
-            "theme",
-            "author",
-            "showAuthor",
-        ),
+        *("width", "height", "selected", "dragging", "draggable", "selectable", "extent"),
         *("isInIteration", "isInLoop", "isIterationStart", "sourceType", "targetType", "varType", "write_mode"),
-        *("icon", "icon_type", "icon_background", "use_icon_as_answer_icon", "meta", "paramSchemas", "numberVarType"),
+        *("icon", "icon_type", "icon_background", "use_icon_as_answer_icon", "theme", "author", "showAuthor"),
+        *("meta", "paramSchemas", "schemas", "numberVarType", "is_team_authorization", "fileUploadConfig"),
     }
 )
 

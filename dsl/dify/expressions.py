@@ -10,7 +10,6 @@ Between the marks stands one `main` that returns, or raises, an expression of li
 the functions below, which the code brings along. Whoever changes it within these bounds changes the flow.
 """
 
-import json
 import keyword
 import re
 from collections.abc import Callable
@@ -288,8 +287,8 @@ _HEAD = re.compile(rf"# {BEGIN} (?P<word>[^\n]*)\n(?P<code>def main\(.*?)(?=\n\n
 _LONGEST = 200_000
 
 
-def parsed(source: str, inputs: dict[str, Value]) -> tuple[str, str, Any] | None:
-    """The word, the action and the value of code that `Program` made; None for any other."""
+def parsed(source: str, inputs: dict[str, Value]) -> tuple[str, str, Any, list[Ref]] | None:
+    """The word, the action and the value of code that `Program` made, and what it looks into; None for any other."""
     if not source.startswith(f"# {BEGIN} ") or len(source) > _LONGEST:
         return None
     match = _HEAD.match(source)
@@ -297,37 +296,45 @@ def parsed(source: str, inputs: dict[str, Value]) -> tuple[str, str, Any] | None
         return None
     import ast  # only for files that hold such code
 
+    picked: list[Ref] = []
     try:
         function = ast.parse(match["code"]).body[0]
         statement = function.body[0] if isinstance(function, ast.FunctionDef) and len(function.body) == 1 else None
         if isinstance(statement, ast.Return) and statement.value is not None:
-            return match["word"], "return", _value(statement.value, inputs)
+            return match["word"], "return", _value(statement.value, inputs, picked), picked
         if isinstance(statement, ast.Raise) and isinstance(statement.exc, ast.Call) and len(statement.exc.args) == 1:
-            return match["word"], "raise", _value(statement.exc.args[0], inputs)
+            return match["word"], "raise", _value(statement.exc.args[0], inputs, picked), picked
     except (SyntaxError, ValueError, LookupError, RecursionError, MemoryError):
         pass
     return None
 
 
-def _value(node: Any, inputs: dict[str, Value]) -> Value:
+def _value(node: Any, inputs: dict[str, Value], picked: list[Ref]) -> Value:
     """What an expression says; ValueError for one that `Program` does not write."""
     match type(node).__name__:
         case "Constant":
             return node.value
         case "UnaryOp":
-            return -json.loads(json.dumps(_value(node.operand, inputs)))
+            return _negative(_value(node.operand, inputs, picked))
         case "Name":
             return inputs[node.id]
         case "List":
-            return [_value(each, inputs) for each in node.elts]
+            return [_value(each, inputs, picked) for each in node.elts]
         case "Dict":
-            return {_value(key, {}): _value(each, inputs) for key, each in zip(node.keys, node.values, strict=True)}
+            pairs = zip(node.keys, node.values, strict=True)
+            return {_value(key, {}, picked): _value(each, inputs, picked) for key, each in pairs}
         case "Call" if node.func.id in FUNCTIONS and not node.keywords:
-            return _called(node.func.id, [_value(each, inputs) for each in node.args])
+            return _called(node.func.id, [_value(each, inputs, picked) for each in node.args], picked)
     raise ValueError("no expression of ours")
 
 
-def _called(name: str, args: list[Value]) -> Value:
+def _negative(value: Value) -> Value:
+    if not isinstance(value, (int, float)):
+        raise ValueError("no number")
+    return -value
+
+
+def _called(name: str, args: list[Value], picked: list[Ref]) -> Value:
     if name == "text":
         parts = tuple(part for part in args if part != "")
         if not all(isinstance(part, (str, Ref)) for part in parts):
@@ -336,5 +343,6 @@ def _called(name: str, args: list[Value]) -> Value:
     if name == "column" and isinstance(args[0], Ref) and isinstance(args[1], str):
         return Ref(args[0].node, (args[1],), args[0].scope)
     if name == "pick" and isinstance(args[0], Ref):
+        picked.append(args[0])
         return Ref(args[0].node, (*args[0].path, *args[1:]), args[0].scope)
     return Call(name, tuple(args))

@@ -95,7 +95,7 @@ def _pass(work: Work, node: Node) -> None:
 
 
 def _opaque(work: Work, node: Node) -> None:
-    if work.own:
+    if work.own and not node.params.get("stub"):
         return
     kind = str(node.params.get("type", "unknown"))
     _stub(work, node, f"{node.title or node.id} ({kind}) has no counterpart in Dify.", kind)
@@ -103,8 +103,9 @@ def _opaque(work: Work, node: Node) -> None:
 
 def _stub(work: Work, node: Node, why: str, word: str = "") -> None:
     """Same id, title, inputs and outputs; it fails when it runs, and says why."""
-    advice = "Replace the node by hand: it fails when it runs."
-    work.note(node, "stub", "kind.unsupported", why, advice)
+    if not work.own:
+        advice = "Replace the node by hand: it fails when it runs."
+        work.note(node, "stub", "kind.unsupported", why, advice)
     given = {name: value for name, value in node.inputs.items() if work.is_native(value)}
     word = re.sub(r"\s+", " ", word or node.kind).strip()[:100]
     types, kept, body = dict(node.outputs), {name: given[name] for name in given if name.isidentifier()}, node.body
@@ -132,7 +133,8 @@ def _code(work: Work, node: Node) -> None:
         _incoming(work, node, code)
     code.inputs = list(node.inputs)
     node.params = {**node.params, "source": shims.wrapped(code), "style": "done"}
-    work.note(node, "equivalent", "code.wrapped", "Generated lines around the code call it in its own way.")
+    if not work.own:
+        work.note(node, "equivalent", "code.wrapped", "Generated lines around the code call it in its own way.")
 
 
 def _declarable(type_: Type) -> bool:
@@ -224,7 +226,7 @@ _LIST_WORDS = {
 
 
 def _list(work: Work, node: Node) -> None:
-    if work.own or _list_is_native(work, node):
+    if _list_is_native(work, node):
         return
     wanted = {key: node.params[key] for key in _LISTED if node.params.get(key) is not None}
     if "filter" in wanted:
@@ -252,20 +254,34 @@ def _elements(conditions: dict[str, Any]) -> dict[str, Any]:
 
 def _list_is_native(work: Work, node: Node) -> bool:
     given = node.params
-    type_ = work.type_of(given["list"]) if isinstance(given.get("list"), Ref) else ANY
+    limit, conditions = given.get("limit") or {}, given.get("filter") or {"logic": "and", "conditions": []}
+    if given.get("unique") is not None or limit.get("keep") == "last" or len(given.get("sort") or []) > 1:
+        return False
+    if not isinstance(limit.get("size") or 0, int) or (
+        conditions["logic"] == "or" and len(conditions["conditions"]) > 1
+    ):
+        return False
+    if not all(isinstance(each.get("left"), Ref) and each["left"].scope == "item" for each in conditions["conditions"]):
+        return False
+    return _has_list_words(work, node, conditions["conditions"])
+
+
+def _has_list_words(work: Work, node: Node, conditions: list[dict[str, Any]]) -> bool:
+    """Whether Dify filters lists of such elements so. It knows texts, numbers and files, and no objects."""
+    list_ = node.params.get("list")
+    type_ = work.type_of(list_) if isinstance(list_, Ref) else ANY
     item = type_.items.name if type_.items else "any"
-    if item not in _LIST_WORDS or given.get("unique") is not None or not work.is_native(given.get("list")):
+    if work.own and (list_ is None or (item == "any" and not _is_computed(work, list_))):
+        return True
+    if not work.is_native(list_) or (node.params.get("nth") is not None and node.params.get("limit")):
         return False
-    limit = given.get("limit") or {}
-    if limit.get("keep") == "last" or not isinstance(limit.get("size", 0), int) or len(given.get("sort") or []) > 1:
-        return False
-    if given.get("nth") is not None and limit:
-        return False
-    conditions = given.get("filter") or {"logic": "and", "conditions": []}
-    return (conditions["logic"] == "and" or len(conditions["conditions"]) < 2) and all(
-        each.get("op") in _LIST_WORDS[item] and isinstance(each.get("left"), Ref) and each["left"].scope == "item"
-        for each in conditions["conditions"]
-    )
+    return item in _LIST_WORDS and (work.own or all(each["op"] in _LIST_WORDS[item] for each in conditions))
+
+
+def _is_computed(work: Work, value: Value) -> bool:
+    """Whether it comes from a node of ours, which Dify takes for an object."""
+    node = work.nodes.get(value.node) if isinstance(value, Ref) else None
+    return node is not None and node.params.get("style") == "done"
 
 
 # -- branches
@@ -322,7 +338,7 @@ def _aggregate(work: Work, node: Node) -> None:
         work.moved[node.id, str(groups[0]["name"])] = "output"
         node.outputs = {"output": groups[0]["type"]}
         groups[0]["name"] = "output"
-    for group in groups if not work.own else []:
+    for group in groups:
         group["values"] = [_at_producer(work, node, value) for value in group["values"]]
     node.params["groups"] = groups
 
@@ -346,8 +362,6 @@ def _at_producer(work: Work, node: Node, value: Value) -> Value:
 
 def _iterate(work: Work, node: Node) -> None:
     _collect(work, node)
-    if work.own:
-        return
     lists = dict(node.inputs)
     limit = node.params.get("limit")
     if len(lists) > 1:
@@ -367,7 +381,7 @@ def _is_item(ref: Ref, node: Node) -> bool:
 
 
 def _nested(work: Work, node: Node) -> None:
-    if work.container[node.id]:
+    if work.container[node.id] and not work.own:
         message = "Dify's engine runs a container inside another one; its editor is not made for it."
         work.note(node, "equivalent", "container.nested", message)
 
@@ -375,7 +389,7 @@ def _nested(work: Work, node: Node) -> None:
 def _collect(work: Work, node: Node) -> None:
     """An iteration hands on one value a round: several make an object, whose fields are lists outside."""
     collect = node.params.get("collect") or {}
-    if work.own or node.body is None:
+    if node.body is None:
         return
     if len(collect) == 1 and work.is_native(next(iter(collect.values()))):
         name = next(iter(collect))
@@ -402,8 +416,6 @@ def _collect(work: Work, node: Node) -> None:
 
 
 def _loop(work: Work, node: Node) -> None:
-    if work.own:
-        return
     node.params["variables"] = dict(node.params.get("variables") or {})
     _count(work, node)
     _until(work, node)
@@ -414,6 +426,8 @@ def _loop(work: Work, node: Node) -> None:
 
 def _count(work: Work, node: Node) -> None:
     count = node.params.get("count")
+    if count is None and work.own:
+        return
     if count is None:
         node.params["count"] = 100
         message = "The loop has no end of its own; Dify runs it 100 times at most."
@@ -423,7 +437,8 @@ def _count(work: Work, node: Node) -> None:
         node.params["variables"][ROUND] = {"type": Type("number"), "value": 0}
         condition = {"left": Ref(node.id, (ROUND,), "loop"), "op": "ge", "right": count, "type": "number"}
         _break_when(work, node, condition)
-        work.note(node, "degraded", "loop.capped", "More than 100 rounds are not run.")
+        if not work.own:
+            work.note(node, "degraded", "loop.capped", "More than 100 rounds are not run.")
 
 
 def _break_when(work: Work, node: Node, condition: dict[str, Value]) -> None:
@@ -526,8 +541,6 @@ _ARITHMETIC = ("add", "subtract", "multiply", "divide")
 def _operation(work: Work, item: dict[str, Any]) -> dict[str, Any]:
     """Arithmetic takes constants only, lists and texts values of nodes only."""
     op, value = item["op"], item.get("value")
-    if work.own:
-        return item
     if op in _ARITHMETIC and isinstance(value, (Ref, Text)):
         return {**item, "op": "set", "value": Wanted(Call("calc", (op, item["target"], value)))}
     if isinstance(value, (Text, Script)) or op in ("append", "extend") or (op == "set" and isinstance(value, list)):

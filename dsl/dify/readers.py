@@ -335,7 +335,9 @@ def condition(place: Place, node: Node, source: Source) -> dict[str, Value]:
     word = place.text("comparison_operator")
     op = _operator(place)
     named = place.text("varType") or place.text("var_type")
-    type_ = names.type_of(named).name if named else ("number" if word in names.NUMERIC else "string")
+    type_ = names.type_of(named).name if named else "any"
+    if type_ == "any":
+        type_ = "number" if word in names.NUMERIC else "string"
     right = _right(place, type_, node, source)
     if place.has("sub_variable_condition"):
         right = _below(place.mapping("sub_variable_condition"), node, source)

@@ -43,12 +43,13 @@ class _Found:
         self.gone: list[tuple[Node, Graph]] = []
         self.counted: set[str] = set()  # loops
         self.nodes: dict[str, Node] = {}
+        self.picked: set[str] = set()  # nodes whose outputs are looked into
         self.sizes: dict[tuple[str, str], int] = {}
         self.left = _MOST  # values that may be put in place of others
 
     @property
     def any(self) -> bool:
-        return bool(self.boxed or self.values or self.gone or self.counted)
+        return bool(self.picked or self.boxed or self.values or self.gone or self.counted)
 
     def type_of(self, value: Value) -> str:
         node = self.nodes.get(value.node) if isinstance(value, Ref) and len(value.path) == 1 else None
@@ -63,6 +64,9 @@ class _Found:
             _bypass(graph, names)
         self.sizes = {key: _size(value) for key, value in self.values.items()}
         self.nodes = {node.id: node for node, _, _ in walk(self.flow.graph)}
+        for node in self.nodes.values():
+            if node.kind == "http" and node.id in self.picked:  # its answer is read as JSON
+                node.params["response"] = "json"
         for node, _, _ in walk(self.flow.graph):
             node.params = {name: _put(value, self.change) for name, value in node.params.items()}
             node.inputs = {name: _put(value, self.change) for name, value in node.inputs.items()}
@@ -171,7 +175,8 @@ def _code(found: _Found, node: Node, graph: Graph, container: Node | None) -> No
     elif source.startswith(f"# {BEGIN} stub "):
         _stub(node, source)
     elif program := parsed(source, node.inputs):
-        word, action, value = program
+        word, action, value, picked = program
+        found.picked |= {ref.node for ref in picked if ref.path[:1] == ("body",) and ref.scope == "node"}
         if word in PROGRAMS and (action == "raise") == (word == "stop"):
             _program(found, node, graph, container, PROGRAMS[word], value)
 
@@ -311,7 +316,7 @@ PROGRAMS: dict[str, Recognise] = {
 
 
 def _stub(node: Node, source: str) -> None:
-    node.kind, node.params = "opaque", {"type": source.partition("\n")[0].split(" ", 3)[3]}
+    node.kind, node.params = "opaque", {"type": source.partition("\n")[0].split(" ", 3)[3], "stub": True}
 
 
 _OPENING = re.compile(r"\(/\*(?P<name>\w{1,60}) (?P<read>[\w ]*)\*/ ")
@@ -440,7 +445,7 @@ def _question(found: _Found, question: Call) -> dict[str, Any]:
         inner = [_question(found, each) for each in question.args[0]]
         return {"logic": "and" if question.name == "all" else "or", "conditions": inner}
     op, left, right, *fold = question.args
-    type_ = "boolean" if op in ("true", "false") else found.type_of(left) or _guess(right)
+    type_ = found.type_of(left) or "any"
     made = {"left": left, "op": op, "right": right, "type": type_}
     return made | ({"fold": True} if fold else {})
 

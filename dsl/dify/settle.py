@@ -181,7 +181,7 @@ def condition_is_native(work: Work, condition: dict[str, Any]) -> bool:
     """Whether Dify has a word for it that means the same, for values of the type that the left side has."""
     op, left, right = condition.get("op"), condition.get("left"), condition.get("right")
     if work.own and "conditions" not in condition:
-        return op in names.NUMBER_WORDS or op in ("true", "false")
+        return _is_own(condition)
     if "conditions" in condition or not work.is_native(left):
         return False
     if isinstance(right, dict) and "logic" in right:
@@ -191,6 +191,18 @@ def condition_is_native(work: Work, condition: dict[str, Any]) -> bool:
         texts = type_.name == "array" and type_.items is not None and type_.items.name == "string"
         return texts and op in ("contains", "not_contains") and isinstance(right, (str, Text))
     return _right_is_native(type_.name, str(op), right)
+
+
+def _is_own(condition: dict[str, Any]) -> bool:
+    """Whether it may have been read in this form; of the type any are only those that a node answers."""
+    op, type_, right = condition.get("op"), condition.get("type"), condition.get("right")
+    if op in _COMMON or op in ("true", "false"):
+        return op in _COMMON or type_ == "boolean"
+    if op in ("gt", "ge", "lt", "le") and type_ not in ("number", "integer"):
+        return False
+    odd = isinstance(right, (int, float)) and not isinstance(right, bool) and type_ not in ("number", "integer")
+    odd = odd or (isinstance(right, float) and op in ("eq", "ne") and not right.is_integer())
+    return op in names.NUMBER_WORDS and type_ != "any" and not odd
 
 
 def _right_is_native(type_: str, op: str, right: Value) -> bool:

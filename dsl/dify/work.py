@@ -224,7 +224,9 @@ class Work:
         """Whether Dify goes from a value of the type to what is below it."""
         if not isinstance(step, str) or not names.NAME.fullmatch(step) or place >= names.DEEPEST:
             return False
-        return self.own or type_.name in ("object", "any", "file") or ref.path[:1] == ("error",)
+        if type_.name in ("object", "any", "file") or ref.path[:1] == ("error",):
+            return True
+        return self.own and type_.name == "array"  # an array of files has a length
 
     def _is_json(self, ref: Ref) -> bool:
         node = self.nodes.get(ref.node)

@@ -179,8 +179,9 @@ def _schema(type_: Type) -> Data:
 def _end(work: Work, node: Node) -> Data:
     results = []
     for name, value in node.inputs.items():
-        type_ = names.word_of(node.outputs.get(name, Type()))
-        results.append({"variable": name, "value_selector": selector(work, value), "value_type": type_})
+        word = names.word_of(node.outputs.get(name, Type()))
+        typed = {"value_type": word} if word != "any" else {}
+        results.append({"variable": name, "value_selector": selector(work, value), **typed})
     return {"outputs": results}
 
 
@@ -240,7 +241,8 @@ def _llm(work: Work, node: Node) -> Data:
     made["prompt_template"] = _joined(prompts) if completion else prompts
     context = node.params.get("context")
     made["context"] = {"enabled": context is not None, "variable_selector": selector(work, context)}
-    made["prompt_config"] = {"jinja2_variables": _variables(work, node)}
+    if node.inputs:
+        made["prompt_config"] = {"jinja2_variables": _variables(work, node)}
     made["variables"] = []
     if schema := node.params.get("schema"):
         made |= {"structured_output": {"schema": schema}, "structured_output_enabled": True}
