@@ -281,7 +281,7 @@ def _has_list_words(work: Work, node: Node, conditions: list[dict[str, Any]]) ->
 def _is_computed(work: Work, value: Value) -> bool:
     """Whether it comes from a node of ours, which Dify takes for an object."""
     node = work.nodes.get(value.node) if isinstance(value, Ref) else None
-    return node is not None and node.params.get("style") == "done"
+    return node is not None and (node.params.get("style") == "done" or node.kind in ("json_parse", "set", "list"))
 
 
 # -- branches

@@ -1,7 +1,6 @@
 """References both ways: `[node, output]` and `{{#node.output#}}`."""
 
 import re
-from collections.abc import Callable
 
 from dsl.dify import names
 from dsl.dify.place import Place
@@ -17,7 +16,6 @@ class Reader:
     def __init__(self, kinds: dict[str, str], parents: dict[str, str]) -> None:
         self.kinds, self.parents = kinds, parents  # of nodes: their kind, the container they are in
         self.declared: dict[str, set[str]] = {}  # of nodes: outputs whose names are the author's
-        self.boxed: set[tuple[str, str]] = set()  # outputs that a recipe put one level deeper
 
     def inside(self, node: str, container: str) -> bool:
         while node and node != container:
@@ -74,6 +72,3 @@ class Reader:
             return self.ref(match[1].split("."), reader)
 
         return parse(source, TOKEN, found) if "{{#" in source else source
-
-
-Selector = Callable[[Ref], list[str]]

@@ -9,7 +9,7 @@ from typing import Any
 from dsl.dify import names
 from dsl.dify.expressions import Call, Program
 from dsl.dify.readers import entry
-from dsl.ir import Edge, Flow, Graph, Node, Ref, Resource, Script, Text, Type, Value
+from dsl.ir import Edge, Flow, Graph, Node, Ref, Resource, Text, Type, Value
 from dsl.kinds import outputs, ports
 from dsl.notes import Note
 from dsl.values import unique, walk
@@ -276,9 +276,3 @@ def literal_type(value: Value) -> Type:
     if isinstance(value, Call) and value.name in _CALLS:
         return _CALLS[value.name]
     return ANY if not isinstance(value, dict) else OBJECT
-
-
-def has_script(value: Value) -> bool:
-    if isinstance(value, Text):
-        return any(isinstance(part, Script) for part in value.parts)
-    return isinstance(value, Script)

@@ -13,6 +13,7 @@ import dsl
 from dsl import DslError, dify, irjson
 from dsl.audit import differing
 from dsl.ir import Edge, Flow, Graph, Node, OnError, Ref, Resource, Script, Text, Type, Variable
+from dsl.kinds import KINDS
 from dsl.load import load
 from dsl.values import at, leaves, node_refs, rename, walk
 from tests.dsl.corpus import files
@@ -679,3 +680,44 @@ def test_an_expression_of_n8n_is_computed_in_front_of_the_node() -> None:
     again = dify.read(document)
     assert again.graph.nodes[1].params["text"] == Text(("=", script))
     assert again.graph.edges == [Edge("start", "say")]
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_a_node_that_holds_nothing_is_written(kind: str) -> None:
+    node = Node("n", kind, body=Graph() if kind in ("iterate", "loop") else None)
+    document, _ = dify.build(Flow("t", "ir", graph=Graph([Node("s", "start"), node], [Edge("s", "n")])))
+    assert len(dify.read(document).graph.nodes) >= 1
+
+
+@pytest.mark.parametrize("path", [each for name in ("coze", "n8n", "ragflow") for each in files(name)])
+def test_files_of_others_are_not_taken_for_dify_s(path: Path) -> None:
+    if path.suffix in (".json", ".yml", ".yaml"):
+        assert not dify.sniff(load(path.read_text()))
+
+
+def test_values_that_refer_to_one_another_again_and_again_are_refused() -> None:
+    nodes = [START]
+    for i in range(40):
+        before = ["start", "q"] if i == 0 else [f"c{i - 1}", "a"]
+        source = "# flowstill:begin values\ndef main(a, b):\n    return {'a': text(a, b)}\n# flowstill:end\n"
+        given = [{"variable": name, "value_selector": before} for name in ("a", "b")]
+        code = {"code": source, "code_language": "python3", "variables": given, "outputs": {"a": {"type": "string"}}}
+        nodes.append(_node(id=f"c{i}", type="code", **code))
+    with pytest.raises(DslError, match="refer to one another too often"):
+        dify.read(_app(*nodes, _node(id="e", type="answer", answer="{{#c39.a#}}")))
+
+
+def test_edges_between_values_are_not_multiplied() -> None:
+    code = {"type": "code", "code_language": "python3", "variables": [], "outputs": {"a": {"type": "string"}}}
+    code["code"] = "# flowstill:begin values\ndef main():\n    return {'a': 'x'}\n# flowstill:end\n"
+    nodes = [_node(id=f"c{i}{j}", **code) for i in range(30) for j in range(2)]
+    edges = [{"source": f"c{i}{a}", "target": f"c{i + 1}{b}"} for i in range(29) for a in range(2) for b in range(2)]
+    edges += [{"source": "start", "target": "c00"}]
+    with pytest.raises(DslError, match="too many"):
+        dify.read(_app(START, *nodes, edges=edges))
+
+
+def test_containers_that_are_nested_too_deep_are_refused() -> None:
+    nodes = [{**_node(id=f"l{i}", type="loop"), "parentId": f"l{i - 1}"} for i in range(2000)]
+    with pytest.raises(DslError, match="nested deeper than 50 levels"):
+        dify.read(_app(*nodes))
