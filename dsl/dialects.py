@@ -8,7 +8,7 @@ from dsl import DslError
 from dsl.ir import Flow
 from dsl.notes import Note
 
-DIALECTS = {"coze": "dsl.coze", "n8n": "dsl.n8n", "ragflow": "dsl.ragflow", "ir": "dsl.irjson"}
+DIALECTS = {"dify": "dsl.dify", "coze": "dsl.coze", "n8n": "dsl.n8n", "ragflow": "dsl.ragflow", "ir": "dsl.irjson"}
 
 
 class Dialect(Protocol):

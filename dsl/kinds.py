@@ -58,6 +58,8 @@ _LLM = _MODEL | {
     "reasoning": '"tagged" or "separated"',
     "format": '"text", "markdown" or "json"',
 }
+_FORM = '"1" for an older form of the node, where its platform has several'
+_ENTRY = "str: id of what stands for the beginning of the body, where a platform has it"
 _LLM_OUTPUTS = {"text": STRING, "structured": OBJECT, "reasoning": STRING, "usage": OBJECT, "finish_reason": STRING}
 
 KINDS: dict[str, Kind] = {
@@ -86,13 +88,14 @@ KINDS: dict[str, Kind] = {
     # inputs: its variables by name. `style` is how the source is called: "kwargs" main(a, b) -> object (Dify, RAGFlow),
     # "args" async main(args) with args.params (Coze), "items" all items and "item" one item at a time (n8n)
     "code": Kind({"lang": '"python3" or "javascript"', "source": "str", "style": "str", "packages": "list"}, free=True),
-    "if": Kind({"cases": "[conditions]", "ignore_case": "bool"}),
+    # a case, as a class below, may keep the "id" that its platform gave it
+    "if": Kind({"cases": '[conditions with "id"]', "ignore_case": "bool"}),
     "classify": Kind(
         _MODEL
         | {
             "query": "value",
             "instruction": "text",
-            "classes": '[{"name": str, "description": str, "examples": [str]}]',
+            "classes": '[{"name": str, "description": str, "examples": [str], "id": str}]',
         },
         {"class_name": STRING, "class_id": ANY, "reason": STRING, "usage": OBJECT},
     ),
@@ -108,7 +111,8 @@ KINDS: dict[str, Kind] = {
             "url": "text",
             "headers": "[[text, text]]",
             "query": "[[text, text]]",
-            "auth": '{"type": "bearer"|"basic"|"header"|"query"|"other", "name": str, "credential": resource}',
+            "auth": '{"type": "bearer"|"basic"|"header"|"query"|"other", "name": str, "credential": resource, or in its'
+            ' place "value": text with references in it}',
             "body": '{"type": "json"|"text"|"form"|"urlencoded"|"binary", "text": text | "fields": [{"name": text,'
             ' "type": "text"|"file", "value": value}] | "file": value}',
             "response": '"json": `body` is the parsed answer; "text": `body` is a string; absent: text',
@@ -132,7 +136,9 @@ KINDS: dict[str, Kind] = {
     ),
     # inputs: the fields by name (a dotted name is a nested field), outputs: their types
     "set": Kind({"keep": "bool: the fields of what came in stay too"}, free=True),
-    "assign": Kind({"items": '[{"target": Ref, "op": ASSIGNMENTS, "value": value}]'}, {"is_success": BOOLEAN}),
+    "assign": Kind(
+        {"items": '[{"target": Ref, "op": ASSIGNMENTS, "value": value}]', "version": _FORM}, {"is_success": BOOLEAN}
+    ),
     "json_parse": Kind({"value": "value"}, {"output": ANY}),
     "json_dump": Kind({"value": "value"}, {"output": STRING}),
     "list": Kind(
@@ -156,6 +162,7 @@ KINDS: dict[str, Kind] = {
             "flatten": "bool: lists of lists become one list",
             "limit": "value: rounds at most",
             "batch_of": "bool: stands for one node that its platform runs over lists",
+            "entry": _ENTRY,
         },
         free=True,
     ),
@@ -166,6 +173,7 @@ KINDS: dict[str, Kind] = {
             "until": "conditions: tested after each round (and by Dify before the first)",
             "variables": '{name: {"type": Type, "value": value}}',
             "collect": "{output name: Ref to what a body node produced}",
+            "entry": _ENTRY,
         },
         {"rounds": INTEGER},
         free=True,
@@ -185,8 +193,10 @@ KINDS: dict[str, Kind] = {
         {"result": Type("array", items=Type("object", props={"content": STRING, "title": STRING, "metadata": OBJECT}))},
     ),
     # inputs: the arguments
-    "tool": Kind({"tool": "resource", "settings": "{name: value}: set by hand, never by a model"}, free=True),
-    "subflow": Kind({"flow": "resource"}, free=True),
+    "tool": Kind(
+        {"tool": "resource", "settings": "{name: value}: set by hand, never by a model", "version": _FORM}, free=True
+    ),
+    "subflow": Kind({"flow": "resource", "version": _FORM}, free=True),
     # outputs: the fields asked for
     "ask": Kind(
         {
@@ -203,7 +213,10 @@ KINDS: dict[str, Kind] = {
     "pass": Kind(),  # does nothing
     "note": Kind({"text": "str, Markdown", "size": "[width, height]"}, last=True),  # drawn, never run
     # what one platform only has: kept, drawn, reported, written back by its own dialect, a stub elsewhere
-    "opaque": Kind({"type": "str: what its dialect calls it"}, free=True),
+    "opaque": Kind(
+        {"type": "str: what its dialect calls it", "stub": "bool: a stub, which stood for a node of another platform"},
+        free=True,
+    ),
 }
 
 

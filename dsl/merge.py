@@ -6,6 +6,8 @@ difference between what it built before and after a change to the document that 
 
 from typing import Any
 
+from dsl.values import leaves
+
 _GONE = object()
 
 
@@ -52,10 +54,10 @@ def _member(mine: Any, before: Any, after: Any) -> Any:
 
 def _lists(mine: list[Any], before: list[Any], after: list[Any]) -> list[Any]:
     for key in ("id", "name"):
-        if all(_keyed(items, key) for items in (mine, before, after)):
+        if all(_keyed(items, key) for items in (mine, before, after)) and _overlap(mine, before, key):
             return _by_key(mine, before, after, key)
-    if len(mine) == len(before) == len(after):
-        return [merge(*three) for three in zip(mine, before, after, strict=True)]
+    if len(mine) == len(before):
+        return _by_place(mine, before, after)
     return after
 
 
@@ -64,12 +66,65 @@ def _keyed(items: list[Any], key: str) -> bool:
     return all(isinstance(name, (str, int)) for name in names) and len(set(names)) == len(names)
 
 
+def _overlap(mine: list[Any], before: list[Any], key: str) -> bool:
+    """Whether what was read and what was built of it go by the same names, most of it at least."""
+    names = {item[key] for item in mine}
+    return 2 * sum(item[key] in names for item in before) >= min(len(mine), len(before))
+
+
+def _by_place(mine: list[Any], before: list[Any], after: list[Any]) -> list[Any]:
+    """Items without names: what is alike at the beginning and at the end is the same, in between is what changed."""
+    least = min(len(before), len(after))
+    head = next((i for i in range(least) if not same(before[i], after[i])), least)
+    most = least - head
+    tail = next((i for i in range(most) if not same(before[-1 - i], after[-1 - i])), most)
+    inner = [items[head : len(items) - tail] for items in (mine, before, after)]
+    changed = [merge(*three) for three in zip(*inner, strict=True)] if len(inner[1]) == len(inner[2]) else inner[2]
+    return [*mine[:head], *changed, *mine[len(mine) - tail :]]
+
+
 def _by_key(mine: list[Any], before: list[Any], after: list[Any], key: str) -> list[Any]:
-    had, built = ({item[key]: item for item in items} for items in (mine, before))
-    wanted = {item[key] for item in after}
-    kept = [item for item in mine if item[key] not in built]  # never built, so never taken away
-    result = [merge(had[item[key]], built.get(item[key]), item) if item[key] in had else item for item in after]
+    built, mine_by = ({item[key]: item for item in items} for items in (before, mine))
+    had = _paired(built, mine_by)
+    was = _renamed(before, after, key)  # what was built before, by the names after
     order = {item[key]: place for place, item in enumerate(mine)}
-    if wanted <= order.keys():  # nothing new: the order of the file stays
-        return sorted([*result, *kept], key=lambda item: order[item[key]])
-    return [*result, *kept]
+    rows: list[tuple[float, Any]] = []
+    used = {own[key] for own in had.values()}
+    for item in after:
+        name = was.get(item[key], item[key])
+        own = had.get(name, _GONE) if name in built else mine_by.get(name, _GONE)
+        merged = _member(own, built.get(name, _GONE), item)
+        if own is not _GONE:
+            used.add(own[key])
+        if merged is not _GONE:
+            rows.append((_LAST if own is _GONE else order[own[key]], merged))
+    kept = [(order[item[key]], item) for item in mine if item[key] not in used]  # never built, so never taken away
+    if any(place == _LAST for place, _ in rows):  # something is new: what is built decides the order
+        return [item for _, item in [*rows, *kept]]
+    return [item for _, item in sorted([*rows, *kept], key=lambda row: row[0])]
+
+
+_LAST = float("inf")
+
+
+def _paired(built: dict[Any, Any], mine: dict[Any, Any]) -> dict[Any, Any]:
+    """By name as built, what was read: by the same name, and what is left over in its order when it is as many."""
+    pairs = {name: mine[name] for name in built if name in mine}
+    left, right = [name for name in built if name not in mine], [name for name in mine if name not in built]
+    return pairs | (
+        {name: mine[other] for name, other in zip(left, right, strict=True)} if len(left) == len(right) else {}
+    )
+
+
+def _renamed(before: list[Any], after: list[Any], key: str) -> dict[Any, Any]:
+    """The old name of an item that has another one now and is the same for the rest, or nearly so."""
+    then, now = {item[key] for item in before}, {item[key] for item in after}
+    gone, new = [item for item in before if item[key] not in now], [item for item in after if item[key] not in then]
+    if len(gone) != len(new):
+        return {}
+    return {other[key]: item[key] for item, other in zip(gone, new, strict=True) if _alike(item, other)}
+
+
+def _alike(one: Any, other: Any) -> bool:
+    mine, theirs = dict(leaves(one)), dict(leaves(other))
+    return 2 * sum(place in theirs and same(value, theirs[place]) for place, value in mine.items()) > len(mine)

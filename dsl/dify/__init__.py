@@ -1,0 +1,27 @@
+"""Dify: workflows, chatflows, and the small apps that have no graph. Reads files of 0.1.0 to 0.7.0, writes 0.6.0."""
+
+from typing import Any
+
+from dsl.dify.build import build
+from dsl.dify.read import read, sniff
+from dsl.load import dump_yaml
+
+__all__ = ["COSMETIC", "build", "dump", "read", "sniff", "unpack"]
+
+COSMETIC = frozenset(
+    {
+        *("position", "positionAbsolute", "sourcePosition", "targetPosition", "targetHandle", "viewport", "zIndex"),
+        *("width", "height", "selected", "dragging", "draggable", "selectable", "extent"),
+        *("isInIteration", "isInLoop", "isIterationStart", "sourceType", "targetType", "varType", "write_mode"),
+        *("icon", "icon_type", "icon_background", "use_icon_as_answer_icon", "theme", "author", "showAuthor"),
+        *("meta", "paramSchemas", "schemas", "numberVarType", "is_team_authorization", "fileUploadConfig"),
+    }
+)
+
+
+def unpack(data: bytes) -> None:
+    """Dify has no archives."""
+
+
+def dump(document: Any) -> str:
+    return dump_yaml(document)

@@ -1,0 +1,183 @@
+"""What Dify and the common form call the same things: kinds of nodes, outputs, operators, types.
+
+From the platform's data models (Dify 1.16.1, graphon 0.8.0).
+"""
+
+import re
+from typing import Any, cast
+
+from dsl.ir import Json, Type
+
+ID = re.compile(r"[a-zA-Z0-9_]{1,50}", re.ASCII)  # of a node that texts may refer to
+NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]{0,29}", re.ASCII)  # of an output or a variable that texts may refer to
+DEEPEST = 10  # names in one reference
+NAMESPACES = {"env": "env", "conversation": "session", "sys": "system"}
+RESERVED = frozenset({*NAMESPACES, "rag", "context", "histories"})  # no node can have these as its id
+
+KINDS = {
+    "start": "start",
+    "trigger-webhook": "start",
+    "trigger-schedule": "start",
+    "trigger-plugin": "start",
+    "end": "end",
+    "answer": "answer",
+    "llm": "llm",
+    "agent": "agent",
+    "code": "code",
+    "if-else": "if",
+    "question-classifier": "classify",
+    "parameter-extractor": "extract",
+    "http-request": "http",
+    "template-transform": "template",
+    "variable-aggregator": "aggregate",
+    "variable-assigner": "aggregate",  # its name before 0.6
+    "assigner": "assign",
+    "list-operator": "list",
+    "iteration": "iterate",
+    "loop": "loop",
+    "loop-end": "break",
+    "knowledge-retrieval": "retrieve",
+    "tool": "tool",
+    "human-input": "ask",
+    "document-extractor": "document",
+}
+TYPES = {  # the type that is written for a kind
+    "start": "start",
+    "aggregate": "variable-aggregator",
+    **{kind: type_ for type_, kind in KINDS.items() if kind not in ("start", "aggregate")},
+    "subflow": "tool",
+}
+STARTS = {"iteration-start": "iteration", "loop-start": "loop"}  # they stand for the beginning of a container's body
+CONTAINERS = {"iteration": "iterate", "loop": "loop"}
+
+OUTPUTS: dict[str, dict[str, str]] = {  # by kind, the common name of an output by its name in Dify
+    "llm": {"structured_output": "structured", "reasoning_content": "reasoning"},
+    "extract": {"__is_success": "is_success", "__reason": "reason", "__usage": "usage"},
+    "http": {"status_code": "status"},
+    "list": {"first_record": "first", "last_record": "last"},
+    "loop": {"loop_round": "rounds"},
+}
+NATIVE_OUTPUTS = {kind: {ours: theirs for theirs, ours in names.items()} for kind, names in OUTPUTS.items()}
+ERRORS = {"error_message": ("error", "message"), "error_type": ("error", "type")}
+SYSTEM = {"workflow_run_id": "execution_id"}
+NATIVE_SYSTEM = {ours: theirs for theirs, ours in SYSTEM.items()}
+CHAT_ONLY = frozenset({"query", "conversation_id", "dialogue_count"})
+
+# -- types
+
+SCALARS = {
+    "string": "string",
+    "text-input": "string",
+    "paragraph": "string",
+    "select": "string",
+    "external_data_tool": "string",
+    "number": "number",
+    "float": "number",
+    "integer": "integer",
+    "boolean": "boolean",
+    "bool": "boolean",
+    "checkbox": "boolean",
+    "object": "object",
+    "json_object": "object",
+    "secret": "secret",
+    "file": "file",
+    "array": "array",
+}
+_ARRAY = re.compile(r"array\[(\w+)\]", re.IGNORECASE)
+
+
+def type_of(word: str) -> Type:
+    """A type by Dify's word for it; any for a word that says nothing."""
+    if word == "file-list":
+        return Type("array", items=Type("file"))
+    if match := _ARRAY.fullmatch(word):
+        return Type("array", items=type_of(match[1].lower()))
+    return Type(cast(Any, SCALARS.get(word, "any")))
+
+
+CODE_TYPES = frozenset(
+    {"string", "number", "boolean", "object", "array[string]", "array[number]", "array[object]", "array[boolean]"}
+)
+EXTRACT_TYPES = CODE_TYPES - {"object"} | {"select"}
+VARIABLE_TYPES = CODE_TYPES | {"integer", "secret"}
+_NARROWER = {"integer": "number", "time": "string", "secret": "string", "array": "array[object]"}
+
+
+def word_of(type_: Type) -> str:
+    """Dify's word for a type, the widest there is."""
+    if type_.name == "array":
+        if type_.items is None:
+            return "array"
+        item = _NARROWER.get(type_.items.name, type_.items.name)
+        return f"array[{item if item in ('string', 'number', 'object', 'boolean', 'file') else 'any'}]"
+    return "string" if type_.name == "time" else type_.name
+
+
+def narrowed(type_: Type, allowed: frozenset[str], otherwise: str) -> str:
+    """The word out of those allowed that comes nearest."""
+    word = word_of(type_)
+    for candidate in (word, _NARROWER.get(word, ""), "array[object]" if word.startswith("array") else ""):
+        if candidate in allowed:
+            return candidate
+    return otherwise
+
+
+ZEROS: dict[str, Json] = {"string": "", "secret": "", "number": 0, "integer": 0, "boolean": False, "object": {}}
+
+# -- operators
+
+OPERATORS = {
+    "is": "eq",
+    "=": "eq",
+    "is not": "ne",
+    "≠": "ne",
+    ">": "gt",
+    "≥": "ge",
+    "<": "lt",
+    "≤": "le",
+    "contains": "contains",
+    "not contains": "not_contains",
+    "start with": "starts",
+    "end with": "ends",
+    "empty": "empty",
+    "not empty": "not_empty",
+    "null": "null",
+    "not null": "not_null",
+    "in": "in",
+    "not in": "not_in",
+    "all of": "all_of",
+    "exists": "exists",
+    "not exists": "not_exists",
+    "before": "before",
+    "after": "after",
+}
+NUMERIC = frozenset({"=", "≠", ">", "≥", "<", "≤"})
+WORDS = {ours: theirs for theirs, ours in OPERATORS.items() if theirs not in ("=", "≠")}
+NUMBER_WORDS = WORDS | {"eq": "=", "ne": "≠"}
+
+ASSIGNMENTS = {
+    "over-write": "set",
+    "set": "set",
+    "clear": "clear",
+    "append": "append",
+    "extend": "extend",
+    "+=": "add",
+    "-=": "subtract",
+    "*=": "multiply",
+    "/=": "divide",
+    "remove-first": "remove_first",
+    "remove-last": "remove_last",
+}
+NATIVE_ASSIGNMENTS = {ours: theirs for theirs, ours in ASSIGNMENTS.items() if theirs != "over-write"}
+
+ITEM_ERRORS = {"terminated": "stop", "continue-on-error": "null", "remove-abnormal-output": "skip"}
+NATIVE_ITEM_ERRORS = {ours: theirs for theirs, ours in ITEM_ERRORS.items()}
+
+BODIES = {
+    "json": "json",
+    "raw-text": "text",
+    "form-data": "form",
+    "x-www-form-urlencoded": "urlencoded",
+    "binary": "binary",
+}
+NATIVE_BODIES = {ours: theirs for theirs, ours in BODIES.items()}

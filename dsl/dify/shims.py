@@ -1,0 +1,232 @@
+"""Code that is called in another platform's way: generated lines around it, its own bytes in between.
+
+    # flowstill:begin args output=any      the style, and the outputs that are one level deeper
+    ...
+    # flowstill:end
+    async def main(args): ...              as it was written
+    # flowstill:begin args
+    ...
+    # flowstill:end
+
+Read back, the lines go and the code has its style again. Dify calls `main(a, b)` in Python and `main({a, b})` in
+JavaScript, takes exactly the declared outputs, and prints what main returns without waiting for it.
+"""
+
+import json
+import re
+from dataclasses import dataclass, field
+
+from dsl.dify.expressions import BEGIN, END
+
+STYLES = ("args", "items", "item", "kwargs")
+MARKS = {"python3": "#", "javascript": "//"}
+_HEAD = re.compile(
+    r"(function\s+main\s*\([^)]*?)(\s*:\s*[A-Za-z_]\w*)?(\s*\))(\s*:\s*[A-Za-z_][\w<>, ]*)?(?=\s*\{)", re.ASCII
+)
+_TYPES = re.compile(r"/\*(\s*:\s*[\w<>, ]+)\*/")
+
+
+@dataclass
+class Code:
+    """What the lines around code have to know."""
+
+    lang: str
+    source: str
+    style: str
+    inputs: list[str] = field(default_factory=list)  # names of the arguments
+    outputs: list[str] = field(default_factory=list)
+    boxed: dict[str, str] = field(default_factory=dict)  # outputs that are one level deeper, with their types
+    fields: dict[str, dict[str, str]] = field(default_factory=dict)  # n8n: by node, the argument of each of its fields
+
+
+def wrapped(code: Code) -> str:
+    """The code as Dify calls it."""
+    mark = MARKS[code.lang]
+    head, tail = (_python if code.lang == "python3" else _javascript)(code)
+    boxes = "".join(f" {name}={word}" for name, word in code.boxed.items())
+    source = _hidden(code.source) if code.lang == "javascript" and code.style == "args" else code.source
+    if code.lang == "python3" and code.style in ("items", "item"):
+        source = "\n".join(" " + line if line else line for line in source.split("\n"))
+    before = f"{mark} {BEGIN} {code.style}{boxes}\n{head}{mark} {END}\n"
+    return f"{before}{source}\n{mark} {BEGIN} {code.style}\n{tail}{mark} {END}\n"
+
+
+def unwrapped(lang: str, source: str) -> tuple[str, str, dict[str, str]] | None:
+    """The code itself, its style and its boxed outputs; None when there are no such lines around it."""
+    mark = MARKS[lang]
+    words = source.partition("\n")[0].split(" ")
+    if words[:2] != [mark, BEGIN] or len(words) < 3 or words[2] not in STYLES:
+        return None
+    _, found, rest = source.partition(f"\n{mark} {END}\n")
+    last = rest.rfind(f"\n{mark} {BEGIN} {words[2]}\n")
+    if not found or last < 0:
+        return None
+    own = rest[:last]
+    if lang == "javascript" and words[2] == "args":
+        own = _shown(own)
+    if lang == "python3" and words[2] in ("items", "item"):
+        own = "\n".join(line[1:] if line.startswith(" ") else line for line in own.split("\n"))
+    return own, words[2], dict(pair for word in words[3:] if len(pair := word.split("=")) == 2)
+
+
+def _hidden(source: str) -> str:
+    """Without the types that TypeScript has and JavaScript has not: they go into comments."""
+
+    def hide(match: "re.Match[str]") -> str:
+        one, two = (f"/*{types}*/" if types else "" for types in (match[2], match[4]))
+        return f"{match[1]}{one}{match[3]}{two}"
+
+    start = source.find("main")
+    return (source[:start] and _HEAD.sub(hide, source[: start + 500], count=1) + source[start + 500 :]) or source
+
+
+def _shown(source: str) -> str:
+    if (main := re.search(r"function\s+main\s*\(", source)) is None:
+        return source
+    end = max(source.find("{", source.find(")", main.end())), main.end())
+    return source[: main.end()] + _TYPES.sub(r"\1", source[main.end() : end]) + source[end:]
+
+
+# -- Python
+
+
+def _python(code: Code) -> tuple[str, str]:
+    arguments = ", ".join(code.inputs)
+    finish = _PYTHON_FINISH.format(outputs=code.outputs, boxed=list(code.boxed))
+    given = "{" + ", ".join(f"{name!r}: {name}" for name in code.inputs) + "}"
+    if code.style == "args":
+        waits = re.search(r"\bawait\b", code.source) is not None
+        return _ARGS, _PYTHON_ARGS.format(
+            arguments=arguments, given=given, run=_AWAITED if waits else _SENT, finish=finish
+        )
+    if code.style == "kwargs":
+        return "", _PYTHON_KWARGS.format(arguments=arguments, finish=finish)
+    fields = "{" + ", ".join(f"{node!r}: {_python_fields(each)}" for node, each in code.fields.items()) + "}"
+    return _ITEMS, _PYTHON_ITEMS.format(arguments=arguments, fields=fields, finish=finish)
+
+
+def _python_fields(fields: dict[str, str]) -> str:
+    if "" in fields:
+        return fields[""]
+    return "{" + ", ".join(f"{name!r}: {variable}" for name, variable in fields.items()) + "}"
+
+
+_PYTHON_FINISH = """    result = {{name: result.get(name) for name in {outputs!r}}}
+    return {{name: {{"value": each}} if name in {boxed!r} else each for name, each in result.items()}}
+"""
+_ARGS = """class Args(dict):
+    params = property(lambda self: self)
+
+
+Output = dict
+"""
+_SENT = """    if hasattr(result, "send"):
+        try:
+            result.send(None)
+        except StopIteration as done:
+            result = done.value
+"""
+_AWAITED = """    if hasattr(result, "send"):
+        import asyncio
+
+        result = asyncio.run(result)
+"""
+_PYTHON_ARGS = """original_main = main
+
+
+def main({arguments}):
+    result = original_main(Args({given}))
+{run}{finish}"""
+_PYTHON_KWARGS = """original_main = main
+
+
+def main({arguments}):
+    result = original_main({arguments})
+{finish}"""
+_ITEMS = "def original_main(_input, _items, _item, _json, _node):\n"
+_PYTHON_ITEMS = """
+def main({arguments}):
+    import json
+
+    class Data(dict):
+        __getattr__ = dict.get
+
+    def item(value):
+        value = json.loads(value) if isinstance(value, str) and value[:1] in ("{{", "[") else value
+        return Data(json=Data(value) if isinstance(value, dict) else value)
+
+    fields = {fields}
+    nodes = {{name: Data(item=item(value), first=lambda value=value: item(value)) for name, value in fields.items()}}
+    one = item(fields.get("", {{}}))
+    incoming = Data(item=one, all=lambda: [one], first=lambda: one, last=lambda: one)
+    result = original_main(incoming, [one], one, one.json, nodes)
+    result = result[0] if isinstance(result, list) and result else result or {{}}
+    result = result.get("json", result)
+{finish}"""
+
+
+# -- JavaScript
+
+
+def _javascript(code: Code) -> tuple[str, str]:
+    items = _OF_ITEMS if code.style in ("items", "item") else ""
+    finish = _FINISH.format(items=items, outputs=json.dumps(code.outputs), boxed=json.dumps(list(code.boxed)))
+    waits = "async " if re.search(r"\bawait\b", code.source) else ""
+    if code.style in ("args", "kwargs"):
+        call = "originalMain({ params: input })" if code.style == "args" else "originalMain(input)"
+        return "const originalMain = (() => {\n", f"return main;\n}})();\n{finish}{_MAIN.format(call=call)}"
+    head = f"const originalMain = {waits}($input, items, item, $json, $, $node) => {{\n"
+    fields = ", ".join(f"{json.dumps(node)}: {_fields(each)}" for node, each in code.fields.items())
+    call = "((x) => originalMain(x.$input, x.items, x.items[0], x.$json, x.$, x.$node))(context(input))"
+    return head, f"}};\n{CONTEXT.format(fields=fields)}{finish}{_MAIN.format(call=call)}"
+
+
+def _fields(fields: dict[str, str]) -> str:
+    if "" in fields:
+        return f"input.{fields['']}"
+    return "{ " + ", ".join(f"{json.dumps(name)}: input.{variable}" for name, variable in fields.items()) + " }"
+
+
+CONTEXT = """function context(input) {{
+  const read = (value) => {{
+    try {{
+      return typeof value === "string" && /^[[{{]/.test(value) ? JSON.parse(value) : value;
+    }} catch (error) {{
+      return value;
+    }}
+  }};
+  const fields = {{ {fields} }};
+  const item = (name) => ({{ json: read(fields[name] ?? {{}}) }});
+  const node = (name) => ({{
+    item: item(name),
+    json: item(name).json,
+    first: () => item(name),
+    last: () => item(name),
+    all: () => [item(name)],
+    itemMatching: () => item(name),
+    isExecuted: name in fields,
+  }});
+  const $node = new Proxy({{}}, {{ get: (_, name) => node(name) }});
+  return {{ $input: node(""), items: [item("")], $json: item("").json, $: node, $node }};
+}}
+"""
+_OF_ITEMS = """  result = Array.isArray(result) ? result[0] : result;
+  result = result?.json ?? result;
+"""
+_FINISH = """function finish(result) {{
+{items}  result = result ?? {{}};
+  const boxed = {boxed};
+  const outputs = {outputs};
+  return Object.fromEntries(
+    outputs.map((name) => [name, boxed.includes(name) ? {{ value: result[name] ?? null }} : (result[name] ?? null)]),
+  );
+}}
+"""
+_MAIN = """function main(input) {{
+  const result = {call};
+  if (!(result instanceof Promise)) return finish(result);
+  const print = console.log; // nothing is printed before the promise is kept
+  console.log = () => {{}};
+  result.then((value) => print("<<RESULT>>" + JSON.stringify(finish(value)) + "<<RESULT>>"));
+}}
+"""

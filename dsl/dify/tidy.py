@@ -1,0 +1,106 @@
+"""Ids and names that Dify refuses, or cannot refer to, get others; with them everything that refers to them."""
+
+import re
+from dataclasses import replace
+from typing import Any
+
+from dsl.dify import names
+from dsl.dify.work import Work
+from dsl.ir import Node, Ref
+from dsl.values import map_refs, rename, unique
+
+_SCOPES = {"env": "env", "session": "session", "app": "session", "user": "session"}
+
+
+def tidy(work: Work) -> None:
+    if work.own:
+        return
+    _ids(work)
+    outputs = {(node.id, old): new for node in work.all() for old, new in _outputs(work, node).items()}
+    variables = _variables(work)
+    if outputs or variables:
+        _apply(work, outputs, variables)
+
+
+def legal(name: str, otherwise: str, taken: set[str], longest: int) -> str:
+    """A name as near as may be; names without a Latin letter in them get another stem."""
+    made = re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_")[:longest]
+    if not re.search("[A-Za-z]", made):
+        made = f"{otherwise}_{made}".strip("_")[:longest]
+    return unique(made if made[0].isalpha() else f"{otherwise}_{made}"[:longest], taken, longest=longest)
+
+
+def _ids(work: Work) -> None:
+    odd = [name for name in work.nodes if not names.ID.fullmatch(name) or name in names.RESERVED]
+    if not odd:
+        return
+    taken = {name for name in work.nodes if name not in odd} | names.RESERVED
+    new = {name: legal(name, "node", taken, 45) for name in odd}
+    rename(work.flow, new)
+    for index in (work.nodes, work.where, work.container):
+        index.clear()
+    work.index()
+
+
+def _outputs(work: Work, node: Node) -> dict[str, str]:
+    """New names for those outputs that cannot keep theirs."""
+    declared = [*node.outputs, *(node.params.get("variables") or {}), *(node.params.get("collect") or {})]
+    odd = [name for name in dict.fromkeys(declared) if not names.NAME.fullmatch(name)]
+    taken = set(declared) - set(odd)
+    new = {name: legal(name, "value", taken, 30) for name in odd}
+    if new and node.kind in ("start", "end"):
+        message = f"Dify does not take these names: {', '.join(odd)}. They became {', '.join(new.values())}."
+        work.note(node, "equivalent", "name.changed", message)
+    return new
+
+
+def _variables(work: Work) -> dict[tuple[Any, str], tuple[Any, str]]:
+    """Variables by scope and name, as they are called here. Dify has those of the environment and of a conversation."""
+    new: dict[tuple[Any, str], tuple[Any, str]] = {}
+    taken: dict[str, set[str]] = {"env": set(), "session": set()}
+    for i, variable in enumerate(work.flow.variables):
+        scope: Any = _SCOPES.get(variable.scope, "session")
+        name = variable.name if names.NAME.fullmatch(variable.name) else ""
+        name = unique(name, taken[scope]) if name else legal(variable.name, "variable", taken[scope], 30)
+        if (scope, name) != (variable.scope, variable.name):
+            new[variable.scope, variable.name] = (scope, name)
+            work.flow.variables[i] = replace(variable, scope=scope, name=name)
+        if scope != variable.scope:
+            message = f"{variable.name} belongs to the {variable.scope} where it comes from, here to the conversation."
+            work.note(None, "degraded", "variable.scope", message)
+    return new
+
+
+def _apply(work: Work, outputs: dict[tuple[str, str], str], variables: dict[tuple[Any, str], tuple[Any, str]]) -> None:
+    def changed(ref: Ref) -> Ref:
+        if not ref.path:
+            return ref
+        first = str(ref.path[0])
+        if (ref.scope, first) in variables:
+            scope, name = variables[ref.scope, first]
+            return replace(ref, scope=scope, path=(name, *ref.path[1:]))
+        new = outputs.get((ref.node, first)) if ref.scope in ("node", "loop") else None
+        return replace(ref, path=(new, *ref.path[1:])) if new else ref
+
+    for node in work.all():
+        node.params, node.inputs = map_refs(node.params, changed), map_refs(node.inputs, changed)
+        own = {old: new for (name, old), new in outputs.items() if name == node.id} if node.outputs or node.body else {}
+        if own:
+            _rename_outputs(node, own)
+    work.types = {(each.scope, each.name): each.type for each in work.flow.variables}
+
+
+def _rename_outputs(node: Node, new: dict[str, str]) -> None:
+    node.outputs = {new.get(name, name): type_ for name, type_ in node.outputs.items()}
+    if node.kind in ("end", "set"):
+        node.inputs = {new.get(name, name): value for name, value in node.inputs.items()}
+    for key in ("variables", "collect"):
+        if node.params.get(key):
+            node.params[key] = {new.get(name, name): value for name, value in node.params[key].items()}
+    if node.params.get("groups"):
+        node.params["groups"] = [
+            {**each, "name": new.get(each["name"], each["name"])} for each in node.params["groups"]
+        ]
+    if node.on_error.default:
+        renamed = {new.get(name, name): value for name, value in node.on_error.default.items()}
+        node.on_error = replace(node.on_error, default=renamed)
