@@ -109,13 +109,14 @@ def refs(value: Value) -> Iterator[Ref]:
 
 
 def map_refs(value: Value, change: Callable[[Ref], Value]) -> Value:
-    """The value with every reference replaced by what `change` makes of it; a script's must stay a Ref."""
+    """The value with every reference replaced by what `change` makes of it; a script keeps those that stay a Ref."""
     if isinstance(value, Ref):
         return change(value)
     if isinstance(value, Text):
         return Text(tuple(map_refs(part, change) for part in value.parts))
     if isinstance(value, Script):
-        return replace(value, refs=tuple(map_refs(ref, change) for ref in value.refs))
+        changed = (change(ref) for ref in value.refs)
+        return replace(value, refs=tuple(ref for ref in changed if isinstance(ref, Ref)))
     if isinstance(value, dict):
         return {key: map_refs(inner, change) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):

@@ -407,7 +407,8 @@ def batch(reading: Reading) -> None:
     node.kind = "iterate"
     node.inputs = reading.named()
     node.outputs = types_of(reading.data.get("outputs"))
-    parallel, limit = reading.value(inputs.get("concurrentSize")), reading.value(inputs.get("batchSize"))
+    size, limit = reading.value(inputs.get("concurrentSize")), reading.value(inputs.get("batchSize"))
+    parallel = size if isinstance(size, int) and size > 0 else 10  # Coze's own default, where it is a reference
     collect = {
         name: value for name, value in reading.params(reading.data.get("outputs")).items() if isinstance(value, Ref)
     }

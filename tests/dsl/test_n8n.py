@@ -377,7 +377,7 @@ def test_an_edit_changes_what_it_is_about_and_nothing_else(path: Path) -> None:
         (each for each in values.nodes(flow).values() if each.kind in ("tool", "http", "agent", "code")), None
     )
     if edited is None:
-        pytest.skip("nothing to edit")
+        pytest.skip("../shared: nothing to edit here")
     edited.position = (12345, 54321)
     written = dsl.write(flow, "n8n").document
     place = edited.pointer
