@@ -9,15 +9,21 @@ import io
 import json
 import struct
 import zipfile
+import zlib
 from typing import Any
 
 from dsl import DslError
-from dsl.load import MAX_BYTES, Quoted, dump_json, dump_yaml, load, load_json, load_yaml, text
+from dsl.load import MAX_BYTES, MAX_VALUES, Quoted, dump_json, dump_yaml, load, load_json, load_yaml, text
+from dsl.values import leaves
 
 CLIPBOARD, EXPORT = "coze-workflow-clipboard-data", "coze-workflow-export-data"
 _RECORD = struct.Struct("<BHIH")  # kind, length of the name, size, children
 _DIRECTORY, _FILE = 1, 2
 _MAX_DEPTH, _MAX_FILES = 8, 200
+_NO_TIME = (1980, 0, 0, 0, 0, 0)  # date and time fields of zero
+_BROKEN = (
+    zipfile.BadZipFile, zlib.error, struct.error, ValueError, OSError, EOFError, NotImplementedError, RuntimeError
+)  # fmt: skip
 
 
 def sniff(document: Any) -> bool:
@@ -49,18 +55,20 @@ def _is_canvas(document: dict[str, Any]) -> bool:
 
 
 # where the canvas (or the YAML flow) stands in each form
-_INSIDE = {"F1": "", "F2": "/json", "F5": "/json", "F6": "/schema"}
+_INSIDE = {"F1": "", "F2": "/json", "F3": "/canvas", "F5": "/json", "F6": "/schema"}
 
 
 def inside(document: Any) -> tuple[str, Any, bool]:
     """Pointer of the canvas, the canvas, and whether it is in the YAML form of F4."""
     kind = form(document)
-    if kind == "F3":
-        return "/canvas", document["canvas"], False
     if kind == "F4":
-        return ("/flow", document["flow"], True) if "format" in document else ("", document, True)
-    place = _INSIDE[kind]
-    return place, document[place[1:]] if place else document, False
+        place, is_yaml = "/flow" if "format" in document else "", True
+    else:
+        place, is_yaml = _INSIDE[kind], False
+    held = document.get(place[1:]) if place else document
+    if not isinstance(held, dict):
+        raise DslError(f"{place}: a mapping with the workflow's nodes is wanted here.")
+    return place, held, is_yaml
 
 
 # -- archives
@@ -73,20 +81,8 @@ def unpack(data: bytes) -> Any | None:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             entries = {info.filename: _entry(archive, info) for info in _entries(archive)}
-    except (
-        zipfile.BadZipFile,
-        ValueError,
-        OSError,
-        EOFError,
-        NotImplementedError,
-        RuntimeError,
-        struct.error,
-    ) as error:
+    except _BROKEN as error:
         raise DslError(f"The archive cannot be read: {error}.") from None
-    except Exception as error:  # zlib.error has no public home in zipfile's interface
-        if type(error).__module__ == "zlib":
-            raise DslError(f"The archive cannot be read: {error}.") from None
-        raise
     return _document(entries)
 
 
@@ -94,17 +90,26 @@ def _entries(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
     found = [info for info in archive.infolist() if not info.is_dir()]
     if len(found) > _MAX_FILES or sum(info.file_size for info in found) > MAX_BYTES:
         raise DslError(f"The archive holds more than {_MAX_FILES} files or {MAX_BYTES >> 20} MB: it is no workflow.")
-    if odd := next((info.filename for info in found if ".." in info.filename or info.filename.startswith("/")), None):
-        raise DslError(f"The archive holds {odd!r}, which would lie outside of it.")
+    for info in found:
+        _check_name(info.filename, "archive")
+        # zipfile gives way to a bomb in any other method: it unpacks those without a limit
+        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise DslError(f"{info.filename} in the archive is packed in another way than deflate.")
+    if len({info.filename for info in found}) < len(found):
+        raise DslError("The archive holds two files of the same name: one of the two would be lost.")
     return found
 
 
+def _check_name(name: str, where: str) -> None:
+    parts = name.replace("\\", "/").split("/")
+    if ".." in parts or parts[0] == "" or ":" in parts[0]:
+        raise DslError(f"The {where} holds {name!r}, which would lie outside of it.")
+
+
 def _entry(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+    """No more of it than the archive says that there is: with one byte more its checksum is wrong."""
     with archive.open(info) as opened:
-        data = opened.read(MAX_BYTES + 1)
-    if len(data) > MAX_BYTES:
-        raise DslError(f"{info.filename} in the archive has more than {MAX_BYTES >> 20} MB.")
-    return data
+        return opened.read(info.file_size)
 
 
 def _document(entries: dict[str, bytes]) -> Any:
@@ -114,7 +119,7 @@ def _document(entries: dict[str, bytes]) -> Any:
     if manifest is None:
         raise DslError("The archive has no MANIFEST.yml and no record container: it is no workflow of Coze.")
     folder = manifest[: -len("MANIFEST.yml")]
-    read = {name: load_yaml(text(data)) for name, data in entries.items() if name.endswith((".yaml", ".yml"))}
+    read = _yaml_files({name: data for name, data in entries.items() if name.endswith((".yaml", ".yml"))})
     known = _mapping(read[manifest])
     flows = [name for name in read if name != manifest]
     main = str(_mapping(known.get("main")).get("name", ""))
@@ -132,22 +137,34 @@ def _document(entries: dict[str, bytes]) -> Any:
     return document | ({"sub": more} if more else {})
 
 
+def _yaml_files(files: dict[str, bytes]) -> dict[str, Any]:
+    """Together no more values than one file may have: aliases make many of few bytes, in each file anew."""
+    read: dict[str, Any] = {}
+    values = 0
+    for name, data in files.items():
+        try:
+            read[name] = load_yaml(text(data))
+        except DslError as error:
+            raise DslError(f"{name} in the archive: {error}") from None
+        values += sum(1 for _ in leaves(read[name]))
+        if values > MAX_VALUES:
+            raise DslError(f"The archive holds more than {MAX_VALUES:,} values: it is no workflow.")
+    return read
+
+
 def _mapping(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
 def _container(name: str, data: bytes) -> Any:
     """The records of F3: a folder `workflow` with one canvas, and MANIFEST.yml."""
-    root, end = _record(data, 0, 0)
-    if end != len(data):
-        raise DslError(f"The container in {name} has {len(data) - end} bytes too many.")
-    files = dict(_files(root, ""))
+    found = _Records(data).files()
+    files = dict(found)
     canvas = next((path for path in files if path.endswith(".json")), None)
     manifest = next((path for path in files if path.endswith("MANIFEST.yml")), None)
-    if canvas is None or manifest is None or len(files) != 2:
-        raise DslError(
-            f"The container in {name} holds {', '.join(files) or 'nothing'}; a canvas and MANIFEST.yml are wanted."
-        )
+    if canvas is None or manifest is None or len(found) != 2:
+        held = ", ".join(path for path, _ in found) or "nothing"
+        raise DslError(f"The container in {name} holds {held}; a canvas and MANIFEST.yml are wanted.")
     source = text(files[canvas])
     return {
         "format": "F3",
@@ -160,30 +177,45 @@ def _container(name: str, data: bytes) -> Any:
     }
 
 
-def _record(data: bytes, start: int, depth: int) -> tuple[dict[str, Any], int]:
-    kind, name_length, size, children = _RECORD.unpack_from(data, start)
-    place = start + _RECORD.size + name_length
-    name = data[start + _RECORD.size : place].decode("utf-8")
-    if depth > _MAX_DEPTH or place > len(data):
-        raise DslError("The container is cut off, or nested too deep.")
-    if kind == _FILE:
-        if place + size > len(data):
-            raise DslError(f"{name} in the container is cut off.")
-        return {"name": name, "data": data[place : place + size]}, place + size
-    if kind != _DIRECTORY or children > _MAX_FILES:
-        raise DslError(f"The container holds a record of an unknown kind, {kind}.")
-    inner = []
-    for _ in range(children):
-        record, place = _record(data, place, depth + 1)
-        inner.append(record)
-    return {"name": name, "inner": inner}, place
+class _Records:
+    """The files in a record container, by path. DslError: a length or a count leads out of it, or not to its end."""
 
+    def __init__(self, data: bytes) -> None:
+        self.data, self.place, self.count = data, 0, 0
 
-def _files(record: dict[str, Any], above: str) -> list[tuple[str, bytes]]:
-    path = f"{above}/{record['name']}".lstrip("/")
-    if "data" in record:
-        return [(path, record["data"])]
-    return [each for inner in record["inner"] for each in _files(inner, path)]
+    def files(self) -> list[tuple[str, bytes]]:
+        found = self._record("", 0)
+        if self.place != len(self.data):
+            raise DslError(f"The container has {len(self.data) - self.place} bytes more than its records.")
+        return found
+
+    def _record(self, above: str, depth: int) -> list[tuple[str, bytes]]:
+        self.count += 1
+        if depth > _MAX_DEPTH or self.count > _MAX_FILES:
+            raise DslError("The container holds too many records, or nests them too deep: it is no workflow.")
+        kind, name_length, size, children = _RECORD.unpack(self._take(_RECORD.size))
+        path = f"{above}/{self._name(name_length)}".lstrip("/")
+        if kind == _FILE and not children:
+            return [(path, self._take(size))]
+        if kind == _DIRECTORY and not size:
+            return [each for _ in range(children) for each in self._record(path, depth + 1)]
+        raise DslError(f"The container holds a record that is no file and no folder, at byte {self.place}.")
+
+    def _name(self, length: int) -> str:
+        try:
+            name = self._take(length).decode("utf-8")
+        except UnicodeDecodeError:
+            raise DslError(f"The container holds a name that is no text, before byte {self.place}.") from None
+        if name:  # that of the root is empty
+            _check_name(name, "container")
+        return name
+
+    def _take(self, size: int) -> bytes:
+        taken = self.data[self.place : self.place + size]
+        if len(taken) < size:
+            raise DslError(f"The container is cut off: {size - len(taken)} bytes are missing.")
+        self.place += size
+        return taken
 
 
 # -- back to bytes
@@ -262,8 +294,9 @@ def _packed(files: dict[str, bytes]) -> bytes:
     out = _Streamed()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in files.items():
-            info = zipfile.ZipInfo(name)
-            info.compress_type, info.create_system, info.external_attr = zipfile.ZIP_DEFLATED, 0, 0
+            info = zipfile.ZipInfo(name, _NO_TIME)
+            info.compress_type, info.create_system = zipfile.ZIP_DEFLATED, 0
             with archive.open(info, "w") as entry:
                 entry.write(data)
+            info.external_attr = 0  # set by open; where it stands is written at the end
     return bytes(out.data)
