@@ -170,4 +170,5 @@ def _renamed(rows: list[_Row]) -> list[_Row]:
 
 def _blanked(passage: Passage, rewrite: Callable[[str], str]) -> Passage:
     """`sha256` keeps naming the passage as it was harvested: that is its lineage."""
-    return msgspec.structs.replace(passage, text=rewrite(passage.text))
+    headings = tuple(rewrite(heading) for heading in passage.headings)
+    return msgspec.structs.replace(passage, text=rewrite(passage.text), headings=headings)

@@ -61,13 +61,15 @@ def decide(
 ) -> Verdict:
     """Promote when the lower bound of the paired gain passes `margin` and nothing in `stops` forbids it.
 
-    `candidate[i]` and `champion[i]` are the scores of the same question i, 0 to 1; `metric` is what they are called.
+    Of fewer than `min_questions` groups no bound is worth its name: nothing is promoted on those. `candidate[i]` and `champion[i]` are the scores of the same question i, 0 to 1; `metric` is what they are called.
     """
-    if len(candidate) < min_questions:
+    facts = len(set(groups))
+    if facts < min_questions:
+        many = f", which {len(candidate)} questions ask for" if len(candidate) > facts else ""
         return Verdict(
             False,
-            f"only {len(candidate)} held-out questions; {min_questions} are needed to tell skill from luck. "
-            "Add questions to evaluate.questions.",
+            f"only {facts} held-out questions with an answer of their own{many}; {min_questions} are needed to tell "
+            "skill from luck. Add questions to evaluate.questions.",
         )
     differences = [new - old for new, old in zip(candidate, champion, strict=True)]
     gain = interval(differences, groups, confidence=confidence)

@@ -20,6 +20,15 @@ Mode = Literal["closed_book", "open_book"]
 METRICS = ("f1", "key", "exact", "refusal")
 
 
+# what an answer is made of that says nothing of its own
+_YES_OR_NO = frozenset(
+    {
+        *("yes", "no", "true", "false", "correct", "incorrect", "right", "wrong"),
+        *("ja", "nein", "oui", "non", "si", "sí", "não", "是", "否", "不", "对", "的", "有", "没"),
+    }
+)
+
+
 class HeldOut(msgspec.Struct, frozen=True, omit_defaults=True):
     """A question that no model was trained on, with the answer it should get."""
 
@@ -32,8 +41,12 @@ class HeldOut(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def group(self) -> str:
-        """Phrasings of one question share their answer; they are counted as one draw of the bootstrap."""
-        return evaluate.normalise(self.question if self.refusal else self.answer)
+        """Phrasings of one question share their answer; they are counted as one draw of the bootstrap.
+
+        `Yes.` and `No.` answer many questions: those are told apart by what is asked.
+        """
+        own = not self.refusal and not set(evaluate.words(self.answer)) <= _YES_OR_NO
+        return evaluate.normalise(self.answer if own else self.question)
 
 
 class Scored(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -6,7 +6,7 @@ _MATERIAL = r"(passages?|texts?|context|documents?|handbook|manual|guide|materia
 
 # `Sorry, no dogs on board`, `we cannot refund it` and `breakfast is not provided` are answers.
 _REFUSAL = re.compile(
-    r"^\W*((i am|i'm|we are|very|so|but|sorry|apologies|unfortunately|based on|according to|the|this|given|provided"
+    r"^\W*((no|i am|i'm|we are|very|so|but|sorry|apologies|unfortunately|based on|according to|the|this|given|provided"
     rf"|{_MATERIAL})\W+)*"
     r"((i|we) (do not|don't|cannot|can't|could not|couldn't|am unable to|are unable to|am not able to) "
     r"(know|say|tell|answer|find|determine|help with|assist with)\b"

@@ -3,6 +3,7 @@
 import difflib
 import functools
 import itertools
+import re
 from collections.abc import Mapping, Sequence
 
 from flows.duplicates import first_of, like
@@ -12,6 +13,7 @@ from trainer.evaluate import token_f1, words
 
 Wrong = Mapping[int, tuple[Reason, str]]  # place of a row -> why it goes
 
+_SENTENCE = re.compile(r"(?<=[.!?:;])\s+|(?<=[。！？：；])|\n")
 SAME_ANSWER = 0.6  # token F1 from which two answers with the same numbers say the same
 EDITS = 4  # one word in so many may differ, two at most, and it is still the held-out question
 
@@ -39,16 +41,25 @@ def near_duplicates(pairs: Sequence[Pair], threshold: float) -> Wrong:
 
 
 def held_out_questions(pairs: Sequence[Pair], held_out: Sequence[str]) -> Wrong:
-    """Rows whose question is a held-out one, or one or two edited words away from it."""
+    """Rows that ask a held-out question, now or before, or one or two edited words away from it.
+
+    Other wordings of it stay: held-out questions ask for facts that are taught in other words.
+    """
     known = sorted(set(held_out))
-    asked = [pair.question for pair in pairs]
+    asked = [(number, said) for number, pair in enumerate(pairs) for said in _asked(pair)]
     found: dict[int, tuple[Reason, str]] = {}
     # An edit of a quarter of the words keeps about six in ten of the words of both.
-    for number, candidates in enumerate(like(asked, known, 0.5, width=1)):
-        match = next((known[k] for k in candidates if same_question(asked[number], known[k])), None)
+    for (number, said), candidates in zip(asked, like([said for _, said in asked], known, 0.5, width=1), strict=True):
+        match = next((known[k] for k in candidates if same_question(said, known[k])), None)
         if match is not None:
-            found[number] = ("held_out", match)
+            found.setdefault(number, ("held_out", match))
     return found
+
+
+def _asked(pair: Pair) -> list[str]:
+    """All that is asked in a row, sentence by sentence too: what was said before counts, and so does a greeting."""
+    said = [pair.question, *(turn.question for turn in pair.history)]
+    return [*said, *(part for each in said for part in _SENTENCE.split(each) if part != each and len(words(part)) > 3)]
 
 
 def in_context(pair: Pair) -> str:

@@ -50,6 +50,24 @@ def test_near_duplicates_go_but_other_phrasings_and_other_facts_stay() -> None:
     assert len(kept(pairs)) == 3
 
 
+def test_a_held_out_question_that_was_asked_before_goes_with_its_conversation() -> None:
+    turn = Turn(SHIP.question, SHIP.answer)
+    later = pair("And how many cars?", "It takes 12 cars.", kind="follow_up", history=(turn,), text="It takes 12 cars.")
+    assert dropped([later], held_out=(SHIP.question,)) == ["held_out"]
+
+
+def test_a_held_out_question_behind_a_greeting_goes() -> None:
+    asked = f"Hello dear team. Please can you tell me this: {SHIP.question.lower()}"
+    assert dropped([pair(asked, SHIP.answer)], held_out=(SHIP.question,)) == ["held_out"]
+
+
+def test_personal_data_in_a_heading_is_blanked_like_that_in_the_text() -> None:
+    found = pair("What does it cost?", "It costs 7 euro.", text="It costs 7 euro.")
+    headed = msgspec.structs.replace(found.passages[0], headings=("Write to bob.builder@megacorp.com",))
+    (row,) = curate([msgspec.structs.replace(found, passages=(headed,))], [], ALL).train
+    assert row.passages[0].headings == ("Write to [email]",)
+
+
 def test_a_follow_up_is_its_question_in_its_conversation() -> None:
     first, other = Turn("When was the Margit built?", "In 1963."), Turn("When was the Heron built?", "In 2004.")
     pairs = [

@@ -5,6 +5,7 @@ import math
 import pytest
 
 from flows.gate import decide, interval
+from flows.measure import HeldOut
 
 np = pytest.importorskip("numpy")
 
@@ -70,6 +71,34 @@ def test_too_few_questions_promote_nothing_and_the_message_says_what_to_add() ->
     verdict = decide([1.0] * 5, [0.0] * 5, singles(5))
     assert not verdict.promote
     assert "5 held-out questions" in verdict.why
+
+
+def test_many_questions_with_few_answers_are_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One fact in twenty wordings is one draw: its interval has no width, and luck would always pass."""
+    for groups in (["one"] * 40, ["yes"] * 20 + ["no"] * 20):
+        verdict = decide([1.0] * 40, [0.0] * 40, groups)
+        assert not verdict.promote
+        assert f"only {len(set(groups))} held-out questions with an answer of their own, which 40" in verdict.why
+
+
+@pytest.mark.parametrize("facts", [20, 30])
+def test_the_fewest_questions_that_are_enough_pass_no_more_equal_candidates(
+    facts: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flows.gate.RESAMPLES", 1000)
+    passed = sum(decide(*paired(facts, 0.5, 0.5, seed), singles(facts)).promote for seed in range(1000))
+    assert passed <= 50
+
+
+def test_yes_and_no_are_told_apart_by_what_is_asked() -> None:
+    asked = [HeldOut(f"Is door {n} open?", answer) for n, answer in enumerate(["Yes.", "No.", "yes", "No!", "是的。"])]
+    assert len({one.group for one in asked}) == 5
+    assert HeldOut("When was it built?", "1963").group == HeldOut("Which year?", "1963.").group.rstrip(".")
+
+
+def test_the_message_names_the_setting() -> None:
+    verdict = decide([1.0] * 5, [0.0] * 5, singles(5))
+    assert not verdict.promote
     assert "evaluate.questions" in verdict.why
 
 
