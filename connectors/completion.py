@@ -72,14 +72,9 @@ class _Choice(msgspec.Struct):
     finish_reason: str | None = None
 
 
-class _Usage(msgspec.Struct):
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-
-
 class _Completion(msgspec.Struct):
     choices: list[_Choice]
-    usage: _Usage | None = None
+    usage: object = None  # as the server counts; it is not always what it should be
 
 
 class Endpoint:
@@ -178,9 +173,8 @@ class Endpoint:
             reason = http.refusal(self._service, "POST", self._url, 200, shown)
             raise Again(f"{reason} That is no chat completion.") from None
         text = choice.message.content or ""
-        usage = found.usage or _Usage()
-        prompt = usage.prompt_tokens or _tokens("".join(m["content"] for m in request.messages))
-        answer = usage.completion_tokens or _tokens(text)
+        prompt = _counted(found.usage, "prompt_tokens") or _tokens("".join(m["content"] for m in request.messages))
+        answer = _counted(found.usage, "completion_tokens") or _tokens(text)
         cost = (prompt * self._prices[0] + answer * self._prices[1]) / 1e6
         return Answer(text, prompt, answer, cost, self.model, choice.finish_reason or "")
 
@@ -209,6 +203,12 @@ class Endpoint:
                 f"longer context: {self._service.setting}.context where flowstill serves the model itself."
             )
         return Unanswered(reason)
+
+
+def _counted(usage: object, name: str) -> int:
+    """What the server says it counted; 0 for what is no count, so that it cannot lift a budget."""
+    count = usage.get(name) if isinstance(usage, dict) else None
+    return int(count) if isinstance(count, (int, float)) and 0 < count < 1e12 else 0
 
 
 def _tokens(text: str) -> int:

@@ -82,7 +82,8 @@ def find(source: str, folder: Path = Path()) -> tuple[str, str]:
         _check(path)
         return "path", str(path)
     # A missing ./folder must not be asked for at a hub, which would answer with its rules for repository names.
-    if re.fullmatch(r"[\w-][\w.-]*/[\w.-]+(@[\w./-]+)?", source) and not path.parent.is_dir():
+    hub = re.fullmatch(r"[\w-][\w.-]*/[\w.-]+(@[\w./-]+)?", source) and not source.lower().endswith(".gguf")
+    if hub and not path.parent.is_dir():
         return "hf", source
     raise ServiceError(f"No model at {path}.{_near(path)}")
 

@@ -73,7 +73,7 @@ async def _ask(config: Config, gguf: Path, alias: str, requests: Sequence[Reques
 
 def _model(config: Config, store: Store, cache: Path, loop: str, model: str) -> tuple[Path, str]:
     versions = {version.name: version for version in store.versions(loop)}
-    chosen = versions.get(model) if model else store.champion(loop)
+    chosen = versions.get(model, versions.get(model.removeprefix(f"{loop}-"))) if model else store.champion(loop)
     if chosen:
         if not (path := config.state / chosen.path).exists():
             raise no_longer_kept(f"loop {loop}: version {chosen.name}", versions.values(), local_models(config, loop))

@@ -105,8 +105,12 @@ def show(path: Path, run: str, form: str | None) -> None:
 @click.option("--open-book", is_flag=True, help="Show the model the passages that fit the question best.")
 @click.pass_obj
 def ask(path: Path, loop: str, question: tuple[str, ...], model: str, open_book: bool) -> None:
-    """Ask LOOP's model one or more QUESTIONs."""
+    """Ask LOOP's model one or more QUESTIONs, each in quotes."""
     from flows.asking import answers
+
+    if len(question) > 1 and not any(" " in one.strip() for one in question):
+        question = (" ".join(question),)  # somebody forgot the quotes
+        click.echo(f"Asked as one question: {question[0]}", err=True)
 
     with _opened(path) as (config, store):
         tell = functools.partial(click.echo, err=True)
@@ -241,5 +245,7 @@ def main() -> None:
 
 
 def _fail(error: Exception, code: int) -> None:
-    click.echo(f"flowstill: {error}", err=True)
+    from flows.progress import shown
+
+    click.echo(f"flowstill: {shown(str(error))}", err=True)
     sys.exit(code)

@@ -61,7 +61,8 @@ def decide(
 ) -> Verdict:
     """Promote when the lower bound of the paired gain passes `margin` and nothing in `stops` forbids it.
 
-    Of fewer than `min_questions` groups no bound is worth its name: nothing is promoted on those. `candidate[i]` and `champion[i]` are the scores of the same question i, 0 to 1; `metric` is what they are called.
+    Of fewer than `min_questions` groups no bound is worth its name: nothing is promoted on those.
+    `candidate[i]` and `champion[i]` are the scores of the same question i, 0 to 1; `metric` is what they are called.
     """
     facts = len(set(groups))
     if facts < min_questions:

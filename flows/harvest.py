@@ -1,6 +1,7 @@
 """What the sources hold now, brought into the store: changed documents read, vanished ones retired."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import msgspec
 
@@ -40,10 +41,17 @@ def harvest(
             max_tokens=source.max_tokens,
             include=source.include,
             exclude=source.exclude,
+            apart=_apart(config),
         )
         _sync(name, loop, folder, store, found, on_document)
     _retire_sources(name, loop, store, found)
     return found
+
+
+def _apart(config: Config) -> list[Path]:
+    """What lies among the documents and is none of them: runs and datasets, settings, held-out questions."""
+    asked = [config.folder / loop.evaluate.questions for loop in config.loops.values() if loop.evaluate.questions]
+    return [config.state, config.path, *asked]
 
 
 def _sync(

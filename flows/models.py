@@ -11,6 +11,7 @@ from connectors.local import serve
 from connectors.teacher import Budget, Journal, Teacher
 from flows import ConfigError
 from flows.config import Config, EmbeddedService, OpenAIService
+from flows.measure import from_file
 
 T = TypeVar("T")
 
@@ -24,8 +25,10 @@ def base_model(config: Config, source: str, cache: Path, note: Callable[[str], N
 
 
 def check_models(config: Config, name: str) -> None:
-    """Raises ConfigError for a model of the loop that leads nowhere, before anything is paid for."""
+    """Raises FlowError for a model or a file of questions that leads nowhere, before anything is paid for."""
     loop = config.loop(name)
+    if loop.evaluate.questions:
+        from_file(config.folder / loop.evaluate.questions)  # what is wrong with it is told before anything is paid for
     sources = {f"base of recipe '{loop.recipe}'": config.recipe(loop.recipe).base}
     for one in (loop.distil.teacher, loop.curate.judge, loop.evaluate.judge):
         if isinstance(service := config.services.get(one), EmbeddedService):

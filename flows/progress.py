@@ -1,5 +1,6 @@
 """What a person sees while long work goes on: bars on a terminal, plain lines in a log. Always on stderr."""
 
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -7,6 +8,11 @@ from contextlib import contextmanager
 from typing import TextIO
 
 EVERY = 10.0  # seconds between two plain lines of one step
+
+
+def shown(text: str) -> str:
+    """Text of strangers, a file's name among it, as one may print it: control characters escaped, lines kept."""
+    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
 class Task:
@@ -35,7 +41,7 @@ class Progress:
         self.stream = stream or sys.stderr
 
     def say(self, text: str) -> None:
-        print(text, file=self.stream, flush=True)
+        print(shown(text), file=self.stream, flush=True)
 
     @contextmanager
     def task(self, name: str, total: float | None = None) -> Iterator[Task]:
@@ -82,7 +88,7 @@ class TerminalProgress(Progress):
         self.console = Console(stderr=True, emoji=False)
 
     def say(self, text: str) -> None:
-        self.console.print(text, markup=False, highlight=False)
+        self.console.print(shown(text), markup=False, highlight=False)
 
     @contextmanager
     def task(self, name: str, total: float | None = None) -> Iterator[Task]:

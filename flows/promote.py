@@ -92,6 +92,7 @@ def rollback(loop: str, targets: Mapping[str, Registry], store: Store, to: str =
     """Point the alias back at `to`, or at the version before; raises FlowError when there is none."""
     versions = {version.name: version for version in store.versions(loop)}
     known = ", ".join(versions) or "none"
+    to = to.removeprefix(f"{loop}-") if to not in versions else to
     if to and to not in versions:
         raise UsageError(f"loop {loop}: no version {to}. Versions: {known}.")
     wanted = versions[to] if to else store.previous(loop)

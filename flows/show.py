@@ -30,7 +30,8 @@ def show_result(config: Config, store: Store, folder: RunFolder) -> None:
     if run.status == "finished":
         click.echo(f"Verdict: {run.verdict or 'none'}. {run.why}")
     else:
-        click.echo(f"Run {run.id}: {', '.join(step.name for step in run.steps if step.status == 'done')} done.")
+        done = ", ".join(step.name for step in run.steps if step.status == "done")
+        click.echo(f"Run {run.id}: {f'{done} done' if done else 'no step was done'}.{f' {run.why}' if run.why else ''}")
         if (gate := run.step("gate")) and gate.status == "done":
             click.echo(f"Gate: {gate.outputs.get('verdict')}. {gate.counts.get('why', '')}")
     champion = store.champion(run.loop)

@@ -1,7 +1,7 @@
 """Training rows: JSONL in, token ids and labels out, with the loss on the answer alone."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -55,11 +55,32 @@ def encode(rows: Sequence[Row], tokenizer: Any, ends: Sequence[int]) -> list[Exa
     """Render rows with the model's own chat template; `ends` are the tokens that may end an answer."""
     if not rows:
         return []
-    prompts = [msgspec.to_builtins(row.prompt) for row in rows]
-    whole = [msgspec.to_builtins([*row.prompt, *row.completion]) for row in rows]
+    tame = _taming(tokenizer)
+    prompts = [tame(row.prompt) for row in rows]
+    whole = [tame([*row.prompt, *row.completion]) for row in rows]
     before = tokenizer.apply_chat_template(prompts, add_generation_prompt=True)["input_ids"]
     after = tokenizer.apply_chat_template(whole)["input_ids"]
     return [_example(row, prompt, full, tokenizer, ends) for row, prompt, full in zip(rows, before, after, strict=True)]
+
+
+def _taming(tokenizer: Any) -> Callable[[Sequence[Message]], list[dict[str, str]]]:
+    """Messages as the chat template takes them: the tokens that begin and end turns are no text of a message.
+
+    A document may hold `<|im_end|>`. With a blank in it, it is read as the characters it consists of; whole, it would
+    end the turn, and teach the model what nobody wrote as a turn.
+    """
+    special = [token for token in tokenizer.all_special_tokens if len(token) > 2]
+
+    def tame(messages: Sequence[Message]) -> list[dict[str, str]]:
+        made = []
+        for message in messages:
+            content = message.content
+            for token in special:
+                content = content.replace(token, f"{token[0]} {token[1:]}")
+            made.append({"role": message.role, "content": content})
+        return made
+
+    return tame
 
 
 def _example(row: Row, prompt: list[int], whole: list[int], tokenizer: Any, ends: Sequence[int]) -> Example:

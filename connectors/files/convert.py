@@ -22,6 +22,8 @@ from connectors.files.text import Text, decode, plain_newlines
 
 UNPACKED = 40 * 2**20  # bytes of XML in a DOCX; parsed, they take thirty to seventy times as much memory
 XML = re.compile(rb"\xef\xbb\xbf|\xff\xfe|\xfe\xff|\0?[<\s]")  # how it begins, by the parser that mammoth uses
+TITLE = 200  # characters of a title that every passage carries
+MATTER = 64 * 1024  # bytes of front matter
 PDF_SECONDS = 60.0  # a PDF may take, and as many again for each MiB of it; a page takes about 0.05
 DROPPED = (
     "script, style, noscript, template, svg, iframe, nav, footer, aside, [role=navigation], [hidden],"
@@ -36,9 +38,11 @@ def plain(data: bytes, where: str) -> Text:
 def markdown(data: bytes, where: str) -> Text:
     """Front matter is metadata: only its title is used."""
     text = decode(data, where)
-    closing = text.find("\n---\n", 3) if text.startswith("---\n") else -1
+    closing = text.find("\n---\n", 3, MATTER) if text.startswith("---\n") else -1
     matter = _mapping(text[4 : closing + 1]) if closing >= 0 else {}
-    return Text(text, title=str(matter.get("title", "")), start=closing + 5 if matter else 0)
+    title = matter.get("title", "")
+    title = title[:TITLE] if isinstance(title, str) else ""
+    return Text(text, title=title, start=closing + 5 if matter else 0)
 
 
 def _mapping(source: str) -> dict[str, Any]:

@@ -20,6 +20,15 @@ READ_AS = 2  # raise it when the same bytes are to be read in another way, so th
 Reader = Callable[[bytes, str, Origin, int], Content]  # bytes, name for messages, origin, max_tokens
 
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
+def _told(path: str) -> str:
+    """A name as a message can hold it: it may not be UTF-8, or forge a line of its own."""
+    name = os.fsencode(path).decode(errors="backslashreplace")
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", name)
+
+
 class Document(msgspec.Struct, frozen=True):
     path: str  # below the folder, its parts joined by /
     fingerprint: str  # sha256 of the bytes and of how they are split; empty where they cannot be read
@@ -36,10 +45,13 @@ class Folder:
         max_tokens: int = 400,
         include: Sequence[str] = ("**/*",),
         exclude: Sequence[str] = (),
+        apart: Sequence[Path] = (),
     ) -> None:
+        """`apart` are files and folders that are no documents though they lie here: what flowstill itself keeps."""
         self.name = name
         self._path, self._max_tokens = path, max_tokens
         self._include, self._exclude = list(map(_pattern, include)), list(map(_pattern, exclude))
+        self._apart = {os.path.realpath(one) for one in apart}
         self._skipped: list[tuple[str, str]] = []
 
     def documents(self) -> list[Document]:
@@ -78,7 +90,7 @@ class Folder:
         for path in self._wanted():
             if why := self._unfit(path):
                 # A name that is not UTF-8 can be neither printed nor stored as it is.
-                self._skipped.append((os.fsencode(path).decode(errors="backslashreplace"), why))
+                self._skipped.append((_told(path), why))
             elif os.path.islink(self._path / path):
                 links.append(path)
             else:
@@ -91,14 +103,20 @@ class Folder:
 
     def _wanted(self) -> Iterator[str]:
         for folder, folders, files in os.walk(self._path, onerror=self._unlisted):
-            folders[:] = sorted(name for name in folders if not _hidden(name))
+            folders[:] = sorted(name for name in folders if not _hidden(name) and not self._ours(folder, name))
             links = [name for name in folders if os.path.islink(os.path.join(folder, name))]
             for name in [*links, *files]:
                 path = Path(folder, name).relative_to(self._path).as_posix()
                 included = any(pattern.fullmatch(path) for pattern in self._include)
                 excluded = any(pattern.fullmatch(path) for pattern in self._exclude)
-                if included and not excluded and not _hidden(name):
+                ours = os.path.realpath(os.path.join(folder, name)) in self._apart
+                if included and not excluded and not _hidden(name) and not ours:
                     yield path
+
+    def _ours(self, folder: str, name: str) -> bool:
+        """What flowstill keeps or has exported: read again, it would bring back what was deleted."""
+        full = os.path.join(folder, name)
+        return os.path.realpath(full) in self._apart or os.path.isfile(os.path.join(full, "dataset_info.json"))
 
     def _unlisted(self, error: OSError) -> None:
         raise ServiceError(f"{error.filename}: cannot be listed ({error.strerror}). Check its permissions.")
@@ -110,6 +128,8 @@ class Folder:
             path.encode()
         except UnicodeEncodeError:
             return "has a name that is not UTF-8; rename it"
+        if _CONTROL.search(path):
+            return "has a control character in its name; rename it"
         if os.path.isdir(full):
             return "is a link to a folder; such links are not followed"
         if _kind(path) not in READERS:

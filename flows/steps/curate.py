@@ -24,6 +24,12 @@ def inputs(work: Work) -> Any:
     return [work.output("distil", "sha256"), work.loop.curate, from_user(work), asked]
 
 
+def _said(counts: dict[str, int]) -> str:
+    """`3 ungrounded, 1 duplicate`."""
+    reasons = (f"{count} {name.removeprefix('dropped: ').replace('_', ' ')}" for name, count in counts.items())
+    return ", ".join(reasons) or "there were none"
+
+
 def do(work: Work, step: Step) -> None:
     pairs = [decode(line) for line in work.read("distil", "pairs").splitlines()]
     judged = models.run(_judged(work, step, pairs)) if work.loop.curate.judge else {}
@@ -34,7 +40,7 @@ def do(work: Work, step: Step) -> None:
     counts = {f"dropped: {reason}": sum(d.reason == reason for d in result.dropped) for reason in reasons}
     if not result.train:
         raise FlowError(
-            f"none of {len(pairs)} pairs is fit for training ({counts or 'there were none'}). "
+            f"none of {len(pairs)} pairs is fit for training ({_said(counts)}). "
             f"More documents help, or milder settings under loops.{work.name}.curate."
         )
     if not work.loop.evaluate.questions and not result.test:

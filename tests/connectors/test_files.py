@@ -81,6 +81,26 @@ def test_a_heading_with_nothing_below_it_is_kept_as_text(tmp_path: Path) -> None
     ]
 
 
+def test_a_title_that_is_no_text_or_a_bomb_of_aliases_is_none(tmp_path: Path) -> None:
+    lines = ["a0: &a0 [" + ",".join(["lol"] * 10) + "]"]
+    lines += [f"a{i}: &a{i} [" + ",".join([f"*a{i - 1}"] * 10) + "]" for i in range(1, 9)]
+    (tmp_path / "bomb.md").write_text("---\n" + "\n".join(lines) + "\ntitle: *a8\n---\n# Door\n\nThe door is red.\n")
+    (tmp_path / "long.md").write_text("---\ntitle: " + "x" * 5000 + "\n---\nThe door is blue.\n")
+    source = Folder(tmp_path)
+    bomb, long = (source.read(document).records[0] for document in source.documents())
+    assert isinstance(bomb, Passage) and bomb.headings == ("Door",)
+    assert isinstance(long, Passage) and long.headings == ("x" * 200,)
+
+
+def test_what_flowstill_keeps_and_exports_is_no_document(tmp_path: Path) -> None:
+    for name in ("a.md", "still/runs/b.md", "shop-alpaca/c.md", "held-out.jsonl"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("The door is red.")
+    (tmp_path / "shop-alpaca" / "dataset_info.json").write_text("{}")
+    source = Folder(tmp_path, apart=[tmp_path / "still", tmp_path / "held-out.jsonl"])
+    assert [document.path for document in source.documents()] == ["a.md"]
+
+
 def test_front_matter_is_metadata_and_its_title_heads_a_page_without_one(tmp_path: Path) -> None:
     text = "---\ntitle: Tickets\ndate: 2024-99-99\n---\n## Prices\n\nEleven crowns.\n"
     (found,) = read_passages(tmp_path, "a.md", text)

@@ -612,6 +612,17 @@ def test_tokens_are_estimated_when_the_server_does_not_count() -> None:
     assert (answer.prompt_tokens, answer.answer_tokens) == (3, 3)
 
 
+@pytest.mark.parametrize("count", [-200, None, "12", 0, 1e300, [1]])
+def test_an_odd_count_is_an_estimate_and_the_answer_is_kept(count: object) -> None:
+    usage = {"prompt_tokens": count, "completion_tokens": count}
+    reply = Reply.json({"choices": [{"message": {"content": "yes, it is"}}], "usage": usage})
+    budget = Budget()
+    with replaying([reply]) as (url, calls):
+        answer, _ = ask(url, plain(1), budget=budget)
+    assert (answer.text, len(calls)) == ("yes, it is", 1)
+    assert budget.spent_tokens == answer.prompt_tokens + answer.answer_tokens > 0
+
+
 def test_a_broken_answer_and_its_repair_are_both_paid() -> None:
     budget = Budget()
     with replaying([completion("no"), completion(WHOLE)]) as (url, _):

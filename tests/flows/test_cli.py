@@ -279,16 +279,29 @@ def test_square_brackets_in_a_message_reach_the_reader(place: Place) -> None:
     assert "[bold]stub[/bold] :+1:" in out
 
 
-def test_a_run_whose_held_out_file_is_broken_is_failed_and_says_why(place: Place) -> None:
+def test_a_broken_file_of_questions_is_told_before_the_teacher_is_asked(place: Place) -> None:
     (place.folder / "held-out.jsonl").write_text("no json")
     code, _, err = place.said("run", "units")
     assert code == 1
-    assert "held-out.jsonl, line 1" in err
-    code, out, _ = place.said("runs")
-    assert "failed" in out
-    assert "held-out.jsonl, line 1" in out
-    (folder,) = place.runs()
-    assert "held-out.jsonl, line 1" in (folder.path / "report.html").read_text()
+    assert "held-out.jsonl, line 1" in one_line(err)
+    assert place.runs() == [] and place.stub.report().calls == 0
+
+
+def test_words_without_quotes_are_one_question(done: Place) -> None:
+    code, out, err = done.said("ask", "units", "What", "is", "the", "colour", "of", "unit", "U00003?")
+    assert code == 0 and "Q: " not in out
+    assert "Asked as one question: What is the colour of unit U00003?" in err
+
+
+def test_a_version_goes_by_the_name_that_is_shown(done: Place) -> None:
+    code, _, err = done.said("ask", "units", "--model", "units-v1", "What is the colour of unit U00003?")
+    assert code == 0, err
+
+
+def test_control_characters_of_a_file_name_are_shown_escaped(place: Place) -> None:
+    place.write("a\x1b[31mred\nflowstill: all is lost.bin", "x")
+    _, _, err = place.said("run", "units", "harvest")
+    assert "\x1b" not in err and "a\\x1b[31mred\\x0aflowstill: all is lost.bin: has a control character" in err
 
 
 # --- asking, and the way back

@@ -18,6 +18,7 @@ class Chat:
     """A tokenizer that knows one token a character and four to mark turns; `late` breaks its template."""
 
     eos_token_id = END
+    all_special_tokens = ("<|end|>",)
 
     def __init__(self, *, late: bool = False, ends: bool = True) -> None:
         self.late, self.ends = late, ends
@@ -46,6 +47,11 @@ def test_only_the_answer_and_its_end_have_labels() -> None:
     example = encoded("ab", "cd", Chat())
     assert example.input_ids == [1, 97, 98, END, 2, 99, 100, END]
     assert example.labels == [-100] * 5 + [99, 100, END]
+
+
+def test_a_token_that_ends_turns_is_only_text_in_a_message() -> None:
+    example = encoded("ab", "c<|end|>d", Chat())
+    assert "".join(map(chr, example.input_ids[5:-1])) == "c< |end|>d"
 
 
 def test_a_template_that_renders_the_question_otherwise_when_answered_is_refused() -> None:
