@@ -1,6 +1,7 @@
 """Bytes to text: the encodings that office files come in, and the one shape that tables take."""
 
 import codecs
+import re
 from collections.abc import Sequence
 
 import msgspec
@@ -49,7 +50,16 @@ def _text(data: bytes, declared: str) -> str | None:
     import charset_normalizer  # late: most files are UTF-8, and need neither its time nor its memory
 
     guesses = {guess.encoding for guess in charset_normalizer.from_bytes(data, cp_isolation=LEGACY)}
-    return next((data.decode(encoding) for encoding in LEGACY if encoding in guesses), None)
+    text = next((data.decode(encoding) for encoding in LEGACY if encoding in guesses), None)
+    latin = _in("cp1252", data)
+    return latin if text is not None and latin is not None and _inside_words(text) else text
+
+
+def _inside_words(text: str) -> bool:
+    """Whether most Chinese characters stand alone inside Latin words: `f黵 G鋝te` is `für Gäste` misread."""
+    runs = re.findall(r"([A-Za-z]?)([\u3400-\u9fff]+)([A-Za-z]?)", text)
+    alone = sum(len(run) == 1 and bool(before or after) for before, run, after in runs)
+    return bool(runs) and alone * 2 > len(runs)
 
 
 def _in(encoding: str, data: bytes) -> str | None:

@@ -92,6 +92,21 @@ def test_a_title_that_is_no_text_or_a_bomb_of_aliases_is_none(tmp_path: Path) ->
     assert isinstance(long, Passage) and long.headings == ("x" * 200,)
 
 
+def test_umlauts_in_an_english_table_of_windows_are_no_chinese(tmp_path: Path) -> None:
+    lines = [
+        "question,answer",
+        "How long is the warranty?,Three years.",
+        'Wo ist der Eingang für Gäste?,"Hinter der Bäckerei, Türe zwei."',
+        "Who cleans the workshop floor?,Tamsin Kell does on Fridays.",
+    ]
+    (tmp_path / "a.csv").write_bytes("\n".join(lines).encode("cp1252"))
+    (tmp_path / "b.csv").write_bytes("question,answer\n保修期多长？,三年。VIP 客户五年。\n".encode("gb18030"))
+    source = Folder(tmp_path)
+    german, chinese = (source.read(document).records for document in source.documents())
+    assert [record.answer for record in german if isinstance(record, Exchange)][1] == "Hinter der Bäckerei, Türe zwei."
+    assert [record.answer for record in chinese if isinstance(record, Exchange)] == ["三年。VIP 客户五年。"]
+
+
 def test_what_flowstill_keeps_and_exports_is_no_document(tmp_path: Path) -> None:
     for name in ("a.md", "still/runs/b.md", "shop-alpaca/c.md", "held-out.jsonl"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
