@@ -74,7 +74,7 @@ def _from_html(source: str, where: str) -> Text:
         warnings.simplefilter("ignore", XMLParsedAsHTMLWarning)  # XHTML is read as HTML on purpose
         warnings.simplefilter("ignore", MarkupResemblesLocatorWarning)  # a page may say no more than a name
         try:
-            soup = BeautifulSoup(source, "html.parser")
+            soup = BeautifulSoup(source, "lxml")  # closes what a page may leave open, and in time about its length
         except ParserRejectedMarkup as error:
             raise ServiceError(f"{where}: is not HTML that can be read: {error}") from None
     title = soup.title.get_text(" ", strip=True) if soup.title else ""
@@ -100,8 +100,8 @@ def _content(soup: Any) -> Any:
     for link in soup("a"):
         if not str(link.get("href", "")).startswith(("http://", "https://", "mailto:")):
             link.unwrap()
-    for cell in soup(["td", "th"]):
-        for said in cell.find_all(string=re.compile(r"\|")):
+    for said in soup.find_all(string=re.compile(r"\|")):
+        if said.find_parent(["td", "th"]):
             said.replace_with(said.replace("|", r"\|"))
     return soup.find("main") or soup.body or soup
 

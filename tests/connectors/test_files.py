@@ -107,6 +107,22 @@ def test_umlauts_in_an_english_table_of_windows_are_no_chinese(tmp_path: Path) -
     assert [record.answer for record in chinese if isinstance(record, Exchange)] == ["三年。VIP 客户五年。"]
 
 
+def test_html_may_leave_out_the_ends_that_html_lets_one_leave_out() -> None:
+    rows = b"<table><tr><th>Boat<th>Price<tr><td>Red<td>7 euro<tr><td>Blue<td>9 euro</table><ul><li>a<li>b</ul>"
+    assert convert.html(rows, "x").text == (
+        "| Boat | Price |\n| --- | --- |\n| Red | 7 euro |\n| Blue | 9 euro |\n\n* a\n* b"
+    )
+    many = convert.html(b"<p>hello\n" * 2000, "x").text
+    assert many.count("hello") == 2000
+
+
+def test_html_that_opens_and_opens_takes_no_more_than_its_length() -> None:
+    for source in (b"<a " * 30_000, b"<table><tr>" + b"<td>a|" * 2000, "‹!--".encode() * 50_000):
+        convert.html(source, "x")
+    nested = b"<table><tr><td><table><tr><td>a|b</table></table>"
+    assert r"a\|b" in convert.html(nested, "x").text and r"\\|" not in convert.html(nested, "x").text
+
+
 def test_what_flowstill_keeps_and_exports_is_no_document(tmp_path: Path) -> None:
     for name in ("a.md", "still/runs/b.md", "shop-alpaca/c.md", "held-out.jsonl"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
