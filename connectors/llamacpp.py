@@ -65,6 +65,12 @@ class LlamaCpp:
     def current(self, alias: str) -> str | None:
         return self._models().get(alias)
 
+    def release(self, alias: str) -> None:
+        """The alias answers no more; the model behind it stays."""
+        if self.current(checked(alias)) is not None:
+            self._wait_idle(alias)
+            self._change(lambda text: presets.drop(text, alias))
+
     def remove(self, name: str) -> None:
         """The server forgets the model; the file stays."""
         known = self._models()

@@ -65,6 +65,7 @@ def _join(job: Job, token: str, timeout: float) -> State:
     me = Running.of(os.getpid())
     with _writing(job.state):
         job.state.parent.mkdir(parents=True, exist_ok=True)
+        _tidy(job.state.parent)
         with embedded.lock(job.state):
             found = embedded.read(job.state)
             if found and spawn.answers(found, timeout):
@@ -74,6 +75,16 @@ def _join(job: Job, token: str, timeout: float) -> State:
             if found:
                 spawn.stop(found)
             return spawn.start(job, {token: me}, timeout)
+
+
+def _tidy(folder: Path) -> None:
+    """Forget servers that ended with all who used them: after a kill -9 nobody else would."""
+    for path in folder.glob("*.json"):
+        with embedded.lock(path):
+            found = embedded.read(path)
+            if found is not None and found.orphan() and not found.child.process():
+                path.unlink(missing_ok=True)
+                path.with_suffix(".log").unlink(missing_ok=True)
 
 
 def _leave(path: Path, token: str) -> None:
@@ -132,6 +143,11 @@ class LocalModels:
     def current(self, alias: str) -> str | None:
         path = self._file(checked(alias), "alias")
         return path.read_text() if path.is_file() else None
+
+    def release(self, alias: str) -> None:
+        """The alias opens nothing any more; what it opened stays."""
+        with _writing(path := self._file(checked(alias), "alias")):
+            path.unlink(missing_ok=True)
 
     def remove(self, name: str) -> None:
         self._known(name)

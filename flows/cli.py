@@ -121,13 +121,17 @@ def ask(path: Path, loop: str, question: tuple[str, ...], model: str, open_book:
 
 @cli.command()
 @click.argument("loop")
-@click.option("--to", default="", help="A version such as v2; the one before the present one otherwise.")
+@click.option("--to", default="", help="A version such as v2, or `base`; the one before otherwise.")
 @click.pass_obj
 def rollback(path: Path, loop: str, to: str) -> None:
     """Put LOOP's earlier model back into service."""
-    from flows.promote import registries, rollback, served_name
+    from flows.promote import registries, rollback, served_name, withdraw
 
     with _opened(path) as (config, store):
+        if to == "base":
+            withdraw(loop, registries(config, loop), store)
+            click.echo("The base model is in service.")
+            return
         version = rollback(loop, registries(config, loop), store, to)
         click.echo(f"{served_name(version)} is in service.")
 

@@ -19,6 +19,7 @@ class Registry(Protocol):
     def chat(self, name: str, messages: list[dict[str, str]], max_tokens: int) -> str: ...
     def point(self, alias: str, name: str) -> None: ...
     def current(self, alias: str) -> str | None: ...
+    def release(self, alias: str) -> None: ...
     def names(self) -> list[str]: ...
     def remove(self, name: str) -> None: ...
 
@@ -97,7 +98,7 @@ def rollback(loop: str, targets: Mapping[str, Registry], store: Store, to: str =
         raise UsageError(f"loop {loop}: no version {to}. Versions: {known}.")
     wanted = versions[to] if to else store.previous(loop)
     if wanted is None:
-        other = " `--to` names one to go to." if len(versions) > 1 else ""
+        other = " `--to` names one to go to, `--to base` takes the model out of service." if versions else ""
         raise FlowError(f"loop {loop}: no earlier version. Versions: {known}.{other}")
     name = served_name(wanted)
     for target, registry in targets.items():
@@ -106,6 +107,15 @@ def rollback(loop: str, targets: Mapping[str, Registry], store: Store, to: str =
     _switch(loop, name, targets)
     store.point(loop, wanted.name)
     return wanted
+
+
+def withdraw(loop: str, targets: Mapping[str, Registry], store: Store) -> None:
+    """Take the loop's model out of service: the base model answers from now on, and the versions are kept."""
+    if store.champion(loop) is None:
+        raise FlowError(f"loop {loop}: the base model is in service already.")
+    for registry in targets.values():
+        registry.release(loop)
+    store.withdraw(loop)
 
 
 def no_longer_kept(what: str, versions: Iterable[Version], registry: Registry) -> FlowError:

@@ -200,6 +200,10 @@ class SqliteStore:
             if champion is None or champion.name != name:
                 self._db.execute("INSERT INTO champions (loop, name) VALUES (?,?)", (loop, name))
 
+    def withdraw(self, loop: str) -> None:
+        with self._transaction():
+            self._db.execute("UPDATE champions SET rolled_back=1 WHERE loop=?", (loop,))
+
     def champion(self, loop: str) -> Version | None:
         return self._champion(loop, 0)
 

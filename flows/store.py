@@ -92,6 +92,10 @@ class Store(Protocol):
         """From now on `name` is the champion; if it was one before, those that came after it are rolled back."""
         ...
 
+    def withdraw(self, loop: str) -> None:
+        """There is no champion any more; those that were are rolled back."""
+        ...
+
     def champion(self, loop: str) -> Version | None: ...
     def previous(self, loop: str) -> Version | None:
         """The one that this champion replaced."""

@@ -57,7 +57,8 @@ def _warn_of_forgotten(work: Work) -> None:
     if gone:
         work.note(
             f"{served_name(champion)} stays in service and has learnt from documents that are deleted since "
-            f"({len(gone)}: {', '.join(gone[:5])}{' ...' if gone[5:] else ''}): what they say it may still answer."
+            f"({len(gone)}: {', '.join(gone[:5])}{' ...' if gone[5:] else ''}): what they say it may still answer. "
+            f"`flowstill rollback {work.name} --to base` takes it out of service."
         )
 
 

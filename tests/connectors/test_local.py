@@ -167,6 +167,19 @@ def test_kill_9_while_the_model_loads_leaves_no_orphan(start: Start, tmp_path: P
     wait_until(lambda: ended(state.child.pid))
 
 
+def test_what_a_kill_9_left_behind_goes_with_the_next_server_of_any_model(smollm2: Path, tmp_path: Path) -> None:
+    with serve(smollm2, alias="smol", state=tmp_path, threads=1):
+        path = next(iter(tmp_path.glob("*.json")))
+        state = embedded.read(path)
+    assert state
+    gone = Running(2**22 - 1, created=1.0)
+    stale = tmp_path / "stale.json"
+    embedded.write(stale, msgspec.structs.replace(state, child=gone, owners={"x": gone}))
+    stale.with_suffix(".log").write_text("x")
+    with serve(smollm2, alias="other", state=tmp_path, threads=1):
+        assert not stale.exists() and not stale.with_suffix(".log").exists()
+
+
 def test_a_child_that_was_killed_is_replaced(smollm2: Path, tmp_path: Path) -> None:
     with serve(smollm2, alias="smol", state=tmp_path, threads=1) as first:
         os.kill(first.pid, signal.SIGKILL)

@@ -21,6 +21,7 @@ class Registry(Protocol):
     def current(self, alias: str) -> str | None: ...
     def names(self) -> list[str]: ...
     def remove(self, name: str) -> None: ...
+    def release(self, alias: str) -> None: ...
 
 
 @pytest.fixture(params=["local", "llamacpp"])
@@ -64,6 +65,14 @@ def test_registering_and_pointing_twice_changes_nothing(two: Registry, smollm2: 
     two.register("support-v1", smollm2)
     two.point("support", "support-v1")
     assert (two.names(), two.current("support")) == (["support-v1", "support-v2"], "support-v1")
+
+
+def test_a_released_alias_answers_no_more_and_its_model_stays(registry: Registry, smollm2: Path) -> None:
+    registry.register("support-v1", smollm2)
+    registry.point("support", "support-v1")
+    registry.release("support")
+    registry.release("support")
+    assert registry.current("support") is None and registry.names() == ["support-v1"]
 
 
 def test_the_model_behind_an_alias_cannot_be_removed(two: Registry) -> None:

@@ -31,6 +31,10 @@ class FakeRegistry:
         self._may("current", alias)
         return self.aliases.get(alias)
 
+    def release(self, alias: str) -> None:
+        self._may("release", alias)
+        self.aliases.pop(alias, None)
+
     def names(self) -> list[str]:
         return sorted(self.files)
 

@@ -287,6 +287,13 @@ def test_a_broken_file_of_questions_is_told_before_the_teacher_is_asked(place: P
     assert place.runs() == [] and place.stub.report().calls == 0
 
 
+def test_the_first_model_can_be_taken_out_of_service(done: Place) -> None:
+    assert done.said("rollback", "units", "--to", "base")[:2] == (0, "The base model is in service.\n")
+    code, _, err = done.said("rollback", "units", "--to", "base")
+    assert code == 1 and "the base model is in service already" in one_line(err)
+    assert done.said("rollback", "units", "--to", "units-v1")[0] == 0
+
+
 def test_words_without_quotes_are_one_question(done: Place) -> None:
     code, out, err = done.said("ask", "units", "What", "is", "the", "colour", "of", "unit", "U00003?")
     assert code == 0 and "Q: " not in out

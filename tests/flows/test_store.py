@@ -286,6 +286,17 @@ def test_going_back_twice_goes_further_back_and_a_new_version_replaces_what_is_t
     assert names([store.champion(LOOP), store.previous(LOOP)]) == ["v4", "v1"]
 
 
+def test_a_champion_that_is_withdrawn_is_rolled_back_and_can_come_again(store: Store) -> None:
+    for name in ("v1", "v2"):
+        store.put_version(version(name))
+        store.point(LOOP, name)
+    store.withdraw(LOOP)
+    assert store.champion(LOOP) is None and store.previous(LOOP) is None
+    assert sorted(names(store.rolled_back(LOOP))) == ["v1", "v2"]
+    store.point(LOOP, "v1")
+    assert names([store.champion(LOOP)]) == ["v1"]
+
+
 def test_a_version_that_is_put_back_is_no_longer_rolled_back(store: Store) -> None:
     for name in ("v1", "v2"):
         store.put_version(version(name))
