@@ -107,9 +107,12 @@ def _check_name(name: str, where: str) -> None:
 
 
 def _entry(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
-    """No more of it than the archive says that there is: with one byte more its checksum is wrong."""
+    """No more of it than the archive says that there is, whatever it unpacks to."""
     with archive.open(info) as opened:
-        return opened.read(info.file_size)
+        data = opened.read(info.file_size)
+    if len(data) != info.file_size:
+        raise DslError(f"{info.filename} in the archive is shorter than it says: {len(data)} bytes.")
+    return data
 
 
 def _document(entries: dict[str, bytes]) -> Any:

@@ -1,15 +1,15 @@
 """A canvas as a flow."""
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
 from dsl import DslError
 from dsl.coze import yamlform
 from dsl.coze.formats import form, inside
-from dsl.coze.readers import READERS, Reading, types_of
+from dsl.coze.readers import READERS, Reading, mappings, types_of
 from dsl.coze.tables import OUTPUTS
 from dsl.ir import Edge, Flow, Graph, Node, OnError, Ref, Resource, Text, Value
+from dsl.load import load_json
 from dsl.values import map_refs, text
 
 FOLDED = "flowstill:text"  # the description of a Text node that only joins what an input of another node holds
@@ -78,7 +78,8 @@ class _Reader:
             kind = kind if kind == "F6" or "format" in self.document else "F4-yaml"
             return str(held.get("name") or ""), str(held.get("description") or ""), kind
         if kind == "F3":
-            return self.document["file"].rsplit("/", 1)[-1].removesuffix(".json").removesuffix("-draft"), "", kind
+            file = str(self.document.get("file") or "").rsplit("/", 1)[-1]
+            return file.removesuffix(".json").removesuffix("-draft"), "", kind
         return "", "", kind
 
     def _graph(self, nodes: Any, edges: Any, place: str, container: str) -> Graph:
@@ -215,7 +216,7 @@ class _Reader:
         inputs = _mapping(raw.get("data", {}).get("inputs"))
         if path[:1] == ("index",):
             return Ref(raw["id"], (), "index")
-        variables = [each.get("name") for each in inputs.get("variableParameters") or [] if isinstance(each, dict)]
+        variables = [each.get("name") for each in mappings(inputs.get("variableParameters"))]
         return Ref(raw["id"], path, "loop" if path[:1] and path[0] in variables else "item")
 
     def _output(self, raw: dict[str, Any], path: tuple[str | int, ...]) -> tuple[str | int, ...]:
@@ -265,7 +266,9 @@ def _unfold(graph: Graph) -> None:
     for edge in graph.edges:
         if edge.source not in helpers:
             target = edge.target
-            while target in after:
+            met: set[str] = set()  # in a circle of them there is no end
+            while target in after and target not in met:
+                met.add(target)
                 target = after[target]
             kept.append(Edge(edge.source, target, edge.port, edge.into, edge.pointer))
     graph.edges = kept
@@ -305,8 +308,8 @@ def _on_error(setting: Any) -> OnError:
     default = None
     if kind == 2:
         try:
-            default = json.loads(held.get("dataOnErr") or "{}")
-        except (ValueError, TypeError, RecursionError):
+            default = load_json(str(held.get("dataOnErr") or "{}"))
+        except DslError:
             default = None
     limit = held.get("timeoutMs")
     return OnError(

@@ -1,14 +1,16 @@
 """One function for each node type: its data as those of the common form."""
 
-import json
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from dsl import DslError
 from dsl.coze import text
 from dsl.coze.shims import unwrapped
 from dsl.coze.tables import FILE_KINDS, OPERATORS, PARAMETERS, SCOPES, TIME
 from dsl.ir import Node, Ref, Type, Value
+from dsl.load import load_json
 
 
 def type_of(variable: Any) -> Type:
@@ -32,12 +34,16 @@ def type_of(variable: Any) -> Type:
     return Type(known if known in ("string", "integer", "number", "boolean", "file") else "any", **about)  # type: ignore[arg-type]
 
 
+def mappings(value: Any) -> list[dict[str, Any]]:
+    """The mappings in a list; none when it is no list."""
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+
 def types_of(variables: Any) -> dict[str, Type]:
     """VARIABLEs, or PARAMs that point at inner values, by name."""
-    found = [each for each in variables or [] if isinstance(each, dict)] if isinstance(variables, list) else []
     return {
         str(each.get("name")): type_of(each["input"] if isinstance(each.get("input"), dict) else each)
-        for each in found
+        for each in mappings(variables)
         if each.get("name") not in (None, "errorBody", "isSuccess") or "readonly" not in {key.lower() for key in each}
     }
 
@@ -75,12 +81,7 @@ class Reading:
 
     def params(self, given: Any) -> dict[str, Value]:
         """PARAMs by name."""
-        found = given if isinstance(given, list) else []
-        return {
-            str(each["name"]): self.value(each.get("input"))
-            for each in found
-            if isinstance(each, dict) and "name" in each
-        }
+        return {str(each["name"]): self.value(each.get("input")) for each in mappings(given) if "name" in each}
 
     def named(self) -> dict[str, Value]:
         given = self.inputs.get("inputParameters")
@@ -107,12 +108,10 @@ class Reading:
     @staticmethod
     def answers_fields(inputs: dict[str, Any], outputs: Any) -> bool:
         """Whether a model's outputs are fields of a JSON answer (responseFormat 2), and not one text."""
-        given = inputs.get("llmParam")
-        found = given if isinstance(given, list) else []
         formats = [
             each.get("input", {}).get("value", {}).get("content")
-            for each in found
-            if isinstance(each, dict) and each.get("name") == "responseFormat" and isinstance(each.get("input"), dict)
+            for each in mappings(inputs.get("llmParam"))
+            if each.get("name") == "responseFormat" and isinstance(each.get("input"), dict)
             and isinstance(each["input"].get("value"), dict)
         ]  # fmt: skip
         names = {name: each for name, each in types_of(outputs).items() if name != "reasoning_content"}
@@ -126,8 +125,8 @@ def _literal(given: dict[str, Any], content: Any) -> Value:
         return _number(content)
     if kind in ("list", "object") and isinstance(content, str):
         try:
-            return json.loads(content)
-        except (ValueError, RecursionError):
+            return load_json(content)
+        except DslError:  # no JSON, or nested or large beyond what a file may hold
             return content
     if kind == "boolean" and content in ("true", "false"):
         return content == "true"
@@ -141,9 +140,10 @@ def _number(value: Any) -> Any:
         return int(value)
     except ValueError:
         try:
-            return float(value)
+            made = float(value)
         except ValueError:
             return value
+        return made if math.isfinite(made) else value
 
 
 def start(reading: Reading) -> None:
@@ -155,7 +155,7 @@ def end(reading: Reading) -> None:
     node, inputs = reading.node, reading.inputs
     node.kind = "end"
     node.inputs = reading.named()
-    given = [each for each in inputs.get("inputParameters") or [] if isinstance(each, dict)]
+    given = mappings(inputs.get("inputParameters"))
     node.outputs = {str(each.get("name")): type_of(each.get("input")) for each in given}
     if inputs.get("terminatePlan") == "useAnswerContent":
         node.params["message"] = reading.template(inputs.get("content")) or ""
@@ -226,18 +226,12 @@ def _tools(reading: Reading, calls: dict[str, Any]) -> Any:
     )
     for group, members in lists:
         held = calls.get(group)
-        for each in (held.get(members) or []) if isinstance(held, dict) else []:
-            if isinstance(each, dict):
-                hint = {key: str(value) for key, value in each.items() if isinstance(value, (str, int))}
-                name = str(
-                    each.get("api_name")
-                    or each.get("name")
-                    or each.get("workflow_id")
-                    or each.get("plugin_id")
-                    or each.get("id")
-                )
-                kind = {"workflowFCParam": "subflow", "pluginFCParam": "tool"}.get(group, "knowledge")
-                yield {"name": name, "description": "", "tool": reading.resource(kind, name, hint), "inputs": {}}
+        for each in mappings(held.get(members)) if isinstance(held, dict) else []:
+            hint = {key: str(value) for key, value in each.items() if isinstance(value, (str, int))}
+            names = ("api_name", "name", "workflow_id", "plugin_id", "id")
+            name = str(next((each[key] for key in names if each.get(key)), None))
+            kind = {"workflowFCParam": "subflow", "pluginFCParam": "tool"}.get(group, "knowledge")
+            yield {"name": name, "description": "", "tool": reading.resource(kind, name, hint), "inputs": {}}
 
 
 def plugin(reading: Reading) -> None:
@@ -358,11 +352,7 @@ def asked(reading: Reading) -> None:
 def set_loop(reading: Reading) -> None:
     given = reading.inputs.get("inputParameters")
     reading.node.kind = "assign"
-    pairs = [
-        (reading.value(each.get("left")), reading.value(each.get("right")))
-        for each in given or []
-        if isinstance(each, dict)
-    ]
+    pairs = [(reading.value(each.get("left")), reading.value(each.get("right"))) for each in mappings(given)]
     reading.node.params = {
         "items": [{"target": left, "op": "set", "value": right} for left, right in pairs if isinstance(left, Ref)]
     }
@@ -371,11 +361,7 @@ def set_loop(reading: Reading) -> None:
 def assign(reading: Reading) -> None:
     given = reading.inputs.get("inputParameters")
     reading.node.kind = "assign"
-    pairs = [
-        (reading.value(each.get("left")), reading.value(each.get("input")))
-        for each in given or []
-        if isinstance(each, dict)
-    ]
+    pairs = [(reading.value(each.get("left")), reading.value(each.get("input"))) for each in mappings(given)]
     reading.node.params = {
         "items": [{"target": left, "op": "set", "value": right} for left, right in pairs if isinstance(left, Ref)]
     }
@@ -389,8 +375,7 @@ def loop(reading: Reading) -> None:
     node.outputs = types_of(reading.data.get("outputs"))
     variables = {
         str(each.get("name")): {"type": type_of(each.get("input")), "value": reading.value(each.get("input"))}
-        for each in inputs.get("variableParameters") or []
-        if isinstance(each, dict)
+        for each in mappings(inputs.get("variableParameters"))
     }
     outside = {name: Ref(node.id, ref.path, "loop") if ref.node == node.id else ref for name, ref in collected.items()}
     if inputs.get("loopType") in (None, "array") and not variables:
@@ -436,17 +421,15 @@ def intent(reading: Reading) -> None:
 def merge(reading: Reading) -> None:
     node = reading.node
     node.kind = "aggregate"
-    groups = reading.inputs.get("mergeGroups")
     declared = types_of(reading.data.get("outputs"))
-    found = [each for each in groups if isinstance(each, dict)] if isinstance(groups, list) else []
     node.params = {
         "groups": [
             {
                 "name": str(each.get("name") or ""),
                 "type": declared.get(str(each.get("name")), Type()),
-                "values": [reading.value(one) for one in each.get("variables") or [] if isinstance(one, dict)],
+                "values": [reading.value(one) for one in mappings(each.get("variables"))],
             }
-            for each in found
+            for each in mappings(reading.inputs.get("mergeGroups"))
         ],
         "skip": "null",
     }
@@ -539,8 +522,8 @@ def comment(reading: Reading) -> None:
 def slate(source: Any) -> str:
     """The plain text of an editor's JSON: a line for each paragraph."""
     try:
-        found = json.loads(source) if isinstance(source, str) else source
-    except (ValueError, RecursionError):
+        found = load_json(source) if isinstance(source, str) else source
+    except DslError:
         return str(source)
     lines = found if isinstance(found, list) else []
     return "\n".join("".join(_leaves(each)) for each in lines if isinstance(each, dict))

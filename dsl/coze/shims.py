@@ -7,8 +7,11 @@ Code of another style stands unchanged between marked lines, which go when it is
 import json
 import re
 
+from dsl import DslError
 from dsl.ir import Node, Ref, Type, Value
 from dsl.irjson import decode, encode
+from dsl.kinds import KINDS
+from dsl.load import load_json
 from dsl.steps import arguments
 from dsl.values import map_refs
 
@@ -56,17 +59,21 @@ def unwrapped(node: Node, lang: str, source: str, arguments: dict[str, Value], o
 
 def _step(node: Node, source: str, arguments: dict[str, Value]) -> bool:
     try:
-        made = decode(json.loads(source.split("\n", 1)[0].removeprefix(_NODE)), "")
-    except (ValueError, RecursionError):
+        made = decode(load_json(source.split("\n", 1)[0].removeprefix(_NODE)), "")
+    except DslError:
         return False
     if not isinstance(made, dict) or not {"kind", "params", "inputs", "outputs"} <= made.keys():
         return False
+    if made["kind"] not in list(KINDS) or not all(isinstance(made[key], dict) for key in ("params", "inputs")):
+        return False
+    if not isinstance(made["outputs"], dict) or not all(isinstance(each, Type) for each in made["outputs"].values()):
+        return False
 
     def back(ref: Ref) -> Value:
-        value = arguments.get(str(ref.path[0])) if ref.node == "arguments" and ref.path else ref
+        value = arguments.get(str(ref.path[0])) if ref.path and ref.node == "arguments" else ref
         return value if isinstance(value, Ref) else ref
 
-    node.kind = str(made["kind"])
+    node.kind = made["kind"]
     node.params, node.inputs = map_refs(made["params"], back), map_refs(made["inputs"], back)
     node.outputs = made["outputs"]
     return True

@@ -16,7 +16,7 @@ Find = Callable[[str, tuple[str | int, ...]], Ref]
 
 def path(source: str) -> tuple[str | int, ...]:
     """`a.b[0].c` in steps."""
-    return tuple(int(step) if step.isdigit() else step for step in re.findall(r"[^.\[\]]+", source))
+    return tuple(int(step) if re.fullmatch(r"[0-9]{1,9}", step) else step for step in re.findall(r"[^.\[\]]+", source))
 
 
 def named(source: str, inputs: dict[str, Value]) -> Value:
