@@ -294,7 +294,8 @@ class Builder:
             return self._class(other, ref)
         if not self.own and not code:
             return f"$({quoted(self.names[other.id])}).item.json{text.steps(path)}"
-        found = f"$({quoted(self.names[ref.node])}).first().json{text.steps(path)}"
+        maybe = "?" if other.on_error.then == "branch" and ref.path[:1] != ("error",) else ""  # it gave nothing there
+        found = f"$({quoted(self.names[ref.node])}).first(){maybe}.json{text.steps(path)}"
         if ref.path == ("error", "message") and self.reach.surely(ref.node, node.id):
             return f"{found} ?? {found.removesuffix('.message')}"  # of some failures n8n keeps the message alone
         if other.kind == "llm" and other.params.get("schema") and ref.path == ("text",):

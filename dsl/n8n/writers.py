@@ -268,11 +268,11 @@ def _packed(builder: "Builder", node: Node) -> tuple[dict[str, Any], dict[str, s
 
 def _split(builder: "Builder", node: Node) -> None:
     params, inputs = _packed(builder, node)
-    body = f"""let items = [String({_js(params.get("text", ""))} ?? "")];
+    body = f"""let parts = [String({_js(params.get("text", ""))} ?? "")];
 for (const delimiter of {_js(params.get("delimiters", []))}) {{
-  items = items.flatMap((item) => item.split(delimiter));
+  parts = parts.flatMap((part) => part.split(delimiter));
 }}
-return [{{ json: {{ items }} }}];"""
+return [{{ json: {{ items: parts }} }}];"""
     shim(builder, node, "split", {"params": params}, inputs, body)
 
 
