@@ -8,6 +8,7 @@ import math
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from dsl.ir import Edge, Flow, Graph, Node
 from dsl.kinds import KINDS, ports
@@ -314,14 +315,14 @@ class Router:
 
     def _cost(self, way: list[Point], near: list[Box]) -> float:
         path = way if len(way) > 2 else _curve(*way)
-        length = sum(math.dist(one, other) for one, other in zip(path, path[1:], strict=False))
+        length = sum(math.dist(one, other) for one, other in pairwise(path))
         return 3000.0 * self._hits(path, near) + length
 
     def _hits(self, path: list[Point], near: list[Box]) -> int:
         """How many boxes the path crosses, counting each piece of it."""
         self.checks -= len(path) * len(near)
         found = 0
-        for (x, y), (to_x, to_y) in zip(path, path[1:], strict=False):
+        for (x, y), (to_x, to_y) in pairwise(path):
             left, right, top, bottom = min(x, to_x) + 1, max(x, to_x) - 1, min(y, to_y), max(y, to_y)
             if right < left:
                 left = right = (x + to_x) / 2
