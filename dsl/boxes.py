@@ -16,7 +16,8 @@ from dsl.layout import layout
 
 WIDTH, HEIGHT, PORT = 240.0, 96.0, 17.0  # of a box; PORT: for each port, where there are many
 COLUMN, ROW, PAD, HEAD = 130.0, 44.0, 36.0, 84.0  # gaps; around a body, and above it
-CLEAR = 20.0  # between boxes whose places were given
+CLEAR, BESIDE = 20.0, 50.0  # between boxes whose places were given: above one another, and side by side
+NEAR = 7.0  # edges keep this far above and below boxes
 SPREAD = 3.0  # more than this and the places are made anew
 FARTHEST = 200_000.0  # pixels that a drawing of given places may take
 STUB = 44.0  # of an edge that leads nowhere
@@ -47,12 +48,14 @@ class Line:
 
 @dataclass
 class Drawing:
-    """A graph as boxes and lines, in pixels from the left upper corner of the whole picture."""
+    """A graph as boxes and lines in pixels; the picture goes from `left`, `top` to `w`, `h`."""
 
     boxes: list[Box] = field(default_factory=list)
     lines: list[Line] = field(default_factory=list)
     w: float = 0.0
     h: float = 0.0
+    left: float = 0.0
+    top: float = 0.0
 
 
 def arrange(flow: Flow) -> Drawing:
@@ -60,7 +63,11 @@ def arrange(flow: Flow) -> Drawing:
     drawing = _arranged(flow.graph)
     _move(drawing, PAD, PAD)
     _route(flow.graph, drawing, None)
-    drawing.w, drawing.h = drawing.w + 2 * PAD, drawing.h + 2 * PAD
+    corners = [point for line in drawing.lines for point in line.points]
+    drawing.left = min([0.0] + [x - PAD for x, _ in corners])
+    drawing.top = min([0.0] + [y - PAD for _, y in corners])
+    drawing.w = max([drawing.w + 2 * PAD] + [x + PAD for x, _ in corners])
+    drawing.h = max([drawing.h + 2 * PAD] + [y + PAD for _, y in corners])
     return drawing
 
 
@@ -120,7 +127,7 @@ def _given(boxes: list[Box]) -> bool:
 def _spread(boxes: list[Box]) -> float:
     """What the distances have to be multiplied by for no box to stand on another."""
     ordered = sorted(boxes, key=lambda box: box.x)
-    widest = max((box.w for box in boxes), default=0.0) + CLEAR
+    widest = max((box.w for box in boxes), default=0.0) + COLUMN
     factor = 1.0
     for i, one in enumerate(ordered):
         for other in ordered[i + 1 :]:
@@ -134,7 +141,13 @@ def _apart(one: Box, other: Box) -> float:
     """The factor at which two boxes part, `one` being the left one."""
     upper, lower = (one, other) if one.y <= other.y else (other, one)
     dx, dy = other.x - one.x, lower.y - upper.y
-    return min((one.w + CLEAR) / dx if dx else math.inf, (upper.h + CLEAR) / dy if dy else math.inf)
+    beside = COLUMN if _speaks(one) else BESIDE
+    return min((one.w + beside) / dx if dx else math.inf, (upper.h + CLEAR) / dy if dy else math.inf)
+
+
+def _speaks(box: Box) -> bool:
+    """Whether words stand right of the box: those of its ports."""
+    return box.inner is None and box.node.kind in KINDS and len(ports(box.node)) > 1
 
 
 # -- places made anew
@@ -176,6 +189,9 @@ def _bands(columns: list[list[Box]]) -> list[list[list[Box]]]:
             taken = 0.0
         bands[-1].append(column)
         taken += width
+    if len(bands) > 1 and taken < share / 3:
+        last = bands.pop()
+        bands[-1] += last
     return bands
 
 
@@ -246,10 +262,6 @@ def _route(graph: Graph, drawing: Drawing, container: Box | None) -> None:
     for edge in graph.edges:
         line = _line(edge, boxes, container, router)
         drawing.lines += [line] if line else []
-    corners = [point for line in drawing.lines for point in line.points]
-    if container is None:
-        drawing.w = max([drawing.w] + [x - PAD for x, _ in corners])
-        drawing.h = max([drawing.h] + [y - PAD for _, y in corners])
     for box in drawing.boxes:
         if box.inner is not None and box.node.body is not None:
             _route(box.node.body, box.inner, box)
@@ -323,7 +335,7 @@ class Router:
         self.checks -= len(path) * len(near)
         found = 0
         for (x, y), (to_x, to_y) in pairwise(path):
-            left, right, top, bottom = min(x, to_x) + 1, max(x, to_x) - 1, min(y, to_y), max(y, to_y)
+            left, right, top, bottom = min(x, to_x) + 1, max(x, to_x) - 1, min(y, to_y) - NEAR, max(y, to_y) + NEAR
             if right < left:
                 left = right = (x + to_x) / 2
             found += sum(

@@ -18,7 +18,7 @@ html,body{margin:0;height:100%;overflow:hidden;font:14px system-ui,sans-serif;co
 header{position:fixed;top:0;left:0;right:0;display:flex;gap:12px;align-items:center;padding:8px 14px;z-index:1;
 background:rgba(255,255,255,.94);border-bottom:1px solid #d5dae1}
 h1{font-size:15px;margin:0;white-space:nowrap;overflow:hidden;text-overflow:ellipsis;flex:1}
-input{font:inherit;padding:4px 8px;width:16em}button{font:inherit;min-width:2.2em}
+input{font:inherit;padding:4px 8px;width:19em}button{font:inherit;min-width:2.2em}
 #view{position:absolute;inset:46px 0 0 0;overflow:hidden;cursor:grab;touch-action:none}
 #view>svg{transform-origin:0 0;position:absolute}
 .searching .node:not(.found){opacity:.25}.found .box{stroke-width:4}

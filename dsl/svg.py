@@ -54,11 +54,12 @@ def svg(flow: Flow) -> str:
     low = [box for box in every if box.node.kind == "note"] + [box for box in every if box.inner is not None]
     high = [box for box in every if box.inner is None and box.node.kind != "note"]
     lines = list(_lines(drawing))
+    left, top, wide, tall = (f"{n:.0f}" for n in _extent(drawing))
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" role="img" viewBox="0 0 {drawing.w:.0f} {drawing.h:.0f}" '
-        f'width="{drawing.w:.0f}" height="{drawing.h:.0f}">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" role="img" viewBox="{left} {top} {wide} {tall}" '
+        f'width="{wide}" height="{tall}">',
         f"<title>{clean(flow.name)}</title><style>{STYLE}</style>{ARROW}",
-        '<rect class="ground" width="100%" height="100%" fill="#fff"/>',
+        f'<rect x="{left}" y="{top}" width="100%" height="100%" fill="#fff"/>',
         *(_node(box, names) for box in low),
         *(_edge(line) for line, _ in lines),
         *(_node(box, names) for box in high),
@@ -66,6 +67,10 @@ def svg(flow: Flow) -> str:
         "</svg>",
     ]
     return "\n".join(parts) + "\n"
+
+
+def _extent(drawing: Drawing) -> tuple[float, float, float, float]:
+    return drawing.left, drawing.top, drawing.w - drawing.left, drawing.h - drawing.top
 
 
 def clean(text: str) -> str:
@@ -156,10 +161,10 @@ def _frame(box: Box) -> str:
 def _words(box: Box, title: str, said: list[str]) -> str:
     """Kind, title and facts from the top; of a low box in its middle they are the same."""
     left, room = box.x + 13, box.w - 26
-    rows = [("kind", 20.0, kind_words(box.node), 6.6), ("name", 41.0, title, 7.9)]
-    rows += [("fact", 60.0 + 17 * i, fact, 6.1) for i, fact in enumerate(said)]
+    rows = [("kind", 20.0, kind_words(box.node), 7.4), ("name", 41.0, title, 8.7)]
+    rows += [("fact", 60.0 + 17 * i, fact, 6.8) for i, fact in enumerate(said)]
     if box.inner is not None and len(said) > 1:
-        rows[2:] = [("fact", 60.0, " · ".join(said), 6.1)]
+        rows[2:] = [("fact", 60.0, " · ".join(said), 6.8)]
     return "".join(_text(each, left, box.y + down, clip(words, room / wide)) for each, down, words, wide in rows)
 
 
@@ -173,8 +178,8 @@ def _paper(box: Box) -> str:
     sheet = f"M{x:.1f} {y:.1f}h{w - fold:.1f}l{fold} {fold}v{h - fold:.1f}h{-w:.1f}z"
     corner = f"M{x + w - fold:.1f} {y:.1f}v{fold}h{fold}"
     title = box.node.title or "note"
-    text = wrap(str(box.node.params.get("text", "")), (w - 26) / 6.1, max(1, int((h - 36) / 16)))
-    words = [_text("kind", x + 13, y + 20, clip(title if title == "note" else f"note: {title}", (w - 40) / 6.6))]
+    text = wrap(str(box.node.params.get("text", "")), (w - 26) / 6.8, max(1, int((h - 36) / 16)))
+    words = [_text("kind", x + 13, y + 20, clip(title if title == "note" else f"note: {title}", (w - 40) / 7.4))]
     words += [_text("fact", x + 13, y + 40 + 16 * i, line) for i, line in enumerate(text)]
     return f'<path class="box" d="{sheet}"/><path class="box" d="{corner}"/>' + "".join(words)
 
@@ -227,6 +232,6 @@ def _labels(lines: list[tuple[Line, Node | None]]) -> list[str]:
 
 def _label(x: float, y: float, words: str, full: str, more: str = "") -> str:
     short = clip(words, LABEL)
-    wide = 5.6 * sum(map(_columns, short)) + 8
+    wide = 6.1 * sum(map(_columns, short)) + 8
     back = f'<rect x="{x:.1f}" y="{y - 8:.1f}" width="{wide:.1f}" height="15" rx="4" fill="#fff" fill-opacity=".92"/>'
     return f'<g class="label{more}"><title>{clean(full)}</title>{back}{_text("words", x + 4, y + 3.5, short)}</g>'
