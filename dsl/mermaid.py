@@ -37,8 +37,9 @@ def quoted(text: str) -> str:
 def _graph(graph: Graph, container: Node | None, numbers: dict[str, str], names: Names, indent: str) -> list[str]:
     lines = [line for node in graph.nodes for line in _node(node, numbers, names, indent)]
     nodes = {node.id: node for node in graph.nodes}
+    inside = numbers[container.id] if container else ""
     for i, edge in enumerate(graph.edges):
-        lines += [indent + line for line in _edge(edge, nodes, container, numbers, f"x{len(indent)}{i}")]
+        lines += [indent + line for line in _edge(edge, nodes, container, numbers, f"{inside}x{i}")]
     return lines
 
 

@@ -118,6 +118,12 @@ def test_circles_loops_and_edges_to_nothing_are_drawn() -> None:
     assert draw(flow([], []), "svg") and draw(flow([], []), "mmd") and draw(flow([], []), "html")
 
 
+def test_what_is_missing_in_two_bodies_is_two_marks_in_a_chart() -> None:
+    nodes = [Node(name, "loop", body=Graph([Node(f"{name}1", "pass")], [Edge(f"{name}1", "gone")])) for name in "ab"]
+    marks = re.findall(r'(\w+)\["gone is missing"', draw(flow(nodes, []), "mmd"))
+    assert len(set(marks)) == 2
+
+
 def test_an_edge_goes_round_the_box_in_its_way() -> None:
     nodes = [Node(str(i), "pass", position=(400.0 * i, 0.0)) for i in range(3)]
     drawing = arrange(flow(nodes, [Edge("0", "1"), Edge("1", "2"), Edge("0", "2")]))
