@@ -26,14 +26,16 @@ input{font:inherit;padding:4px 8px;width:19em}button{font:inherit;min-width:2.2e
 PAGE_SCRIPT = """
 const view = document.getElementById('view'), picture = view.querySelector('svg');
 const search = document.getElementById('search'), count = document.getElementById('count');
-let x = 0, y = 0, scale = 1, next = 0, held = null;
+let x = 0, y = 0, scale = 1, next = 0, held = null, moved = false;
 const width = picture.viewBox.baseVal.width, height = picture.viewBox.baseVal.height;
 function show() { picture.style.transform = `translate(${x}px,${y}px) scale(${scale})`; }
 function zoom(by, atX, atY) {
+  moved = true;
   const to = Math.min(4, Math.max(0.02, scale * by));
   x = atX - (atX - x) * to / scale; y = atY - (atY - y) * to / scale; scale = to; show();
 }
 function fit() {
+  moved = false;
   scale = Math.min(1, view.clientWidth / width, view.clientHeight / height);
   x = (view.clientWidth - width * scale) / 2; y = (view.clientHeight - height * scale) / 2; show();
 }
@@ -49,6 +51,7 @@ function find() {
 }
 function go(node) {
   const box = node.getBBox();
+  moved = true;
   scale = Math.max(scale, 0.8);
   x = view.clientWidth / 2 - (box.x + box.width / 2) * scale;
   y = view.clientHeight / 2 - (box.y + box.height / 2) * scale; show();
@@ -58,7 +61,7 @@ view.addEventListener('wheel', event => {
   const edge = view.getBoundingClientRect();
   zoom(Math.exp(-event.deltaY / 500), event.clientX - edge.left, event.clientY - edge.top);
 }, {passive: false});
-view.addEventListener('pointerdown', event => { held = [event.clientX - x, event.clientY - y]; });
+view.addEventListener('pointerdown', event => { held = [event.clientX - x, event.clientY - y]; moved = true; });
 addEventListener('pointermove', event => {
   if (held) { x = event.clientX - held[0]; y = event.clientY - held[1]; show(); }
 });
@@ -71,7 +74,7 @@ search.addEventListener('keydown', event => {
 document.getElementById('in').addEventListener('click', () => middle(1.25));
 document.getElementById('out').addEventListener('click', () => middle(0.8));
 document.getElementById('fit').addEventListener('click', fit);
-addEventListener('resize', fit);
+addEventListener('resize', () => { if (!moved) fit(); });
 fit();
 """
 PAGE = """<!doctype html>
