@@ -27,7 +27,7 @@ PAGE_SCRIPT = """
 const view = document.getElementById('view'), picture = view.querySelector('svg');
 const search = document.getElementById('search'), count = document.getElementById('count');
 let x = 0, y = 0, scale = 1, next = 0, held = null, moved = false;
-const width = picture.viewBox.baseVal.width, height = picture.viewBox.baseVal.height;
+const from = picture.viewBox.baseVal, width = from.width, height = from.height;
 function show() { picture.style.transform = `translate(${x}px,${y}px) scale(${scale})`; }
 function zoom(by, atX, atY) {
   moved = true;
@@ -53,8 +53,8 @@ function go(node) {
   const box = node.getBBox();
   moved = true;
   scale = Math.max(scale, 0.8);
-  x = view.clientWidth / 2 - (box.x + box.width / 2) * scale;
-  y = view.clientHeight / 2 - (box.y + box.height / 2) * scale; show();
+  x = view.clientWidth / 2 - (box.x - from.x + box.width / 2) * scale;
+  y = view.clientHeight / 2 - (box.y - from.y + box.height / 2) * scale; show();
 }
 view.addEventListener('wheel', event => {
   event.preventDefault();

@@ -28,7 +28,7 @@ COLOURS = {  # of the family: frame and words, fill
 }
 SILENT = ("out", "done", "body")  # ports that need no words
 RADIUS = 14.0  # of the corners of an edge
-LABEL = 20  # characters of the words on an edge, a wide one counting two
+LABEL = 18  # characters of the words on an edge, a wide one counting two
 STYLE = """
 text{font-family:system-ui,"Segoe UI",Roboto,"Noto Sans","Noto Sans CJK SC",sans-serif;fill:#1c2430}
 .kind{font-size:11px;font-weight:600;letter-spacing:.04em}.name{font-size:14.5px;font-weight:600}
