@@ -161,7 +161,7 @@ def _frame(box: Box) -> str:
 def _words(box: Box, title: str, said: list[str]) -> str:
     """Kind, title and facts from the top; of a low box in its middle they are the same."""
     left, room = box.x + 13, box.w - 26
-    rows = [("kind", 20.0, kind_words(box.node), 7.4), ("name", 41.0, title, 8.7)]
+    rows = [("kind", 20.0, kind_words(box.node), 7.4), ("name", 41.0, title, 9.0)]
     rows += [("fact", 60.0 + 17 * i, fact, 6.8) for i, fact in enumerate(said)]
     if box.inner is not None and len(said) > 1:
         rows[2:] = [("fact", 60.0, " · ".join(said), 6.8)]
