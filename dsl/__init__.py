@@ -6,7 +6,7 @@ written = dsl.write(flow, "n8n")       # written.data is the file, written.notes
 
 import inspect
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 
 class DslError(Exception):
@@ -22,7 +22,25 @@ from dsl.notes import Note, worst  # noqa: E402
 from dsl.secrets import hidden, mask  # noqa: E402
 from dsl.sidecar import Sidecar, restore  # noqa: E402
 
-__all__ = ["DIALECTS", "DslError", "Flow", "Note", "Written", "read", "restored", "sniff", "worst", "write"]
+if TYPE_CHECKING:
+    from dsl.changes import Change
+    from dsl.lint import Finding
+
+__all__ = [
+    "DIALECTS",
+    "DslError",
+    "Flow",
+    "Note",
+    "Written",
+    "check",
+    "diff",
+    "draw",
+    "read",
+    "restored",
+    "sniff",
+    "worst",
+    "write",
+]
 
 
 @dataclass(frozen=True)
@@ -53,6 +71,27 @@ def _recognised(data: bytes | str, dialect: str | None = None) -> tuple[str, Any
             return name, document
     document = load.load(load.text(data))
     return dialect_of(document, dialect), document
+
+
+def check(flow: Flow) -> "list[Finding]":
+    """What will not work, or not as it looks: errors first, then warnings, in the order of the file."""
+    from dsl.lint import check as lint
+
+    return lint(flow)
+
+
+def diff(one: Flow, other: Flow) -> "list[Change]":
+    """The changes that lead from one flow to another, in words; the two may be of different dialects."""
+    from dsl.changes import diff as changes
+
+    return changes(one, other)
+
+
+def draw(flow: Flow, form: str = "svg") -> str:
+    """The flow as "svg", "mmd" (Mermaid) or "html" (a page with zoom and search). DslError: another form."""
+    from dsl.drawing import draw as drawn
+
+    return drawn(flow, form)
 
 
 def write(flow: Flow, dialect: str, **options: Any) -> Written:

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from dsl.check import Finding
+from dsl.lint import Finding
 
 _SARIF = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 

@@ -105,8 +105,8 @@ def check(file: str, dialect: str | None, form: str, fix: bool, out: str | None)
     """Find what the platforms accept in the workflow FILE and then fail on. Exits 1 when there is an error."""
     import dsl
     from dsl import findings
-    from dsl.check import check as find
-    from dsl.check import mend
+    from dsl.lint import check as find
+    from dsl.lint import mend
 
     data = _read(file)
     flow = _flow(file, data, dialect)
@@ -143,12 +143,25 @@ def inspect(file: str, dialect: str | None, as_json: bool) -> None:
 
 
 @click.command()
+@_FILE
+@_FROM
+@click.option("--out", "-o", default="-", help="The picture: x.svg, x.mmd (Mermaid) or x.html; - is stdout.")
+@click.option("--format", "form", default=None, help="svg mmd html; what OUT ends with otherwise, svg on stdout.")
+def draw(file: str, dialect: str | None, out: str, form: str | None) -> None:
+    """Draw the workflow FILE."""
+    import dsl
+
+    ending = Path(out).suffix.lstrip(".") if out != "-" else ""
+    _write(out, dsl.draw(_flow(file, _read(file), dialect), form or ending or "svg"))
+
+
+@click.command()
 @click.argument("one", metavar="A")
 @click.argument("other", metavar="B")
 @_JSON
 def diff(one: str, other: str, as_json: bool) -> None:
     """Say in words what changed from the workflow A to B, which may be of different platforms."""
-    from dsl.diff import diff as changes
+    from dsl.changes import diff as changes
 
     found = changes(*(_flow(each, _read(each), None) for each in (one, other)))
     if as_json:
@@ -219,4 +232,4 @@ def _save(path: Path, data: bytes) -> None:
         raise UsageError(f"{path}: {error.strerror or error}.") from None
 
 
-VERBS = (convert, check, inspect, diff)
+VERBS = (convert, check, inspect, diff, draw)

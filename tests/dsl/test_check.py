@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from dsl.check import Finding, check, mend
 from dsl.findings import as_json, sarif, text
 from dsl.ir import Edge, Flow, Node, Ref, Text
+from dsl.lint import Finding, check, mend
 from dsl.values import nodes
 from tests.dsl.kitchen import kitchen_sink
 from tests.dsl.small import cases

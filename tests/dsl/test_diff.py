@@ -3,7 +3,7 @@
 import copy
 from dataclasses import replace
 
-from dsl.diff import diff
+from dsl.changes import diff
 from dsl.ir import Edge, Node, Ref, Text, Variable
 from dsl.values import nodes, rename
 from tests.dsl.kitchen import kitchen_sink

@@ -9,7 +9,7 @@ import pytest
 
 from dsl import DslError
 from dsl.boxes import Box, Drawing, arrange
-from dsl.draw import draw
+from dsl.drawing import draw
 from dsl.ir import Edge, Flow, Graph, Node
 from dsl.kinds import KINDS
 from dsl.values import walk

@@ -89,6 +89,16 @@ def test_diff_says_in_words_what_changed(sink: Path, tmp_path: Path) -> None:
     assert flowstill("diff", sink, sink).stdout.decode() == "The same workflow.\n"
 
 
+@pytest.mark.parametrize(("name", "start"), [("x.svg", "<svg"), ("x.mmd", "flowchart"), ("x.html", "<!doctype html>")])
+def test_a_workflow_is_drawn_in_the_form_that_the_name_ends_with(
+    name: str, start: str, sink: Path, tmp_path: Path
+) -> None:
+    assert flowstill("draw", sink, "-o", tmp_path / name).returncode == 0
+    assert (tmp_path / name).read_text().lower().lstrip().startswith(start)
+    wrong = flowstill("draw", sink, "-o", tmp_path / "x.png")
+    assert wrong.returncode == 1 and b"There are: svg, mmd, html" in wrong.stderr
+
+
 FLOW = b'{"flowstill": "1", "flow": {"name": "x", "dialect": "ir"}}'
 TO_IR = ("convert", "-", "--to", "ir")
 

@@ -1,7 +1,7 @@
 """The linter: what the platforms accept on import and fail on, or worse succeed with nothing, at run time.
 
-What is wrong on any platform is found here in the common form; what one platform only trips over, in the `check` of its
-dialect (`dsl/<dialect>/check.py`). Rules: the tables of the platforms' own validators and engines, by code in CODES.
+What is wrong on any platform is found here in the common form; what one platform only trips over, in the function
+`check` that its dialect may offer. Rules: what the platforms' own validators and engines say, and what they do not.
 """
 
 import difflib
