@@ -149,14 +149,23 @@ def check(service: Service, what: str) -> str:
     return f"Check {service.setting}.{what}." if service.setting else f"Check its {what} in flowstill.yml."
 
 
-def _whom(service: Service, url: str) -> str:
+def shown(url: str) -> str:
+    """An address as a message may hold it: without user and password, and without what looks like a key."""
+    return _origin(url) + _path(url)
+
+
+def _origin(url: str) -> str:
     parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]  # a user and password may stand before it
-    return f"{service.label} at {parts.scheme}://{host}"
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+
+
+def _whom(service: Service, url: str) -> str:
+    return f"{service.label} at {_origin(url)}"
 
 
 def _path(url: str) -> str:
-    return urlsplit(url).path or "/"
+    """What was asked for, as a message may show it: some gateways take their key as a part of the path."""
+    return re.sub(r"(?<=/)(?=[^/]*\d)[\w.~-]{16,}", "***", urlsplit(url).path) or "/"
 
 
 def _detail(body: str) -> str:

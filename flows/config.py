@@ -281,14 +281,15 @@ def _check_addresses(config: Config) -> None:
     services = {f"services.{name}.url": getattr(one, "url", None) for name, one in config.services.items()}
     for key, url in (services | {"hub.endpoint": config.hub.endpoint or None}).items():
         if url is not None and not _is_address(url):  # it may hold a password and is not shown
-            form = "http:// or https://, a host, perhaps a port from 1 to 65535"
+            form = "http:// or https://, a host, perhaps a port from 1 to 65535, no ? and no #: a key goes into `key`"
             raise ConfigError(f"{config.path}: {key}: expected an address: {form}.")
 
 
 def _is_address(url: str) -> bool:
     try:
         parts = urlsplit(url)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and " " not in url
+        plain = not parts.query and not parts.fragment and " " not in url
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and plain
     except ValueError:  # of the port
         return False
 

@@ -7,7 +7,6 @@ import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import click
 import msgspec
@@ -114,7 +113,7 @@ def _state(config: Config, name: str, service: Service) -> str:
         server = llama_server(config, name, service)
         return f"llama-server {server.version()}, serves {', '.join(server.names()) or 'nothing'}"
     if isinstance(service, OpenAIService):
-        return f"answers at {_shown(service.url)}, model {_offered(name, service)}"
+        return f"answers at {http.shown(service.url)}, model {_offered(name, service)}"
     modelhub.find(service.model, config.folder)
     return f"served on this machine when needed: {service.model}"
 
@@ -127,19 +126,13 @@ def _offered(name: str, service: OpenAIService) -> str:
         names = [model.id for model in msgspec.convert(said, Models).data]
     except msgspec.ValidationError:
         raise FlowError(
-            f"{_shown(service.url)} lists no models as OpenAI's API does. Check {setting}.url: most end in /v1."
+            f"{http.shown(service.url)} lists no models as OpenAI's API does. Check {setting}.url: most end in /v1."
         ) from None
     if names and service.model not in names:
         near = difflib.get_close_matches(service.model, names, n=1)
         hint = f"Did you mean '{near[0]}'?" if near else f"It offers: {', '.join(names[:10])}."
         raise FlowError(f"It has no model '{service.model}'. {hint} Check {setting}.model.")
     return service.model
-
-
-def _shown(url: str) -> str:
-    """The address without a user and password that may stand in it."""
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 def _sources(config: Config) -> Iterator[Finding]:

@@ -133,3 +133,11 @@ def test_a_hanging_server_is_left_after_the_time_limit() -> None:
     with serving(hang) as url, pytest.raises(ServiceError, match=r"did not answer within 0.2 s"):
         http.get_json(url, service="RAGFlow", timeout=0.2)
     assert time.monotonic() - started < 5
+
+
+def test_a_key_in_the_path_of_an_address_is_not_shown() -> None:
+    key = "sk-SECRETSECRET1234567890abcdef"
+    url = f"http://me:pass@127.0.0.1:9/{key}/v1/chat/completions?api_key={key}"
+    assert http.shown(url) == "http://127.0.0.1:9/***/v1/chat/completions"
+    assert key not in http.refusal(http.Service("it"), "POST", url, 500, "no")
+    assert http.shown("http://h/api/v1/chat-completions-and-more") == "http://h/api/v1/chat-completions-and-more"

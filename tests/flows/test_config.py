@@ -518,10 +518,12 @@ def test_languages_may_name_their_region(tmp_path: Path) -> None:
         "http://h:x",
         "http://a b",
         "//h",
+        "http://h/v1?api_key=x",
     ],
 )
 def test_what_is_no_address_is_refused_and_not_shown(tmp_path: Path, url: str) -> None:
-    form = "expected an address: http:// or https://, a host, perhaps a port from 1 to 65535."
+    form = "expected an address: http:// or https://, a host, perhaps a port from 1 to 65535, no ? and no #: "
+    form += "a key goes into `key`."
     service = f"{{kind: openai, url: '{url}', model: m}}"
     assert problem(tmp_path, f"services: {{t: {service}}}") == f"services.t.url: {form}"
     if url:
