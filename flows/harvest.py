@@ -22,6 +22,7 @@ class Harvest(msgspec.Struct):
     kept: int = 0
     retired: int = 0
     redacted: int = 0  # records in which personal data was blanked
+    kinds: set[str] = set()  # of personal data, as `email`
     unreadable: list[str] = []  # documents
     lost: list[str] = []  # rows of documents that were read
     skipped: list[str] = []
@@ -45,6 +46,11 @@ def harvest(
         )
         _sync(name, loop, folder, store, found, on_document)
     _retire_sources(name, loop, store, found)
+    if found.redacted:
+        found.notes.append(
+            f"Personal data ({', '.join(sorted(found.kinds))}) was blanked in {found.redacted} of the rows that were "
+            f"read. What is public stays when loops.{name}.curate.allow names it."
+        )
     return found
 
 
@@ -104,6 +110,7 @@ def _private(record: Record, options: Curate, found: Harvest) -> Record:
         cleaned[field], seen = redact(getattr(record, field), options.allow)
         kinds |= set(seen)
     found.redacted += bool(kinds)
+    found.kinds |= kinds
     return msgspec.structs.replace(record, **cleaned) if kinds else record
 
 

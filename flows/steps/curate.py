@@ -70,7 +70,12 @@ def _warn_of_unused(work: Work, trained: list[Pair]) -> None:
     """Say so when most documents teach nothing: their text was harvested, but no pair of it was fit."""
     documents = {r.origin.document for _, r in work.store.records(work.name) if isinstance(r, Passage)}
     used = {passage.origin.document for pair in trained for passage in pair.passages}
-    if len(used & documents) * 2 < len(documents):
+    if len(used & documents) * 2 < len(documents) and not work.loop.distil.questions:
+        work.note(
+            f"Only {len(used & documents)} of {len(documents)} documents are in the training data: distil.questions is "
+            "0, and so the teacher wrote nothing about them."
+        )
+    elif len(used & documents) * 2 < len(documents):
         note = (
             f"Only {len(used & documents)} of {len(documents)} documents are in the training data: what the teacher "
             "wrote about the others did not bear checking. A larger teacher helps (distil.teacher)."
