@@ -6,6 +6,7 @@ from collections import Counter
 
 _CJK = "㐀-鿿豈-﫿぀-ヿ가-힯"
 _WORD = re.compile(rf"[{_CJK}]|[^\W_{_CJK}]+(?:[.:/@_-]+[^\W_{_CJK}]+)*")
+_PLAIN = re.compile(r"[A-Za-zÀ-ɏ]{3,}")  # a word that may be inflected; shorter ones become others: a, as
 
 
 def normalise(text: str) -> str:
@@ -33,7 +34,15 @@ def exact(answer: str, reference: str) -> float:
 
 
 def key_match(answer: str, keys: list[str]) -> float:
-    """1.0 when every key (a number, a name) stands in the answer as whole words; 0.0 without keys."""
-    said = " ".join(words(answer))
-    found = [f" {' '.join(words(key))} " in f" {said} " for key in keys]
-    return float(bool(found) and all(found))
+    """1.0 when every key (a number, a name) stands in the answer as whole words; 0.0 without keys.
+
+    A word may have an English s or es added, a number or a code in capitals nothing.
+    """
+    said = f" {' '.join(words(answer))} "
+    return float(bool(keys) and all(re.search(_key(key), said) for key in keys))
+
+
+def _key(key: str) -> str:
+    last = key.split()[-1:]
+    inflected = "(e?s)?" if last and _PLAIN.fullmatch(last[0]) and not last[0].isupper() else ""
+    return f" {re.escape(' '.join(words(key)))}{inflected} "

@@ -38,6 +38,28 @@ def test_a_number_that_only_contains_the_key_does_not_count() -> None:
     assert score("它 08:30 开门。", DOOR)["key"] == 1.0
 
 
+@pytest.mark.parametrize(
+    ("key", "answer", "right"),
+    [
+        ("Wednesday", "We are closed on Wednesdays.", 1.0),
+        ("Wednesday", "Wednesday's the day.", 1.0),
+        ("night bus", "Take one of the night buses.", 1.0),
+        ("Wednesday", "Wednesdayish.", 0.0),
+        ("Wednesdays", "On Wednesday.", 0.0),
+        ("4711", "Dial 4711s.", 0.0),
+        ("B12", "In B12s.", 0.0),
+        ("GAS", "The gases.", 0.0),
+        ("a", "As you like.", 0.0),
+        ("周三", "周三休息。", 1.0),
+        ("", "Anything.", 0.0),
+    ],
+)
+def test_a_key_that_is_a_word_may_have_an_s_added_a_number_or_a_code_may_not(
+    key: str, answer: str, right: float
+) -> None:
+    assert score(answer, HeldOut("q", "a", keys=(key,)))["key"] == right
+
+
 def test_an_empty_answer_scores_nothing() -> None:
     assert score("", DOOR) == {"f1": 0.0, "exact": 0.0, "refusal": 1.0, "key": 0.0}
 
