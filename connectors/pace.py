@@ -69,9 +69,12 @@ class Pace:
             self._slots = max(self._slots * SLOWER, 1.0)
             self._good = 0
 
-    def pause(self, seconds: float) -> None:
-        """No call starts for so long."""
-        self._resume = max(self._resume, time.monotonic() + seconds)
+    def pause(self, seconds: float) -> bool:
+        """No call starts for so long; True unless calls were held back already."""
+        now = time.monotonic()
+        fresh = self._resume <= now
+        self._resume = max(self._resume, now + seconds)
+        return fresh
 
     def stop(self) -> None:
         """Wake all who wait: no slot is worth waiting for any more."""

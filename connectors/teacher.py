@@ -18,6 +18,7 @@ __all__ = ["Answer", "Budget", "BudgetReached", "Failure", "Journal", "Request",
 TRIES = 6  # of one request, before it is given up
 REPAIRS = 2  # of one broken answer
 SHOWN = 1500  # bytes of a broken answer that its author sees again
+LONG = 3.0  # seconds of waiting that somebody who looks on wants explained
 PATIENCE_429 = 30  # the same for "too many requests", which is about us and not about the request
 
 T = TypeVar("T")
@@ -68,6 +69,7 @@ class Teacher:
             json_schema=json_schema,
             note=note,
         )
+        self._label, self._note = label, note
         self._in_flight = in_flight
         self._budget = budget or Budget()
         self._journal = journal
@@ -211,8 +213,8 @@ class Teacher:
     async def _wait(self, trouble: Again, attempt: int) -> None:
         if trouble.wait is None:
             await self._pace.sleep(http.backoff(attempt))
-        else:
-            self._pace.pause(trouble.wait)  # what the server asks of one call, it means for all
+        elif self._pace.pause(trouble.wait) and trouble.wait >= LONG:  # what it asks of one call, it means for all
+            self._note(f"{self._label} asks to wait: nothing is sent for {trouble.wait:.0f} s")
 
     def _may_ask(self) -> None:
         if self._stopped:

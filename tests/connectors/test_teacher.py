@@ -270,6 +270,15 @@ def test_a_tenth_of_answers_cut_off_loses_nothing() -> None:
     assert teacher.calls <= 100 + teacher.repaired + 2
 
 
+def test_a_long_wait_that_the_teacher_asks_for_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("connectors.teacher.LONG", 0.2)
+    told: list[str] = []
+    busy = [Reply(429, b"", {"Retry-After": wait}) for wait in ("0.01", *["0.3"] * 4)]
+    with replaying([*busy, completion("yes")]) as (url, _):
+        ask_all(url, 4, plain, in_flight=4, label="the teacher", note=told.append)
+    assert 1 <= len(told) <= 2 and set(told) == {"the teacher asks to wait: nothing is sent for 0 s"}
+
+
 def test_retry_after_holds_back_every_call() -> None:
     times: list[float] = []
 
