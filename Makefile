@@ -24,7 +24,7 @@ demo: setup
 	@$(HANDBOOK) show handbook --report | sed 's|^|The report of the run: examples/handbook/|'
 
 test: lint unsloth lanes
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2 --dist loadgroup
 
 lint: setup
 	$(BIN)/ruff check .

@@ -154,15 +154,21 @@ def rename(flow: Flow, names: dict[str, str]) -> None:
     def changed(ref: Ref) -> Ref:
         return replace(ref, node=names.get(ref.node, ref.node)) if ref.node else ref
 
-    for node, inside, _ in list(walk(flow.graph)):
+    for node, _, _ in list(walk(flow.graph)):
         node.id = names.get(node.id, node.id)
         node.params, node.inputs = map_refs(node.params, changed), map_refs(node.inputs, changed)
-        inside.edges = [
-            replace(edge, source=names.get(edge.source, edge.source), target=names.get(edge.target, edge.target))
-            if edge.source in names or edge.target in names
-            else edge
-            for edge in inside.edges
-        ]
+        if node.body is not None:
+            _rename_ends(node.body, names)
+    _rename_ends(flow.graph, names)
+
+
+def _rename_ends(graph: Graph, names: dict[str, str]) -> None:
+    graph.edges = [
+        replace(edge, source=names.get(edge.source, edge.source), target=names.get(edge.target, edge.target))
+        if edge.source in names or edge.target in names
+        else edge
+        for edge in graph.edges
+    ]
 
 
 def unique(name: str, taken: set[str], *, longest: int = 0, join: str = "_") -> str:

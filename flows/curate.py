@@ -53,16 +53,18 @@ def curate(
     held_out: Sequence[str],
     options: Curate,
     judged: Mapping[str, float] = {},
+    answered: Mapping[str, str] = {},
 ) -> Curated:
     """Filter, de-duplicate, split and order the pairs; every one is kept or dropped for a reason.
 
-    `held_out` are the evaluation questions, `judged` maps a pair's id to a score of 1 to 5.
+    `held_out` are the evaluation questions, `judged` maps a pair's id to a score of 1 to 5, `answered` maps the id of
+    a refusal to what speaks for an answer in other passages than its own.
     """
     dropped: list[Dropped] = []
     rows = sorted((_Row(pair.id, pair) for pair in pairs), key=lambda r: (PREFERENCE.index(r.pair.kind), r.id))
     rows = _without(rows, held_out_questions([row.pair for row in rows], held_out), dropped)
     rows = [_scored(row, judged) for row in rows]
-    wrong = _unfit(rows, {pair.id: pair for pair in pairs}, options, judged)
+    wrong = _unfit(rows, {pair.id: pair for pair in pairs}, options, judged, answered)
     rejected = [rows[n] for n, (reason, _) in wrong.items() if reason == "thumbs_down" and not rows[n].pair.parent]
     rows = _without(rows, wrong, dropped)
     rows, rejected = _private(rows, options, dropped), _private(rejected, options, [])
@@ -97,11 +99,19 @@ def _without(rows: list[_Row], wrong: Wrong, dropped: list[Dropped]) -> list[_Ro
     return [row for number, row in enumerate(rows) if number not in wrong]
 
 
-def _unfit(rows: list[_Row], pairs: Mapping[str, Pair], options: Curate, judged: Mapping[str, float]) -> Wrong:
+def _unfit(
+    rows: list[_Row],
+    pairs: Mapping[str, Pair],
+    options: Curate,
+    judged: Mapping[str, float],
+    answered: Mapping[str, str],
+) -> Wrong:
     """Rows that are wrong by themselves or as what they are made from, with the first reason."""
     found = {}
     for number, row in enumerate(rows):
         wrong = [*reasons(row.pair, options, judged.get(row.id)), *_astray(row.pair, pairs.get(row.pair.parent))]
+        if row.id in answered:
+            wrong.append(("answerable", answered[row.id]))
         if wrong:
             found[number] = wrong[0]
     return found

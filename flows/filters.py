@@ -29,7 +29,7 @@ Reason = Literal[
     "no_question",  # the teacher wrote a statement, or a heading, where a question belongs
     "changed_meaning",  # a paraphrase that no longer asks what its original asks
     "ungrounded",  # the passage does not support the answer
-    "answerable",  # a refusal, though the passage seems to answer
+    "answerable",  # a refusal, though a passage seems to answer
     "judged_low",
     "personal_data",
     "not_selected",  # fit, but `select` keeps others

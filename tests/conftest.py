@@ -9,6 +9,17 @@ import pytest
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+TOGETHER = ("n8n", "slow")  # one server for all its tests; and what takes every core by itself
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With `-n 2` two processes share the work; tests that would be in each other's way stay in one of them."""
+    for item in items:
+        for name in TOGETHER:
+            if item.get_closest_marker(name):
+                item.add_marker(pytest.mark.xdist_group(name))
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_make_collect_report(collector: pytest.Collector):  # type: ignore[no-untyped-def]
     outcome = yield

@@ -13,15 +13,18 @@ from flows.pairs import Pair, decode
 from flows.runs import Step
 from flows.steps.engine import asking, identity
 from flows.steps.questions import from_user
+from flows.subjects import answerable
 from flows.work import Work
 
+NEAREST = 3  # passages that a refusal's question is held against: what a retrieval would show
 HELD = {"train": "pairs to train with", "validation": "held back to validate", "test": "held back to test"}
 
 
 def inputs(work: Work) -> Any:
     judging = work.loop.curate.judge
     asked = [judge.prompt_hashes(), identity(work, judging)] if judging else []
-    return [work.output("distil", "sha256"), work.loop.curate, from_user(work), asked]
+    records = work.output("harvest", "records")  # refusals are checked against all passages
+    return [work.output("distil", "sha256"), records, work.loop.curate, from_user(work), asked]
 
 
 def _said(counts: dict[str, int]) -> str:
@@ -34,7 +37,8 @@ def do(work: Work, step: Step) -> None:
     pairs = [decode(line) for line in work.read("distil", "pairs").splitlines()]
     judged = models.run(_judged(work, step, pairs)) if work.loop.curate.judge else {}
     with work.progress.task("curate: pairs", len(pairs)) as task:
-        result = curate(pairs, [row.question for row in from_user(work)], _options(work), judged)
+        held_out = [row.question for row in from_user(work)]
+        result = curate(pairs, held_out, _options(work), judged, _answered(work, pairs))
         task.at(len(pairs))
     reasons = sorted({dropped.reason for dropped in result.dropped})
     counts = {f"dropped: {reason}": sum(d.reason == reason for d in result.dropped) for reason in reasons}
@@ -58,6 +62,17 @@ def do(work: Work, step: Step) -> None:
     work.progress.say(f"curate: {kept}; dropped {len(result.dropped)} of {len(pairs)} pairs: {why or 'none'}")
     step.counts = {**sizes, "dropped": len(result.dropped), **counts}
     step.outputs = {"dataset": work.relative(made.path), "sha256": made.sha256}
+
+
+def _answered(work: Work, pairs: list[Pair]) -> dict[str, str]:
+    """Refusals, by id, to what another document may answer: the teacher saw one passage only."""
+    found = {}
+    for pair in (pair for pair in pairs if pair.kind == "refusal"):
+        for passage, _ in work.store.search(work.name, pair.question, NEAREST):
+            if why := answerable(pair.question, passage):
+                found[pair.id] = f"{why} of {passage.origin.document}"
+                break
+    return found
 
 
 def _options(work: Work) -> Curate:

@@ -19,6 +19,14 @@ def test_other_ids_are_no_change() -> None:
     assert diff(kitchen_sink(), other) == []
 
 
+def test_nodes_may_swap_their_ids() -> None:
+    other = kitchen_sink()
+    one, two = (edge := other.graph.edges[0]).source, edge.target
+    rename(other, {one: two, two: one})
+    assert (other.graph.edges[0].source, other.graph.edges[0].target) == (two, one)
+    assert diff(kitchen_sink(), other) == []
+
+
 def test_a_changed_prompt_url_and_setting_are_told_one_by_one() -> None:
     other = kitchen_sink()
     known = nodes(other)

@@ -193,6 +193,12 @@ def test_answers_that_only_look_unfit_stay(row: Pair) -> None:
     assert dropped([row]) == []
 
 
+def test_what_another_document_answers_is_not_taught_as_unanswerable() -> None:
+    row = pair("What is the moon made of?", "I do not know.", kind="refusal", quote="")
+    (gone,) = curate([row], (), ALL, answered={row.id: "moon.md tells"}).dropped
+    assert (gone.reason, gone.detail) == ("answerable", "moon.md tells")
+
+
 def test_only_the_wanted_languages_stay() -> None:
     rows = [
         human("渡轮是哪一年建造的？", "一九六三年建造的。", language="zh"),

@@ -66,6 +66,20 @@ def test_a_file_that_answers_unlike_its_model_is_told_at_export_and_refused(
     assert "fidelity.jsonl" in (done.path / "report.html").read_text()
 
 
+def test_a_refusal_is_held_against_all_documents(place: Place) -> None:
+    place.configure(refusals=0.5)
+
+    def found_answerable() -> int:
+        step = place.run("harvest", "distil", "curate").run.step("curate")
+        return int(step.counts.get("dropped: answerable", 0)) if step else 0
+
+    before = found_answerable()
+    with place.store() as store:
+        inventors = {pair.question for pair in store.pairs("units") if "inventor" in pair.question}
+    place.write("told.md", "# Told\n\n" + "\n\n".join(f"Somebody knows: {one}" for one in inventors))
+    assert inventors and found_answerable() >= before + len(inventors)
+
+
 def test_with_questions_of_their_own_nothing_is_held_back_for_a_test(place: Place) -> None:
     place.configure(paraphrases=0)
     rows = ["Who bakes?,Mrs Holm bakes.", "May dogs come in?,On a lead.", "Where are coats?,With the porter."]
