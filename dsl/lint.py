@@ -4,10 +4,11 @@ What is wrong on any platform is found here in the common form; what one platfor
 `check` that its dialect may offer. Rules: what the platforms' own validators and engines say, and what they do not.
 """
 
+import copy
 import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from dsl.dialects import named
 from dsl.ir import Edge, Flow, Graph, Node, Ref
@@ -34,17 +35,25 @@ class Finding:
 def check(flow: Flow) -> list[Finding]:
     """What will not work, or not as it looks, worst first and then in the order of the file."""
     found = [*_graphs(flow), *_references(flow), *_resources(flow), *_secrets(flow)]
-    dialect: Any = named(flow.dialect)
-    found += dialect.check(flow) if hasattr(dialect, "check") else []
+    found += named(flow.dialect).check(flow)
     order = {"error": 0, "warning": 1, "note": 2}
     return sorted(dict.fromkeys(found), key=lambda each: order[each.level])
 
 
-def mend(flow: Flow) -> list[str]:
-    """Take away what nobody can have meant: edges from or to nothing, and edges that stand twice. Says what it did.
+def mend(flow: Flow) -> tuple[Flow, list[str]]:
+    """The flow with what is clear set right, and what was done; `dsl.write` puts it into the file.
 
-    The flow given is changed; `dsl.write` puts that into the file.
+    Clear is what has one right value only on its platform, and what nobody can have meant: edges from or to nothing,
+    edges that stand twice.
     """
+    dialect = named(flow.dialect)
+    document = copy.deepcopy(flow.raw)
+    done = dialect.mend(document) if document is not None else []
+    mended = dialect.read(document) if done else copy.deepcopy(flow)
+    return mended, done + _without_lost_edges(mended)
+
+
+def _without_lost_edges(flow: Flow) -> list[str]:
     done = []
     for graph, container in _every_graph(flow):
         known = {node.id for node in graph.nodes} | ({container.id} if container else set())

@@ -111,7 +111,8 @@ def check(file: str, dialect: str | None, form: str, fix: bool, out: str | None)
     data = _read(file)
     flow = _flow(file, data, dialect)
     if fix:
-        for done in mend(flow):
+        flow, mended_now = mend(flow)
+        for done in mended_now:
             click.echo(f"mended: {done}", err=True)
         mended = dsl.write(flow, flow.dialect).data
         _write(out or file, mended)

@@ -6,7 +6,8 @@ from typing import Any
 from dsl import DslError
 from dsl.ir import Edge, Flow, Graph, Node, OnError, Ref, Resource, Type, Value, Variable
 from dsl.ragflow.readers import READERS, Reading
-from dsl.ragflow.tables import INGESTION, OUTPUTS
+from dsl.ragflow.shims import kind_of
+from dsl.ragflow.tables import INGESTION, NAMES, OUTPUTS
 from dsl.values import pointer
 
 _STARTS = ("IterationItem", "LoopItem")  # the beginning of a body: part of the container here
@@ -147,6 +148,9 @@ class _Reader:
         if kind == "StringTransform":
             split = self.components[key]["obj"].get("params", {}).get("method") == "split"
             names = {"result": "items" if split else "output"}
+        if kind == "CodeExec":
+            was = kind_of(self.components[key]["obj"].get("params", {}).get("script"))
+            names = {theirs: ours for ours, theirs in NAMES.get(was, {}).items()}
         return Ref(key, (names.get(str(path[0]), path[0]), *path[1:]))
 
     def _inside_loop(self, key: str) -> bool:
@@ -163,7 +167,8 @@ class _Reader:
             source = str(component.get("parent_id")) if starts else key
             home = made[source].body if starts and source in made else self._home(key, made, graph)
             place = self.base + pointer("components", key, "downstream")
-            for i, target in enumerate(map(str, component.get("downstream", []))):
+            targets = list(map(str, component.get("downstream", [])))  # one stands there again for each of its classes
+            for i, target in ((targets.index(each), each) for each in dict.fromkeys(targets)):
                 port = "body" if starts else self._port(key, target)
                 for each in port if isinstance(port, list) else [port]:
                     (home or graph).edges.append(Edge(source, target, each, pointer=f"{place}/{i}"))

@@ -6,6 +6,7 @@ Code of another style stands unchanged between marked lines, which go when it is
 
 import json
 import re
+from typing import Any
 
 from dsl.ir import Node, Ref, Type, Value
 from dsl.irjson import decode, encode
@@ -74,6 +75,12 @@ def _step(node: Node, source: str, arguments: dict[str, Value]) -> bool:
     node.params, node.inputs = map_refs(made["params"], back), map_refs(made["inputs"], back)
     node.outputs = made["outputs"]
     return True
+
+
+def kind_of(source: Any) -> str:
+    """The kind of the step that became this code; "" for code that people wrote."""
+    found = re.match(_NODE + r'\{"kind": "(\w+)"', source) if isinstance(source, str) else None
+    return found[1] if found else ""
 
 
 def step(node: Node, body: str, result: dict[str, str]) -> tuple[str, dict[str, Ref]]:

@@ -1,0 +1,68 @@
+"""What Coze Studio says of a canvas before it tests or publishes it, and what only its editor forbids (coze.md, 12)."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from dsl.coze import yamlform
+from dsl.coze.formats import form, inside
+from dsl.coze.validate import NIL, validate
+from dsl.ir import Flow
+from dsl.lint import Finding
+from dsl.values import walk
+
+STAGES = ("coze.edge", "coze.connection", "coze.cycle", "coze.nesting", "coze.reference")
+LONGEST = 63  # characters of a title
+_SIDES = ("left", "right", "input")
+
+
+def check(flow: Flow) -> Iterator[Finding]:
+    yield from _titles(flow)
+    if not form(flow.raw):  # the flow was not read from a file
+        return
+    place, held, is_yaml = inside(flow.raw)
+    for problem in validate(yamlform.to_canvas(held) if is_yaml else held):
+        where = place if is_yaml else place + problem.pointer  # the YAML form has other places
+        nil = problem.message.startswith(NIL)
+        said = "an empty `left`, `right` or `input` makes Coze Studio crash." if nil else f"{problem.message}."
+        fix = "Take it away (--fix does)." if nil else "Coze Studio refuses to test or publish until it is mended."
+        code = "coze.empty" if nil else STAGES[problem.stage]
+        yield Finding("error", code, f"Coze Studio: {said}", where, problem.node, fix=fix)
+
+
+def _titles(flow: Flow) -> Iterator[Finding]:
+    seen: set[str] = set()
+    for node, _, _ in walk(flow.graph):
+        if node.kind == "note":
+            continue
+        if node.title in seen:
+            message = f"A second node is called '{node.title}': the editor wants one title for one node."
+            yield Finding("warning", "title.twice", message, node.pointer, node.id, node.title, "Rename one.")
+        if len(node.title) > LONGEST:
+            message = f"The title of '{node.title[:20]}...' has {len(node.title)} characters."
+            yield Finding(
+                "warning", "title.long", message, node.pointer, node.id, node.title, f"{LONGEST} are allowed."
+            )
+        seen.add(node.title)
+
+
+def mend(document: Any) -> list[str]:
+    """Take away the empty objects that Coze Studio crashes on. The document given is changed."""
+    _, held, is_yaml = inside(document)
+    count = 0 if is_yaml else _stripped(held.get("nodes"))
+    what = "object" if count == 1 else "objects"
+    return [f"{count} empty {what} `left`, `right` or `input` that Coze Studio crashes on."] if count else []
+
+
+def _stripped(value: Any) -> int:
+    """Takes every empty side below a value away; how many there were."""
+    count, stack = 0, [value]
+    while stack:
+        held = stack.pop()
+        if isinstance(held, dict):
+            for side in [side for side in _SIDES if held.get(side) == {}]:
+                del held[side]
+                count += 1
+            stack += held.values()
+        elif isinstance(held, list):
+            stack += held
+    return count

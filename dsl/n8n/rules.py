@@ -1,0 +1,100 @@
+"""What n8n takes at create and fails on at publish or at run time (n8n.md, sections 8, 14 and 16)."""
+
+import functools
+import json
+from collections.abc import Iterator
+from importlib.resources import files
+from typing import Any
+
+from dsl.ir import Flow
+from dsl.lint import Finding, Level
+from dsl.n8n import forms
+from dsl.n8n.tables import AI, BASE, short
+
+ORDER = "v1"
+# Off unless the operator of the server switches them on.
+DISABLED = frozenset({"executeCommand", "localFileTrigger"})
+_HOOKS = frozenset({"webhook", "formTrigger", "ai:chatTrigger"})
+
+
+@functools.cache
+def known() -> dict[str, list[float]]:
+    """The types of n8n 2.41.1 as `tables.short` calls them, each with the versions that it runs."""
+    found: dict[str, list[float]] = json.loads(files("dsl.n8n").joinpath("known.json").read_text())
+    return found
+
+
+def check(flow: Flow) -> Iterator[Finding]:
+    found = forms.find(flow.raw)
+    if found is None:  # the flow was not read from a file
+        return
+    _, place, workflow = found
+    for i, node in enumerate(workflow["nodes"]):
+        for level, code, message, fix in _node(node):
+            yield Finding(level, code, message, f"{place}/nodes/{i}", str(node.get("id", "")), node["name"], fix)
+    if not _ordered(workflow):
+        tools = any("ai_tool" in outputs for outputs in workflow["connections"].values() if isinstance(outputs, dict))
+        yield Finding(
+            "error" if tools else "warning",
+            "order.missing",
+            "settings.executionOrder is not v1: branches run in another order than the editor shows"
+            + (", and an agent gets empty answers from its tools while the run counts as a success." if tools else "."),
+            f"{place}/settings",
+            fix='Set it to "v1" (--fix does).',
+        )
+
+
+def _ordered(workflow: dict[str, Any]) -> bool:
+    settings = workflow.get("settings")
+    return isinstance(settings, dict) and settings.get("executionOrder") == ORDER
+
+
+def _node(node: dict[str, Any]) -> Iterator[tuple[Level, str, str, str]]:
+    title, kind, version = node["name"], short(node["type"]), node.get("typeVersion", 1)
+    yield from _type(title, node["type"], version)
+    if kind in DISABLED and not node.get("disabled"):
+        yield (
+            "warning",
+            "node.disabled",
+            f"n8n does not load {kind} unless its operator allows it.",
+            "Ask, or replace it.",
+        )
+    if kind in _HOOKS and not node.get("webhookId"):
+        message = f"'{title}' has no webhookId: imported by the command line, it is not served at its path."
+        yield "note", "webhook.id", message, "Open and save it in the editor, or import it by the API."
+    if "position" not in node:
+        yield "error", "node.position", f"'{title}' has no position: n8n refuses it.", "Give it one (--fix does)."
+
+
+def _type(title: str, type_: str, version: Any) -> Iterator[tuple[Level, str, str, str]]:
+    name = short(type_)
+    versions = known().get(name) or known().get(name.removesuffix("Tool"))
+    if not type_.startswith((BASE, AI)):
+        yield (
+            "note",
+            "node.community",
+            f"'{title}' is of {type_}, which has to be installed on the server.",
+            "Install it.",
+        )
+    elif versions is None:
+        yield "error", "node.type", f"'{title}' is of {type_}, which n8n 2.41 does not have.", "Replace it."
+    elif isinstance(version, int | float) and version not in versions:
+        fix = f"It has: {', '.join(map(str, versions))}."
+        yield "error", "node.version", f"'{title}' is of {name} {version}, which n8n 2.41 does not have.", fix
+
+
+def mend(document: Any) -> list[str]:
+    """Set what has one right value only. The document given is changed."""
+    found = forms.find(document)
+    if found is None:
+        return []
+    workflow, done = found[2], []
+    for place, node in enumerate(workflow["nodes"]):
+        if "position" not in node:
+            node["position"] = [place * 220, 0]
+            done.append(f"'{node['name']}' got a position.")
+    settings = workflow.get("settings") or {}
+    if isinstance(settings, dict) and "executionOrder" not in settings:
+        workflow["settings"] = settings | {"executionOrder": ORDER}
+        done.append('settings.executionOrder is "v1" now.')
+    return done

@@ -1,0 +1,65 @@
+"""What RAGFlow takes when a canvas is saved, and fails on or passes over when it runs (ragflow-canvas.md, 4)."""
+
+import ipaddress
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+from dsl.ir import Flow
+from dsl.lint import Finding, Level
+from dsl.values import pointer
+
+_SWITCHED = ("temperature", "top_p", "max_tokens", "presence_penalty", "frequency_penalty")
+_METHODS = ("get", "post", "put")
+
+Found = tuple[Level, str, str, str]
+
+
+def check(flow: Flow) -> Iterator[Finding]:
+    document = flow.raw if isinstance(flow.raw, dict) else {}
+    body, base = (document["dsl"], "/dsl") if isinstance(document.get("dsl"), dict) else (document, "")
+    for key, component in (body.get("components") or {}).items():
+        obj = component["obj"]
+        for level, code, message, fix in _component(obj["component_name"], obj.get("params", {})):
+            place = base + pointer("components", str(key))
+            yield Finding(level, code, f"{key}: {message}", place, str(key), str(key), fix)
+
+
+def _component(name: str, params: dict[str, Any]) -> Iterator[Found]:
+    if name == "Loop":
+        yield from _loop(params)
+    if name == "Invoke":
+        yield from _invoke(params)
+    if name in ("Agent", "LLM"):
+        yield from _model(params)
+    if name == "Message" and isinstance(params.get("content"), list) and len(params["content"]) > 1:
+        yield "note", "message.random", "one of its texts is chosen at random.", "Leave one, unless that is meant."
+
+
+def _loop(params: dict[str, Any]) -> Iterator[Found]:
+    if not params.get("loop_termination_condition") and params.get("logical_operator", "and") == "and":
+        yield "error", "loop.ends", "without a condition the loop ends before its first round.", "Give it one."
+    if params.get("maximum_loop_count") == 0:
+        yield "error", "loop.ends", "a maximum of 0 rounds ends the loop at once.", "Raise maximum_loop_count."
+
+
+def _invoke(params: dict[str, Any]) -> Iterator[Found]:
+    if str(params.get("method", "get")).lower() not in _METHODS:
+        yield "error", "http.method", f"RAGFlow does not send {params.get('method')!r}.", "It has: get, post, put."
+    if _private(str(params.get("url", ""))):
+        message = "RAGFlow refuses addresses of private networks and says 'URL not valid'."
+        yield "warning", "http.private", message, "Its operator may allow them: ALLOW_ANY_HOST=true."
+
+
+def _private(url: str) -> bool:
+    try:
+        host = urlsplit(url if "//" in url else f"//{url}").hostname or ""
+        return host == "localhost" or not ipaddress.ip_address(host).is_global
+    except ValueError:
+        return False  # a name, or a reference
+
+
+def _model(params: dict[str, Any]) -> Iterator[Found]:
+    for name in _SWITCHED:
+        if params.get(name) and params.get(f"{name}Enabled") is False:
+            yield "note", "model.switched_off", f"{name} is set and switched off.", f"Set {name}Enabled, or leave it."

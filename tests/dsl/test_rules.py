@@ -1,0 +1,155 @@
+"""The linter on files: what one platform alone trips over is planted in a file, found, and mended if clear."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import dsl
+from dsl.lint import check, mend
+from dsl.n8n.rules import known
+from dsl.n8n.tables import VERSIONS
+from tests.dsl.corpus import FOLDERS, files
+from tests.dsl.engines.lane import home
+from tests.dsl.engines.n8n_server import VERSION
+from tests.dsl.n8n_types import types
+from tests.dsl.small import cases
+
+Change = Callable[[Any], object]
+
+
+def flow(dialect: str, change: Change = lambda document: None) -> dsl.Flow:
+    """A small flow, read from the file of a dialect with something wrong in it."""
+    data = dsl.write(next(iter(cases())).flow, dialect).data
+    document = dsl.read(data).raw
+    change(document)
+    return dsl.read(json.dumps(document))
+
+
+@pytest.mark.parametrize("dialect", FOLDERS)
+def test_what_flowstill_writes_has_no_trap(dialect: str) -> None:
+    for case in cases():
+        found = check(dsl.read(dsl.write(case.flow, dialect).data))
+        assert [each for each in found if each.level == "error"] == [], case.name
+
+
+def _data(number: int, **values: Any) -> Change:
+    return lambda document: document["workflow"]["graph"]["nodes"][number]["data"].update(values)
+
+
+def _n8n(number: int, **values: Any) -> Change:
+    return lambda document: document["nodes"][number].update(values)
+
+
+def _tool(document: Any) -> None:
+    document.pop("settings")
+    document["connections"]["Yes"]["ai_tool"] = [[{"node": "No", "type": "ai_tool", "index": 0}]]
+
+
+def _coze(number: int, change: Change) -> Change:
+    return lambda document: change(document["nodes"][number]["data"])
+
+
+def _ragflow(name: str, **params: Any) -> Change:
+    def change(document: Any) -> None:
+        document["dsl"]["components"]["yes"]["obj"] = {"component_name": name, "params": params}
+
+    return change
+
+
+MODEL = {"provider": "langgenius/openai/openai", "name": "gpt-4o", "mode": "chat", "completion_params": {}}
+PLANTED = [
+    ("dify", lambda document: document.pop("kind"), "kind.missing", "/kind", "kind: app"),
+    ("dify", _data(2, type="start", variables=[]), "start.twice", "/workflow/graph/nodes/2/data", "knows one only"),
+    ("dify", _data(2, type="llm", model=MODEL), "dependency.missing", "/model", "langgenius/openai."),
+    ("dify", _data(2, credential_id="c-1"), "credential.id", "/credential_id", "no other workspace"),
+    ("dify", _data(2, code="{{#a-b.c#}}"), "ref.text", "/data/code", "{{#a-b.c#}} is no reference"),
+    ("dify", _data(2, outputs={"1st": {"type": "string"}}), "name.pattern", "/outputs/1st", "'1st'"),
+    ("n8n", lambda document: document.pop("settings"), "order.missing", "/settings", "another order"),
+    ("n8n", _tool, "order.missing", "/settings", "empty answers from its tools"),
+    ("n8n", _n8n(3, type="n8n-nodes-base.sett"), "node.type", "/nodes/3", "does not have"),
+    ("n8n", _n8n(3, type="n8n-nodes-acme.thing"), "node.community", "/nodes/3", "has to be installed"),
+    ("n8n", _n8n(3, typeVersion=9), "node.version", "/nodes/3", "set 9"),
+    ("n8n", _n8n(3, type="n8n-nodes-base.executeCommand", typeVersion=1), "node.disabled", "/nodes/3", "operator"),
+    ("n8n", lambda document: document["nodes"][3].pop("position"), "node.position", "/nodes/3", "no position"),
+    ("coze", lambda document: document["edges"].pop(1), "coze.connection", "", "not connected"),
+    ("coze", _coze(2, lambda data: data["nodeMeta"].update(title="No")), "title.twice", "/nodes/3", "'No'"),
+    ("coze", _coze(2, lambda data: data["nodeMeta"].update(title="x" * 64)), "title.long", "/nodes/2", "64"),
+    (
+        "coze",
+        _coze(2, lambda data: data["inputs"].update(inputParameters=[{"name": "a", "input": {}}])),
+        "coze.empty",
+        "",
+        "crash",
+    ),
+    ("ragflow", _ragflow("Loop", maximum_loop_count=3), "loop.ends", "/dsl/components/yes", "first round"),
+    ("ragflow", _ragflow("Loop", logical_operator="or", maximum_loop_count=0), "loop.ends", "/yes", "0 rounds"),
+    ("ragflow", _ragflow("Invoke", url="https://e.com", method="DELETE"), "http.method", "/yes", "'DELETE'"),
+    ("ragflow", _ragflow("Invoke", url="http://192.168.1.5:8000/x"), "http.private", "/yes", "ALLOW_ANY_HOST"),
+    ("ragflow", _ragflow("Message", content=["a", "b"]), "message.random", "/yes", "at random"),
+    (
+        "ragflow",
+        _ragflow("LLM", llm_id="m@x", prompts=[], temperature=0.2, temperatureEnabled=False),
+        "model.switched_off",
+        "/yes",
+        "temperature",
+    ),
+]
+
+
+@pytest.mark.parametrize(("dialect", "change", "code", "pointer", "says"), PLANTED)
+def test_what_a_platform_trips_over_is_found(dialect: str, change: Change, code: str, pointer: str, says: str) -> None:
+    assert code not in {each.code for each in check(flow(dialect))}
+    found = [each for each in check(flow(dialect, change)) if each.code == code]
+    assert found and found[0].pointer.endswith(pointer) and says in f"{found[0].message} {found[0].fix}"
+
+
+@pytest.mark.parametrize(
+    ("dialect", "change", "code"),
+    [
+        (PLANTED[0][0], PLANTED[0][1], "kind.missing"),
+        ("n8n", lambda document: document.pop("settings"), "order.missing"),
+        ("n8n", lambda document: document["nodes"][3].pop("position"), "node.position"),
+        ("coze", PLANTED[16][1], "coze.empty"),
+    ],
+)
+def test_what_has_one_right_value_is_mended_in_the_file(dialect: str, change: Change, code: str) -> None:
+    broken = flow(dialect, change)
+    mended, done = mend(broken)
+    assert done
+    again = dsl.read(dsl.write(mended, dialect).data)
+    assert code in {each.code for each in check(broken)} and code not in {each.code for each in check(again)}
+    assert mend(again)[1] == []
+
+
+@pytest.mark.parametrize("dialect", FOLDERS)
+def test_a_file_in_order_is_not_touched(dialect: str) -> None:
+    assert mend(flow(dialect))[1] == []
+
+
+@pytest.mark.parametrize("path", [path for dialect in FOLDERS for path in files(dialect)])
+def test_every_real_file_is_checked_and_mended_without_loss(path: Any) -> None:
+    before = dsl.read(path.read_bytes())
+    mended, done = mend(before)
+    again = dsl.read(dsl.write(mended, before.dialect).data)
+    assert set(nodes_of(again)) == set(nodes_of(before))
+    assert mend(again)[1] == []
+    if not done:
+        assert again.raw == before.raw
+
+
+def nodes_of(found: dsl.Flow) -> list[str]:
+    from dsl.values import nodes
+
+    return list(nodes(found))
+
+
+def test_the_types_that_flowstill_writes_are_known() -> None:
+    for name, version in VERSIONS.items():
+        assert version in (known().get(name) or known()[name.removesuffix("Tool")]), name
+
+
+@pytest.mark.engines
+def test_the_known_types_are_those_of_the_server() -> None:
+    assert known() == types(home(f"n8n-{VERSION}") / "node_modules")
