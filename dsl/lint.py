@@ -84,7 +84,10 @@ def _named(node: Node) -> str:
 def _graphs(flow: Flow) -> Iterator[Finding]:
     for graph, container in _every_graph(flow):
         yield from _one_graph(graph, container)
-    if not any(node.kind == "start" for node in flow.graph.nodes):
+        if flow.dialect != "n8n":  # which runs in circles by design
+            yield from _cycle(graph)
+    entered = {edge.target for edge in flow.graph.edges}
+    if not any(node.kind == "start" or (node.kind == "opaque" and node.id not in entered) for node in flow.graph.nodes):
         yield Finding(
             "error", "start.missing", "The flow has no start: it cannot run.", fix="Add a start or a trigger."
         )
@@ -98,7 +101,6 @@ def _one_graph(graph: Graph, container: Node | None) -> Iterator[Finding]:
     edges = [edge for edge in graph.edges if edge.source in inside and edge.target in inside]
     yield from _unwired(graph, edges, container)
     yield from _unreachable(graph, edges, container)
-    yield from _cycle(known, edges)
 
 
 def _edge(edge: Edge, known: dict[str, Node]) -> Iterator[Finding]:
@@ -144,11 +146,12 @@ def _unreachable(graph: Graph, edges: list[Edge], container: Node | None) -> Ite
             yield _at("warning", "node.unreachable", node, f"{_named(node)} is never reached.", "Wire it or delete it.")
 
 
-def _cycle(known: dict[str, Node], edges: list[Edge]) -> Iterator[Finding]:
+def _cycle(graph: Graph) -> Iterator[Finding]:
     """Kahn: what is left when every node without incoming edges is taken away again and again stands in a cycle."""
+    known = {node.id: node for node in graph.nodes}
     after: dict[str, list[str]] = {}
     waits = dict.fromkeys(known, 0)
-    for edge in edges:
+    for edge in graph.edges:
         if edge.source in known and edge.target in known:
             after.setdefault(edge.source, []).append(edge.target)
             waits[edge.target] += 1

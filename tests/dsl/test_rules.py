@@ -123,6 +123,20 @@ def test_what_has_one_right_value_is_mended_in_the_file(dialect: str, change: Ch
     assert mend(again)[1] == []
 
 
+def test_n8n_may_run_in_circles_until_something_is_done() -> None:
+    def back(document: Any) -> None:
+        document["connections"]["Yes"]["main"][0].append({"node": "Fork", "type": "main", "index": 0})
+
+    assert "edge.cycle" not in {each.code for each in check(flow("n8n", back))}
+
+
+def test_a_pipeline_starts_with_a_component_that_only_its_platform_has() -> None:
+    found = flow(
+        "ragflow", lambda document: document["dsl"]["components"]["begin"]["obj"].update(component_name="File")
+    )
+    assert "start.missing" not in {each.code for each in check(found)}
+
+
 @pytest.mark.parametrize("dialect", FOLDERS)
 def test_a_file_in_order_is_not_touched(dialect: str) -> None:
     assert mend(flow(dialect))[1] == []
