@@ -6,8 +6,10 @@ refs]}, {"$date": text}; a mapping with a key that starts with $ is {"$lit": {..
 
 import dataclasses
 import datetime
+import functools
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, get_args
+from types import UnionType
+from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from dsl import DslError
 from dsl.ir import Edge, Flow, Graph, Node, OnError, Ref, Resource, Scope, Script, Text, Type, Variable
@@ -62,11 +64,11 @@ def decode(value: Any, place: str) -> Any:
     try:
         match value:
             case {"$ref": [scope, str(node), list(path)]} if scope in get_args(Scope):
-                return Ref(node, tuple(path), scope)
+                return _checked(Ref(node, tuple(path), scope))
             case {"$text": list(parts)}:
-                return Text(tuple(decode(part, place) for part in parts))
+                return _checked(Text(tuple(decode(part, place) for part in parts)))
             case {"$script": [lang, str(source), list(refs)]}:
-                return Script(lang, source, tuple(decode(ref, place) for ref in refs))
+                return _checked(Script(lang, source, tuple(decode(ref, place) for ref in refs)))
             case {"$lit": list(pairs)}:
                 return {key: decode(item, place) for key, item in pairs}
             case {"$date": str(text)}:
@@ -95,10 +97,46 @@ def _make(kind: Any, fields: Any, place: str) -> Any:
     for name in ("position", "folded", "options"):
         if isinstance(made.get(name), list):
             made[name] = tuple(made[name])
+    for name, value in made.items():
+        if not _fits(value, _hints(kind)[name]):
+            raise DslError(f"{place}/{name}: {_hints(kind)[name]} is wanted here.".replace("dsl.ir.", ""))
     try:
         return kind(**made)
     except TypeError as error:
         raise DslError(f"{place}: {str(error).split(') ')[-1]}.") from None
+
+
+@functools.cache
+def _hints(kind: Any) -> dict[str, Any]:
+    return get_type_hints(kind)
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Whether a value is of a type, as far as the common form uses types."""
+    origin, inner = get_origin(hint), get_args(hint)
+    if hint is Any:
+        return True
+    if origin in (Union, UnionType):
+        return any(_fits(value, each) for each in inner)
+    if origin is Literal:
+        return isinstance(value, str) and value in inner
+    if origin is dict:
+        return isinstance(value, dict) and all(isinstance(k, str) and _fits(v, inner[1]) for k, v in value.items())
+    if origin is list:
+        return isinstance(value, list) and all(_fits(each, inner[0]) for each in value)
+    if origin is tuple:
+        each_of = [inner[0]] * len(value) if isinstance(value, tuple) and inner[-1] is ... else inner
+        return isinstance(value, tuple) and len(value) == len(each_of) and all(map(_fits, value, each_of))
+    wanted = (int, float) if hint is float else hint
+    return isinstance(value, wanted) and (hint is bool or not isinstance(value, bool))
+
+
+def _checked(value: Any) -> Any:
+    """A reference, text or script whose parts are what they should be; TypeError otherwise."""
+    for name, hint in _hints(type(value)).items():
+        if not _fits(getattr(value, name), hint):
+            raise TypeError(f"{name} is not right")
+    return value
 
 
 def _member(name: str, value: Any, place: str) -> Any:

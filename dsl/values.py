@@ -1,5 +1,6 @@
 """The values of the common form: their JSON, the references in them, and places in documents (JSON pointers)."""
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -71,10 +72,12 @@ def text(parts: list["str | Ref | Script"]) -> Value:
 
 
 def parts(value: Value) -> tuple["str | Ref | Script", ...]:
-    """The parts of what `text` made, or of a bare Ref or str."""
+    """The parts of what `text` made, of a bare Ref or str, or of anything else as JSON text."""
     if isinstance(value, Text):
         return value.parts
-    return (value,) if value != "" else ()
+    if value is None or value == "":
+        return ()
+    return (value if isinstance(value, str | Ref | Script) else json.dumps(value, ensure_ascii=False, default=str),)
 
 
 def parse(source: str, pattern: "re.Pattern[str]", found: Callable[["re.Match[str]"], "Ref | Script | None"]) -> Value:

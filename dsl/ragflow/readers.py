@@ -280,13 +280,17 @@ def assigner(reading: Reading) -> None:
     }
 
 
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
 def transform(reading: Reading) -> None:
     node, params = reading.node, reading.params
     if params.get("method") == "split":
         node.kind = "split"
         node.params = {
             "text": reading.bare(params.get("split_ref") or ""),
-            "delimiters": list(params.get("delimiters") or []),
+            "delimiters": [each for each in _list(params.get("delimiters")) if isinstance(each, str)],
         }
     else:
         node.kind = "template"
