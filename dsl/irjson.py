@@ -133,7 +133,8 @@ def _fits(value: Any, hint: Any) -> bool:
 
 def _checked(value: Any) -> Any:
     """A reference, text or script whose parts are what they should be; TypeError otherwise."""
-    for name, hint in _hints(type(value)).items():
+    kind: Any = type(value)
+    for name, hint in _hints(kind).items():
         if not _fits(getattr(value, name), hint):
             raise TypeError(f"{name} is not right")
     return value

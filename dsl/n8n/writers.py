@@ -882,7 +882,9 @@ def _classify(builder: "Builder", node: Node) -> None:
 
 
 def _described(each: dict[str, Any]) -> str:
-    lines = [each.get("description", ""), *(f"For example: {example}" for example in each.get("examples", []))]
+    examples = each.get("examples")
+    lines = [each.get("description", "")]
+    lines += [f"For example: {example}" for example in (examples if isinstance(examples, list) else [])]
     return "\n".join(line for line in lines if line)
 
 

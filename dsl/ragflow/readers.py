@@ -144,7 +144,7 @@ def categorize(reading: Reading) -> None:
         {
             "name": name,
             "description": str(each.get("description") or ""),
-            "examples": [_example(one) for one in each.get("examples") or [] if one],
+            "examples": [_example(one) for one in _list(each.get("examples")) if one],
         }
         for name, each in reading.mapping("category_description").items()
         if isinstance(each, dict)

@@ -19,7 +19,7 @@ ODD: list[Any] = [
     *(None, True, -1, 0, 10**40, 1.5, float("nan"), "", " ", "x" * 5000, "{{#a.b#}}", "={{ $json.x }}", "{{", "\x00"),
     *([], {}, [None], [[]], {"": None}, {"a": {"b": []}}, ["begin", "q"], "ünï\ud7ff", {"nodes": 1}, [1, "a", {}]),
 ]
-QUICK = settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+QUICK = settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 
 
 def places(value: Any) -> Iterator[tuple[Any, Any]]:
@@ -59,14 +59,17 @@ def _keys(held: Any) -> Any:
 
 
 def survives(data: str | bytes, dialect: str | None = None) -> None:
-    """Reads, checks, mends and writes it, with no other exception than DslError."""
+    """Reads, checks, mends and writes it, with no other exception than DslError.
+
+    A file in the common form is read and checked only: what its nodes' parameters hold is for who made it.
+    """
     try:
         flow = dsl.read(data, dialect)
     except dsl.DslError as error:
         assert str(error)
         return
     check(flow)
-    for target in dsl.DIALECTS:
+    for target in dsl.DIALECTS if flow.dialect != "ir" else ["ir"]:
         try:
             dsl.write(flow, target)
         except dsl.DslError as error:
@@ -83,7 +86,9 @@ def test_a_spoiled_file_is_read_or_refused(dialect: str, seed: int, times: int) 
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.sampled_from(["app", "nodes", "dsl", "edges"]), inner),
+    lambda inner: (
+        st.lists(inner) | st.dictionaries(st.text() | st.sampled_from(["app", "nodes", "dsl", "edges"]), inner)
+    ),
     max_leaves=20,
 )
 

@@ -79,7 +79,7 @@ def test_a_file_with_anything_replaced_is_a_flow_or_one_error(seed: int) -> None
                 n8n.build(flow)
 
 
-@pytest.mark.skipif(not SHARED.exists(), reason=f"{SHARED} is not here")
+@pytest.mark.skipif(not SHARED.exists(), reason="../shared is not here")
 @pytest.mark.parametrize("value", [*ODD, object(), b"", {1: 2}, {"nodes": 1, "connections": []}, {"data": [1]}])
 def test_recognising_never_fails(value: Any) -> None:
     assert not n8n.sniff(value)
