@@ -51,7 +51,7 @@ def write(builder: "Builder", node: Node) -> None:
     if writer is not None:
         writer(builder, node)
     elif trigger == "webhook" and not builder.own:
-        builder.add(node, "webhook", _webhook(builder, node))
+        builder.add(node, "webhook", _webhook(builder, node))["webhookId"] = _uuid(builder, node)
     elif trigger == "manual" and not builder.own:
         builder.add(node, "manualTrigger", {})
     else:
@@ -65,10 +65,11 @@ def _behind(builder: "Builder", node: Node, trigger: str) -> None:
     role = "trigger" if not explicit else trigger
     if trigger == "webhook":
         name = builder.helper(node, role, "webhook", _webhook(builder, node), -1)
+        builder.written[-1]["webhookId"] = _uuid(builder, node)
         source = "$json.body"
     elif trigger == "chat":
         name = builder.helper(node, role, "ai:chatTrigger", _chatting(node), -1)
-        builder.written[-1]["webhookId"] = _uuid(node.id)
+        builder.written[-1]["webhookId"] = _uuid(builder, node)
         source = "$json"
     else:
         name = builder.helper(node, role, "manualTrigger", {}, -1)
@@ -127,10 +128,11 @@ def _slug(name: str) -> str:
     return "-".join(part for part in kept.split("-") if part)[:60] or "flow"
 
 
-def _uuid(name: str) -> str:
+def _uuid(builder: "Builder", node: Node) -> str:
+    """Two flows that start alike must not be served at one address."""
     import hashlib
 
-    digits = hashlib.sha256(name.encode("utf-8", "replace")).hexdigest()
+    digits = hashlib.sha256(f"{builder.flow.name} {node.id}".encode("utf-8", "replace")).hexdigest()
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:32]}"
 
 
@@ -145,7 +147,7 @@ def _chat(builder: "Builder", node: Node) -> None:
         _behind(builder, node, "chat")
         return
     role = "trigger" if "trigger" not in node.params else ""
-    builder.add(node, "ai:chatTrigger", _chatting(node), role=role)["webhookId"] = _uuid(node.id)
+    builder.add(node, "ai:chatTrigger", _chatting(node), role=role)["webhookId"] = _uuid(builder, node)
 
 
 def _call(builder: "Builder", node: Node) -> None:
@@ -186,7 +188,7 @@ def _event(builder: "Builder", node: Node) -> None:
 def _form(builder: "Builder", node: Node) -> None:
     fields = [form_field(name, type_) for name, type_ in node.outputs.items()]
     params = {"formTitle": node.title or builder.flow.name, "formFields": {"values": fields}, "options": {}}
-    builder.add(node, "formTrigger", params)["webhookId"] = _uuid(node.id)
+    builder.add(node, "formTrigger", params)["webhookId"] = _uuid(builder, node)
 
 
 _FIELDS = {"number": "number", "integer": "number", "time": "date", "file": "file", "array": "checkbox"}

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from dsl.n8n.tables import VERSIONS
 from tests.dsl.corpus import FOLDERS, files
 from tests.dsl.engines.lane import home
 from tests.dsl.engines.n8n_server import VERSION
+from tests.dsl.kitchen import kitchen_sink
 from tests.dsl.n8n_types import types
 from tests.dsl.small import cases
 
@@ -167,3 +169,10 @@ def test_the_types_that_flowstill_writes_are_known() -> None:
 @pytest.mark.engines
 def test_the_known_types_are_those_of_the_server() -> None:
     assert known() == types(home(f"n8n-{VERSION}") / "node_modules")
+
+
+def test_two_flows_that_start_alike_are_served_at_two_addresses() -> None:
+    one, other = (dsl.write(replace(kitchen_sink(), name=name), "n8n").document["nodes"] for name in ("One", "Other"))
+    hooks = [{node["webhookId"] for node in nodes if "webhookId" in node} for nodes in (one, other)]
+    assert hooks[0] and hooks[1] and not hooks[0] & hooks[1]
+    assert "webhook.id" not in {each.code for each in check(flow("n8n"))}
