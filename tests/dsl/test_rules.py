@@ -1,8 +1,10 @@
 """The linter on files: what one platform alone trips over is planted in a file, found, and mended if clear."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -176,3 +178,14 @@ def test_two_flows_that_start_alike_are_served_at_two_addresses() -> None:
     hooks = [{node["webhookId"] for node in nodes if "webhookId" in node} for nodes in (one, other)]
     assert hooks[0] and hooks[1] and not hooks[0] & hooks[1]
     assert "webhook.id" not in {each.code for each in check(flow("n8n"))}
+
+
+def test_every_code_is_explained_and_nothing_else() -> None:
+    folder = Path(dsl.__file__).parent
+    given = {
+        code
+        for file in [folder / "lint.py", *folder.glob("*/rules.py")]
+        for code in re.findall(r'"([a-z]+\.[a-z_]+)"', file.read_text())
+        if not code.endswith(".json")
+    }
+    assert set(re.findall(r"^\| `([a-z._]+)` \|", (folder / "CHECKS.md").read_text(), re.M)) == given
