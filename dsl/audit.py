@@ -5,7 +5,8 @@ written document is read and built again in the dialect it came from, and every 
 names yet gets into a note of its own, by node and key.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import zip_longest
 from typing import Any
 
 from dsl.dialects import Dialect
@@ -37,13 +38,35 @@ def _says_all(note: Note, whole: set[str]) -> bool:
 
 def differing(one: Any, other: Any) -> Iterator[tuple[str, bool]]:
     """Pointers of values that are not the same in both, and whether the second has none there."""
-    mine, theirs = dict(leaves(one)), dict(leaves(other))
-    for place, value in mine.items():
-        if place not in theirs or not same(value, theirs[place]):
-            yield place, place not in theirs
-    for place in theirs:
-        if place not in mine:
-            yield place, False
+    stack = [("", one, other)]
+    while stack:
+        place, mine, theirs = stack.pop()
+        if isinstance(mine, dict) and isinstance(theirs, dict) and mine and theirs:
+            both: Iterable[Any] = ((key, mine.get(key, _GONE), theirs.get(key, _GONE)) for key in mine | theirs)
+        elif isinstance(mine, list) and isinstance(theirs, list) and mine and theirs:
+            both = ((i, *pair) for i, pair in enumerate(zip_longest(mine, theirs, fillvalue=_GONE)))
+        else:
+            yield from _apart(place, mine, theirs)
+            continue
+        # A pointer is made for what is to be looked into only: most values are equal, and making all takes longest.
+        unlike = [each for each in both if each[1] is not each[2] and not _plainly_equal(each[1], each[2])]
+        stack += [(place + pointer(key), mine, theirs) for key, mine, theirs in reversed(unlike)]
+
+
+def _plainly_equal(mine: Any, theirs: Any) -> bool:
+    return type(mine) is type(theirs) and isinstance(mine, str | int) and mine == theirs
+
+
+def _apart(place: str, mine: Any, theirs: Any) -> Iterator[tuple[str, bool]]:
+    """The same for two values of which one is a single value, empty or not there, or which are of two shapes."""
+    had = {} if mine is _GONE else dict(leaves(mine, place))
+    has = {} if theirs is _GONE else dict(leaves(theirs, place))
+    for where, value in had.items():
+        if where not in has or not same(value, has[where]):
+            yield where, where not in has
+    for where in has:
+        if where not in had:
+            yield where, False
 
 
 def _covered(place: str, named: set[str]) -> bool:

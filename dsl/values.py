@@ -14,7 +14,7 @@ from dsl.ir import Flow, Graph, Node, Ref, Script, Text, Value
 
 def pointer(*steps: str | int) -> str:
     """The JSON pointer (RFC 6901) of a place."""
-    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in steps)
+    return "".join(["/" + str(step).replace("~", "~0").replace("/", "~1") for step in steps])
 
 
 def steps(place: str) -> list[str]:
@@ -149,6 +149,21 @@ def walk(graph: Graph) -> Iterator[tuple[Node, Graph, Node | None]]:
 def nodes(flow: Flow) -> dict[str, Node]:
     """Every node by its id, those of bodies too."""
     return {node.id: node for node, _, _ in walk(flow.graph)}
+
+
+def copied(graph: Graph) -> Graph:
+    """The graph with nodes of its own; values inside their parameters are shared until `rename` makes them anew."""
+    nodes = [
+        replace(
+            node,
+            params=dict(node.params),
+            inputs=dict(node.inputs),
+            outputs=dict(node.outputs),
+            body=copied(node.body) if node.body is not None else None,
+        )
+        for node in graph.nodes
+    ]
+    return Graph(nodes, list(graph.edges))
 
 
 def rename(flow: Flow, names: dict[str, str]) -> None:

@@ -13,7 +13,7 @@ from dsl.ir import Edge, Flow, Graph, Node, Ref, Type
 from dsl.kinds import ports
 from dsl.layout import layout
 from dsl.notes import Note
-from dsl.values import map_refs, nodes, rename, unique, walk
+from dsl.values import copied, map_refs, nodes, rename, unique, walk
 
 FORMS = ("F1", "F2", "F3", "F4", "F4-yaml", "F5", "F6")
 
@@ -87,7 +87,7 @@ class _Builder:
     def __init__(self, flow: Flow) -> None:
         self.notes: list[Note] = []
         self.flow = copy.copy(flow)
-        self.flow.graph = copy.deepcopy(flow.graph)
+        self.flow.graph = copied(flow.graph)
         self.origin = {id(node): node.id for node, _, _ in walk(self.flow.graph)}
         self._one_start()
         self._one_end()

@@ -11,7 +11,7 @@ from dsl.layout import Point, layout, size
 from dsl.notes import Note
 from dsl.ragflow.tables import NODE_TYPES, STATE
 from dsl.ragflow.writers import Writing, component
-from dsl.values import nodes, rename, unique, walk
+from dsl.values import copied, nodes, rename, unique, walk
 
 
 def build(flow: Flow) -> tuple[dict[str, Any], list[Note]]:
@@ -23,7 +23,7 @@ class _Builder:
     def __init__(self, flow: Flow) -> None:
         self.notes: list[Note] = []
         self.flow = copy.copy(flow)
-        self.flow.graph = copy.deepcopy(flow.graph)
+        self.flow.graph = copied(flow.graph)
         self.source = {id(node): node.id for node, _, _ in walk(self.flow.graph)}
         rename(self.flow, _names(self.flow))
         self.known = nodes(self.flow)

@@ -1,0 +1,59 @@
+"""What a conversion costs beside reading and writing the two files as plain data."""
+
+import time
+from collections.abc import Callable
+from itertools import pairwise
+
+import dsl
+from dsl import load
+from dsl.dialects import named
+from dsl.ir import Edge, Flow, Graph, Node, Ref, Text, Type
+from tests.bench.figures import Figure, Target
+
+NODES = 100
+ROUNDS = 5
+PAIRS = (("dify", "n8n"), ("dify", "coze"), ("n8n", "dify"), ("coze", "dify"))
+
+
+def long_flow(nodes: int = NODES) -> Flow:
+    """A start, templates and requests in turn that refer to what is before them, an end."""
+    graph = Graph([Node("begin", "start", "Start", outputs={"q": Type("string")})])
+    before = Ref("begin", ("q",))
+    for number in range(nodes - 2):
+        name = f"step{number}"
+        if number % 2:
+            params = {"template": Text(("Say it again: ", before, " and once more.\nIn other words."))}
+            graph.nodes.append(Node(name, "template", f"Step {number}", params=params))
+            before = Ref(name, ("output",))
+        else:
+            url = Text((f"https://example.com/{number}/", before))
+            graph.nodes.append(Node(name, "http", f"Step {number}", params={"method": "GET", "url": url}))
+            before = Ref(name, ("body",))
+    graph.nodes.append(Node("done", "end", "End", inputs={"r": before}, outputs={"r": Type("string")}))
+    names = [node.id for node in graph.nodes]
+    graph.edges = [Edge(one, other) for one, other in pairwise(names)]
+    return Flow("long", "ir", graph=graph)
+
+
+def measure() -> list[Figure]:
+    flow = long_flow()
+    return [_pair(flow, source, target) for source, target in PAIRS]
+
+
+def _pair(flow: Flow, source: str, target: str) -> Figure:
+    data = dsl.write(flow, source).data
+    made = dsl.write(dsl.read(data), target).document
+    floor = _fastest(lambda: (load.load(load.text(data)), named(target).dump(made)))
+    took = _fastest(lambda: dsl.write(dsl.read(data), target))
+    what = f"convert {NODES} nodes, {source} to {target}"
+    return Figure(what, took, "ms", floor, "parse and emit", Target(1.5, "ratio"))
+
+
+def _fastest(work: Callable[[], object]) -> float:
+    """Milliseconds of the fastest of some rounds: what other work on the machine adds is left out."""
+    found = []
+    for _ in range(ROUNDS):
+        started = time.process_time()
+        work()
+        found.append((time.process_time() - started) * 1000)
+    return min(found)
