@@ -7,14 +7,14 @@ What is wrong on any platform is found here in the common form; what one platfor
 import copy
 import difflib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from dsl.dialects import named
 from dsl.ir import Edge, Flow, Graph, Node, Ref
 from dsl.kinds import outputs, ports
 from dsl.secrets import hidden
-from dsl.values import node_refs, walk
+from dsl.values import copied, node_refs, walk
 
 Level = Literal["error", "warning", "note"]
 
@@ -49,7 +49,7 @@ def mend(flow: Flow) -> tuple[Flow, list[str]]:
     dialect = named(flow.dialect)
     document = copy.deepcopy(flow.raw)
     done = dialect.mend(document) if document is not None else []
-    mended = dialect.read(document) if done else copy.deepcopy(flow)
+    mended = dialect.read(document) if done else replace(flow, graph=copied(flow.graph))
     return mended, done + _without_lost_edges(mended)
 
 

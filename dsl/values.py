@@ -152,7 +152,7 @@ def nodes(flow: Flow) -> dict[str, Node]:
 
 
 def copied(graph: Graph) -> Graph:
-    """The graph with nodes of its own; values inside their parameters are shared until `rename` makes them anew."""
+    """A graph whose nodes and edges may be changed; what lies deeper in their parameters is shared."""
     nodes = [
         replace(
             node,

@@ -12,37 +12,18 @@ from dsl.dify.readers import entry
 from dsl.ir import Edge, Flow, Graph, Node, Ref, Resource, Text, Type, Value
 from dsl.kinds import outputs, ports
 from dsl.notes import Note
-from dsl.values import unique, walk
+from dsl.values import copied, unique, walk
 
 BOX = "value"  # the key under which a boxed output lies
 STRING, OBJECT, ANY = Type("string"), Type("object"), Type()
 _SCALARS = ("string", "number", "integer", "boolean", "time", "secret")
 
 
-def copied(flow: Flow) -> Flow:
-    """A flow whose nodes and edges may be changed; what they hold is shared."""
-    return replace(flow, graph=_copied(flow.graph), variables=list(flow.variables), notes=[])
-
-
-def _copied(graph: Graph) -> Graph:
-    nodes = [
-        replace(
-            node,
-            params=dict(node.params),
-            inputs=dict(node.inputs),
-            outputs=dict(node.outputs),
-            body=_copied(node.body) if node.body is not None else None,
-        )
-        for node in graph.nodes
-    ]
-    return Graph(nodes, list(graph.edges))
-
-
 class Work:
     """The flow, and an index of it that stays true while nodes are added."""
 
     def __init__(self, flow: Flow) -> None:
-        self.flow = copied(flow)
+        self.flow = replace(flow, graph=copied(flow.graph), variables=list(flow.variables), notes=[])
         self.own = flow.dialect == "dify"  # what the author wrote in Dify is not second-guessed
         self.notes: list[Note] = []
         self.ahead: dict[str, list[Node]] = {}  # of nodes: what comes before them

@@ -225,8 +225,8 @@ def test_what_is_printed_into_a_file_is_no_wider_than_a_page_and_loses_no_word(d
     folder.save()
     for verb in (["runs"], ["show", "units"], ["dataset", "list", "units"]):
         _, out, _ = done.said(*verb, module="flows")
-        lines = [line for line in out.splitlines() if not line.startswith(("Verdict", "Report:"))]  # a path stays whole
-        assert max(len(line) for line in lines) <= 120
+        out = out.replace(f"{done.folder}/", "")  # how deep the tests' own folder lies is not what is looked at
+        assert max(len(line) for line in out.splitlines() if not line.startswith("Verdict")) <= 120
     _, out, _ = done.said("runs", module="flows")
     assert (out.count("because"), out.count("x")) == (40, 300)
 

@@ -10,6 +10,7 @@ import pytest
 
 from connectors import local
 from tests.doubles.trainer import FACTS, Ended, row, run, write_rows
+from trainer import backend
 from trainer.jobs import ExportJob, ScoreJob, TrainJob
 from trainer.recipe import Recipe
 
@@ -47,11 +48,12 @@ def export_job(trained: Trained, base: Path, converter: Path, out: Path) -> Expo
     )
 
 
-def test_the_loss_falls_to_a_tenth_in_three_gigabytes(trained: Trained) -> None:
+def test_the_loss_falls_to_a_tenth_in_two_gigabytes(trained: Trained) -> None:
     metrics = json.loads(Path(trained.ended.done["metrics"]).read_text())
     losses = [point["loss"] for point in metrics["loss_history"]]
     assert losses[-1] < 0.1 * losses[0] < 1
-    assert metrics["peak_memory_bytes"] < 3e9  # 1.9e9 with bf16 in the processor, 2.4e9 without
+    # Without bf16 in the processor the base is in float32: 2.37e9 was measured there.
+    assert metrics["peak_memory_bytes"] < (2e9 if backend.device().bf16 else 2.5e9)
     assert metrics["trained_parameters"] == 4_884_480
 
 

@@ -89,7 +89,7 @@ def test_all_weights_can_be_trained_and_scored_beside_the_base(tiny: Path, tmp_p
     assert all(after < before - 1 for before, after in zip(losses["base"], losses["trained"], strict=True))
 
 
-@pytest.mark.parametrize(("rate", "loss"), [(30.0, "[0-9]{4}"), (1e38, "nan")])
+@pytest.mark.parametrize(("rate", "loss"), [(30.0, "[12][0-9]{4}"), (1e38, "nan")])
 def test_a_loss_that_explodes_stops_the_run(tiny: Path, tmp_path: Path, rate: float, loss: str) -> None:
     job = job_for(tmp_path, tiny, method="full", learning_rate=rate, warmup_steps=0, schedule="constant")
     ended = run("train", job, tmp_path)

@@ -36,7 +36,8 @@ def test_unsloth_trains_the_adapter_that_everything_else_reads(
     done = run("train", job, tmp_path, python=choice.python).done
     metrics = json.loads(Path(done["metrics"]).read_text())
     assert (metrics["backend"], metrics["trained_parameters"], metrics["steps"]) == ("unsloth", 4_884_480, 2)
-    assert metrics["peak_memory_bytes"] < 3e9
+    # Without bf16 in the processor the base is in float32: 2.59e9 was measured there.
+    assert metrics["peak_memory_bytes"] < (2.5e9 if backend.device().bf16 else 2.75e9)
     left = {path.name for path in tmp_path.iterdir()}
     assert left == {"train.jsonl", "out", "train.job.json", "train.stderr"}
 
