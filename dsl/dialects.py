@@ -2,15 +2,11 @@
 
 import difflib
 import importlib
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import Any, Protocol, cast
 
 from dsl import DslError
 from dsl.ir import Flow
 from dsl.notes import Note
-
-if TYPE_CHECKING:
-    from dsl.lint import Finding
 
 DIALECTS = {"dify": "dsl.dify", "coze": "dsl.coze", "n8n": "dsl.n8n", "ragflow": "dsl.ragflow", "ir": "dsl.irjson"}
 
@@ -37,12 +33,6 @@ class Dialect(Protocol):
 
     def dump(self, document: Any) -> str | bytes:
         """The document as a file."""
-
-    def check(self, flow: Flow) -> "Iterable[Finding]":
-        """What this platform alone trips over, in a flow that was read from one of its files."""
-
-    def mend(self, document: Any) -> list[str]:
-        """Set in a document what has one right value only, and say what was done."""
 
 
 def named(name: str) -> Dialect:

@@ -7,18 +7,14 @@ refs]}, {"$date": text}; a mapping with a key that starts with $ is {"$lit": {..
 import dataclasses
 import datetime
 import functools
-from collections.abc import Iterator
 from types import UnionType
-from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from dsl import DslError
 from dsl.ir import Edge, Flow, Graph, Node, OnError, Ref, Resource, Scope, Script, Text, Type, Variable
 from dsl.kinds import KINDS
 from dsl.load import dump_json
 from dsl.notes import Note
-
-if TYPE_CHECKING:
-    from dsl.lint import Finding
 
 VERSION = "1"
 COSMETIC: frozenset[str] = frozenset()
@@ -188,13 +184,3 @@ def dump(document: Any) -> str:
 
 def unpack(data: bytes) -> None:
     return None
-
-
-def check(flow: Flow) -> Iterator["Finding"]:
-    """No platform, no trap of its own."""
-    return iter(())
-
-
-def mend(document: Any) -> list[str]:
-    """What is wrong with the common form is wrong on every platform."""
-    return []

@@ -1,16 +1,18 @@
 """The linter: what the platforms accept on import and fail on, or worse succeed with nothing, at run time.
 
-What is wrong on any platform is found here in the common form; what one platform only trips over, in the function
-`check` that its dialect may offer. Rules: what the platforms' own validators and engines say, and what they do not.
+What is wrong on any platform is found here in the common form; what one platform alone trips over, in the module
+`rules` beside its dialect, which only the linter loads. Rules: what the platforms' own validators and engines say, and
+what they do not.
 """
 
 import copy
 import difflib
-from collections.abc import Iterator
+import importlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal, Protocol, cast
 
-from dsl.dialects import named
+from dsl.dialects import DIALECTS, named
 from dsl.ir import Edge, Flow, Graph, Node, Ref
 from dsl.kinds import outputs, ports
 from dsl.secrets import hidden
@@ -32,10 +34,21 @@ class Finding:
     fix: str = ""
 
 
+class Rules(Protocol):
+    """What the module `rules` of a dialect offers."""
+
+    def check(self, flow: Flow) -> Iterable[Finding]:
+        """What this platform alone trips over, in a flow that was read from one of its files."""
+
+    def mend(self, document: Any) -> list[str]:
+        """Set in a document what has one right value only, and say what was done."""
+
+
 def check(flow: Flow) -> list[Finding]:
     """What will not work, or not as it looks, worst first and then in the order of the file."""
     found = [*_graphs(flow), *_references(flow), *_resources(flow), *_secrets(flow)]
-    found += named(flow.dialect).check(flow)
+    if rules := _rules(flow.dialect):
+        found += rules.check(flow)
     order = {"error": 0, "warning": 1, "note": 2}
     return sorted(dict.fromkeys(found), key=lambda each: order[each.level])
 
@@ -46,11 +59,15 @@ def mend(flow: Flow) -> tuple[Flow, list[str]]:
     Clear is what has one right value only on its platform, and what nobody can have meant: edges from or to nothing,
     edges that stand twice.
     """
-    dialect = named(flow.dialect)
-    document = copy.deepcopy(flow.raw)
-    done = dialect.mend(document) if document is not None else []
-    mended = dialect.read(document) if done else replace(flow, graph=copied(flow.graph))
+    rules, document = _rules(flow.dialect), copy.deepcopy(flow.raw)
+    done = rules.mend(document) if rules and document is not None else []
+    mended = named(flow.dialect).read(document) if done else replace(flow, graph=copied(flow.graph))
     return mended, done + _without_lost_edges(mended)
+
+
+def _rules(dialect: str) -> Rules | None:
+    """None for the common form: no platform, no trap of its own."""
+    return None if dialect == "ir" else cast(Rules, importlib.import_module(f"{DIALECTS[dialect]}.rules"))
 
 
 def _without_lost_edges(flow: Flow) -> list[str]:

@@ -3,8 +3,7 @@
 from dsl.coze.build import build
 from dsl.coze.formats import dump, sniff, unpack
 from dsl.coze.read import read
-from dsl.coze.rules import check, mend
 
 COSMETIC = frozenset({"nodeMeta", "position", "canvasPosition", "rawMeta", "icon", "mainColor", "subTitle", "size"})
 
-__all__ = ["COSMETIC", "build", "check", "dump", "mend", "read", "sniff", "unpack"]
+__all__ = ["COSMETIC", "build", "dump", "read", "sniff", "unpack"]

@@ -4,10 +4,9 @@ from typing import Any
 
 from dsl.dify.build import build
 from dsl.dify.read import read, sniff
-from dsl.dify.rules import check, mend
 from dsl.load import dump_yaml
 
-__all__ = ["COSMETIC", "build", "check", "dump", "mend", "read", "sniff", "unpack"]
+__all__ = ["COSMETIC", "build", "dump", "read", "sniff", "unpack"]
 
 COSMETIC = frozenset(
     {

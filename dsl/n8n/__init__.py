@@ -3,10 +3,9 @@
 from dsl.n8n.build import build
 from dsl.n8n.forms import dump, sniff, unpack
 from dsl.n8n.read import read
-from dsl.n8n.rules import check, mend
 
 COSMETIC = frozenset(
     {"position", "notesInFlow", "width", "height", "color", "meta", "cachedResultName", "cachedResultUrl"}
 )
 
-__all__ = ["COSMETIC", "build", "check", "dump", "mend", "read", "sniff", "unpack"]
+__all__ = ["COSMETIC", "build", "dump", "read", "sniff", "unpack"]
