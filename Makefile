@@ -3,6 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 HANDBOOK := cd examples/handbook && ../../$(BIN)/flowstill
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
+unexport PYTHONDONTWRITEBYTECODE # tests and demo start many processes, and each would compile flowstill anew
 
 .PHONY: setup demo test lint bench coverage unsloth lanes graphon n8n-core n8n clean
 

@@ -3,6 +3,7 @@
 import asyncio
 import functools
 import re
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -104,6 +105,7 @@ class Endpoint:
 
     async def open(self) -> None:
         """Get ready; httpx comes in here, since commands that ask nothing should start without it."""
+        sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]  # its command line: most of its import
         import httpx
 
         # Made once: it takes longer than a call. Plain http has no certificate to verify, so none are read for it.

@@ -89,10 +89,15 @@ def _first(text: str, shape: Shape) -> str:
 
 def _encoded(value: Any, shape: Shape) -> str:
     """Raises ValueError: for a value of another shape, and for text that is no Unicode."""
-    lists = [f.name for f in msgspec.structs.fields(shape) if _is_list(f.type)]
-    if isinstance(value, list) and value and len(lists) == 1:
+    if isinstance(value, list) and value and len(lists := _lists(shape)) == 1:
         value = {lists[0]: value}  # models like to leave the outermost braces away
     return msgspec.json.encode(msgspec.convert(value, shape, strict=False)).decode()
+
+
+@functools.cache
+def _lists(shape: Shape) -> list[str]:
+    """The fields that are lists."""
+    return [f.name for f in msgspec.structs.fields(shape) if _is_list(f.type)]
 
 
 def _is_list(kind: Any) -> bool:

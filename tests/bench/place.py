@@ -1,6 +1,7 @@
 """Where the bench measures: a generated folder with its flowstill.yml, and a stub teacher in a process of its own."""
 
 import json
+import os
 import random
 import subprocess
 import sys
@@ -93,7 +94,8 @@ class Place:
     def start(self, *steps: str) -> "subprocess.Popen[bytes]":
         command = [sys.executable, "-m", "flows", "--config", str(self.folder / "flowstill.yml")]
         said = subprocess.DEVNULL
-        return subprocess.Popen([*command, "run", "units", *steps], cwd=ROOT, stdout=said, stderr=said)
+        command += ["run", "units", *steps]
+        return subprocess.Popen(command, cwd=ROOT, stdout=said, stderr=said, env=environment())
 
     def run(self, *steps: str) -> Ran:
         started = time.time()
@@ -131,6 +133,11 @@ class Place:
         path = all_runs(self.config.state / "runs", "units")[0].path / "pairs.jsonl"
         rows = [msgspec.json.decode(line) for line in path.read_bytes().splitlines()]
         return [(row["question"], row["answer"]) for row in rows]
+
+
+def environment() -> dict[str, str]:
+    """As an installed flowstill starts: its bytecode is kept, also where an editable one is told to keep none."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from statistics import median
 from connectors.teacher import Request
 from tests.bench.figures import Figure, Target
 from tests.bench.floor import floor_seconds, requests
-from tests.bench.place import IN_FLIGHT, LATENCY, PAIRS_PER_PASSAGE, Place, Ran, Stub
+from tests.bench.place import IN_FLIGHT, LATENCY, PAIRS_PER_PASSAGE, Place, Ran, Stub, environment
 
 MIB = 2**20
 
@@ -19,7 +19,8 @@ def python_seconds(*arguments: str, times: int = 5) -> float:
     seconds = []
     for _ in range(times):
         started = time.perf_counter()
-        subprocess.run([sys.executable, *(arguments or ("-c", "pass"))], check=True, stdout=subprocess.DEVNULL)
+        command = [sys.executable, *(arguments or ("-c", "pass"))]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment())
         seconds.append(time.perf_counter() - started)
     return median(seconds)
 
