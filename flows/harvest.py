@@ -35,6 +35,7 @@ def harvest(
     """Bring the folders of loop `name` into the store. A broken document never stops the others."""
     found = Harvest()
     loop = config.loop(name)
+    taken: dict[str, str] = {}  # where a document lies -> the source it is read from
     for source in loop.harvest:
         folder = Folder(
             config.folder / source.folder,
@@ -44,7 +45,7 @@ def harvest(
             exclude=source.exclude,
             apart=_apart(config),
         )
-        _sync(name, loop, folder, store, found, on_document)
+        _sync(name, loop, folder, store, found, taken, on_document)
     _retire_sources(name, loop, store, found)
     if found.redacted:
         found.notes.append(
@@ -66,10 +67,11 @@ def _sync(
     folder: Folder,
     store: Store,
     found: Harvest,
+    taken: dict[str, str],
     on_document: Callable[[int, int], None],
 ) -> None:
     known = store.documents(name, folder.name)
-    documents = folder.documents()
+    documents = _own(folder, taken, found)
     found.skipped += [f"{path}: {why}" for path, why in folder.skipped()]
     for number, document in enumerate(documents, start=1):
         found.documents += 1
@@ -92,6 +94,16 @@ def _sync(
         on_document(number, len(documents))
     for path in known:
         found.retired += store.retire_document(name, folder.name, path)
+
+
+def _own(folder: Folder, taken: dict[str, str], found: Harvest) -> list[Document]:
+    """The documents that no earlier source holds: read twice, a document would weigh twice and split from itself."""
+    documents = folder.documents()
+    own = [one for one in documents if taken.setdefault(folder.real(one), folder.name) == folder.name]
+    if shared := len(documents) - len(own):
+        others = " and ".join(sorted({taken[folder.real(one)] for one in documents} - {folder.name}))
+        found.notes.append(f"{shared} of the documents below {folder.name} are read as part of {others} already.")
+    return own
 
 
 def _fingerprint(document: Document, options: Curate) -> str:

@@ -18,10 +18,17 @@ T = TypeVar("T")
 
 def base_model(config: Config, source: str, cache: Path, note: Callable[[str], None]) -> modelhub.Base:
     """A base model by its spelling in a recipe or service, downloaded as the config's `hub` says."""
+    return modelhub.resolve(source, cache, note, **_as_told(config))
+
+
+def fetch_base(config: Config, name: str, cache: Path, note: Callable[[str], None]) -> None:
+    """Download what loop `name` trains, if need be. Raises ServiceError."""
+    modelhub.located(config.recipe(config.loop(name).recipe).base, cache, note, **_as_told(config))
+
+
+def _as_told(config: Config) -> dict[str, Any]:
     hub = config.hub
-    return modelhub.resolve(
-        source, cache, note, folder=config.folder, offline=hub.offline, token=hub.key, endpoint=hub.endpoint
-    )
+    return {"folder": config.folder, "offline": hub.offline, "token": hub.key, "endpoint": hub.endpoint}
 
 
 def check_models(config: Config, name: str) -> None:

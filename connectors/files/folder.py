@@ -72,6 +72,10 @@ class Folder:
         """(path, why) of files that the last `documents()` left out; no hidden or excluded ones."""
         return sorted(self._skipped)
 
+    def real(self, document: Document) -> str:
+        """Where a document lies, whatever folder and links lead to it."""
+        return os.path.realpath(self._path / document.path)
+
     def read(self, document: Document) -> Content:
         """The records of a document in its order; raises ServiceError naming the file and what to do."""
         where = str(self._path / document.path)

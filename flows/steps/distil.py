@@ -28,6 +28,8 @@ def inputs(work: Work) -> Any:
 
 
 def do(work: Work, step: Step) -> None:
+    # Before the teacher is paid: pairs are of no use to a loop whose base model cannot be had.
+    models.fetch_base(work.config, work.name, work.cache, work.progress.say)
     pairs, lost, partial = models.run(_distil(work, step))
     if lost and not pairs:
         raise FlowError(f"the teacher wrote nothing that can be used, {len(lost)} times; the first: {lost[0].reason}")

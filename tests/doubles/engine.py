@@ -25,6 +25,7 @@ from trainer import backend, evaluate, jobs
 def install(patch: Callable[[Any, str, Any], None]) -> None:
     """`patch(object, name, value)`: pytest's monkeypatch.setattr, or plain setattr in a child process."""
     patch(modelhub, "resolve", lambda source, cache, note=None, **_: _base(cache))
+    patch(modelhub, "located", lambda source, cache, note=None, **_: (_base(cache).path, "base"))
     patch(packages, "fetch", lambda package, cache, note=None: cache)
     patch(engine, "run_trainer", run_trainer)
     patch(

@@ -10,6 +10,7 @@ import pytest
 
 from flows import doctor
 from flows.doctor import Finding, examine
+from tests.doubles.modelhub import hub
 from tests.doubles.place import Place
 from tests.doubles.web import Reply, replaying
 from trainer import TrainError
@@ -248,10 +249,26 @@ def test_a_base_model_that_leads_nowhere_is_bad(place: Place, base: str, advice:
     assert advice in finding.advice
 
 
-def test_a_base_model_on_a_hub_is_told_as_such_and_not_fetched(place: Place) -> None:
-    place.base("hf:org/tiny")
+def test_a_base_model_on_hugging_face_is_looked_up_and_not_fetched(place: Place) -> None:
+    pytest.importorskip("huggingface_hub")
+    with hub("org/tiny", {}) as server:
+        place.settings["hub"] = {"endpoint": server.url}
+        place.base("hf:org/tiny")
+        finding = found(place)["base model units"]
+        assert (finding.good, finding.state) == (
+            True,
+            "hf:org/tiny: Hugging Face has it; the first run fetches it",
+        )
+        place.base("hf:org/tiney")
+        finding = found(place)["base model units"]
+        assert (finding.good, finding.state) == (False, "not usable")
+        assert "There is no such model, or it is private: check the name and HF_TOKEN." in finding.advice
+
+
+def test_a_base_model_on_modelscope_is_told_as_such(place: Place) -> None:
+    place.base("modelscope:org/tiny")
     finding = found(place)["base model units"]
-    assert (finding.good, finding.state) == (True, "hf:org/tiny: on a hub, fetched by the first run")
+    assert (finding.good, finding.state) == (True, "modelscope:org/tiny: on ModelScope, fetched by the first run")
 
 
 def test_an_embedded_service_whose_model_is_not_there_is_bad(place: Place) -> None:

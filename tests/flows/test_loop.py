@@ -112,6 +112,33 @@ def test_a_changed_section_is_the_only_one_the_teacher_hears_about(place: Place)
     assert place.stub.report().calls == calls + 1
 
 
+def test_a_document_of_two_sources_is_read_once(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    (place.documents / "deep").mkdir()
+    place.write("deep/more.md", facts(50, 56))
+    place.settings["loops"]["units"]["harvest"] = [{"folder": "documents/deep"}, {"folder": "documents"}]
+    place.change("distil")
+    done = place.run()
+    assert (step := done.run.step("harvest")) and step.counts["records"] == 18
+    assert place.stub.report().calls == 18
+    note = "1 of the documents below documents are read as part of documents/deep already."
+    assert note in done.run.notes
+    assert place.run().run.id == done.run.id  # the next look finds nothing new
+
+
+def test_a_document_whose_source_was_taken_out_stays_when_another_holds_it(place: Place) -> None:
+    (place.documents / "deep").mkdir()
+    place.write("deep/more.md", facts(50, 56))
+    both = [{"folder": "documents/deep"}, {"folder": "documents"}]
+    place.settings["loops"]["units"]["harvest"] = both
+    place.change("distil")
+    place.run()
+    place.settings["loops"]["units"]["harvest"] = both[1:]
+    place.change("distil")
+    done = place.run("harvest", "distil")
+    assert (step := done.run.step("harvest")) and step.counts["records"] == 18
+    assert place.stub.report().calls == 18
+
+
 def test_what_a_deleted_file_taught_is_in_no_later_dataset(place: Place) -> None:
     place.write("more.md", facts(50, 56))
     place.run()
@@ -240,6 +267,19 @@ def test_a_base_model_that_is_not_there_is_missed_before_the_teacher_is_asked(pl
     with pytest.raises(ConfigError, match=r"flowstill\.yml: base of recipe 'mine': No model at .*/models/qwen\."):
         place.run()
     assert (place.runs(), place.stub.report().calls) == ([], 0)
+
+
+def test_a_base_model_that_cannot_be_had_is_missed_before_the_teacher_is_asked(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreachable(*_: object, **__: object) -> None:
+        raise ServiceError("org/tiny could not be had from Hugging Face: no route.")
+
+    place.base("hf:org/tiny")
+    monkeypatch.setattr("connectors.modelhub.located", unreachable)
+    with pytest.raises(ServiceError, match="org/tiny could not be had"):
+        place.run()
+    assert place.stub.report().calls == 0
 
 
 def test_a_judge_s_model_that_is_not_there_is_missed_before_the_teacher_is_asked(place: Place) -> None:
