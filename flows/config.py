@@ -96,7 +96,7 @@ class Distil(Section, frozen=True):
     refusal_text_zh: str = "我不知道：我学过的资料里没有提到。"
     temperature: Annotated[float, Meta(ge=0, le=2)] = 0.3
     answer_tokens: Annotated[int, Meta(ge=32, le=1_000_000)] = 1500  # the most one call may write
-    max_tokens: Annotated[int, Meta(ge=1, le=10**12)] | None = None  # hard budget of a run, prompt and answer together
+    max_tokens: Annotated[int, Meta(ge=1, le=10**12)] | None = None  # hard budget of a run, judges included
     max_cost: Annotated[float, Meta(gt=0, le=10**12)] | None = None  # hard budget of a run, in the teacher's currency
 
 
@@ -317,8 +317,9 @@ def _check_times(where: str, loop: Loop) -> None:
 def _check_services(config: Config, where: str, loop: Loop) -> None:
     """Each service is there and can do what it is named for."""
     asked = {"distil.teacher": loop.distil.teacher, "curate.judge": loop.curate.judge}
+    asked["evaluate.judge"] = loop.evaluate.judge
     answering = [name for name, service in config.services.items() if not isinstance(service, LlamaCppService)]
-    for key, name in (asked | {"evaluate.judge": loop.evaluate.judge}).items():
+    for key, name in asked.items():
         if name and name not in answering:
             not_that = "is a model registry, it answers no questions"
             raise ConfigError(f"{where}.{key}: {_unfit(config, name, not_that)}.{nearest(name, answering)}")
@@ -327,10 +328,11 @@ def _check_services(config: Config, where: str, loop: Loop) -> None:
         if name not in serving:
             not_that = "is no model registry (kind: llamacpp is one)"
             raise ConfigError(f"{where}.promote.to: {_unfit(config, name, not_that)}.{nearest(name, serving)}")
-    teacher = config.services[loop.distil.teacher]
-    if loop.distil.max_cost is not None and isinstance(teacher, OpenAIService) and teacher.prices is None:
-        where = f"{where}.distil.max_cost"
-        raise ConfigError(f"{where}: cannot be kept without prices. Set services.{loop.distil.teacher}.prices.")
+    for name in filter(None, asked.values()):
+        paid = config.services[name]
+        if loop.distil.max_cost is not None and isinstance(paid, OpenAIService) and paid.prices is None:
+            where = f"{where}.distil.max_cost"
+            raise ConfigError(f"{where}: cannot be kept without prices. Set services.{name}.prices.")
 
 
 def _unfit(config: Config, name: str, not_that: str) -> str:

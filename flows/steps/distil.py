@@ -51,7 +51,7 @@ async def _distil(work: Work, step: Step) -> tuple[list[Pair], list[Lost], list[
     pairs: list[Pair] = []
     lost: list[Lost] = []
     partial: list[Partial] = []
-    opened = asking(work, step, options.teacher, max_tokens=options.max_tokens, max_cost=options.max_cost)
+    opened = asking(work, step, options.teacher)
     planned = plan(work.store.records(work.name), options)
     async with opened as teacher:
         with work.progress.task(f"distil: answers of {teacher.model}", planned.calls) as task:

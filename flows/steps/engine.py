@@ -76,14 +76,17 @@ def opened(work: Work, gguf: Path) -> AbstractAsyncContextManager[Teacher]:
 
 
 @asynccontextmanager
-async def asking(
-    work: Work, step: Step, service: str, *, max_tokens: int | None = None, max_cost: float | None = None
-) -> AsyncIterator[Teacher]:
-    """A service that answers questions of a step. What the answers took stands in the run's record as they come:
-    a run that was killed and goes on has spent what it had spent, but for the calls that were under way."""
+async def asking(work: Work, step: Step, service: str) -> AsyncIterator[Teacher]:
+    """A service that answers questions of a step, within what the loop's budget leaves: teacher and judges share it.
+
+    What the answers took stands in the run's record as they come: a run that was killed and goes on has spent what it
+    had spent, but for the calls that were under way.
+    """
     before, saved = step.spent, 0.0
-    limited = max_tokens is not None or max_cost is not None
-    budget = Budget(max_tokens, max_cost, before.tokens, before.cost)
+    others = sum((one.spent for one in work.run.steps if one.name != step.name), Spent())
+    options, so_far = work.loop.distil, before + others
+    limited = options.max_tokens is not None or options.max_cost is not None
+    budget = Budget(options.max_tokens, options.max_cost, so_far.tokens, so_far.cost)
     opened = models.open_service(
         work.config, service, cache=work.cache, journal=work.store, budget=budget, note=work.progress.say
     )
@@ -91,7 +94,8 @@ async def asking(
 
         def keep() -> None:
             nonlocal saved
-            step.spent = Spent(before.calls + teacher.calls, budget.spent_tokens, budget.spent_cost)
+            tokens, cost = budget.spent_tokens - others.tokens, budget.spent_cost - others.cost
+            step.spent = Spent(before.calls + teacher.calls, tokens, cost)
             if limited or time.monotonic() - saved > SAVED_EVERY:
                 work.folder.save()
                 saved = time.monotonic()

@@ -171,6 +171,10 @@ def test_a_name_that_nothing_bears_is_found_before_anything_runs(tmp_path: Path,
             "distil: {teacher: teacher, max_cost: 1}",
             "distil.max_cost: cannot be kept without prices. Set services.teacher.prices.",
         ),
+        (
+            "distil: {max_cost: 1}, curate: {judge: teacher}",
+            "distil.max_cost: cannot be kept without prices. Set services.teacher.prices.",
+        ),
     ],
 )
 def test_a_service_that_cannot_do_what_it_is_named_for_is_found_before_anything_runs(

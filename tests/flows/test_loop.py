@@ -342,6 +342,20 @@ def test_a_budget_stops_the_run_and_a_larger_one_pays_only_for_the_rest(place: P
     assert report.calls == 12
 
 
+def test_teacher_and_judge_share_one_budget(place: Place) -> None:
+    step = place.run("harvest", "distil").run.step("distil")
+    assert step is not None
+    distilled = step.spent.tokens
+    place.configure(max_tokens=distilled + 200)
+    place.change("curate", judge="stub")
+    with pytest.raises(ServiceError, match=f"max_tokens is {distilled + 200}"):
+        place.run()
+    failed = place.runs()[0].run
+    assert failed.why.startswith("curate: The budget is used up")
+    judged = failed.step("curate")
+    assert judged is not None and 200 <= judged.spent.tokens < 200 + 8 * 500  # eight calls may be under way
+
+
 def test_a_budget_holds_over_all_parts_of_a_run(place: Place) -> None:
     place.write("units.md", facts(0, 40))
     place.configure(max_tokens=1500)
