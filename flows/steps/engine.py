@@ -94,7 +94,7 @@ async def asking(work: Work, step: Step, service: str) -> AsyncIterator[Teacher]
 
         def keep() -> None:
             nonlocal saved
-            tokens, cost = budget.spent_tokens - others.tokens, budget.spent_cost - others.cost
+            tokens, cost = budget.spent_tokens - others.tokens, round(budget.spent_cost - others.cost, 12)
             step.spent = Spent(before.calls + teacher.calls, tokens, cost)
             if limited or time.monotonic() - saved > SAVED_EVERY:
                 work.folder.save()
