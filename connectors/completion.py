@@ -105,7 +105,8 @@ class Endpoint:
 
     async def open(self) -> None:
         """Get ready; httpx comes in here, since commands that ask nothing should start without it."""
-        sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]  # httpx does without: its command line, rich and all
+        # httpx does without its own command line, which would bring rich and pygments: most of the import.
+        sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
         import httpx
 
         # Made once: it takes longer than a call. Plain http has no certificate to verify, so none are read for it.
