@@ -17,7 +17,7 @@ class Note:
     """
 
     severity: Severity
-    code: str  # <topic>.<case>, each with a line in dsl/codes.py
+    code: str  # <topic>.<case>, each with a line in dsl/NOTES.md
     message: str
     suggestion: str = ""
     node: str = ""  # id in the source

@@ -188,3 +188,21 @@ def test_every_code_is_explained_and_nothing_else() -> None:
         if not code.endswith(".json")
     }
     assert set(re.findall(r"^\| `([a-z._]+)` \|", (folder / "CHECKS.md").read_text(), re.M)) == given
+
+
+# Strings of the same form that are paths of parameters or names of values, and no codes.
+PATHS = {"body.file", "groups.values", "inputs.limit", "items.target", "sys.conversation_turns", "sys.files"}
+PATHS |= {"sys.query", "sys.user_id"}
+
+
+def test_every_note_of_a_conversion_is_explained_and_nothing_else() -> None:
+    folder = Path(dsl.__file__).parent
+    checks = {folder / "lint.py", folder / "findings.py", *folder.glob("*/rules.py")}
+    given = {
+        code
+        for file in set(folder.rglob("*.py")) - checks
+        for code in re.findall(r'"([a-z]+\.[a-z_]+)"', file.read_text())
+        if not code.endswith(".json") and not code.startswith("dsl.") and code not in PATHS
+    }
+    explained = [line for line in (folder / "NOTES.md").read_text().splitlines() if line.startswith("| `")]
+    assert {code for line in explained for code in re.findall(r"`([a-z]+\.[a-z_]+)`", line)} == given
