@@ -189,7 +189,7 @@ def look_up(name: str, token: str = "", endpoint: str = "") -> None:
     repository = _repository(name)
     try:
         huggingface_hub.HfApi(endpoint or None, token or None).model_info(
-            repository.id, revision=repository.revision or "main", timeout=LOOK_UP
+            repository.id, revision=repository.revision, timeout=LOOK_UP
         )
     except (OSError, ValueError) as error:  # all of the hub's own errors are one or the other
         raise ServiceError(_reason(repository, error, offline=False)) from error

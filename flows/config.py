@@ -97,7 +97,7 @@ class Distil(Section, frozen=True):
     temperature: Annotated[float, Meta(ge=0, le=2)] = 0.3
     answer_tokens: Annotated[int, Meta(ge=32, le=1_000_000)] = 1500  # the most one call may write
     max_tokens: Annotated[int, Meta(ge=1, le=10**12)] | None = None  # hard budget of a run, judges included
-    max_cost: Annotated[float, Meta(gt=0, le=10**12)] | None = None  # hard budget of a run, in the teacher's currency
+    max_cost: Annotated[float, Meta(gt=0, le=10**12)] | None = None  # the same, in the currency of the prices
 
 
 class Curate(Section, frozen=True):

@@ -192,10 +192,16 @@ def _bases(config: Config, cache: Path) -> Iterator[Finding]:
 
 
 def _base(config: Config, source: str, cache: Path) -> str:
-    """Its name, once it is here; Hugging Face is asked whether it has it, ModelScope only by the download."""
+    """Its name, if it is here; Hugging Face is asked whether it has it, ModelScope only by the download."""
     kind, name = modelhub.find(source, config.folder)
-    if kind not in modelhub.HUBS or config.hub.offline:
+    if kind not in modelhub.HUBS:
         return base_model(config, source, cache, lambda text: None).name
+    try:  # what an earlier run fetched serves without a network, too
+        modelhub.located(source, cache, lambda text: None, folder=config.folder, offline=True)
+        return "here already"
+    except ServiceError:
+        if config.hub.offline:
+            raise
     if kind == "hf":
         modelhub.look_up(name, config.hub.key, config.hub.endpoint)
         return "Hugging Face has it; the first run fetches it"

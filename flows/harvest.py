@@ -102,7 +102,7 @@ def _own(folder: Folder, taken: dict[str, str], found: Harvest) -> list[Document
     own = [one for one in documents if taken.setdefault(folder.real(one), folder.name) == folder.name]
     if shared := len(documents) - len(own):
         others = " and ".join(sorted({taken[folder.real(one)] for one in documents} - {folder.name}))
-        found.notes.append(f"{shared} of the documents below {folder.name} are read as part of {others} already.")
+        found.notes.append(f"{shared} of the documents below {folder.name}: read as part of {others} already.")
     return own
 
 

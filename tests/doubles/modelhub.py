@@ -30,7 +30,7 @@ class _Handler(BaseHTTPRequestHandler):
         path = self.path.partition("?")[0]
         self.server.requests.append((self.command, path, self.headers.get("Authorization", "")))
         api, files = f"/api/models/{self.server.repository}/", f"/{self.server.repository}/resolve/"
-        if path.startswith(api + "revision/"):
+        if path == api.rstrip("/") or path.startswith(api + "revision/"):
             self._send(json.dumps(self._info()).encode())
         elif path.startswith(api + "tree/"):
             self._send(json.dumps(self._tree()).encode())

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from connectors import modelhub
 from flows import doctor
 from flows.doctor import Finding, examine
 from tests.doubles.modelhub import hub
@@ -249,8 +250,19 @@ def test_a_base_model_that_leads_nowhere_is_bad(place: Place, base: str, advice:
     assert advice in finding.advice
 
 
+LOCATED = modelhub.located
+
+
+@pytest.fixture
+def hub_cache(place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty cache of the real client library, which `place` fakes."""
+    constants = pytest.importorskip("huggingface_hub.constants")
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr(modelhub, "located", LOCATED)
+
+
+@pytest.mark.usefixtures("hub_cache")
 def test_a_base_model_on_hugging_face_is_looked_up_and_not_fetched(place: Place) -> None:
-    pytest.importorskip("huggingface_hub")
     with hub("org/tiny", {}) as server:
         place.settings["hub"] = {"endpoint": server.url}
         place.base("hf:org/tiny")
@@ -265,6 +277,17 @@ def test_a_base_model_on_hugging_face_is_looked_up_and_not_fetched(place: Place)
         assert "There is no such model, or it is private: check the name and HF_TOKEN." in finding.advice
 
 
+@pytest.mark.usefixtures("hub_cache")
+def test_a_base_model_that_was_fetched_before_is_good_without_a_network(place: Place, tmp_path: Path) -> None:
+    with hub("org/tiny", {"config.json": b"{}", "model.safetensors": b"weights"}) as server:
+        modelhub.located("hf:org/tiny", tmp_path, print, endpoint=server.url)
+    place.settings["hub"] = {"endpoint": "http://127.0.0.1:9"}
+    place.base("hf:org/tiny")
+    finding = found(place)["base model units"]
+    assert (finding.good, finding.state) == (True, "hf:org/tiny: here already")
+
+
+@pytest.mark.usefixtures("hub_cache")
 def test_a_base_model_on_modelscope_is_told_as_such(place: Place) -> None:
     place.base("modelscope:org/tiny")
     finding = found(place)["base model units"]

@@ -112,7 +112,7 @@ def test_a_changed_section_is_the_only_one_the_teacher_hears_about(place: Place)
     assert place.stub.report().calls == calls + 1
 
 
-def test_a_document_of_two_sources_is_read_once(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_document_of_two_sources_is_read_once(place: Place) -> None:
     (place.documents / "deep").mkdir()
     place.write("deep/more.md", facts(50, 56))
     place.settings["loops"]["units"]["harvest"] = [{"folder": "documents/deep"}, {"folder": "documents"}]
@@ -120,7 +120,7 @@ def test_a_document_of_two_sources_is_read_once(place: Place, capsys: pytest.Cap
     done = place.run()
     assert (step := done.run.step("harvest")) and step.counts["records"] == 18
     assert place.stub.report().calls == 18
-    note = "1 of the documents below documents are read as part of documents/deep already."
+    note = "1 of the documents below documents: read as part of documents/deep already."
     assert note in done.run.notes
     assert place.run().run.id == done.run.id  # the next look finds nothing new
 
