@@ -188,11 +188,17 @@ def look_up(name: str, token: str = "", endpoint: str = "") -> None:
         raise missing_extra("train", "A model from Hugging Face") from None
     repository = _repository(name)
     try:
-        huggingface_hub.HfApi(endpoint or None, token or None).model_info(
-            repository.id, revision=repository.revision, timeout=LOOK_UP
-        )
+        hub = huggingface_hub.HfApi(endpoint or None, token or None)
+        files = [
+            one.rfilename
+            for one in hub.model_info(repository.id, revision=repository.revision, timeout=LOOK_UP).siblings
+        ]
     except (OSError, ValueError) as error:  # all of the hub's own errors are one or the other
         raise ServiceError(_reason(repository, error, offline=False)) from error
+    files = [one.rfilename for one in found or []]
+    if repository.file and repository.file not in files:
+        models = ", ".join(name for name in files if name.endswith(".gguf")) or "none"
+        raise ServiceError(f"{repository.id} has no file {repository.file}. GGUF files there: {models}.")
 
 
 def _reason(repository: Repository, error: Exception, offline: bool) -> str:

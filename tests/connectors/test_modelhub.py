@@ -10,7 +10,7 @@ from types import ModuleType
 import pytest
 
 from connectors import ServiceError
-from connectors.modelhub import Base, find, resolve
+from connectors.modelhub import Base, find, look_up, resolve
 from tests.doubles.modelhub import COMMIT, Hub, hub
 
 FILES = {
@@ -122,6 +122,13 @@ def test_the_token_goes_to_the_hub_and_into_no_message(hugging_face: Hub, tmp_pa
         resolve("hf:org/none", tmp_path, silent, endpoint=hugging_face.url, token="hf_secret")
     assert {token for _, _, token in hugging_face.requests} == {"Bearer hf_secret"}
     assert "hf_secret" not in str(caught.value)
+
+
+def test_a_file_that_a_hub_lacks_is_missed_before_anything_is_fetched(hugging_face: Hub) -> None:
+    look_up("org/tiny/small.gguf", endpoint=hugging_face.url)
+    with pytest.raises(ServiceError, match=r"org/tiny has no file big\.gguf\. GGUF files there: small\.gguf\."):
+        look_up("org/tiny/big.gguf", endpoint=hugging_face.url)
+    assert {path for _, path, _ in hugging_face.requests} == {"/api/models/org/tiny"}
 
 
 def test_offline_takes_what_is_there_and_asks_nobody(hugging_face: Hub, tmp_path: Path) -> None:
