@@ -189,10 +189,7 @@ def look_up(name: str, token: str = "", endpoint: str = "") -> None:
     repository = _repository(name)
     try:
         hub = huggingface_hub.HfApi(endpoint or None, token or None)
-        files = [
-            one.rfilename
-            for one in hub.model_info(repository.id, revision=repository.revision, timeout=LOOK_UP).siblings
-        ]
+        found = hub.model_info(repository.id, revision=repository.revision, timeout=LOOK_UP).siblings
     except (OSError, ValueError) as error:  # all of the hub's own errors are one or the other
         raise ServiceError(_reason(repository, error, offline=False)) from error
     files = [one.rfilename for one in found or []]
