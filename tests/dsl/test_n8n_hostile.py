@@ -185,6 +185,7 @@ def test_a_package_is_read_and_written_back() -> None:
         (gzip.compress(b"\0" * (65 * 2**20)), "unpacks to more than 64 MB"),
         (gzip.compress(b"no tar at all" * 100), "no tar file"),
     ],
+    ids=["above", "absolute", "no JSON", "cut off", "damaged", "bomb", "no tar"],  # the bytes hold the time
 )
 def test_a_package_that_does_harm_is_refused(data: bytes, message: str) -> None:
     with pytest.raises(DslError, match=message):
