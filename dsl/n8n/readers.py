@@ -8,7 +8,7 @@ from dsl import DslError, kinds
 from dsl.ir import Node, OnError, Ref, Resource, Script, Text, Type, Value, Variable
 from dsl.kinds import ASSIGNMENTS, KINDS
 from dsl.load import load_json
-from dsl.n8n import conditions, containers, names, schedules, shims, starts, subnodes, tables, text
+from dsl.n8n import conditions, containers, names, python, schedules, shims, starts, subnodes, tables, text
 from dsl.n8n.source import Link, Raw, dig, is_number, members
 
 if TYPE_CHECKING:
@@ -275,8 +275,10 @@ def _switch(reader: "Reader", raw: Raw, node: Node) -> None:
 
 def _code(reader: "Reader", raw: Raw, node: Node) -> None:
     language = raw.params.get("language", "javaScript")
-    python = isinstance(language, str) and language.startswith("python")
-    source = raw.params.get("pythonCode" if python else "jsCode", raw.params.get("functionCode", ""))
+    written = isinstance(language, str) and language.startswith("python")
+    if written and python.read(reader, raw, node):
+        return
+    source = raw.params.get("pythonCode" if written else "jsCode", raw.params.get("functionCode", ""))
     source = source if isinstance(source, str) else ""
     if raw.kind == "code" and (shim := shims.parsed(source)) and shim.role in SHIMS:
         SHIMS[shim.role](reader, raw, node, shim)
@@ -284,7 +286,7 @@ def _code(reader: "Reader", raw: Raw, node: Node) -> None:
     once = raw.params.get("mode", "runOnceForAllItems") == "runOnceForAllItems" and raw.kind != "functionItem"
     node.kind = "code"
     node.params = {
-        "lang": "python3" if python else "javascript",
+        "lang": "python3" if written else "javascript",
         "source": source,
         "style": "items" if once else "item",
     }
@@ -949,6 +951,7 @@ BEFORE: dict[str, Callable[["Reader", Raw], bool]] = {
     "trigger": _starts,
     "store": lambda reader, raw: raw.kind == "code" and bool(raw.mark) and raw.mark[0] == "retrieve",  # type: ignore[index]
     "join": lambda reader, raw: True,
+    python.ROLE: lambda reader, raw: python.made(reader, raw) is not None,
 }
 
 

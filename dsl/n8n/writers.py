@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from dsl import values
 from dsl.ir import Node, Ref, Resource, Script, Text, Type, Value
-from dsl.n8n import conditions, containers, names, shims, starts, subnodes, tables, text
+from dsl.n8n import conditions, containers, names, python, shims, starts, subnodes, tables, text
 from dsl.n8n.readers import ASKED
 from dsl.values import parts
 
@@ -182,6 +182,8 @@ def _code(builder: "Builder", node: Node) -> None:
             source=source,
             call=f"return [{{ json: {call} }}];",
         )
+    elif lang == "python3" and style in ("kwargs", "args"):
+        python.write(builder, node, printed(builder, node, node.inputs))
     else:
         message = f"n8n runs no {lang} here; the node raises an error when it is reached."
         builder.note(node, "stub", "code.language", message, "Write it in JavaScript, or call it over HTTP.")

@@ -14,8 +14,6 @@ from tests.dsl.kitchen import kitchen_sink
 
 # What n8n has no counterpart for, by id: it raises an error there, and comes back as what it was
 STUBS = {
-    "double": "code.language",
-    "step": "code.language",
     "page": "template.logic",
     "plain": "kind.unsupported",
     "choose": "kind.unsupported",
@@ -247,8 +245,8 @@ def test_code_comes_back_byte_for_byte(source: str, lang: str, style: str) -> No
     assert (back.params, back.inputs, back.outputs) == (code.params, code.inputs, code.outputs)
 
 
-def test_python_is_a_stub_that_raises() -> None:
-    code = Node("c", "code", "C", params={"lang": "python3", "source": "def main():\n    return {}", "style": "kwargs"})
+def test_code_in_a_language_that_n8n_lacks_is_a_stub_that_raises() -> None:
+    code = Node("c", "code", "C", params={"lang": "ruby", "source": "def main; end", "style": "kwargs"})
     document, notes = n8n.build(flow(start(), code, edges="s>c"))
     assert ("stub", "code.language") in [(note.severity, note.code) for note in notes]
     [written_] = [each for each in document["nodes"] if each["name"] == "C"]
