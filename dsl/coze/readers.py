@@ -8,7 +8,7 @@ from typing import Any
 from dsl import DslError
 from dsl.coze import text
 from dsl.coze.shims import unwrapped
-from dsl.coze.tables import FILE_KINDS, OPERATORS, PARAMETERS, SCOPES, TIME
+from dsl.coze.tables import CONVERSATIONS, FILE_KINDS, OPERATORS, PARAMETERS, SCOPES, TIME, WORDS
 from dsl.ir import Node, Ref, Type, Value
 from dsl.load import load_json
 
@@ -244,6 +244,14 @@ def plugin(reading: Reading) -> None:
     name = about.get("apiName") or node.title or "plugin"
     node.kind = "tool"
     node.params = {"tool": reading.resource("tool", name, {"type": "plugin"} | about)}
+    node.inputs = reading.named()
+    node.outputs = types_of(reading.data.get("outputs"))
+
+
+def conversation(reading: Reading) -> None:
+    """What Coze's own service does with conversations and their messages: elsewhere a tool that has to be supplied."""
+    node, name = reading.node, WORDS[reading.type]
+    node.kind, node.params = "tool", {"tool": reading.resource("tool", name, {"type": "coze", "node": reading.type})}
     node.inputs = reading.named()
     node.outputs = types_of(reading.data.get("outputs"))
 
@@ -566,4 +574,5 @@ READERS: dict[str, Callable[[Reading], None]] = {
     "45": http,
     "58": to_json,
     "59": from_json,
+    **dict.fromkeys(CONVERSATIONS, conversation),
 }

@@ -14,6 +14,7 @@ WORDS = {  # type number -> the word that F4 has for it
     "58": "to_json", "59": "from_json", "60": "dataset_delete", "63": "video_audio_extractor",
     "64": "video_frame_extractor", "65": "video_generation", "66": "ltm_write", "67": "ltm_read",
 }  # fmt: skip
+CONVERSATIONS = ("37", "38", "39", "51", "52", "53", "54", "55", "56", "57")  # what they are asked is named inputs
 NUMBERS = {word: number for number, word in WORDS.items()}
 OPERATORS = {
     1: "eq", 2: "ne", 3: "length_gt", 4: "length_ge", 5: "length_lt", 6: "length_le", 7: "contains", 8: "not_contains",

@@ -8,6 +8,7 @@ from typing import Any
 
 from dsl.coze.shims import step, wrapped
 from dsl.coze.tables import (
+    CONVERSATIONS,
     FILES,
     NAMES,
     OPERATORS,
@@ -910,6 +911,8 @@ def tool(writing: Writing) -> Made:
     resource = known.get(node.params.get("tool", ""))
     hint = resource.hint if resource is not None and writing.canvas.flow.dialect == "coze" else {}
     name = resource.name if resource else node.title
+    if hint.get("type") == "coze" and hint.get("node") in CONVERSATIONS:
+        return str(hint["node"]), {"inputParameters": writing.params(node.inputs)}, variables(node.outputs)
     if not hint:
         writing.note(
             "needs_binding",

@@ -580,7 +580,7 @@ def _errors(work: Work, node: Node) -> None:
         message = "When the node fails its outputs are empty; where this comes from they hold the error."
         work.note(node, "degraded", "error.continue", message)
     if node.on_error.timeout_ms and node.kind != "http" and not work.own:
-        work.note(node, "dropped", "error.timeout", "Dify has a timeout for HTTP requests only.")
+        work.note(node, "degraded", "error.timeout", "Dify has a timeout for HTTP requests only.")
 
 
 def _unsupported_ask(work: Work, node: Node) -> None:

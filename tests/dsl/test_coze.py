@@ -78,3 +78,37 @@ def test_several_ends_become_one_behind_a_merge() -> None:
     assert [node["id"] for node in canvas["nodes"] if node["type"] == "2"] == ["900001"]
     merge = next(node for node in canvas["nodes"] if node["id"] == "end_merge")
     assert [group["name"] for group in merge["data"]["inputs"]["mergeGroups"]] == ["reply", "twice"]
+
+
+CREATE = {
+    "id": "c",
+    "type": "39",
+    "meta": {"position": {"x": 0, "y": 0}},
+    "data": {
+        "nodeMeta": {"title": "New talk"},
+        "inputs": {
+            "inputParameters": [
+                {"name": "conversationName", "input": {"type": "string", "value": {"type": "literal", "content": "x"}}}
+            ]
+        },
+        "outputs": [{"name": "isSuccess", "type": "boolean"}, {"name": "conversationId", "type": "string"}],
+    },
+}
+
+
+def test_what_coze_does_with_conversations_is_a_tool_to_supply_elsewhere() -> None:
+    document = coze.build(kitchen_sink())[0]
+    document["nodes"].append(copy.deepcopy(CREATE))
+    flow = coze.read(document)
+    node = nodes(flow)["c"]
+    assert (node.kind, node.inputs, list(node.outputs)) == (
+        "tool",
+        {"conversationName": "x"},
+        ["isSuccess", "conversationId"],
+    )
+    notes = [note for note in dsl.write(flow, "dify").notes if note.node == "c" and note.code == "resource.tool"]
+    assert [note.severity for note in notes] == ["needs_binding"]
+    assert "conversation_create" in notes[0].message
+    [back] = [each for each in coze.build(flow)[0]["nodes"] if each["id"] == "c"]
+    assert back["type"] == "39"
+    assert [each["name"] for each in back["data"]["inputs"]["inputParameters"]] == ["conversationName"]
