@@ -12,6 +12,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 TOGETHER = ("n8n", "slow")  # one server for all its tests; and what takes every core by itself
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """With `-n 2` two processes share the work; tests that would be in each other's way stay in one of them."""
     for item in items:
@@ -42,3 +43,13 @@ def _insist(report: pytest.CollectReport | pytest.TestReport) -> None:
     if os.environ.get("CI") and report.skipped and not hasattr(report, "wasxfail"):
         report.outcome = "failed"
         report.longrepr = f"skipped, which CI does not accept: {report.longrepr}"
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """A group that xdist does not know of costs minutes: every worker sets up what the whole group shares."""
+    grouped = [item for item in session.items if item.get_closest_marker("xdist_group")]
+    if grouped and session.config.getoption("loadgroup", False) and "@" not in grouped[0].nodeid:
+        raise pytest.UsageError(
+            "xdist forgets the groups of tests with this pytest; pyproject.toml names one that works."
+        )

@@ -33,7 +33,7 @@ def about(text: str, seed: int = 0) -> Request:
 
 @asynccontextmanager
 async def teacher(model: Path, state: Path) -> AsyncIterator[Teacher]:
-    with serve(model, alias="smol", state=state, slots=2) as server:
+    with serve(model, alias="smol", state=state, slots=2, threads=1) as server:
         async with Teacher(server.url, "smol", in_flight=2) as opened:
             yield opened
 
