@@ -9,16 +9,16 @@ import pytest
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-TOGETHER = ("n8n", "slow")  # one server for all its tests; and what takes every core by itself
+SHARED = ("n8n", "slow")  # a server for all tests of it; a trained model for all tests of a module
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With `-n 2` two processes share the work; tests that would be in each other's way stay in one of them."""
+    """With `-n 2` two processes share the work; tests that share what takes long stay in one of them."""
     for item in items:
-        for name in TOGETHER:
+        for name in SHARED:
             if item.get_closest_marker(name):
-                item.add_marker(pytest.mark.xdist_group(name))
+                item.add_marker(pytest.mark.xdist_group(name if name == "n8n" else item.path.name))
 
 
 @pytest.hookimpl(hookwrapper=True)
