@@ -9,6 +9,10 @@ import pytest
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--accept", action="store_true", help="renew the golden files of tests/dsl/golden")
+
+
 SHARED = ("n8n", "slow")  # a server for all tests of it; a trained model for all tests of a module
 
 

@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 from dsl import DslError
-from dsl.coze import yamlform
+from dsl.coze import conditions, yamlform
 from dsl.coze.formats import CLIPBOARD, EXPORT
 from dsl.coze.tables import END, START
 from dsl.coze.writers import Canvas, Writing, batched, written
@@ -91,6 +91,8 @@ class _Builder:
         self.origin = {id(node): node.id for node, _, _ in walk(self.flow.graph)}
         self._one_start()
         self._one_end()
+        if flow.dialect != "coze":
+            conditions.compute(self.flow.graph, {*nodes(self.flow)}, self._computed)
         rename(self.flow, _names(self.flow))
         if flow.dialect != "coze":
             self._flatten(self.flow.graph, 0)
@@ -174,6 +176,11 @@ class _Builder:
         graph.nodes = [node for node in graph.nodes if node.id not in gone]
         graph.nodes.insert(graph.nodes.index(first), merged)
         self.origin[id(merged)] = ""
+
+    def _computed(self, node: Node, before: Node) -> None:
+        self.origin[id(before)] = ""
+        message = "A comparison that does not exist here is computed by a code node in front."
+        self._note(node, "equivalent", "condition.computed", message)
 
     def _flatten(self, graph: Graph, depth: int) -> None:
         """A container in a container does not exist here: the inner one becomes a stub."""
