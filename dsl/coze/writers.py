@@ -407,7 +407,7 @@ def llm(writing: Writing) -> Made:
     kept = [
         writing.param(identifier(name, writing.used), value)
         for name, value in node.inputs.items()
-        if value not in writing.names
+        if not isinstance(value, Ref) or value not in writing.names
     ]
     fields, outs = _answer(node)
     memory = params.get("memory")
