@@ -11,7 +11,7 @@ from typing import Any
 from dsl import DslError, values
 from dsl.ir import Edge, Flow, Graph, Node, OnError, Ref, Resource, Type, Value, Variable
 from dsl.kinds import KINDS, outputs
-from dsl.n8n import forms, implied, names, readers, subnodes, tables, text
+from dsl.n8n import forms, implied, names, readers, subnodes, tables, text, written
 from dsl.n8n.reach import backward
 from dsl.n8n.regions import Region, innermost, regions
 from dsl.n8n.source import Link, Raw, Source, described, dig, source
@@ -78,7 +78,7 @@ class Reader:
         owners = {raw.id: raw for raw in self.main}
         for id_, parts in self.parts.items():
             for role, found in parts.items():
-                if role in readers.BEFORE and readers.BEFORE[role](self, owners[id_]):
+                if role in written.BEFORE and written.BEFORE[role](self, owners[id_]):
                     before.update((each.name, owners[id_]) for each in found)
                 elif role in ("session", "ran"):
                     after.update((each.name, owners[id_]) for each in found)
@@ -98,7 +98,7 @@ class Reader:
             made[raw.name] = node
             self._graph_of(raw.name, graph, bodies).nodes.append(node)
         for name in self.after:
-            readers.session(self, self.nodes[name])
+            written.session(self, self.nodes[name])
         for name, owner in self.before.items():
             subnodes.fold_all(self, owner, self.nodes[name])
         for name in (*self.before, *self.after):

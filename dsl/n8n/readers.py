@@ -5,10 +5,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from dsl import DslError, kinds
-from dsl.ir import Node, OnError, Ref, Resource, Script, Text, Type, Value, Variable
-from dsl.kinds import ASSIGNMENTS, KINDS
+from dsl.ir import Node, OnError, Ref, Resource, Script, Text, Type, Value
 from dsl.load import load_json
-from dsl.n8n import conditions, containers, names, python, schedules, shims, starts, subnodes, tables, text
+from dsl.n8n import conditions, containers, names, python, schedules, shims, starts, subnodes, tables, text, written
 from dsl.n8n.source import Link, Raw, dig, is_number, members
 
 if TYPE_CHECKING:
@@ -275,18 +274,18 @@ def _switch(reader: "Reader", raw: Raw, node: Node) -> None:
 
 def _code(reader: "Reader", raw: Raw, node: Node) -> None:
     language = raw.params.get("language", "javaScript")
-    written = isinstance(language, str) and language.startswith("python")
-    if written and python.read(reader, raw, node):
+    in_python = isinstance(language, str) and language.startswith("python")
+    if in_python and python.read(reader, raw, node):
         return
-    source = raw.params.get("pythonCode" if written else "jsCode", raw.params.get("functionCode", ""))
+    source = raw.params.get("pythonCode" if in_python else "jsCode", raw.params.get("functionCode", ""))
     source = source if isinstance(source, str) else ""
-    if raw.kind == "code" and (shim := shims.parsed(source)) and shim.role in SHIMS:
-        SHIMS[shim.role](reader, raw, node, shim)
+    if raw.kind == "code" and (shim := shims.parsed(source)) and shim.role in written.SHIMS:
+        written.SHIMS[shim.role](reader, raw, node, shim)
         return
     once = raw.params.get("mode", "runOnceForAllItems") == "runOnceForAllItems" and raw.kind != "functionItem"
     node.kind = "code"
     node.params = {
-        "lang": "python3" if written else "javascript",
+        "lang": "python3" if in_python else "javascript",
         "source": source,
         "style": "items" if once else "item",
     }
@@ -840,120 +839,6 @@ READERS: dict[str, Read] = {
     "ai:textClassifier": _classify,
     "ai:informationExtractor": _extract,
 }
-
-# -- what flowstill wrote
-
-
-def _shim_inputs(reader: "Reader", raw: Raw, node: Node, shim: shims.Shim) -> dict[str, Value]:
-    declared = shim.facts.get("outputs")
-    node.outputs = {str(k): shims.type_of(v) for k, v in declared.items()} if isinstance(declared, dict) else {}
-    return {name: text.javascript(source, reader.resolve(raw)) for name, source in shim.inputs.items()}
-
-
-def _shim_code(reader: "Reader", raw: Raw, node: Node, shim: shims.Shim) -> None:
-    node.kind, node.inputs = "code", _shim_inputs(reader, raw, node, shim)
-    lang, style = shim.facts.get("lang", "javascript"), shim.facts.get("style", shim.role)
-    node.params = {"lang": lang, "source": shim.source, "style": style}
-
-
-def _shim_params(reader: "Reader", raw: Raw, node: Node, shim: shims.Shim) -> None:
-    inputs = _shim_inputs(reader, raw, node, shim)
-    params = shims.unpacked(shim.facts.get("params"), inputs, node.id)
-    node.kind, node.params = shim.role, params if isinstance(params, dict) else {}
-
-
-def _shim_retrieve(reader: "Reader", raw: Raw, node: Node, shim: shims.Shim) -> None:
-    _shim_params(reader, raw, node, shim)
-    named = shim.facts.get("knowledge")
-    ids = node.params.get("knowledge")
-    for id_, name in zip(ids if isinstance(ids, list) else [], named if isinstance(named, list) else [], strict=False):
-        reader.resource(Resource(str(id_), "knowledge", str(name)))
-
-
-def _shim_template(reader: "Reader", raw: Raw, node: Node, shim: shims.Shim) -> None:
-    node.kind, node.inputs = "template", _shim_inputs(reader, raw, node, shim)
-    node.params = {"template": Script("jinja2", str(shim.facts.get("template", "")))}
-
-
-def _shim_stub(reader: "Reader", raw: Raw, node: Node, shim: shims.Shim) -> None:
-    """What was no node of n8n's is again what it was."""
-    inputs, kind = _shim_inputs(reader, raw, node, shim), shim.facts.get("kind")
-    own = {name: value for name, value in inputs.items() if not name.startswith("params ")}
-    params = {name[7:]: value for name, value in inputs.items() if name.startswith("params ")}
-    node.kind = (
-        kind if isinstance(kind, str) and kind in KINDS and kind not in ("iterate", "loop", "start") else "opaque"
-    )
-    found = shims.unpacked(shim.facts.get("params"), params, node.id)
-    node.params = found if isinstance(found, dict) and node.kind != "opaque" else {}
-    node.inputs = own
-    if node.kind == "opaque":
-        node.params = {"type": str(shim.facts.get("type", "opaque"))}
-
-
-def _shim_assign(reader: "Reader", raw: Raw, node: Node, shim: shims.Shim) -> None:
-    inputs, owner = _shim_inputs(reader, raw, node, shim), shim.facts.get("owner")
-    node.kind, items = "assign", shim.facts.get("items")
-    node.params["items"] = [
-        {
-            "target": Ref(str(owner), tuple(item["name"]), "loop")
-            if owner
-            else Ref("", tuple(item["name"]), "session"),
-            "op": item["op"],
-            "value": inputs.get(f"value {i}"),
-        }
-        for i, item in enumerate(items if isinstance(items, list) else [])
-        if isinstance(item, dict) and isinstance(item.get("name"), list) and item.get("op") in ASSIGNMENTS
-    ]
-
-
-def _shim_leave(reader: "Reader", raw: Raw, node: Node, shim: shims.Shim) -> None:
-    node.kind = shim.role
-
-
-def session(reader: "Reader", raw: Raw) -> None:
-    """The variables of the conversation."""
-    code = raw.params.get("jsCode")
-    shim = shims.parsed(code) if isinstance(code, str) else None
-    for item in members(shim.facts, "variables") if shim else []:
-        name, description = str(item.get("name", "")), str(item.get("description", ""))
-        found = Variable("session", name, shims.type_of(item.get("type")), item.get("default"), description)
-        reader.variables.setdefault(("session", name), found)
-
-
-SHIMS: dict[str, Callable[["Reader", Raw, Node, shims.Shim], None]] = {
-    "kwargs": _shim_code,
-    "args": _shim_code,
-    "quoted": _shim_code,
-    "json_parse": _shim_params,
-    "json_dump": _shim_params,
-    "split": _shim_params,
-    "aggregate": _shim_params,
-    "list": _shim_params,
-    "retrieve": _shim_retrieve,
-    "template": _shim_template,
-    "stub": _shim_stub,
-    "assign": _shim_assign,
-    "break": _shim_leave,
-    "continue": _shim_leave,
-}
-
-
-def _starts(reader: "Reader", raw: Raw) -> bool:
-    return raw.kind == "set" and bool(raw.mark) and raw.mark[0] == "inputs"  # type: ignore[index]
-
-
-# What stands before a node that it is part of, by role, and whether that node is still what it was
-BEFORE: dict[str, Callable[["Reader", Raw], bool]] = {
-    "webhook": _starts,
-    "chat": _starts,
-    "manual": _starts,
-    "event": _starts,
-    "trigger": _starts,
-    "store": lambda reader, raw: raw.kind == "code" and bool(raw.mark) and raw.mark[0] == "retrieve",  # type: ignore[index]
-    "join": lambda reader, raw: True,
-    python.ROLE: lambda reader, raw: python.made(reader, raw) is not None,
-}
-
 
 # -- containers
 
