@@ -190,12 +190,20 @@ def look_up(name: str, token: str = "", endpoint: str = "") -> None:
     try:
         hub = huggingface_hub.HfApi(endpoint or None, token or None)
         found = hub.model_info(repository.id, revision=repository.revision, timeout=LOOK_UP).siblings
-    except (OSError, ValueError) as error:  # all of the hub's own errors are one or the other
+    except (OSError, ValueError, _no_network()) as error:
         raise ServiceError(_reason(repository, error, offline=False)) from error
     files = [one.rfilename for one in found or []]
     if repository.file and repository.file not in files:
         models = ", ".join(name for name in files if name.endswith(".gguf")) or "none"
         raise ServiceError(f"{repository.id} has no file {repository.file}. GGUF files there: {models}.")
+
+
+def _no_network() -> type[Exception]:
+    """What the hub's client raises where there is none: it is passed on as it comes, and is no OSError."""
+    from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]  # the base of HfHubHTTPError
+
+    found: type[Exception] = HTTPError
+    return found
 
 
 def _reason(repository: Repository, error: Exception, offline: bool) -> str:

@@ -288,6 +288,15 @@ def test_a_base_model_that_was_fetched_before_is_good_without_a_network(place: P
 
 
 @pytest.mark.usefixtures("hub_cache")
+def test_a_base_model_is_bad_where_nobody_can_be_asked_and_the_rest_is_told(place: Place) -> None:
+    place.settings["hub"] = {"endpoint": "http://127.0.0.1:9"}
+    place.base("hf:org/tiny")
+    findings = found(place)
+    assert "org/tiny could not be had from Hugging Face" in findings["base model units"].advice
+    assert "training units" in findings
+
+
+@pytest.mark.usefixtures("hub_cache")
 def test_a_base_model_on_modelscope_is_told_as_such(place: Place) -> None:
     place.base("modelscope:org/tiny")
     finding = found(place)["base model units"]
