@@ -64,9 +64,11 @@ def _inside_words(text: str) -> bool:
 
 def _in(encoding: str, data: bytes) -> str | None:
     try:
-        return data.decode(encoding)
-    except (UnicodeDecodeError, LookupError):  # broken, or a declared encoding that nobody knows
+        text = data.decode(encoding)
+        text.encode()  # `unicode_escape` may give halves of characters
+    except (ValueError, LookupError):  # broken, or a declared encoding that nobody knows
         return None
+    return text
 
 
 def plain_newlines(text: str) -> str:

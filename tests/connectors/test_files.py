@@ -287,6 +287,17 @@ def test_html_says_which_encoding_it_has(tmp_path: Path) -> None:
     assert read_passages(tmp_path, "b.html", japanese)[0].text == "鍵は宿屋"
 
 
+@pytest.mark.parametrize("charset", ["undefined", "unicode_escape", "idna", "zip", "a\0b"])
+def test_html_that_claims_an_encoding_that_is_none_is_read_as_what_it_looks_like(tmp_path: Path, charset: str) -> None:
+    page = f'<meta charset="{charset}"><p>Rooms for our guests \\ud800 f\xfcr G\xe4ste in the house by the sea</p>'
+    try:
+        text = read_passages(tmp_path, "a.html", page.encode("cp1252"))[0].text
+    except ServiceError as error:  # named, so that the others go on
+        assert "a.html" in str(error)
+    else:
+        assert "f\xfcr G\xe4ste" in text
+
+
 def test_docx_with_headings_and_tables(tmp_path: Path) -> None:
     file = office.docx(
         office.paragraph("钥匙", 1),
