@@ -44,11 +44,19 @@ def export(path: Path, form: str, out: Path) -> list[Path]:
     data["dataset_info.json"] = msgspec.json.format(msgspec.json.encode(info))
     try:
         out.mkdir(parents=True, exist_ok=True)
+        _check_free(out)
         for name, text in data.items():
             write_atomically(out / name, text)
     except OSError as error:
         raise FlowError(f"{out}: the export could not be written: {error.strerror}.") from error
     return [out / name for name in data]
+
+
+def _check_free(out: Path) -> None:
+    """An export has a folder of its own: it overwrites nothing of others, and what lies beside it is no document."""
+    info = out / "dataset_info.json"
+    if any(out.iterdir()) and not (info.is_file() and b"flowstill_" in info.read_bytes()):
+        raise FlowError(f"{out}: holds other files. Name an empty or a new folder, or that of an earlier export.")
 
 
 def named(form: str) -> Format:

@@ -140,6 +140,18 @@ def test_an_export_that_cannot_be_written_says_so(version: Path, tmp_path: Path)
         export(version, "text", tmp_path / "taken")
 
 
+def test_an_export_overwrites_nothing_of_others_and_may_follow_an_earlier_one(version: Path, tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "test.jsonl").write_text("my own")
+    with pytest.raises(FlowError, match="holds other files"):
+        export(version, "alpaca", mine)
+    assert [path.name for path in mine.iterdir()] == ["test.jsonl"]
+    assert (mine / "test.jsonl").read_text() == "my own"
+    export(version, "alpaca", tmp_path / "new")
+    export(version, "text", tmp_path / "new")
+
+
 TRAIN = """
 import json, sys
 from pathlib import Path
