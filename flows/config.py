@@ -302,9 +302,17 @@ def _check_loops(config: Config) -> None:
         _check_times(f"{config.path}: loops.{name}", loop)
         _check_services(config, f"{config.path}: loops.{name}", loop)
         _check_harvest(f"{config.path}: loops.{name}.harvest", loop)
+        _check_apart(config, f"{config.path}: loops.{name}.harvest", loop)
         _check_curate(f"{config.path}: loops.{name}.curate", loop.curate)
         _check_evaluate(f"{config.path}: loops.{name}.evaluate", loop.evaluate)
         _check_gate(f"{config.path}: loops.{name}.gate", loop)
+
+
+def _check_apart(config: Config, where: str, loop: Loop) -> None:
+    """What flowstill keeps, datasets among it, would be read as documents."""
+    for source in loop.harvest:
+        if (config.folder / source.folder).resolve() == config.state.resolve():
+            raise ConfigError(f"{where}: {source.folder} is `state` too, where flowstill keeps its own files. Use two.")
 
 
 def _check_times(where: str, loop: Loop) -> None:

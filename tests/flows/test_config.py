@@ -717,3 +717,9 @@ def test_sections_are_immutable() -> None:
     assert issubclass(Source, Section)
     with pytest.raises(AttributeError):
         Source(folder="a").folder = "b"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(("state", "folder"), [(".", "./"), ("documents", "documents"), ("kept/..", ".")])
+def test_documents_and_what_flowstill_keeps_have_two_folders(tmp_path: Path, state: str, folder: str) -> None:
+    said = problem(tmp_path, f"state: {state}\nloops: {{support: {{harvest: [{{folder: {folder}}}]}}}}")
+    assert "is `state` too" in said
