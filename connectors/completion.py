@@ -130,12 +130,12 @@ class Endpoint:
     async def complete(self, request: Request) -> Answer:
         """The answer as the model wrote it; raises Again, Unanswered, or ServiceError if none can succeed."""
         body = self._body(request)
-        response = await self._post(body)
-        if response.status_code == 200:
-            return self._answer(request, response.content)
-        if response.status_code in (400, 422) and self._refuses(body, response.text):
+        reply = await self._post(body)
+        if reply.status == 200:
+            return self._answer(request, reply)
+        if reply.status in (400, 422) and self._refuses(body, reply.text):
             return await self.complete(request)
-        raise self._error(response)
+        raise self._error(reply)
 
     def _body(self, request: Request) -> dict[str, Any]:
         body: dict[str, Any] = {
@@ -153,27 +153,27 @@ class Endpoint:
             body["max_completion_tokens"] = request.max_tokens
         return {name: value for name, value in body.items() if name not in self._refused}
 
-    async def _post(self, body: dict[str, Any]) -> "httpx.Response":
+    async def _post(self, body: dict[str, Any]) -> http.Reply:
         import httpx
 
         self.calls += 1
         client = self._idle.pop() if self._idle else self._client()
         try:
             async with asyncio.timeout(self._timeout):  # httpx would give each piece of the answer so long
-                return await client.post(self._url, content=msgspec.json.encode(body))
-        except (httpx.RequestError, TimeoutError) as error:
+                async with client.stream("POST", self._url, content=msgspec.json.encode(body)) as response:
+                    return http.Reply(response.status_code, response.headers, await _whole(response))
+        except (httpx.RequestError, TimeoutError, http.TooLarge) as error:
             seconds = CONNECT if isinstance(error, httpx.ConnectTimeout) else self._timeout
             raise Again(http.unreachable(self._service, self._url, error, seconds)) from None
         finally:
             self._idle.append(client)
 
-    def _answer(self, request: Request, content: bytes) -> Answer:
+    def _answer(self, request: Request, reply: http.Reply) -> Answer:
         try:
-            found = msgspec.json.decode(content, type=_Completion)
+            found = msgspec.json.decode(reply.body, type=_Completion)
             choice = found.choices[0]
-        except (msgspec.MsgspecError, UnicodeDecodeError, IndexError):
-            shown = content.decode(errors="replace")
-            reason = http.refusal(self._service, "POST", self._url, 200, shown)
+        except (msgspec.MsgspecError, UnicodeDecodeError, IndexError, RecursionError):
+            reason = http.refusal(self._service, "POST", self._url, reply)
             raise Again(f"{reason} That is no chat completion.") from None
         text = choice.message.content or ""
         prompt = _counted(found.usage, "prompt_tokens") or _tokens("".join(m["content"] for m in request.messages))
@@ -191,21 +191,27 @@ class Endpoint:
                 return True
         return False
 
-    def _error(self, response: "httpx.Response") -> Exception:
-        status = response.status_code
-        reason = http.refusal(self._service, "POST", self._url, status, response.text)
-        if status in _AGAIN or status >= 500:
-            return Again(reason, http.retry_after(response.headers), too_fast=status == 429)
-        if status == 404:
+    def _error(self, reply: http.Reply) -> Exception:
+        reason = http.refusal(self._service, "POST", self._url, reply)
+        if reply.status in _AGAIN or reply.status >= 500:
+            return Again(reason, http.retry_after(reply.headers), too_fast=reply.status == 429)
+        if reply.status == 404:
             return ServiceError(f"{reason} {http.check(self._service, 'model')[:-1]}, too: it is '{self.model}'.")
-        if status in _UNUSABLE or status < 400:
+        if reply.status in _UNUSABLE or reply.status < 400:
             return ServiceError(reason)
-        if _TOO_LONG.search(response.text):
+        if _TOO_LONG.search(reply.text):
             reason += (
                 " That is more than the model reads at once. Shorter passages help (max_tokens under harvest), or a "
                 f"longer context: {self._service.setting}.context where flowstill serves the model itself."
             )
         return Unanswered(reason)
+
+
+async def _whole(response: "httpx.Response") -> bytes:
+    body = http.Body()
+    async for piece in response.aiter_bytes():
+        body.add(piece)
+    return bytes(body)
 
 
 def _counted(usage: object, name: str) -> int:

@@ -1,5 +1,7 @@
 """How flowstill speaks HTTP: time limits, retries, keys, and what a failure is called."""
 
+import base64
+import json
 import random
 import re
 import time
@@ -9,7 +11,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
 TRIES = 3
 LONGEST_WAIT = 60.0  # seconds; a server that wants more is asked again after this
+LARGEST = 2**24  # bytes of an answer once unpacked: no chat and no list of models comes near
+_EMPTY = {204, 205}
 _RETRIED = {429, 502, 503}
 _BLAMED = {401: "key", 402: "key", 403: "key", 404: "url", 405: "url"}
 
@@ -31,6 +35,37 @@ class Service:
     label: str  # "RAGFlow", "the teacher"
     key: str = field(default="", repr=False)
     setting: str = ""  # where flowstill.yml tells about it, as `services.ragflow`
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a server answered."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        """Whatever encoding the server claims: JSON is UTF-8, and a claim may name none that is."""
+        return self.body.decode(errors="replace")
+
+
+class TooLarge(Exception):
+    """An answer beyond LARGEST; a small one may unpack to gigabytes."""
+
+    def __init__(self) -> None:
+        super().__init__(f"it answers more than {LARGEST >> 20} MiB")
+
+
+class Body(bytearray):
+    """The pieces of an answer so far."""
+
+    def add(self, piece: bytes) -> None:
+        """Raises TooLarge."""
+        self += piece
+        if len(self) > LARGEST:
+            raise TooLarge
 
 
 def get_json(url: str, *, service: str, key: str = "", setting: str = "", timeout: float = 30.0) -> Any:
@@ -45,41 +80,68 @@ def post_json(url: str, body: Any, *, service: str, key: str = "", setting: str 
 
 def check_address(service: Service, url: str) -> None:
     """Raises ServiceError for what is no address."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    if not is_address(url):
         raise ServiceError(
             f"'{url}' is no address of {service.label}; write http:// or https://. {check(service, 'url')}"
         )
 
 
+def is_address(url: str) -> bool:
+    """Whether HTTP libraries can call it: they fail, each in its own way, at a host or a character that is none."""
+    try:
+        parts = urlsplit(url)
+        known = parts.scheme in ("http", "https") and parts.port != 0
+        return known and _is_host(parts.hostname or "") and url.isprintable() and " " not in url
+    except ValueError:  # of the port, or of an address in brackets
+        return False
+
+
+def _is_host(name: str) -> bool:
+    """Whether each of its labels could stand in DNS."""
+    if ":" in name:
+        return True  # IPv6, which urlsplit has checked
+    try:
+        return all(0 < len(label.encode("idna")) <= 63 for label in name.removesuffix(".").split("."))
+    except UnicodeError:
+        return False
+
+
 def _decoded(method: str, url: str, body: Any, service: Service, timeout: float, tries: int) -> Any:
     check_address(service, url)
-    answer = _send(method, url, body, service, timeout)
+    reply = _send(method, url, body, service, timeout)
     for attempt in range(tries - 1):
-        if answer.status_code not in _RETRIED:
+        if reply.status not in _RETRIED:
             break
-        wait = retry_after(answer.headers)
+        wait = retry_after(reply.headers)
         time.sleep(backoff(attempt) if wait is None else wait)
-        answer = _send(method, url, body, service, timeout)
-    if not 200 <= answer.status_code < 300:
-        raise ServiceError(refusal(service, method, url, answer.status_code, answer.text))
+        reply = _send(method, url, body, service, timeout)
+    if not 200 <= reply.status < 300 or reply.status in _EMPTY:
+        raise ServiceError(refusal(service, method, url, reply))
     try:
-        return answer.json()
-    except ValueError:
-        said = f"answered no JSON to {method} {_path(url)}: {_one_line(answer.text, service.key)}"
+        return json.loads(reply.body)
+    except (ValueError, RecursionError):
+        said = f"answered no JSON to {method} {_path(url)}: {_one_line(reply.text, service, url)}"
         raise ServiceError(f"{_whom(service, url)} {said}") from None
 
 
-def _send(method: str, url: str, body: Any, service: Service, timeout: float) -> "requests.Response":
+def _send(method: str, url: str, body: Any, service: Service, timeout: float) -> Reply:
     import requests
 
     with requests.Session() as session:
         session.trust_env = not is_loopback(url)  # a proxy is for the world outside
-        sign = _signed(service)
+        options: dict[str, Any] = {"auth": _signed(service), "allow_redirects": False, "stream": True}
         try:
-            return session.request(method, url, json=body, timeout=timeout, auth=sign, allow_redirects=False)
-        except requests.RequestException as error:
+            with session.request(method, url, json=body, timeout=timeout, **options) as response:
+                return Reply(response.status_code, response.headers, _whole(response))
+        except (requests.RequestException, TooLarge) as error:
             raise ServiceError(unreachable(service, url, error, timeout)) from None
+
+
+def _whole(response: "requests.Response") -> bytes:
+    body = Body()
+    for piece in response.iter_content(2**16):
+        body.add(piece)
+    return bytes(body)
 
 
 def _signed(service: Service) -> Callable[["requests.PreparedRequest"], "requests.PreparedRequest"]:
@@ -129,11 +191,11 @@ def backoff(attempt: int, first: float = 0.5, longest: float = 30.0) -> float:
     return random.uniform(0.0, min(longest, first * 2**attempt))
 
 
-def refusal(service: Service, method: str, url: str, status: int, body: str) -> str:
-    """What to tell about an answer with an error status."""
-    said = _one_line(_detail(body), service.key)
-    text = f"{_whom(service, url)} answered {status} to {method} {_path(url)}" + (f": {said}" if said else "")
-    blamed = "url" if 300 <= status < 400 else _BLAMED.get(status)
+def refusal(service: Service, method: str, url: str, reply: Reply) -> str:
+    """What to tell about an answer that is none."""
+    said = _one_line(_detail(reply.text), service, url)
+    text = f"{_whom(service, url)} answered {reply.status} to {method} {_path(url)}" + (f": {said}" if said else "")
+    blamed = "url" if reply.status in _EMPTY or 300 <= reply.status < 400 else _BLAMED.get(reply.status)
     return f"{text.rstrip('.')}." + (f" {check(service, blamed)}" if blamed else "")
 
 
@@ -141,7 +203,9 @@ def unreachable(service: Service, url: str, error: BaseException, timeout: float
     """What to tell about a call that got no answer."""
     if "Timeout" in type(error).__name__:
         return f"{_whom(service, url)} did not answer within {timeout:g} s."
-    cause = _one_line(_innermost(error), service.key).rstrip(".")
+    cause = _one_line(_innermost(error), service, url).rstrip(".")
+    if isinstance(error, TooLarge):
+        return f"{_whom(service, url)} cannot be used: {cause}. {check(service, 'url')}"
     return f"{_whom(service, url)} cannot be reached: {cause}. Is it running? {check(service, 'url')}"
 
 
@@ -172,7 +236,7 @@ def _detail(body: str) -> str:
     """The sentence in an error body, in the shapes that servers use."""
     try:
         found = msgspec.json.decode(body)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return body
     for name in ("error", "message", "detail"):
         if isinstance(found, dict) and found.get(name):
@@ -180,11 +244,20 @@ def _detail(body: str) -> str:
     return found if isinstance(found, str) else body
 
 
-def _one_line(text: str, key: str) -> str:
-    """At most 300 characters; a server that echoes the key does not get it into our messages."""
+def _one_line(text: str, service: Service, url: str) -> str:
+    """At most 300 characters; a server that echoes what it was sent does not get a secret into our messages."""
     text = " ".join(text.split())
-    text = text.replace(key, "***") if key else text
+    for secret in _secrets(service, url):
+        text = text.replace(secret, "***")
     return text if len(text) <= 300 else text[:300] + " ..."
+
+
+def _secrets(service: Service, url: str) -> list[str]:
+    """What the service is sent and nobody else may see: its key, and the password in its address."""
+    parts = urlsplit(url)
+    password, user = unquote(parts.password or ""), unquote(parts.username or "")
+    header = base64.b64encode(f"{user}:{password}".encode()).decode() if user or password else ""
+    return [secret for secret in (service.key, header, parts.password, password) if secret]
 
 
 def _innermost(error: BaseException) -> str:

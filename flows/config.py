@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
-from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta
 
+from connectors.http import is_address
 from flows import ConfigError, UsageError
 from flows.cron import read_cron, read_timezone
 from flows.languages import script_of
@@ -199,7 +199,7 @@ class Config(msgspec.Struct, frozen=True):
         """A recipe of this file, else a file beside it, else a ready-made one."""
         if name in self.recipes:
             return self.recipes[name]
-        if (self.folder / name).is_file():
+        if os.path.isfile(self.folder / name):  # unlike Path.is_file, it bears a name longer than names may be
             return _as_config(lambda: load(self.folder / name))
         if name in ready_made():
             return _as_config(lambda: load(Path(load.__code__.co_filename).parent / "recipes" / f"{name}.yml"))
@@ -280,18 +280,9 @@ def _decoded(data: Any, kind: Any, where: str, written: Any = None) -> Any:
 def _check_addresses(config: Config) -> None:
     services = {f"services.{name}.url": getattr(one, "url", None) for name, one in config.services.items()}
     for key, url in (services | {"hub.endpoint": config.hub.endpoint or None}).items():
-        if url is not None and not _is_address(url):  # it may hold a password and is not shown
+        if url is not None and (not is_address(url) or set(url) & set("?#")):  # it may hold a password and is not shown
             form = "http:// or https://, a host, perhaps a port from 1 to 65535, no ? and no #: a key goes into `key`"
             raise ConfigError(f"{config.path}: {key}: expected an address: {form}.")
-
-
-def _is_address(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        plain = not parts.query and not parts.fragment and " " not in url
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and plain
-    except ValueError:  # of the port
-        return False
 
 
 def _check_loops(config: Config) -> None:

@@ -11,6 +11,8 @@ from trainer import TrainError
 
 MOST = 1_000_000  # characters, aliases written out; whoever reads the result walks all of it
 DEEPEST = 50  # levels; below that Python's own stack gives way
+_NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
+_NO_TEXT = re.compile(r"[\0\ud800-\udfff]")  # what an escape may name, but neither a file name nor UTF-8 can hold
 A_NODE = 10  # what a list, a mapping or an empty text counts at least, in characters
 
 TOO_LARGE = f"too large: more than {MOST:,} characters once its aliases (*) are written out."
@@ -32,12 +34,19 @@ def read(path: Path) -> Any:
 
 
 class _Loader(yaml.SafeLoader):
-    """Stops at the first bracket or indent too deep: PyYAML's time grows with the square of the open ones."""
+    """YAML without two surprises: see its methods."""
 
     def fetch_more_tokens(self) -> None:
+        """Stop at the first bracket or indent too deep: PyYAML's time grows with the square of the open ones."""
         if self.flow_level + len(self.indents) > DEEPEST + 1:
             raise RecursionError
         super().fetch_more_tokens()
+
+    def resolve(self, kind: type[yaml.Node], value: Any, implicit: Any) -> Any:
+        """Leave 1:30 a text, as YAML 1.2 does: to PyYAML it is 90, counted in sixties."""
+        tag: str = super().resolve(kind, value, implicit)  # type: ignore[no-untyped-call]
+        sixties = kind is yaml.ScalarNode and tag in _NUMBERS and ":" in value
+        return str(self.DEFAULT_SCALAR_TAG) if sixties else tag
 
 
 def _parsed(text: str, where: str) -> Any:
@@ -63,6 +72,8 @@ def _check(root: yaml.Node, where: str) -> None:
             raise TrainError(f"{where}: {TOO_DEEP}")
         if isinstance(node, yaml.MappingNode):
             _check_keys(node, key, where)
+        elif isinstance(node, yaml.ScalarNode) and (sign := _NO_TEXT.search(node.value)):
+            raise TrainError(f"{where}: {key}: {sign[0]!a} in line {node.start_mark.line + 1} is no character.")
 
 
 def _nodes(node: yaml.Node, key: str = "", depth: int = 0) -> Iterator[tuple[str, int, yaml.Node]]:

@@ -1,4 +1,5 @@
 import asyncio
+import gzip
 import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -94,6 +95,38 @@ def test_a_page_where_json_should_be() -> None:
         http.get_json(f"{url}/x", service="RAGFlow")
 
 
+@pytest.mark.parametrize("body", [b"[" * 100_000, b"\xff\xfe{", b'{"error":' * 100_000])
+@pytest.mark.parametrize("status", [200, 500])
+def test_json_that_no_program_reads_is_told_in_one_line(body: bytes, status: int) -> None:
+    odd = Reply(status, body, {"Content-Type": "application/json; charset=idna"})
+    with (
+        replaying([odd]) as (url, _),
+        pytest.raises(ServiceError, match=r"RAGFlow .* answered (no JSON|500) to GET /x"),
+    ):
+        http.get_json(f"{url}/x", service="RAGFlow")
+
+
+def test_an_answer_that_unpacks_to_more_than_anybody_needs_is_left_alone() -> None:
+    packed = gzip.compress(b" " * (http.LARGEST + 1))
+    bomb = Reply(200, packed, {"Content-Encoding": "gzip"})
+    with (
+        replaying([bomb]) as (url, _),
+        pytest.raises(ServiceError, match=r"cannot be used: .* more than 16 MiB\. Check"),
+    ):
+        http.get_json(url, service="RAGFlow")
+
+
+def test_a_password_in_the_address_is_not_shown_when_the_server_says_what_it_was_sent() -> None:
+    with replaying([Reply(400, b"Basic dTpzZXNhbWUh")]) as (url, _), pytest.raises(ServiceError) as caught:
+        http.get_json(url.replace("http://", "http://u:sesame%21@"), service="RAGFlow")
+    assert str(caught.value).endswith("answered 400 to GET /: Basic ***.")
+
+
+def test_an_empty_answer_says_what_to_check() -> None:
+    with replaying([Reply(204)]) as (url, _), pytest.raises(ServiceError, match=r"answered 204 to GET /\. Check its url"):
+        http.get_json(url, service="RAGFlow")
+
+
 def test_a_redirect_is_not_followed_with_the_key() -> None:
     moved = Reply(301, b"", {"Location": "http://elsewhere.invalid/"})
     with replaying([moved]) as (url, _), pytest.raises(ServiceError, match=r"answered 301 .* Check its url"):
@@ -139,5 +172,5 @@ def test_a_key_in_the_path_of_an_address_is_not_shown() -> None:
     key = "sk-SECRETSECRET1234567890abcdef"
     url = f"http://me:pass@127.0.0.1:9/{key}/v1/chat/completions?api_key={key}"
     assert http.shown(url) == "http://127.0.0.1:9/***/v1/chat/completions"
-    assert key not in http.refusal(http.Service("it"), "POST", url, 500, "no")
+    assert key not in http.refusal(http.Service("it"), "POST", url, http.Reply(500, {}, b"no"))
     assert http.shown("http://h/api/v1/chat-completions-and-more") == "http://h/api/v1/chat-completions-and-more"

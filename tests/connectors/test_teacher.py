@@ -1,4 +1,5 @@
 import asyncio
+import gzip
 import json
 import logging
 import random
@@ -329,6 +330,30 @@ def test_a_refused_call_stops_all_with_the_setting_to_check(status: int, blamed:
     assert f"answered {status} to POST /v1/chat/completions" in str(caught.value)
     assert f"Check services.big.{blamed}." in str(caught.value)
     assert stub.report().calls <= 8
+
+
+@pytest.mark.usefixtures("no_waiting")
+@pytest.mark.parametrize(
+    ("reply", "said"),
+    [
+        (Reply(200, b"[" * 100_000), "That is no chat completion"),
+        (Reply(500, b'{"error":' * 100_000), "answered 500"),
+        (Reply(400, b"\xe4", {"Content-Type": "text/plain; charset=idna"}), "answered 400"),
+        (Reply(200, gzip.compress(b" " * 2**25), {"Content-Encoding": "gzip"}), "more than 16 MiB"),
+        (Reply(204), r"answered 204 .* Check services\.teacher\.url\."),
+    ],
+    ids=["nested", "nested error", "odd encoding", "bomb", "nothing"],
+)
+def test_an_answer_that_no_program_reads_is_told_in_one_line(reply: Reply, said: str) -> None:
+    with replaying([reply]) as (url, _), pytest.raises(ServiceError, match=said):
+        ask(f"{url}/v1", plain(1))
+
+
+def test_a_password_in_the_address_is_sent_and_not_shown() -> None:
+    with replaying([Reply(401, b"you sent Basic dTpzZXNhbWU=")]) as (url, calls), pytest.raises(ServiceError) as caught:
+        ask(url.replace("http://", "http://u:sesame@"), plain(1))
+    assert calls[0].headers["authorization"] == "Basic dTpzZXNhbWU="
+    assert "you sent Basic ***." in str(caught.value)
 
 
 def test_an_unknown_model_names_the_model() -> None:

@@ -523,6 +523,10 @@ def test_languages_may_name_their_region(tmp_path: Path) -> None:
         "http://a b",
         "//h",
         "http://h/v1?api_key=x",
+        "https://api..example.com",
+        "http://h\u00a0/v1",
+        f"http://{'a' * 64}.com",
+        "http://[zz]/",
     ],
 )
 def test_what_is_no_address_is_refused_and_not_shown(tmp_path: Path, url: str) -> None:
@@ -619,6 +623,21 @@ def test_fifty_levels_are_not_too_deep(tmp_path: Path) -> None:
 def test_a_sign_that_no_text_file_holds_is_told_in_one_line(tmp_path: Path) -> None:
     said = problem(tmp_path, "state: \x00")
     assert said.startswith("not readable as YAML: unacceptable character") and "\n" not in said
+
+
+@pytest.mark.parametrize("sign", ["\\0", "\\ud800"])
+def test_a_sign_that_no_file_name_holds_is_told_with_its_place(tmp_path: Path, sign: str) -> None:
+    said = problem(tmp_path, f'services: {{}}\nstate: "a{sign}b"')
+    assert re.fullmatch(r"state: '\\(x00|ud800)' in line 2 is no character\.", said)
+
+
+def test_a_name_longer_than_names_may_be_is_no_recipe(tmp_path: Path) -> None:
+    assert "no recipe 'aaa" in problem(tmp_path, f"{HARVEST}, recipe: {'a' * 5000}}}}}")
+
+
+def test_a_ratio_or_a_time_is_not_read_as_a_number_counted_in_sixties(tmp_path: Path) -> None:
+    said = problem(tmp_path, f"{HARVEST}, distil: {{questions: 1:30}}}}}}")
+    assert said == "loops.support: distil.questions: expected a whole number from 0 to 100, got '1:30'"
 
 
 def test_a_date_that_does_not_exist_is_one_error(tmp_path: Path) -> None:
