@@ -12,6 +12,8 @@ from flows.config import Config, Curate, Loop
 from flows.privacy import redact
 from flows.store import Store
 
+OnDocument = Callable[[int, int, str], None]  # done, of, and which is being read
+
 
 class Harvest(msgspec.Struct):
     """Counts of one harvest, and what is to be told: each document or row that could not be read, and why."""
@@ -29,9 +31,7 @@ class Harvest(msgspec.Struct):
     notes: list[str] = []
 
 
-def harvest(
-    config: Config, name: str, store: Store, on_document: Callable[[int, int], None] = lambda done, of: None
-) -> Harvest:
+def harvest(config: Config, name: str, store: Store, on_document: OnDocument = lambda done, of, path: None) -> Harvest:
     """Bring the folders of loop `name` into the store. A broken document never stops the others."""
     found = Harvest()
     loop = config.loop(name)
@@ -68,7 +68,7 @@ def _sync(
     store: Store,
     found: Harvest,
     taken: dict[str, str],
-    on_document: Callable[[int, int], None],
+    on_document: OnDocument,
 ) -> None:
     known = store.documents(name, folder.name)
     documents = _own(folder, taken, found)
@@ -79,6 +79,7 @@ def _sync(
         if known.pop(document.path, "") == fingerprint != "":
             found.unchanged += 1
         else:
+            on_document(number - 1, len(documents), document.path)
             try:
                 content = folder.read(document)
             except ServiceError as error:
@@ -91,7 +92,7 @@ def _sync(
             change = store.put_document(name, folder.name, document.path, complete, records)
             found.added, found.kept = found.added + change.added, found.kept + change.kept
             found.retired += change.retired
-        on_document(number, len(documents))
+        on_document(number, len(documents), "")
     for path in known:
         found.retired += store.retire_document(name, folder.name, path)
 

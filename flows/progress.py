@@ -2,8 +2,9 @@
 
 import re
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
@@ -24,10 +25,10 @@ class Task:
     def advance(self, by: float = 1) -> None:
         self.at(self.done + by)
 
-    def at(self, done: float, total: float | None = None, detail: str = "") -> None:
+    def at(self, done: float, total: float | None = None, detail: str | None = None) -> None:
         self.done = done
         self.total = total if total is not None else self.total
-        self.detail = detail or self.detail
+        self.detail = detail if detail is not None else self.detail
         self.show()
 
     def show(self) -> None:
@@ -47,7 +48,8 @@ class Progress:
     def task(self, name: str, total: float | None = None) -> Iterator[Task]:
         task = _PlainTask(self, name, total)
         self.say(f"{name} ...")
-        yield task
+        with _every(EVERY, task.remind):
+            yield task
         self.say(f"{name}: done{task.count()} in {duration(time.monotonic() - task.started)}{left_out(task)}")
 
 
@@ -59,8 +61,12 @@ class _PlainTask(Task):
         self.first: tuple[float, float] | None = None  # when, and how much was done then: work may be taken up again
 
     def show(self) -> None:
+        self.first = self.first or (time.monotonic(), self.done)
+        self.remind()
+
+    def remind(self) -> None:
+        """Say how far it is, if that was long ago: a model or a large file may be at work on one thing for minutes."""
         now = time.monotonic()
-        self.first = self.first or (now, self.done)
         if now - self.shown >= EVERY:
             self.shown = now
             self.progress.say(f"{self.name}:{self.count()}{self._left(now)} {self.detail}".rstrip())
@@ -76,6 +82,23 @@ class _PlainTask(Task):
             return ""
         left = (now - since) / (self.done - before) * (self.total - self.done)
         return f", about {duration(left)} left" if left >= 1 else ""
+
+
+@contextmanager
+def _every(seconds: float, call: Callable[[], None]) -> Iterator[None]:
+    over = threading.Event()
+
+    def beat() -> None:
+        while not over.wait(seconds):
+            call()
+
+    thread = threading.Thread(target=beat, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 class TerminalProgress(Progress):

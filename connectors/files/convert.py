@@ -24,6 +24,13 @@ UNPACKED = 40 * 2**20  # bytes of XML in a DOCX; parsed, they take thirty to sev
 XML = re.compile(rb"\xef\xbb\xbf|\xff\xfe|\xfe\xff|\0?[<\s]")  # how it begins, by the parser that mammoth uses
 TITLE = 200  # characters of a title that every passage carries
 MATTER = 64 * 1024  # bytes of front matter
+_DATA = r"data:[\w.+-]+/[\w.+-]+(?:;[\w.=-]+)*,[^\s()<>\"']{100,}"  # a file inside the text; shorter ones cost little
+EMBEDDED = re.compile(
+    rf"!\[([^\[\]]*)\]\(<?{_DATA}>?(?:\s[^()]*)?\)"  # a picture, of which its description stays
+    rf"|^ {{0,3}}\[[^\[\]\n]+\]:[ \t]*<?{_DATA}.*$"  # one that is referred to from elsewhere
+    rf"|{_DATA}",
+    re.MULTILINE,
+)
 PDF_SECONDS = 60.0  # a PDF may take, and as many again for each MiB of it; a page takes about 0.05
 DROPPED = (
     "script, style, noscript, template, svg, iframe, nav, footer, aside, [role=navigation], [hidden],"
@@ -36,8 +43,8 @@ def plain(data: bytes, where: str) -> Text:
 
 
 def markdown(data: bytes, where: str) -> Text:
-    """Front matter is metadata: only its title is used."""
-    text = decode(data, where)
+    """Front matter is metadata: only its title is used. Pictures inside the text are no text, and left out."""
+    text = EMBEDDED.sub(r"\1", decode(data, where))
     closing = text.find("\n---\n", 3, MATTER) if text.startswith("---\n") else -1
     matter = _mapping(text[4 : closing + 1]) if closing >= 0 else {}
     title = matter.get("title", "")

@@ -61,7 +61,7 @@ def in_trainer(work: Work, command: str, job: jobs.Job, folder: Path, **process:
         def listen(event: Event) -> None:
             if event["event"] == "step":
                 loss = event.get("loss")
-                task.at(event["step"], event["of"], f"loss {loss:.3f}" if loss is not None else "")
+                task.at(event["step"], event["of"], f"loss {loss:.3f}" if loss is not None else None)
             elif event["event"] == "phase":
                 task.at(task.done, detail=event["name"])
 

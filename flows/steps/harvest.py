@@ -17,7 +17,7 @@ def inputs(work: Work) -> Any:
 
 def do(work: Work, step: Step) -> None:
     with work.progress.task("harvest: documents") as task:
-        found = harvest(work.config, work.name, work.store, lambda done, of: task.at(done, of))
+        found = harvest(work.config, work.name, work.store, task.at)
     for path in found.skipped:
         work.progress.say(f"  {path}")
     for note in found.notes:

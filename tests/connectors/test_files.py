@@ -139,6 +139,14 @@ def test_front_matter_is_metadata_and_its_title_heads_a_page_without_one(tmp_pat
     assert text[found.offset :].startswith("Eleven")
 
 
+def test_pictures_inside_markdown_are_left_out_but_for_what_they_show(tmp_path: Path) -> None:
+    data = f"data:image/png;base64,{'iVBORw0KGgo/+=' * 1000}"
+    text = f'Press ![the red button]({data} "Stop") to stop.\n\nSee ![plan][p] and <img src="{data}">.\n\n[p]: {data}\n'
+    said = " ".join(passage.text for passage in read_passages(tmp_path, "page.md", text))
+    assert "Press the red button to stop." in said
+    assert "plan" in said and "iVBOR" not in said
+
+
 def test_text_between_two_rules_is_no_front_matter(tmp_path: Path) -> None:
     (found,) = read_passages(tmp_path, "a.md", "---\nBring a lamp: always\n  and oil\n- too\n---\nEnd.\n")
     assert "Bring a lamp" in found.text

@@ -123,7 +123,7 @@ def test_a_password_in_the_address_is_not_shown_when_the_server_says_what_it_was
 
 
 def test_an_empty_answer_says_what_to_check() -> None:
-    with replaying([Reply(204)]) as (url, _), pytest.raises(ServiceError, match=r"answered 204 to GET /\. Check its url"):
+    with replaying([Reply(204)]) as (url, _), pytest.raises(ServiceError, match=r"answered 204 .* Check its url"):
         http.get_json(url, service="RAGFlow")
 
 

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
@@ -125,6 +126,15 @@ def test_work_that_goes_on_from_a_checkpoint_is_judged_by_the_steps_it_did_itsel
         clock[0] = 10.0
         task.at(90, 100)
     assert "train: steps: 90/100, about 10 s left" in stream.getvalue()
+
+
+def test_work_on_one_large_thing_is_heard_of_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "EVERY", 0.05)
+    stream = io.StringIO()
+    with Progress(stream).task("harvest: documents") as task:
+        task.at(2, 8, "large.docx")
+        time.sleep(0.2)
+    assert stream.getvalue().count("harvest: documents: 2/8 large.docx\n") >= 2
 
 
 def test_a_total_may_become_known_on_the_way(clock: list[float]) -> None:
