@@ -62,7 +62,7 @@ class EmbeddedService(Section, frozen=True, tag_field="kind", tag="embedded"):
     in_flight: Annotated[int, Meta(ge=1, le=256)] = 4  # llama.cpp knows no more (LLAMA_MAX_SEQ)
     context: Annotated[int, Meta(ge=256, le=2**20)] = 4096  # tokens a request may hold
     threads: Annotated[int, Meta(ge=0, le=512)] = 0  # 0: connectors.embedded.spare_cores; most: GGML_MAX_N_THREADS
-    timeout: Seconds = 300.0
+    timeout: Seconds = 900.0  # one core alone may need five minutes for what a few requests at once write
 
 
 class LlamaCppService(Section, frozen=True, tag_field="kind", tag="llamacpp"):
@@ -390,7 +390,7 @@ def nearest(key: str, known: Iterable[str]) -> str:
     """` Did you mean ...?`, or all that there are."""
     known = list(known)
     near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-    return f" Did you mean '{near[0]}'?" if near else f" Known: {', '.join(sorted(known))}."
+    return f" Did you mean '{near[0]}'?" if near else f" Known: {', '.join(known)}."
 
 
 def _as_config(call: Callable[[], T]) -> T:

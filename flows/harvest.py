@@ -24,6 +24,7 @@ class Harvest(msgspec.Struct):
     kept: int = 0
     retired: int = 0
     redacted: int = 0  # records in which personal data was blanked
+    redacted_first: str = ""  # where the first of them is
     kinds: set[str] = set()  # of personal data, as `email`
     unreadable: list[str] = []  # documents
     lost: list[str] = []  # rows of documents that were read
@@ -50,7 +51,8 @@ def harvest(config: Config, name: str, store: Store, on_document: OnDocument = l
     if found.redacted:
         found.notes.append(
             f"Personal data ({', '.join(sorted(found.kinds))}) was blanked in {found.redacted} of the rows that were "
-            f"read. What is public stays when loops.{name}.curate.allow names it."
+            f"read, the first of them in {found.redacted_first}. "
+            f"What is public stays when loops.{name}.curate.allow names it."
         )
     return found
 
@@ -122,7 +124,9 @@ def _private(record: Record, options: Curate, found: Harvest) -> Record:
     for field in ("question", "answer", "comment"):
         cleaned[field], seen = redact(getattr(record, field), options.allow)
         kinds |= set(seen)
-    found.redacted += bool(kinds)
+    if kinds:
+        found.redacted += 1
+        found.redacted_first = found.redacted_first or f"{record.origin.document}, row {record.origin.chunk}"
     found.kinds |= kinds
     return msgspec.structs.replace(record, **cleaned) if kinds else record
 

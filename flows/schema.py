@@ -39,6 +39,13 @@ MIGRATIONS = [
     CREATE INDEX pair_records ON pairs (loop, record);
     ALTER TABLE champions ADD COLUMN rolled_back INTEGER DEFAULT 0;
     """,
+    # `weighs` finds `weigh`.
+    """
+    CREATE VIRTUAL TABLE stemmed USING fts5(words, tokenize='porter unicode61');
+    INSERT INTO stemmed (rowid, words) SELECT rowid, words FROM passages;
+    DROP TABLE passages;
+    ALTER TABLE stemmed RENAME TO passages;
+    """,
 ]
 
 

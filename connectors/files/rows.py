@@ -66,20 +66,23 @@ def csv_content(data: bytes, where: str, origin: Origin, max_tokens: int) -> Con
         return Content(passages(text, origin, max_tokens), _in_order(lost), note)
     _check_complete(named, header, where)
     said = {n: {role: row[at] if at < len(row) else "" for role, at in named.items()} for n, row in fit.items()}
-    return _exchanges(said, f"{where}: row", origin, lost)
+    return _exchanges(said, f"{where}: row", origin, lost, _ambiguous(header, where))
 
 
 def jsonl_content(data: bytes, where: str, origin: Origin, max_tokens: int) -> Content:
     """Exchanges, `chunk` being the number of the line."""
     said: dict[int, Values] = {}
     lost: Lost = {}
+    keys: dict[str, None] = {}
     for number, line in enumerate(decode(data, where).split("\n"), start=1):
         if line.strip():
             try:
-                said[number] = _values(_json_object(line, f"{where}: line {number}"), f"{where}: line {number}")
+                row = _json_object(line, f"{where}: line {number}")
+                said[number] = _values(row, f"{where}: line {number}")
+                keys |= dict.fromkeys(row)
             except ServiceError as error:
                 lost[number] = str(error)
-    return _exchanges(said, f"{where}: line", origin, lost)
+    return _exchanges(said, f"{where}: line", origin, lost, _ambiguous(list(keys), where))
 
 
 def _csv_rows(text: str, where: str, lost: Lost) -> list[tuple[int, list[str]]]:
@@ -131,6 +134,18 @@ def _columns(header: Sequence[str]) -> dict[str, int]:
     }
 
 
+def _ambiguous(header: Sequence[str], where: str) -> str:
+    """What to tell where two columns could play one role."""
+    names = _names(header)
+    for role in ("question", "answer"):
+        could_be = [name for name in names if name in COLUMNS[role]]
+        if len(could_be) > 1:
+            taken = next(name for name in COLUMNS[role] if name in could_be)
+            others = f"{', '.join(could_be)} could each be the {role}"
+            return f"{where}: {others}; {taken} is taken, the first of that name. Rename what is none."
+    return ""
+
+
 def _check_complete(named: Mapping[str, int], header: Sequence[str], where: str) -> None:
     for role in ("question", "answer"):
         if role not in named:
@@ -161,7 +176,7 @@ def _values(row: dict[str, Any], where: str) -> Values:
     return {role: row[keys[at]] for role, at in named.items()}
 
 
-def _exchanges(rows: Mapping[int, Values], where: str, origin: Origin, lost: Lost) -> Content:
+def _exchanges(rows: Mapping[int, Values], where: str, origin: Origin, lost: Lost, note: str) -> Content:
     scale = _scale(row.get("rating") for row in rows.values())
     found = []
     for number, row in rows.items():
@@ -170,7 +185,7 @@ def _exchanges(rows: Mapping[int, Values], where: str, origin: Origin, lost: Los
             found.append(_exchange(row, scale, f"{where} {number}", at))
         except ServiceError as error:
             lost[number] = str(error)
-    return Content(found, _in_order(lost))
+    return Content(found, _in_order(lost), note)
 
 
 def _in_order(lost: Lost) -> list[str]:

@@ -54,16 +54,16 @@ def version_of(package: str, extra: str, what: str) -> str:
         raise missing_extra(extra, what) from None
 
 
-def in_trainer(work: Work, command: str, job: jobs.Job, folder: Path, **process: Any) -> Event:
-    """Run one trainer command with its progress on the screen; returns its `done` event."""
-    with work.progress.task(TASKS[command]) as task:
+def in_trainer(work: Work, command: str, job: jobs.Job, folder: Path, task: str = "", **process: Any) -> Event:
+    """Run one trainer command with its progress on the screen, as `task`; returns its `done` event."""
+    with work.progress.task(task or TASKS[command]) as shown:
 
         def listen(event: Event) -> None:
             if event["event"] == "step":
                 loss = event.get("loss")
-                task.at(event["step"], event["of"], f"loss {loss:.3f}" if loss is not None else None)
+                shown.at(event["step"], event["of"], f"loss {loss:.3f}" if loss is not None else None)
             elif event["event"] == "phase":
-                task.at(task.done, detail=event["name"])
+                shown.at(shown.done, detail=event["name"])
 
         return run_trainer(command, job, folder, on_event=listen, **process)
 

@@ -72,7 +72,8 @@ def _to_gguf(work: Work, name: str, folder: Path, *, adapter: str = "", prompts:
         prompts=prompts,
         answer_tokens=work.loop.evaluate.answer_tokens,
     )
-    return Path(in_trainer(work, "export", job, folder)["file"])
+    task = "" if adapter else "export: the base model, to compare with"
+    return Path(in_trainer(work, "export", job, folder, task)["file"])
 
 
 def base_gguf(work: Work) -> Path:

@@ -45,19 +45,18 @@ def do(work: Work, step: Step) -> None:
 
 
 def _warn_of_forgotten(work: Work) -> None:
-    """Say so when the model that stays in service has learnt from documents that are no longer there."""
+    """Say so when the model that stays in service has learnt what no longer stands in the documents."""
     champion = work.store.champion(work.name)
     learnt_from = next((run for run in _other_runs(work) if champion and run.run.id == champion.run), None)
     curated = learnt_from.run.step("curate") if learnt_from else None
     if champion is None or curated is None or not (folder := work.config.state / curated.outputs["dataset"]).is_dir():
         return
-    there = {source: work.store.documents(work.name, source).keys() for source in work.store.sources(work.name)}
-    origins = [pair.origin for pair in dataset.read(folder).train]
-    gone = sorted({one.document for one in origins if one.document not in there.get(one.dataset, ())})
+    there = {identity for identity, _ in work.store.records(work.name)}
+    gone = sorted({pair.origin.document for pair in dataset.read(folder).train if pair.record not in there})
     if gone:
         work.note(
-            f"{served_name(champion)} stays in service and has learnt from documents that are deleted since "
-            f"({len(gone)}: {', '.join(gone[:5])}{' ...' if gone[5:] else ''}): what they say it may still answer. "
+            f"{served_name(champion)} stays in service and has learnt from documents that were changed or deleted "
+            f"since ({len(gone)}: {', '.join(gone[:5])}{' ...' if gone[5:] else ''}): what stood there it may still answer. "
             f"`flowstill rollback {work.name} --to base` takes it out of service."
         )
 

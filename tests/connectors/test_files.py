@@ -420,6 +420,22 @@ def test_questions_and_answers_go_by_many_names(tmp_path: Path, names: str) -> N
     assert (found.question, found.answer) == ("Where?", "Inn")
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", "Query,question,answer\nInn?,Where?,There.\n"),
+        ("a.csv", "question,question,answer\nWhere?,Inn?,There.\n"),
+        ("a.jsonl", '{"query": "Inn?", "question": "Where?", "answer": "There."}'),
+    ],
+)
+def test_two_columns_that_could_be_the_question_are_told_with_the_one_that_is_taken(
+    tmp_path: Path, name: str, content: str
+) -> None:
+    found = read(tmp_path, name, content)
+    assert [one.question for one in found.records if isinstance(one, Exchange)] == ["Where?"]
+    assert re.search(rf"{name}: (query|question), question could each be the question; question is taken", found.note)
+
+
 def test_an_instruction_is_asked_with_its_input(tmp_path: Path) -> None:
     rows = '{"instruction": "Translate.", "input": "Inn", "output": "客栈"}\n{"instruction": "Hi", "output": "Ho"}'
     found = read_exchanges(tmp_path, "a.jsonl", rows)

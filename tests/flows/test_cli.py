@@ -429,7 +429,7 @@ def test_what_cannot_be_exported_says_why(done: Place, arguments: list[str], sta
 def test_a_wrong_format_is_told_before_the_first_run_too(place: Place) -> None:
     code, _, err = place.said("dataset", "export", "units", "--format", "foo", module="flows")
     assert code == 2
-    assert "no format 'foo'. Known: alpaca, dpo, kto" in one_line(err)
+    assert "no format 'foo'. Known: messages, alpaca, sharegpt" in one_line(err)
 
 
 def test_an_export_before_the_first_run_says_what_to_do(place: Place) -> None:

@@ -101,7 +101,7 @@ def test_the_handbook_example_needs_no_service_and_no_secret() -> None:
     ("text", "message"),
     [
         ("lops: {}", "unknown key 'lops'. Did you mean 'loops'?"),
-        ("zzz: {}", "unknown key 'zzz'. Known: hub, loops, recipes, services, state."),
+        ("zzz: {}", "unknown key 'zzz'. Known: services, loops, recipes, hub, state."),
         (HARVEST + ", distill: {}}}", "loops.support: unknown key 'distill'. Did you mean 'distil'?"),
         (HARVEST + ", gate: {margn: 1}}}", "loops.support: unknown key 'gate.margn'. Did you mean 'margin'?"),
         (

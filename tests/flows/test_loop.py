@@ -569,10 +569,16 @@ def test_a_champion_that_learnt_from_deleted_documents_is_named_when_it_stays(pl
     (place.documents / "more.md").unlink()
     done = place.run()
     assert done.run.verdict == "refused"
-    assert any(
-        "units-v1 stays in service and has learnt from documents that are deleted since (1: more.md)" in note
-        for note in done.run.notes
-    )
+    learnt = "units-v1 stays in service and has learnt from documents that were changed or deleted since (1: more.md)"
+    assert any(learnt in note for note in done.run.notes)
+
+
+def test_a_champion_that_learnt_what_was_corrected_since_is_named_when_it_stays(place: Place) -> None:
+    place.write("more.md", facts(50, 52))
+    place.run()
+    place.write("more.md", facts(60, 62))
+    notes = place.run().run.notes
+    assert any("learnt from documents that were changed or deleted since (1: more.md)" in note for note in notes)
 
 
 def test_personal_data_is_redacted_in_what_was_harvested_before_it_was_asked_for(place: Place) -> None:
@@ -582,7 +588,8 @@ def test_personal_data_is_redacted_in_what_was_harvested_before_it_was_asked_for
     assert b"ada@example.com" in (place.config.state / "store.db").read_bytes()
     place.change("curate", personal_data="redact")
     (note,) = (one for one in place.run().run.notes if "Personal data" in one)
-    assert note.startswith("Personal data (email) was blanked in 1 of the rows") and "curate.allow" in note
+    assert note.startswith("Personal data (email) was blanked in 1 of the rows that were read, the first of them in")
+    assert "in asked.csv, row 2. " in note and "curate.allow" in note
     assert b"ada@example.com" not in (place.config.state / "store.db").read_bytes()
 
 

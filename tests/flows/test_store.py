@@ -183,6 +183,11 @@ def test_search_finds_the_passage_that_fits_best_first(store: Store) -> None:
     assert found[0][1] > found[1][1] > 0
 
 
+def test_search_finds_other_forms_of_a_word(store: Store) -> None:
+    put(store, passage("The barge weighs nine tons."), passage("The ferry leaves at nine."))
+    assert [one.text for one, _ in store.search(LOOP, "how much does it weigh", 5)] == ["The barge weighs nine tons."]
+
+
 def test_search_reads_headings_too(store: Store) -> None:
     put(store, passage("At nine.", headings=("Opening hours",)), passage("At ten.", headings=("Meals",)))
     assert [one.text for one, _ in store.search(LOOP, "opening hours", 5)] == ["At nine."]
