@@ -56,7 +56,7 @@ def _warn_of_forgotten(work: Work) -> None:
     if gone:
         work.note(
             f"{served_name(champion)} stays in service and has learnt from documents that were changed or deleted "
-            f"since ({len(gone)}: {', '.join(gone[:5])}{' ...' if gone[5:] else ''}): what stood there it may still answer. "
+            f"since ({len(gone)}: {', '.join(gone[:5])}{' ...' if gone[5:] else ''}): it may still answer from them. "
             f"`flowstill rollback {work.name} --to base` takes it out of service."
         )
 
