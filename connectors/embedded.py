@@ -17,7 +17,8 @@ import psutil
 from filelock import FileLock, Timeout
 
 POLL = 0.5  # seconds
-LOOK = 0.2  # seconds that the cores are watched for
+LOOKS = 3
+LOOK = 0.2  # seconds that the cores are watched for, each time
 IDLE = 0.3  # cores: a machine on which nothing computes is below
 CPU_MAX = Path("/sys/fs/cgroup/cpu.max")  # https://docs.kernel.org/admin-guide/cgroup-v2.html
 
@@ -129,8 +130,13 @@ def spare_cores() -> int:
     cores, two threads were 1.8 times as fast as one beside nothing, and a quarter as fast beside a busy process.
     """
     cores = _cores()
-    busy = psutil.cpu_percent(interval=LOOK) / 100 * (psutil.cpu_count() or 1)
-    return cores if busy < IDLE else max(cores - 1, 1)
+    idle = any(_busy() < IDLE for _ in range(LOOKS))  # what is busy for a moment would slow us down for minutes
+    return cores if idle else max(cores - 1, 1)
+
+
+def _busy() -> float:
+    """How many cores compute right now."""
+    return psutil.cpu_percent(interval=LOOK) / 100 * (psutil.cpu_count() or 1)
 
 
 def _cores() -> int:

@@ -112,6 +112,13 @@ def test_an_idle_machine_lends_all_cores_that_it_allows_a_busy_one_keeps_one(
     assert embedded.spare_cores() == threads
 
 
+def test_what_computes_for_a_moment_only_takes_no_core(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = iter([50.0, 1.0])
+    monkeypatch.setattr(embedded, "_cores", lambda: 2)
+    monkeypatch.setattr(psutil, "cpu_percent", lambda interval: next(looks))
+    assert embedded.spare_cores() == 2
+
+
 def test_a_file_replaced_under_the_same_name_is_served_anew(smollm2: Path, tmp_path: Path) -> None:
     model = tmp_path / "model.gguf"
     os.link(smollm2, model) if smollm2.stat().st_dev == tmp_path.stat().st_dev else model.symlink_to(smollm2)
