@@ -17,6 +17,16 @@ from flows.work import Work
 
 EXAMPLES = 3  # dropped pairs shown for each reason
 MODELS: tuple[report.Model, ...] = get_args(report.Model)
+WORDS = {
+    "unchanged": "documents unchanged",
+    "added": "records added",  # a passage or a row each
+    "kept": "records as before",
+    "retired": "records retired",
+    "redacted": "records with personal data blanked",
+    "unreadable": "documents unreadable",
+    "skipped": "files skipped",
+    "cached": "answers known already",
+}
 RISE = 0.2  # an evaluation loss that ends so far above its lowest, or
 GAP = 0.5  # so far above the training loss, tells of rows that were learnt by heart
 
@@ -76,7 +86,7 @@ def counts_of(step: Step) -> dict[str, Count]:
 def _in_words(name: str, value: Count) -> tuple[str, Count]:
     if name.endswith("bytes") and not isinstance(value, str):
         return name.removesuffix("bytes").replace("_", " ").strip() or "size", f"{value / 2**20:,.0f} MiB"
-    return name.replace("_", " "), value
+    return WORDS.get(name, name.replace("_", " ")), value
 
 
 def _cost(work: Work) -> report.Cost:

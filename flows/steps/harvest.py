@@ -27,7 +27,7 @@ def do(work: Work, step: Step) -> None:
     if not active:
         raise FlowError(f"loop {work.name}: the sources hold nothing to learn from. Look at loops.{work.name}.harvest.")
     told = msgspec.to_builtins(found)
-    del told["kinds"], told["redacted_first"]
+    del told["kinds"], told["redacted_first"], told["notes"]
     step.counts = {name: len(one) if isinstance(one, list) else one for name, one in told.items()}
     step.counts["records"] = len(active)
     step.outputs = {"records": digest(active)}
