@@ -16,7 +16,7 @@ from dsl.dify.settle import Wanted, condition_is_native, settle
 from dsl.dify.starts import starts
 from dsl.dify.tidy import tidy
 from dsl.dify.work import ANY, OBJECT, STRING, Work, literal_type
-from dsl.ir import Edge, Flow, Node, Ref, Script, Text, Type, Value
+from dsl.ir import Edge, Flow, Graph, Node, Ref, Script, Text, Type, Value
 from dsl.kinds import outputs, ports
 from dsl.values import map_refs, parts, refs, unique
 
@@ -288,7 +288,7 @@ def _is_computed(work: Work, value: Value) -> bool:
 
 
 def _classify(work: Work, node: Node) -> None:
-    """Dify has no way for what fits no class: a class of its own stands for it, when the way is used."""
+    """Dify takes the first class for what fits none: where that is wrong, a class of its own stands for it."""
     graph = work.where[node.id]
     classes = [dict(each) for each in node.params.get("classes", [])]
     described = [f"{each['name']}: {each['description']}" for each in classes if each.get("description")]
@@ -297,15 +297,20 @@ def _classify(work: Work, node: Node) -> None:
         work.note(node, "equivalent", "classify.description", note)
         old = node.params.get("instruction", "")
         node.params["instruction"] = Text((*parts(old), ("\n\n" if old else "") + "\n".join(described)))
-    used = {edge.port: edge.target for edge in graph.edges if edge.source == node.id}
-    last = f"class:{len(classes) - 1}"
-    if "default" in used and used["default"] == used.get(last):
+    ports = ("class:0", f"class:{len(classes) - 1}", "default")
+    first, last, default = (_targets(graph, node, port) for port in ports)
+    if default in (first, last):
         graph.edges[:] = [edge for edge in graph.edges if (edge.source, edge.port) != (node.id, "default")]
+    if default and default == last != first:
         note = "What fits no class takes the last one, which leads to the same node."
         work.note(node, "equivalent", "classify.default", note)
-    elif "default" in used:
+    elif default and default != first:
         classes.append({"name": "anything else", "id": OTHER_CLASS})
     node.params["classes"] = classes
+
+
+def _targets(graph: Graph, node: Node, port: str) -> set[str]:
+    return {edge.target for edge in graph.edges if (edge.source, edge.port) == (node.id, port)}
 
 
 def _end(work: Work, node: Node) -> None:

@@ -10,6 +10,7 @@ from dsl.dify.readers import Source, fill, on_error, schema_type
 from dsl.dify.references import Reader
 from dsl.dify.resources import Register, dependencies
 from dsl.ir import Edge, Flow, Graph, Node, Type, Variable
+from dsl.values import walk
 
 _VERSION = re.compile(r"v?\d{1,9}(\.\d{1,9})*\S{0,40}")
 _DEEPEST = 50
@@ -117,6 +118,9 @@ def _graph_into(flow: Flow, graph: Place, register: Register, variables: list[Va
     inside = _nested(flow.graph, nodes, parents)
     _connect(flow.graph, graph, inside, nodes, starts, source)
     _enter(nodes, inside, starts)
+    for node, owner, _ in walk(flow.graph):
+        if node.kind == "classify":
+            _fall_back(node, owner)
     flow.notes += source.notes
     recipes.recognise(flow)
 
@@ -247,6 +251,13 @@ def _connect(
         port = _port(nodes.get(begin), place.text("sourceHandle", default="source"), source)
         owner = inside.get(begin) or inside.get(end) or top
         owner.edges.append(Edge(begin, end, port, pointer=place.pointer))
+
+
+def _fall_back(node: Node, graph: Graph) -> None:
+    """What fits no class takes the first one: so does Dify, without a word (graphon's `_resolve_category`)."""
+    leaving = [edge for edge in graph.edges if edge.source == node.id]
+    if not any(edge.port == "default" for edge in leaving):
+        graph.edges += [Edge(node.id, edge.target, "default") for edge in leaving if edge.port == "class:0"]
 
 
 def _port(node: Node | None, handle: str, source: Source) -> str:

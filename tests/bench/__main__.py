@@ -16,7 +16,7 @@ import click
 import msgspec
 from rich.console import Console
 
-from tests.bench import converting, curating, faults, size, speed
+from tests.bench import converting, corpora, curating, faults, size, speed
 from tests.bench.figures import Figure, as_json, table
 from tests.bench.place import Stub, stub
 
@@ -29,7 +29,7 @@ PARTS: dict[str, Part] = {
     "size": lambda stub, folder: size.measure(folder),
     "help": lambda stub, folder: size.help_time(),
     "duplicates": lambda stub, folder: curating.near_duplicates(),
-    "convert": lambda stub, folder: converting.measure(),
+    "convert": lambda stub, folder: converting.measure() + corpora.measure(),
 }
 
 

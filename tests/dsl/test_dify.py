@@ -561,6 +561,23 @@ def test_every_kind_comes_back() -> None:
     assert again.variables[:1] == flow.variables[:1]
 
 
+def test_what_fits_no_class_takes_the_first_one_as_dify_has_it() -> None:
+    classes = [{"id": "1", "name": "boats"}, {"id": "2", "name": "freight"}]
+    ends = [_node(id=name, type="end", title=name, outputs=[]) for name in ("a", "b")]
+    topic = _node(type="question-classifier", id="topic", title="Topic", classes=classes)
+    edges = [
+        {"source": "start", "target": "topic"},
+        {"source": "topic", "sourceHandle": "1", "target": "a"},
+        {"source": "topic", "sourceHandle": "2", "target": "b"},
+    ]
+    flow = dify.read(_app(START, topic, *ends, edges=edges))
+    assert Edge("topic", "a", "default") in flow.graph.edges
+    canvas = dsl.write(flow, "coze").data
+    back = dsl.read(dsl.write(dsl.read(canvas), "dify").data)
+    (node,) = (node for node, _, _ in walk(back.graph) if node.kind == "classify")
+    assert [each["name"] for each in node.params["classes"]] == ["boats", "freight"]
+
+
 def test_what_was_written_and_read_is_written_the_same_again() -> None:
     document, _ = dify.build(kitchen_sink())
     again, notes = dify.build(dify.read(load(dify.dump(document))))

@@ -1,0 +1,51 @@
+"""The six flows of agentbridge, from Dify to Coze and back: what the file gave before, it gives afterwards."""
+
+from typing import Any
+
+import pytest
+import yaml
+
+import dsl
+from tests.dsl.corpus import SHARED
+from tests.dsl.engines.dify import run_dify
+
+pytestmark = pytest.mark.engines
+FLOWS = (
+    "basic_start_end",
+    "start_classifier_end",
+    "start_code_end",
+    "start_condition_end",
+    "start_iteration_end",
+    "start_llm_end",
+)
+
+
+@pytest.mark.parametrize("said", ["Python", "技能实践类", "man"])
+@pytest.mark.parametrize("name", FLOWS)
+def test_a_flow_gives_the_same_after_a_journey_to_coze(name: str, said: str) -> None:
+    path = SHARED / "agentbridge" / "dify" / f"dify_{name}.yml"
+    if not path.is_file():
+        pytest.skip("../shared is not here")
+    before = path.read_text(encoding="utf-8")
+    canvas = str(dsl.write(dsl.read(before), "coze").data)
+    after = str(dsl.write(dsl.read(canvas, "coze"), "dify").data)
+    inputs = _inputs(before, said)
+    wanted, found = (run_dify(each, _named(each, inputs)) for each in (before, after))
+    assert (wanted.status, wanted.error) == ("succeeded", "")
+    assert (found.status, found.outputs) == (wanted.status, wanted.outputs), found
+
+
+def _variables(text: str) -> list[dict[str, Any]]:
+    nodes = yaml.safe_load(text)["workflow"]["graph"]["nodes"]
+    (start,) = (node["data"] for node in nodes if node["data"]["type"] == "start")
+    found: list[dict[str, Any]] = start["variables"]
+    return found
+
+
+def _inputs(text: str, said: str) -> list[object]:
+    """A value for each variable of the start."""
+    return [7 if one["type"] == "number" else said for one in _variables(text)]
+
+
+def _named(text: str, values: list[object]) -> dict[str, Any]:
+    return {one["variable"]: value for one, value in zip(_variables(text), values, strict=True)}
