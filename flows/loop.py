@@ -224,7 +224,7 @@ def _finish(work: Work) -> None:
     work.run.status = "finished"
     work.run.verdict = "promoted" if work.output("gate", "verdict") == "promoted" else "refused"
     gate = work.run.step("gate")
-    work.run.why = str(gate.counts["why"]) if gate else ""
+    work.run.why = str(gate.counts.get("why", "")) if gate else ""
 
 
 def _unfinished(earlier: Sequence[RunFolder]) -> RunFolder | None:

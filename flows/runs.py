@@ -85,6 +85,15 @@ class RunFolder:
             self.run.steps.append(step)
         self.save()
 
+    def output(self, step: Step, key: str) -> str:
+        """What a step that is done left under a name; raises FlowError when run.json says nothing of it."""
+        if key not in step.outputs:
+            record = self.path.parent / (step.reused or self.run.id) / "run.json"
+            raise FlowError(
+                f"{record}: step '{step.name}' says nothing of its '{key}'. Delete that folder and run again."
+            )
+        return step.outputs[key]
+
     def number(self, step: str, key: str) -> float:
         """A figure that a step counted; raises FlowError when run.json, which people can edit, holds none there."""
         found = self.run.step(step)
@@ -149,5 +158,5 @@ def write_atomically(path: Path, data: bytes) -> None:
 def _read(path: Path) -> Run:
     try:
         return msgspec.json.decode(path.read_bytes(), type=Run)
-    except (msgspec.DecodeError, UnicodeDecodeError, OSError) as error:
+    except (ValueError, RecursionError, OSError) as error:
         raise FlowError(f"{path}: not a run record: {error}. Move the folder away to go on without it.") from None

@@ -163,7 +163,7 @@ def _datasets(config: Config, loop: str) -> dict[str, tuple[str, dict[str, Count
     for folder in all_runs(config.state / "runs", loop):
         step = folder.run.step("curate")
         if step and step.status == "done":  # an older run takes the place of those that only used its version
-            found[Path(step.outputs["dataset"]).name] = (step.reused or folder.run.id, step.counts)
+            found[Path(folder.output(step, "dataset")).name] = (step.reused or folder.run.id, step.counts)
     return found
 
 

@@ -235,10 +235,23 @@ def test_what_is_printed_into_a_file_is_no_wider_than_a_page_and_loses_no_word(d
 def test_a_broken_run_record_is_one_error_that_names_the_file(done: Place, text: str) -> None:
     (folder,) = done.runs()
     (folder.path / "run.json").write_text(text)
-    for verb in (["runs"], ["show", "units"], ["dataset", "list", "units"]):
-        code, out, err = done.said(*verb, module="flows")
+    for verb in (["runs"], ["show", "units"], ["dataset", "list", "units"], ["run", "units"]):
+        code, out, err = done.said(*verb)
         assert (code, out) == (1, "")
         assert f"{folder.path / 'run.json'}: not a run record" in one_line(err)
+
+
+@pytest.mark.parametrize("verb", [["dataset", "list", "units"], ["dataset", "export", "units", "--format", "text"]])
+def test_a_run_record_that_names_no_dataset_is_one_error(done: Place, verb: list[str]) -> None:
+    (folder,) = done.runs()
+    for step in folder.run.steps:
+        step.outputs = {}
+    folder.save()
+    code, out, err = done.said(*verb, module="flows")
+    assert (code, out) == (1, "")
+    assert f"{folder.path / 'run.json'}: step 'curate' says nothing of its 'dataset'. Delete that folder" in one_line(
+        err
+    )
 
 
 def test_show_by_id_as_json_is_the_run_record(done: Place) -> None:
