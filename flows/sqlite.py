@@ -280,6 +280,13 @@ class SqliteStore:
         with self._transaction():
             self._db.execute("DELETE FROM leases WHERE name=? AND owner=?", (name, owner))
 
+    def check(self) -> None:
+        for table in schema.TABLES:
+            self._rows(f"SELECT * FROM {table} LIMIT 1")
+        said = self._rows("PRAGMA quick_check(1)")[0][0]
+        if said != "ok":
+            raise FlowError(f"{self.path}: {said}. It is damaged. {DAMAGED}")
+
     # --- underneath
 
     def _prepare(self) -> None:

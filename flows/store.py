@@ -14,6 +14,8 @@ from connectors.records import Passage, Record
 from connectors.teacher import Answer
 from flows.pairs import Pair
 
+FILE = "store.db"  # in the state folder
+
 
 class Change(msgspec.Struct, frozen=True):
     """What bringing a document up to date did to its records."""
@@ -138,6 +140,10 @@ class Store(Protocol):
         ...
 
     def release(self, name: str, owner: str) -> None: ...
+    def check(self) -> None:
+        """Raises FlowError when a part of what is kept is damaged."""
+        ...
+
     def close(self) -> None: ...
 
 
@@ -145,4 +151,4 @@ def open_store(state: Path) -> Store:
     """The store of a state folder; raises FlowError for a file that cannot be used."""
     from flows.sqlite import SqliteStore
 
-    return SqliteStore(state / "store.db")
+    return SqliteStore(state / FILE)
