@@ -13,7 +13,7 @@ import click
 
 from connectors import ServiceError
 from dsl import DslError
-from flows import FlowError, RowsLostError, UsageError, bridge
+from flows import FlowError, RowsLostError, UsageError, bridge, streams
 from trainer import TrainError
 
 if TYPE_CHECKING:
@@ -233,6 +233,7 @@ def _stop(number: int, _: Any) -> None:
 
 def main() -> None:
     """The entry point: known errors become one line and an exit code, all others keep their traceback."""
+    streams.secure()
     for one in STOPS:
         signal.signal(one, _stop)
     try:
