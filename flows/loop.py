@@ -48,9 +48,12 @@ def run_loop(
         earlier = all_runs(config.state / "runs", name)
         if fire and (done := _finished(earlier, fire)):
             return done
-        folder = _unfinished(earlier) or new_run(config.state / "runs", name, fire)
+        broken_off = _unfinished(earlier)
+        folder = broken_off or new_run(config.state / "runs", name, fire)
         others = [one for one in earlier if one.run.id != folder.run.id]
         work = Work(config, name, store, cache, progress, folder)
+        if broken_off:
+            progress.say(f"Going on with run {folder.run.id}.")
         with _disk_explained(config.state):
             settle(name, registries(config, name), store, progress.say)
             folder.tidy()
@@ -80,6 +83,7 @@ def _do_steps(work: Work, earlier: Sequence[RunFolder], only: Sequence[str]) -> 
 
 def _take_over(work: Work, last: RunFolder, only: Sequence[str]) -> None:
     """What the last run made, as it is, up to the last of the named steps: whoever names steps wants no others done."""
+    work.progress.say(f"Doing {', '.join(only)} on what run {last.run.id} left.")
     named = [name in only for name in steps.STEPS]
     before = list(steps.STEPS)[: len(named) - 1 - named[::-1].index(True)]
     for step in last.run.steps:
@@ -189,11 +193,13 @@ def _end(work: Work, earlier: Sequence[RunFolder], only: Sequence[str]) -> RunFo
 
 
 def _repeated(work: Work, earlier: Sequence[RunFolder]) -> RunFolder | None:
-    """The newest run with the same results, if this one only looked at the sources and asked again what was lost."""
-    if all(step.reused or step.name == "harvest" or step.counts.get("lost") for step in work.run.steps):
-        for folder in earlier:
-            if all(_result(step) == _result(folder.run.step(step.name)) for step in work.run.steps):
-                return folder
+    """The run before, if it had the same results and this one only looked at the sources and asked for what was lost.
+
+    None of those before that: `show`, and named steps, mean the newest run.
+    """
+    looked = all(step.reused or step.name == "harvest" or step.counts.get("lost") for step in work.run.steps)
+    if looked and earlier and all(_result(s) == _result(earlier[0].run.step(s.name)) for s in work.run.steps):
+        return earlier[0]
     return None
 
 
