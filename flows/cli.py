@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from flows.config import Config
+    from flows.runs import RunFolder
     from flows.store import Store
 
 USAGE, ROWS_LOST = 2, 4
@@ -61,17 +62,18 @@ def run(path: Path, loop: str, steps: tuple[str, ...], fire: str) -> None:
     from flows import progress
     from flows.loop import run_loop
 
-    with _opened(path) as (config, store):
-        try:
-            done = run_loop(config, loop, store, _cache(), progress.for_this_terminal(), steps, fire)
-        except RowsLostError:  # all else was done: what came of it is still what people look for
-            from flows.show import find_run, show_result
-
-            show_result(config, store, find_run(config, loop))
-            raise
+    def show(done: RunFolder) -> None:
         from flows.show import show_result
 
-        show_result(config, store, done)
+        if not (fire and done.repeated):  # the schedule says in a line that nothing is new
+            show_result(config, store, done)
+
+    with _opened(path) as (config, store):
+        try:
+            show(run_loop(config, loop, store, _cache(), progress.for_this_terminal(), steps, fire))
+        except RowsLostError as lost:
+            show(lost.run)
+            raise
 
 
 @cli.command()

@@ -47,6 +47,7 @@ def run_loop(
     with only_one(store, f"loop:{name}", f"a run of loop {name}", wait=bool(fire)):
         earlier = all_runs(config.state / "runs", name)
         if fire and (done := _finished(earlier, fire)):
+            done.repeated = True
             return done
         broken_off = _unfinished(earlier)
         folder = broken_off or new_run(config.state / "runs", name, fire)
@@ -62,7 +63,7 @@ def run_loop(
             _do_steps(work, others, only)
             done = _end(work, others, only)
         if work.lost:
-            raise RowsLostError(_without(work.lost))
+            raise RowsLostError(_without(work.lost), done)
         return done
 
 
@@ -181,10 +182,11 @@ def _did_nothing(work: Work) -> bool:
 def _end(work: Work, earlier: Sequence[RunFolder], only: Sequence[str]) -> RunFolder:
     """Close the run; one that came to nothing new leaves no trace and gives way to the run it repeats."""
     complete = {step.name for step in work.run.steps if step.status == "done"} == set(steps.STEPS)
-    if (complete or only) and (repeated := _repeated(work, earlier)):
-        _charge(repeated, work.run)
+    if (complete or only) and (before := _repeated(work, earlier)):
+        _charge(before, work.run)
         work.folder.forget()
-        return repeated
+        before.repeated = True
+        return before
     if complete:
         _finish(work)
     work.folder.save()

@@ -71,6 +71,7 @@ class RunFolder:
 
     def __init__(self, path: Path, run: Run) -> None:
         self.path, self.run = path, run
+        self.repeated = False  # it was asked for again, and nothing was new
 
     def save(self) -> None:
         self.path.mkdir(parents=True, exist_ok=True)

@@ -25,6 +25,8 @@ WIDTH = 120  # of a table where nobody looks at a terminal
 def show_result(config: Config, store: Store, folder: RunFolder) -> None:
     """The end of a run: what each model scored, the verdict, where the report is."""
     run = folder.run
+    if folder.repeated:
+        click.echo(f"Nothing is new since run {run.id}, which came to this:")
     if (evaluated := run.step("evaluate")) and evaluated.status == "done":
         console().print(scores_table(run, evaluated))
     if run.status == "finished":

@@ -60,7 +60,17 @@ def test_a_second_run_says_the_same_and_costs_nothing(done: Place) -> None:
     calls = done.stub.report().calls
     code, out, _ = done.said("run", "units")
     assert (code, "Verdict: promoted." in out) == (0, True)
+    assert out.startswith(f"Nothing is new since run {done.runs()[0].run.id}, which came to this:\n")
     assert done.stub.report().calls == calls
+
+
+def test_a_scheduled_run_with_nothing_new_prints_no_result_again(place: Place) -> None:
+    place.write("broken.pdf", "%PDF-1.4 this is none")
+    fires = [["run", "units", "--fire", f"2026-11-{day}T03:00:00+00:00"] for day in (24, 25)]
+    first, second = place.said(*fires[0]), place.said(*fires[1])
+    assert (first[0], "Verdict: promoted." in first[1]) == (4, True)
+    assert second[:2] == (4, "") and "broken.pdf" in second[2]
+    assert place.said(*fires[0])[1] == ""
 
 
 def test_lost_documents_are_exit_code_4_and_named(place: Place) -> None:
