@@ -5,6 +5,7 @@ import hashlib
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from flows.leases import only_one
 from flows.models import check_models
 from flows.progress import Progress
 from flows.promote import registries, settle
-from flows.runs import Run, RunFolder, Spent, Step, all_runs, digest, new_run, now_text
+from flows.runs import Run, RunFolder, Spent, Step, all_runs, digest, new_run
 from flows.store import Store
 from flows.work import NotDoneError, Work
 from trainer import TrainError
@@ -57,6 +58,7 @@ def run_loop(
             progress.say(f"Going on with run {folder.run.id}.")
         with _disk_explained(config.state):
             settle(name, registries(config, name), store, progress.say)
+            folder.count_broken_off()
             folder.tidy()
             folder.run.status, folder.run.why = "running", ""
             folder.save()
@@ -102,7 +104,7 @@ def _failure_recorded(work: Work, name: str) -> Iterator[None]:
             work.folder.forget()
         raise
     except EXPECTED as error:
-        record = work.run.step(name) or Step(name=name, input_hash="", started=now_text())
+        record = work.run.step(name) or Step(name=name, input_hash="", started=datetime.now(UTC))
         if record.status != "done":  # what was done stays so, even if what it depends on cannot be read now
             record.status, record.error = "failed", str(error)
         work.run.status, work.run.why = "failed", f"{name}: {error}"
@@ -116,16 +118,19 @@ def _failure_recorded(work: Work, name: str) -> Iterator[None]:
 
 def _do(work: Work, name: str, input_hash: str) -> None:
     before = work.run.step(name)
-    record = Step(name=name, input_hash=input_hash, started=now_text())
+    record = Step(name=name, input_hash=input_hash, started=datetime.now(UTC))
     if before and not before.reused:
-        record.spent = before.spent
+        record.spent, record.seconds = before.spent, before.seconds
     work.folder.put(record)
+    earlier = record.seconds
     started = time.monotonic()
     try:
         steps.STEPS[name].do(work, record)
         record.status = "done"
     finally:
-        record.seconds = round(time.monotonic() - started, 3)
+        record.seconds = round(earlier + time.monotonic() - started, 3)
+        if record.status != "done":
+            record.started = None
         work.folder.put(record)
 
 

@@ -34,8 +34,8 @@ class Step(msgspec.Struct):
     name: str
     input_hash: str
     status: Literal["running", "done", "failed"] = "running"
-    started: str = ""  # ISO 8601, UTC
-    seconds: float = 0.0
+    started: datetime | None = None  # the last try; None once one that broke off is counted
+    seconds: float = 0.0  # of all tries of this run, as are `spent`
     counts: dict[str, Count] = {}
     outputs: dict[str, str] = {}  # what later steps read: hashes, and paths relative to the state folder
     spent: Spent = msgspec.field(default_factory=Spent)  # by all tries of this run, those that were killed included
@@ -103,6 +103,14 @@ class RunFolder:
             wrong = f"is {value!r}, not a number" if value is not None else "is missing"
             raise FlowError(f"{self.path / 'run.json'}: step '{step}': '{key}' {wrong}. Put it right, or run anew.")
         return value
+
+    def count_broken_off(self) -> None:
+        """A process that was killed could not say how long it took: it worked until the last file was written."""
+        last = max((path.stat().st_mtime for path in self.path.rglob("*") if path.is_file()), default=0.0)
+        for step in self.run.steps:
+            if step.status == "running" and step.started:
+                step.seconds = round(step.seconds + max(last - step.started.timestamp(), 0.0), 3)
+                step.started = None
 
     def tidy(self) -> None:
         """Remove what a process that was killed had not finished writing; the loop's lease keeps others out."""

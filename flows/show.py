@@ -90,9 +90,9 @@ def _status_of_run(run: Run, live: bool) -> str:
 
 def _seconds(step: Step, at: Step | None) -> float:
     """How long a step took, or has taken so far."""
-    if step is not at:
+    if step is not at or step.started is None:
         return step.seconds
-    return max((datetime.now(UTC) - datetime.fromisoformat(step.started)).total_seconds(), 0.0)
+    return step.seconds + max((datetime.now(UTC) - step.started).total_seconds(), 0.0)
 
 
 def show_run(config: Config, store: Store, name: str, form: str | None) -> None:

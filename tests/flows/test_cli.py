@@ -186,7 +186,7 @@ def test_a_run_that_is_going_on_is_listed_as_running_with_its_step_and_the_time_
     (folder,) = place.runs()
     step = folder.run.step("distil")
     assert step is not None
-    step.started = (datetime.now(UTC) - timedelta(minutes=6)).isoformat()
+    step.started = datetime.now(UTC) - timedelta(minutes=6)
     folder.save()
     for verb in (["runs"], ["show", "units"]):
         _, out, _ = place.said(*verb, module="flows")

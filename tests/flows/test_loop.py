@@ -396,6 +396,22 @@ def test_what_a_killed_run_spent_counts_when_it_goes_on(place: Place) -> None:
     assert place.stub.report().calls == calls
 
 
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_the_time_of_a_run_that_broke_off_counts_when_it_goes_on(place: Place, number: int) -> None:
+    place.teach(latency=0.5)
+    place.service("stub", in_flight=2)
+    for tries in (1, 2):
+        child = place.start()
+        while place.stub.report().ok < 2 * tries:
+            time.sleep(0.02)
+        time.sleep(0.2)
+        child.send_signal(number)
+        child.communicate()
+    place.teach()
+    step = place.run().run.step("distil")
+    assert step is not None and 0.9 < step.seconds < 60
+
+
 def test_rows_the_teacher_cannot_do_are_lost_once_and_tried_again_by_the_next_run(place: Place) -> None:
     place.teach(pwrong=0.5, seed=3)
     with pytest.raises(RowsLostError):
