@@ -126,7 +126,7 @@ def ask(path: Path, loop: str, question: tuple[str, ...], model: str, open_book:
 @click.option("--to", default="", help="A version such as v2, or `base`; the one before otherwise.")
 @click.pass_obj
 def rollback(path: Path, loop: str, to: str) -> None:
-    """Put LOOP's earlier model back into service."""
+    """Put LOOP's earlier model back into service: the version before, or after `--to base` the one it took out."""
     from flows.promote import registries, rollback, served_name, withdraw
 
     with _opened(path) as (config, store):

@@ -18,6 +18,7 @@ from flows.pairs import Pair, decode, encode
 from flows.store import Change, Lease, Version
 from trainer.evaluate import words
 
+WITHDRAWN = 2  # `rolled_back` of a champion that gave way to none; 1: to one from before it
 PAGE = 500  # rows read at once, so that memory stays flat however much there is
 
 T = TypeVar("T")
@@ -197,6 +198,10 @@ class SqliteStore:
         with self._transaction():
             if name not in {version.name for version in self.versions(loop)}:
                 raise FlowError(f"loop {loop} has no version '{name}'.")
+            champion, last = self.champion(loop), self.previous(loop)
+            if champion is None and last and last.name == name:  # what was withdrawn is as it was
+                query = f"UPDATE champions SET rolled_back=0 WHERE loop=? AND rolled_back={WITHDRAWN}"
+                self._db.execute(query, (loop,))
             self._db.execute(
                 "UPDATE champions SET rolled_back=1 WHERE loop=?1 AND number >"
                 " (SELECT max(number) FROM champions WHERE loop=?1 AND name=?2 AND rolled_back=0)",
@@ -208,25 +213,26 @@ class SqliteStore:
 
     def withdraw(self, loop: str) -> None:
         with self._transaction():
-            self._db.execute("UPDATE champions SET rolled_back=1 WHERE loop=?", (loop,))
+            query = f"UPDATE champions SET rolled_back=iif(rolled_back=0, {WITHDRAWN}, 1) WHERE loop=?"
+            self._db.execute(query, (loop,))
 
     def champion(self, loop: str) -> Version | None:
         return self._champion(loop, 0)
 
     def previous(self, loop: str) -> Version | None:
-        return self._champion(loop, 1)
+        return self._champion(loop, 1) if self.champion(loop) else self._champion(loop, 0, WITHDRAWN)
 
     def rolled_back(self, loop: str) -> list[Version]:
-        query = "SELECT name FROM champions WHERE loop=? GROUP BY name HAVING min(rolled_back)=1"
+        query = "SELECT name FROM champions WHERE loop=? GROUP BY name HAVING min(rolled_back)>0"
         names = {name for (name,) in self._rows(query, loop)}
         return [version for version in self.versions(loop) if version.name in names]
 
-    def _champion(self, loop: str, back: int) -> Version | None:
+    def _champion(self, loop: str, back: int, rolled_back: int = 0) -> Version | None:
         query = (
-            "SELECT v.body FROM champions c JOIN versions v USING (loop, name) WHERE c.loop=? AND rolled_back=0"
+            "SELECT v.body FROM champions c JOIN versions v USING (loop, name) WHERE c.loop=? AND rolled_back=?"
             " ORDER BY c.number DESC LIMIT 1 OFFSET ?"
         )
-        rows = self._rows(query, loop, back)
+        rows = self._rows(query, loop, rolled_back, back)
         return self._read("versions", _version, *rows[0]) if rows else None
 
     # --- the schedule's truth

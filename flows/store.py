@@ -100,7 +100,7 @@ class Store(Protocol):
 
     def champion(self, loop: str) -> Version | None: ...
     def previous(self, loop: str) -> Version | None:
-        """The one that this champion replaced."""
+        """The one that this champion replaced; where there is none, the one that was withdrawn last."""
         ...
 
     def rolled_back(self, loop: str) -> list[Version]:

@@ -315,6 +315,13 @@ def test_the_first_model_can_be_taken_out_of_service(done: Place) -> None:
     assert done.said("rollback", "units", "--to", "base")[:2] == (0, "The base model is in service.\n")
     code, _, err = done.said("rollback", "units", "--to", "base")
     assert code == 1 and "the base model is in service already" in one_line(err)
+    question = ["ask", "units", "What is the colour of unit U00003?"]
+    assert done.said(*question)[2] == (
+        "The base model answers, which was taught nothing: loop units has no model in service since a rollback to the "
+        "base: `flowstill rollback units` puts units-v1 back.\n"
+    )
+    assert done.said("rollback", "units")[:2] == (0, "units-v1 is in service.\n")
+    assert "U00003" in done.said(*question)[1]
     assert done.said("rollback", "units", "--to", "units-v1")[0] == 0
 
 
@@ -383,8 +390,9 @@ def test_base_and_versions_can_be_asked_by_name(done: Place) -> None:
 
 
 def test_before_the_first_run_the_base_answers(place: Place) -> None:
-    code, out, _ = place.said("ask", "units", "Hello?")
+    code, out, err = place.said("ask", "units", "Hello?")
     assert (code, out) == (0, "I am a base model and chat about the weather.\n")
+    assert "loop units has no model in service yet: `flowstill run units` makes one." in err
 
 
 def test_rollback_to_a_version_that_never_was_is_wrong_usage(done: Place) -> None:
