@@ -142,7 +142,7 @@ class LocalModels:
 
     def current(self, alias: str) -> str | None:
         path = self._file(checked(alias), "alias")
-        return path.read_text() if path.is_file() else None
+        return path.read_text(errors="replace") if path.is_file() else None
 
     def release(self, alias: str) -> None:
         """The alias opens nothing any more; what it opened stays."""
@@ -151,7 +151,7 @@ class LocalModels:
 
     def remove(self, name: str) -> None:
         self._known(name)
-        users = [path.stem for path in self.folder.glob("*.alias") if path.read_text() == name]
+        users = [path.stem for path in self.folder.glob("*.alias") if self.current(path.stem) == name]
         if users:
             raise ServiceError(f"'{name}' serves the alias {', '.join(users)}; point that elsewhere first.")
         with _writing(path := self._file(name, "gguf")):

@@ -31,7 +31,7 @@ def answers(
     settings = config.loop(loop)
     gguf, alias = _model(config, store, cache, loop, model)
     if not model and store.champion(loop) is None:
-        say(f"Loop {loop} has no model in service yet: the base model answers, which was taught nothing.")
+        say(f"The base model answers, which was taught nothing: {_not_served(store, loop)}")
     shown = settings.evaluate.passages if open_book else 0
     requests = []
     for question in map(_readable, questions):
@@ -82,5 +82,13 @@ def _model(config: Config, store: Store, cache: Path, loop: str, model: str) -> 
         raise UsageError(f"loop {loop}: no version '{model}'. Known: {', '.join([*versions, 'base'])}.")
     base = models.base_model(config, config.recipe(config.loop(loop).recipe).base, cache, lambda text: None)
     if base.kind != "gguf":
-        raise FlowError(f"loop {loop} has no model in service yet: `flowstill run {loop}` makes one.")
+        raise FlowError(_not_served(store, loop))
     return base.path, base.name
+
+
+def _not_served(store: Store, loop: str) -> str:
+    """Why no version answers, and what changes that."""
+    if previous := store.previous(loop):
+        back = f"`flowstill rollback {loop}` puts {served_name(previous)} back"
+        return f"loop {loop} has no model in service since a rollback to the base: {back}."
+    return f"loop {loop} has no model in service yet: `flowstill run {loop}` makes one."

@@ -13,13 +13,14 @@ import click
 
 from connectors import ServiceError
 from dsl import DslError
-from flows import FlowError, RowsLostError, UsageError, bridge
+from flows import FlowError, RowsLostError, UsageError, bridge, streams
 from trainer import TrainError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from flows.config import Config
+    from flows.runs import RunFolder
     from flows.store import Store
 
 USAGE, ROWS_LOST = 2, 4
@@ -61,17 +62,18 @@ def run(path: Path, loop: str, steps: tuple[str, ...], fire: str) -> None:
     from flows import progress
     from flows.loop import run_loop
 
-    with _opened(path) as (config, store):
-        try:
-            done = run_loop(config, loop, store, _cache(), progress.for_this_terminal(), steps, fire)
-        except RowsLostError:  # all else was done: what came of it is still what people look for
-            from flows.show import find_run, show_result
-
-            show_result(config, store, find_run(config, loop))
-            raise
+    def show(done: RunFolder) -> None:
         from flows.show import show_result
 
-        show_result(config, store, done)
+        if not (fire and done.repeated):  # the schedule says in a line that nothing is new
+            show_result(config, store, done)
+
+    with _opened(path) as (config, store):
+        try:
+            show(run_loop(config, loop, store, _cache(), progress.for_this_terminal(), steps, fire))
+        except RowsLostError as lost:
+            show(lost.run)
+            raise
 
 
 @cli.command()
@@ -124,7 +126,7 @@ def ask(path: Path, loop: str, question: tuple[str, ...], model: str, open_book:
 @click.option("--to", default="", help="A version such as v2, or `base`; the one before otherwise.")
 @click.pass_obj
 def rollback(path: Path, loop: str, to: str) -> None:
-    """Put LOOP's earlier model back into service."""
+    """Put LOOP's earlier model back into service: the version before, or after `--to base` the one it took out."""
     from flows.promote import registries, rollback, served_name, withdraw
 
     with _opened(path) as (config, store):
@@ -233,6 +235,7 @@ def _stop(number: int, _: Any) -> None:
 
 def main() -> None:
     """The entry point: known errors become one line and an exit code, all others keep their traceback."""
+    streams.secure()
     for one in STOPS:
         signal.signal(one, _stop)
     try:

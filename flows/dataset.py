@@ -22,6 +22,7 @@ from trainer.evaluate import normalise
 
 SIDES = ("train", "validation", "test", "rejected")
 MANIFEST = "manifest.json"
+ADVICE = "Move its folder away and run the curate step again."
 
 
 class Dataset(msgspec.Struct, frozen=True):
@@ -70,8 +71,8 @@ def manifest(path: Path) -> Manifest:
     """What a version is made of; raises FlowError when there is none or it was edited."""
     try:
         found = msgspec.json.decode((path / MANIFEST).read_bytes(), type=Manifest)
-    except (OSError, msgspec.DecodeError) as error:
-        raise FlowError(f"{path / MANIFEST}: not a dataset version: {error}.") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise FlowError(f"{path / MANIFEST}: not a dataset version: {error}. {ADVICE}") from None
     if _hash(found) != found.sha256:
         raise _edited(path / MANIFEST)
     return found
@@ -196,10 +197,7 @@ def _checked(path: Path, wanted: str) -> bytes:
 
 
 def _edited(path: Path) -> FlowError:
-    return FlowError(
-        f"{path} is not what was written: a dataset version is never edited. "
-        "Move its folder away and run the curate step again."
-    )
+    return FlowError(f"{path} is not what was written: a dataset version is never edited. {ADVICE}")
 
 
 def _hash(found: Manifest) -> str:

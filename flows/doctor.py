@@ -5,6 +5,7 @@ import importlib.util
 import shutil
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import click
 import msgspec
 import psutil
 
-from connectors import ServiceError, http, modelhub
+from connectors import ServiceError, http, missing_extra, modelhub
 from connectors.files import Document, Folder
 from flows import FlowError
 from flows.config import Config, LlamaCppService, OpenAIService, Service
@@ -22,6 +23,7 @@ from flows.models import base_model
 from flows.promote import llama_server
 from flows.show import console, table_of
 from flows.steps.engine import UNSLOTH
+from flows.store import FILE, open_store
 from trainer import TrainError, backend
 
 GB = 1e9
@@ -54,8 +56,8 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 def examine(config: Config, cache: Path) -> list[Finding]:
-    """Machine, extras, services, sources, questions and training, in the order a person would mend them."""
-    found = [*_machine(config), *_extras(), *_services(config)]
+    """Machine, store, extras, services, sources, questions and training, in the order a person would mend them."""
+    found = [*_machine(config), *_store(config), *_extras(), *_services(config)]
     found += [*_sources(config), *_questions(config)]
     return [*found, *_schedules(config), *_bases(config, cache), *_training(config, cache)]
 
@@ -91,6 +93,18 @@ def _machine(config: Config) -> Iterator[Finding]:
         f"{disk.free / GB:.1f} GB free at {config.folder}",
         "" if disk.free > 5 * GB else "A run keeps a model of its own: free some space.",
     )
+
+
+def _store(config: Config) -> Iterator[Finding]:
+    """What earlier runs left; before the first there is none."""
+    if not (path := config.state / FILE).exists():
+        return
+    try:
+        with closing(open_store(config.state)) as store:
+            store.check()
+        yield Finding("store", True, f"{path} is whole")
+    except FlowError as error:
+        yield Finding("store", False, "not usable", str(error))
 
 
 def _extras() -> Iterator[Finding]:
@@ -205,6 +219,8 @@ def _base(config: Config, source: str, cache: Path) -> str:
     if kind == "hf":
         modelhub.look_up(name, config.hub.key, config.hub.endpoint)
         return "Hugging Face has it; the first run fetches it"
+    if importlib.util.find_spec("modelscope") is None:
+        raise missing_extra("modelscope", "A model from ModelScope")
     return "on ModelScope, fetched by the first run"
 
 

@@ -1,6 +1,7 @@
 """Who is at work: an owner that can be seen to be dead, and a lease that only one owner holds."""
 
 import os
+import re
 import signal
 import socket
 import threading
@@ -15,6 +16,7 @@ from flows import FlowError
 from flows.store import Lease, Store
 
 SECONDS = 60.0  # a lease nobody renews is free after this; owners on this machine are seen to be dead at once
+OWNER = re.compile(r"(.*)/(\d{1,10})/(\d+\.\d)/[0-9a-f]+")  # machine, process, its start; as `myself` says them
 
 
 def myself() -> str:
@@ -24,8 +26,13 @@ def myself() -> str:
 
 
 def is_dead(owner: str) -> bool:
-    """True when the owner ran on this machine and does no longer; of other machines nothing is known."""
-    machine, pid, started, _ = owner.rsplit("/", 3)
+    """True when the owner ran on this machine and does no longer; of other machines nothing is known.
+
+    A name that `myself` gives to nobody was damaged: who had it loses the lease when it is renewed.
+    """
+    if not (name := OWNER.fullmatch(owner)):
+        return True
+    machine, pid, started = name.groups()
     if machine != _machine():
         return False
     try:

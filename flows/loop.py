@@ -5,6 +5,7 @@ import hashlib
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from flows.leases import only_one
 from flows.models import check_models
 from flows.progress import Progress
 from flows.promote import registries, settle
-from flows.runs import Run, RunFolder, Spent, Step, all_runs, digest, new_run, now_text
+from flows.runs import Run, RunFolder, Spent, Step, all_runs, digest, new_run
 from flows.store import Store
 from flows.work import NotDoneError, Work
 from trainer import TrainError
@@ -47,19 +48,24 @@ def run_loop(
     with only_one(store, f"loop:{name}", f"a run of loop {name}", wait=bool(fire)):
         earlier = all_runs(config.state / "runs", name)
         if fire and (done := _finished(earlier, fire)):
+            done.repeated = True
             return done
-        folder = _unfinished(earlier) or new_run(config.state / "runs", name, fire)
+        broken_off = _unfinished(earlier)
+        folder = broken_off or new_run(config.state / "runs", name, fire)
         others = [one for one in earlier if one.run.id != folder.run.id]
         work = Work(config, name, store, cache, progress, folder)
+        if broken_off:
+            progress.say(f"Going on with run {folder.run.id}.")
         with _disk_explained(config.state):
             settle(name, registries(config, name), store, progress.say)
+            folder.count_broken_off()
             folder.tidy()
             folder.run.status, folder.run.why = "running", ""
             folder.save()
             _do_steps(work, others, only)
             done = _end(work, others, only)
         if work.lost:
-            raise RowsLostError(_without(work.lost))
+            raise RowsLostError(_without(work.lost), done)
         return done
 
 
@@ -80,6 +86,7 @@ def _do_steps(work: Work, earlier: Sequence[RunFolder], only: Sequence[str]) -> 
 
 def _take_over(work: Work, last: RunFolder, only: Sequence[str]) -> None:
     """What the last run made, as it is, up to the last of the named steps: whoever names steps wants no others done."""
+    work.progress.say(f"Doing {', '.join(only)} on what run {last.run.id} left.")
     named = [name in only for name in steps.STEPS]
     before = list(steps.STEPS)[: len(named) - 1 - named[::-1].index(True)]
     for step in last.run.steps:
@@ -97,7 +104,7 @@ def _failure_recorded(work: Work, name: str) -> Iterator[None]:
             work.folder.forget()
         raise
     except EXPECTED as error:
-        record = work.run.step(name) or Step(name=name, input_hash="", started=now_text())
+        record = work.run.step(name) or Step(name=name, input_hash="", started=datetime.now(UTC))
         if record.status != "done":  # what was done stays so, even if what it depends on cannot be read now
             record.status, record.error = "failed", str(error)
         work.run.status, work.run.why = "failed", f"{name}: {error}"
@@ -111,16 +118,19 @@ def _failure_recorded(work: Work, name: str) -> Iterator[None]:
 
 def _do(work: Work, name: str, input_hash: str) -> None:
     before = work.run.step(name)
-    record = Step(name=name, input_hash=input_hash, started=now_text())
+    record = Step(name=name, input_hash=input_hash, started=datetime.now(UTC))
     if before and not before.reused:
-        record.spent = before.spent
+        record.spent, record.seconds = before.spent, before.seconds
     work.folder.put(record)
+    earlier = record.seconds
     started = time.monotonic()
     try:
         steps.STEPS[name].do(work, record)
         record.status = "done"
     finally:
-        record.seconds = round(time.monotonic() - started, 3)
+        record.seconds = round(earlier + time.monotonic() - started, 3)
+        if record.status != "done":
+            record.started = None
         work.folder.put(record)
 
 
@@ -177,10 +187,11 @@ def _did_nothing(work: Work) -> bool:
 def _end(work: Work, earlier: Sequence[RunFolder], only: Sequence[str]) -> RunFolder:
     """Close the run; one that came to nothing new leaves no trace and gives way to the run it repeats."""
     complete = {step.name for step in work.run.steps if step.status == "done"} == set(steps.STEPS)
-    if (complete or only) and (repeated := _repeated(work, earlier)):
-        _charge(repeated, work.run)
+    if (complete or only) and (before := _repeated(work, earlier)):
+        _charge(before, work.run)
         work.folder.forget()
-        return repeated
+        before.repeated = True
+        return before
     if complete:
         _finish(work)
     work.folder.save()
@@ -189,11 +200,13 @@ def _end(work: Work, earlier: Sequence[RunFolder], only: Sequence[str]) -> RunFo
 
 
 def _repeated(work: Work, earlier: Sequence[RunFolder]) -> RunFolder | None:
-    """The newest run with the same results, if this one only looked at the sources and asked again what was lost."""
-    if all(step.reused or step.name == "harvest" or step.counts.get("lost") for step in work.run.steps):
-        for folder in earlier:
-            if all(_result(step) == _result(folder.run.step(step.name)) for step in work.run.steps):
-                return folder
+    """The run before, if it had the same results and this one only looked at the sources and asked for what was lost.
+
+    None of those before that: `show`, and named steps, mean the newest run.
+    """
+    looked = all(step.reused or step.name == "harvest" or step.counts.get("lost") for step in work.run.steps)
+    if looked and earlier and all(_result(s) == _result(earlier[0].run.step(s.name)) for s in work.run.steps):
+        return earlier[0]
     return None
 
 
@@ -224,7 +237,7 @@ def _finish(work: Work) -> None:
     work.run.status = "finished"
     work.run.verdict = "promoted" if work.output("gate", "verdict") == "promoted" else "refused"
     gate = work.run.step("gate")
-    work.run.why = str(gate.counts["why"]) if gate else ""
+    work.run.why = str(gate.counts.get("why", "")) if gate else ""
 
 
 def _unfinished(earlier: Sequence[RunFolder]) -> RunFolder | None:

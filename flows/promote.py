@@ -98,8 +98,9 @@ def rollback(loop: str, targets: Mapping[str, Registry], store: Store, to: str =
         raise UsageError(f"loop {loop}: no version {to}. Versions: {known}.")
     wanted = versions[to] if to else store.previous(loop)
     if wanted is None:
-        other = " `--to` names one to go to, `--to base` takes the model out of service." if versions else ""
-        raise FlowError(f"loop {loop}: no earlier version. Versions: {known}.{other}")
+        other = " `--to` names one to go to" if versions else ""
+        base = ", `--to base` takes the model out of service" if store.champion(loop) else ""
+        raise FlowError(f"loop {loop}: no earlier version. Versions: {known}.{other}{base}{'.' if other else ''}")
     name = served_name(wanted)
     for target, registry in targets.items():
         if name not in registry.names():
@@ -110,7 +111,7 @@ def rollback(loop: str, targets: Mapping[str, Registry], store: Store, to: str =
 
 
 def withdraw(loop: str, targets: Mapping[str, Registry], store: Store) -> None:
-    """Take the loop's model out of service: the base model answers from now on, and the versions are kept."""
+    """Take the loop's model out of service: the base model answers from now on; `rollback` brings the version back."""
     if store.champion(loop) is None:
         raise FlowError(f"loop {loop}: the base model is in service already.")
     for registry in targets.values():

@@ -34,8 +34,8 @@ class Step(msgspec.Struct):
     name: str
     input_hash: str
     status: Literal["running", "done", "failed"] = "running"
-    started: str = ""  # ISO 8601, UTC
-    seconds: float = 0.0
+    started: datetime | None = None  # the last try; None once one that broke off is counted
+    seconds: float = 0.0  # of all tries of this run, as are `spent`
     counts: dict[str, Count] = {}
     outputs: dict[str, str] = {}  # what later steps read: hashes, and paths relative to the state folder
     spent: Spent = msgspec.field(default_factory=Spent)  # by all tries of this run, those that were killed included
@@ -71,6 +71,7 @@ class RunFolder:
 
     def __init__(self, path: Path, run: Run) -> None:
         self.path, self.run = path, run
+        self.repeated = False  # it was asked for again, and nothing was new
 
     def save(self) -> None:
         self.path.mkdir(parents=True, exist_ok=True)
@@ -85,6 +86,15 @@ class RunFolder:
             self.run.steps.append(step)
         self.save()
 
+    def output(self, step: Step, key: str) -> str:
+        """What a step that is done left under a name; raises FlowError when run.json says nothing of it."""
+        if key not in step.outputs:
+            record = self.path.parent / (step.reused or self.run.id) / "run.json"
+            raise FlowError(
+                f"{record}: step '{step.name}' says nothing of its '{key}'. Delete that folder and run again."
+            )
+        return step.outputs[key]
+
     def number(self, step: str, key: str) -> float:
         """A figure that a step counted; raises FlowError when run.json, which people can edit, holds none there."""
         found = self.run.step(step)
@@ -93,6 +103,14 @@ class RunFolder:
             wrong = f"is {value!r}, not a number" if value is not None else "is missing"
             raise FlowError(f"{self.path / 'run.json'}: step '{step}': '{key}' {wrong}. Put it right, or run anew.")
         return value
+
+    def count_broken_off(self) -> None:
+        """A process that was killed could not say how long it took: it worked until the last file was written."""
+        last = max((path.stat().st_mtime for path in self.path.rglob("*") if path.is_file()), default=0.0)
+        for step in self.run.steps:
+            if step.status == "running" and step.started:
+                step.seconds = round(step.seconds + max(last - step.started.timestamp(), 0.0), 3)
+                step.started = None
 
     def tidy(self) -> None:
         """Remove what a process that was killed had not finished writing; the loop's lease keeps others out."""
@@ -149,5 +167,5 @@ def write_atomically(path: Path, data: bytes) -> None:
 def _read(path: Path) -> Run:
     try:
         return msgspec.json.decode(path.read_bytes(), type=Run)
-    except (msgspec.DecodeError, UnicodeDecodeError, OSError) as error:
+    except (ValueError, RecursionError, OSError) as error:
         raise FlowError(f"{path}: not a run record: {error}. Move the folder away to go on without it.") from None

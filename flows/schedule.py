@@ -169,7 +169,7 @@ def _outcome(code: int, before: Run | None, after: Run | None) -> str:
         return f"the run failed with exit code {code}, for the reason above"
     lost = "; what was lost is named above" if code == ROWS_LOST else ""
     if after is None or (before and before.id == after.id and before.status == "finished"):
-        return f"nothing is new{lost}"
+        return f"nothing is new{f' since run {after.id}' if after else ''}{lost}"
     return f"run {after.id} finished: {after.verdict}, {after.why.rstrip('.')}{lost}"
 
 

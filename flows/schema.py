@@ -48,6 +48,8 @@ MIGRATIONS = [
     """,
 ]
 
+TABLES = ("documents", "records", "passages", "pairs", "answers", "versions", "champions", "fires", "leases")
+
 
 def is_current(db: sqlite3.Connection) -> bool:
     """True when nothing needs to be migrated: opening then takes no lock."""

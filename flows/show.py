@@ -25,6 +25,8 @@ WIDTH = 120  # of a table where nobody looks at a terminal
 def show_result(config: Config, store: Store, folder: RunFolder) -> None:
     """The end of a run: what each model scored, the verdict, where the report is."""
     run = folder.run
+    if folder.repeated:
+        click.echo(f"Nothing is new since run {run.id}, which came to this:")
     if (evaluated := run.step("evaluate")) and evaluated.status == "done":
         console().print(scores_table(run, evaluated))
     if run.status == "finished":
@@ -88,9 +90,9 @@ def _status_of_run(run: Run, live: bool) -> str:
 
 def _seconds(step: Step, at: Step | None) -> float:
     """How long a step took, or has taken so far."""
-    if step is not at:
+    if step is not at or step.started is None:
         return step.seconds
-    return max((datetime.now(UTC) - datetime.fromisoformat(step.started)).total_seconds(), 0.0)
+    return step.seconds + max((datetime.now(UTC) - step.started).total_seconds(), 0.0)
 
 
 def show_run(config: Config, store: Store, name: str, form: str | None) -> None:
@@ -163,7 +165,7 @@ def _datasets(config: Config, loop: str) -> dict[str, tuple[str, dict[str, Count
     for folder in all_runs(config.state / "runs", loop):
         step = folder.run.step("curate")
         if step and step.status == "done":  # an older run takes the place of those that only used its version
-            found[Path(step.outputs["dataset"]).name] = (step.reused or folder.run.id, step.counts)
+            found[Path(folder.output(step, "dataset")).name] = (step.reused or folder.run.id, step.counts)
     return found
 
 

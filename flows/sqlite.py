@@ -3,11 +3,11 @@
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -18,14 +18,21 @@ from flows.pairs import Pair, decode, encode
 from flows.store import Change, Lease, Version
 from trainer.evaluate import words
 
+WITHDRAWN = 2  # `rolled_back` of a champion that gave way to none; 1: to one from before it
 PAGE = 500  # rows read at once, so that memory stays flat however much there is
+
+T = TypeVar("T")
+
+DAMAGED = "Restore it from a backup, or move it away to start anew."
 
 # What a user can do about a problem of the file, by SQLite's own code for it; any other is a bug of ours.
 ADVICE = {
+    sqlite3.SQLITE_OK: f"It is damaged. {DAMAGED}",  # text that is none: Python alone finds fault with it
+    sqlite3.SQLITE_ERROR: f"It is damaged. {DAMAGED}",  # a table or column is missing
     sqlite3.SQLITE_FULL: "Free some space and run again: what was stored is kept, answers under way are asked again.",
     sqlite3.SQLITE_BUSY: "Another process is writing to it; try again when that has ended.",
-    sqlite3.SQLITE_NOTADB: "Restore it from a backup, or move it away to start anew.",
-    sqlite3.SQLITE_CORRUPT: "Restore it from a backup, or move it away to start anew.",
+    sqlite3.SQLITE_NOTADB: DAMAGED,
+    sqlite3.SQLITE_CORRUPT: DAMAGED,
     sqlite3.SQLITE_READONLY: "Make the file and its folder writable, or name another `state` folder.",
     sqlite3.SQLITE_CANTOPEN: "Make the file and its folder writable, or name another `state` folder.",
     sqlite3.SQLITE_PERM: "Make the file and its folder writable, or name another `state` folder.",
@@ -103,7 +110,7 @@ class SqliteStore:
         after: tuple[object, ...] = ("", "", -1)
         while rows := self._rows(query, loop, *after, PAGE):
             for *_, identity, kind, body in rows:
-                yield identity, _record(kind, body)
+                yield identity, self._read("records", _record, kind, body)
             after = rows[-1][:3]
 
     def _known(self, place: tuple[str, str, str]) -> set[str]:
@@ -148,7 +155,7 @@ class SqliteStore:
         after = ""
         while rows := self._rows(query, loop, after, PAGE):
             for _, body in rows:
-                yield decode(body)
+                yield self._read("pairs", decode, body)
             after = rows[-1][0]
 
     def search(self, loop: str, text: str, k: int) -> list[tuple[Passage, float]]:
@@ -160,13 +167,13 @@ class SqliteStore:
             " WHERE passages MATCH ? AND r.loop=? ORDER BY score DESC, r.id LIMIT ?"
         )
         rows = self._rows(query, wanted, loop, k)
-        return [(msgspec.json.decode(body, type=Passage), score) for body, score in rows]
+        return [(self._read("records", _passage, body), score) for body, score in rows]
 
     # --- the journal
 
     def answer(self, key: str) -> Answer | None:
         rows = self._rows("SELECT body FROM answers WHERE key=?", key)
-        return msgspec.json.decode(rows[0][0], type=Answer) if rows else None
+        return self._read("answers", _answer, *rows[0]) if rows else None
 
     def put_answer(self, key: str, answer: Answer) -> None:
         row = (key, msgspec.json.encode(answer), time.time())
@@ -185,12 +192,16 @@ class SqliteStore:
 
     def versions(self, loop: str) -> list[Version]:
         rows = self._rows("SELECT body FROM versions WHERE loop=? ORDER BY number DESC", loop)
-        return [msgspec.json.decode(body, type=Version) for (body,) in rows]
+        return [self._read("versions", _version, body) for (body,) in rows]
 
     def point(self, loop: str, name: str) -> None:
         with self._transaction():
             if name not in {version.name for version in self.versions(loop)}:
                 raise FlowError(f"loop {loop} has no version '{name}'.")
+            champion, last = self.champion(loop), self.previous(loop)
+            if champion is None and last and last.name == name:  # what was withdrawn is as it was
+                query = f"UPDATE champions SET rolled_back=0 WHERE loop=? AND rolled_back={WITHDRAWN}"
+                self._db.execute(query, (loop,))
             self._db.execute(
                 "UPDATE champions SET rolled_back=1 WHERE loop=?1 AND number >"
                 " (SELECT max(number) FROM champions WHERE loop=?1 AND name=?2 AND rolled_back=0)",
@@ -202,26 +213,27 @@ class SqliteStore:
 
     def withdraw(self, loop: str) -> None:
         with self._transaction():
-            self._db.execute("UPDATE champions SET rolled_back=1 WHERE loop=?", (loop,))
+            query = f"UPDATE champions SET rolled_back=iif(rolled_back=0, {WITHDRAWN}, 1) WHERE loop=?"
+            self._db.execute(query, (loop,))
 
     def champion(self, loop: str) -> Version | None:
         return self._champion(loop, 0)
 
     def previous(self, loop: str) -> Version | None:
-        return self._champion(loop, 1)
+        return self._champion(loop, 1) if self.champion(loop) else self._champion(loop, 0, WITHDRAWN)
 
     def rolled_back(self, loop: str) -> list[Version]:
-        query = "SELECT name FROM champions WHERE loop=? GROUP BY name HAVING min(rolled_back)=1"
+        query = "SELECT name FROM champions WHERE loop=? GROUP BY name HAVING min(rolled_back)>0"
         names = {name for (name,) in self._rows(query, loop)}
         return [version for version in self.versions(loop) if version.name in names]
 
-    def _champion(self, loop: str, back: int) -> Version | None:
+    def _champion(self, loop: str, back: int, rolled_back: int = 0) -> Version | None:
         query = (
-            "SELECT v.body FROM champions c JOIN versions v USING (loop, name) WHERE c.loop=? AND rolled_back=0"
+            "SELECT v.body FROM champions c JOIN versions v USING (loop, name) WHERE c.loop=? AND rolled_back=?"
             " ORDER BY c.number DESC LIMIT 1 OFFSET ?"
         )
-        rows = self._rows(query, loop, back)
-        return msgspec.json.decode(rows[0][0], type=Version) if rows else None
+        rows = self._rows(query, loop, rolled_back, back)
+        return self._read("versions", _version, *rows[0]) if rows else None
 
     # --- the schedule's truth
 
@@ -247,11 +259,11 @@ class SqliteStore:
 
     def unfinished_fires(self, loop: str) -> list[tuple[datetime, str]]:
         rows = self._rows("SELECT time, owner FROM fires WHERE loop=? AND status='claimed' ORDER BY time", loop)
-        return [(_utc(time), owner) for time, owner in rows]
+        return [(self._read("fires", _utc, time), owner) for time, owner in rows]
 
     def last_fire(self, loop: str) -> datetime | None:
         rows = self._rows("SELECT time FROM fires WHERE loop=? ORDER BY time DESC LIMIT 1", loop)
-        return _utc(rows[0][0]) if rows else None
+        return self._read("fires", _utc, *rows[0]) if rows else None
 
     def lease(self, name: str, owner: str, seconds: float, over: str = "") -> Lease | None:
         now = time.time()
@@ -263,16 +275,23 @@ class SqliteStore:
                 (name, owner, now, now + seconds, over),
             ).rowcount
             holder = self._rows("SELECT owner, since, until FROM leases WHERE name=?", name)[0]
-        return None if taken else Lease(holder[0], _utc(holder[1]), _utc(holder[2]))
+        return None if taken else self._read("leases", _lease, *holder)
 
     def holder(self, name: str) -> Lease | None:
         query = "SELECT owner, since, until FROM leases WHERE name=? AND until >= ?"
         found = self._rows(query, name, time.time())
-        return Lease(found[0][0], _utc(found[0][1]), _utc(found[0][2])) if found else None
+        return self._read("leases", _lease, *found[0]) if found else None
 
     def release(self, name: str, owner: str) -> None:
         with self._transaction():
             self._db.execute("DELETE FROM leases WHERE name=? AND owner=?", (name, owner))
+
+    def check(self) -> None:
+        for table in schema.TABLES:
+            self._rows(f"SELECT * FROM {table} LIMIT 1")
+        said = self._rows("PRAGMA quick_check(1)")[0][0]
+        if said != "ok":
+            raise FlowError(f"{self.path}: {said}. It is damaged. {DAMAGED}")
 
     # --- underneath
 
@@ -308,9 +327,16 @@ class SqliteStore:
             yield
         except sqlite3.DatabaseError as error:
             advice = ADVICE.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)  # the rest tells details of one problem
-            if advice is None:
+            if advice is None or isinstance(error, sqlite3.ProgrammingError):
                 raise
             raise FlowError(f"{self.path}: {error}. {advice}") from error
+
+    def _read(self, table: str, make: Callable[..., T], *values: object) -> T:
+        """What a row of a table says; raises FlowError for one that was damaged."""
+        try:
+            return make(*values)
+        except (ValueError, TypeError, OverflowError) as error:
+            raise FlowError(f"{self.path}: a row of its table '{table}' is damaged: {error}. {DAMAGED}") from error
 
 
 def _utc(timestamp: float) -> datetime:
@@ -318,9 +344,23 @@ def _utc(timestamp: float) -> datetime:
 
 
 def _record(kind: str, body: bytes) -> Record:
-    if kind == "passage":
-        return msgspec.json.decode(body, type=Passage)
-    return msgspec.json.decode(body, type=Exchange)
+    return _passage(body) if kind == "passage" else msgspec.json.decode(body, type=Exchange)
+
+
+def _passage(body: bytes) -> Passage:
+    return msgspec.json.decode(body, type=Passage)
+
+
+def _answer(body: bytes) -> Answer:
+    return msgspec.json.decode(body, type=Answer)
+
+
+def _version(body: bytes) -> Version:
+    return msgspec.json.decode(body, type=Version)
+
+
+def _lease(owner: str, since: float, until: float) -> Lease:
+    return Lease(msgspec.convert(owner, str), _utc(since), _utc(until))
 
 
 def terms(text: str) -> list[str]:

@@ -14,6 +14,8 @@ from connectors.records import Passage, Record
 from connectors.teacher import Answer
 from flows.pairs import Pair
 
+FILE = "store.db"  # in the state folder
+
 
 class Change(msgspec.Struct, frozen=True):
     """What bringing a document up to date did to its records."""
@@ -98,7 +100,7 @@ class Store(Protocol):
 
     def champion(self, loop: str) -> Version | None: ...
     def previous(self, loop: str) -> Version | None:
-        """The one that this champion replaced."""
+        """The one that this champion replaced; where there is none, the one that was withdrawn last."""
         ...
 
     def rolled_back(self, loop: str) -> list[Version]:
@@ -138,6 +140,10 @@ class Store(Protocol):
         ...
 
     def release(self, name: str, owner: str) -> None: ...
+    def check(self) -> None:
+        """Raises FlowError when a part of what is kept is damaged."""
+        ...
+
     def close(self) -> None: ...
 
 
@@ -145,4 +151,4 @@ def open_store(state: Path) -> Store:
     """The store of a state folder; raises FlowError for a file that cannot be used."""
     from flows.sqlite import SqliteStore
 
-    return SqliteStore(state / "store.db")
+    return SqliteStore(state / FILE)

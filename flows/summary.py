@@ -1,12 +1,11 @@
 """A run's record and artefacts, gathered into what its report shows."""
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 import msgspec
 
-from flows import dataset, report
+from flows import FlowError, dataset, report
 from flows.config import Curate, EmbeddedService, OpenAIService
 from flows.gate import Interval, interval
 from flows.measure import METRICS, HeldOut, Scored, deciding
@@ -31,6 +30,15 @@ RISE = 0.2  # an evaluation loss that ends so far above its lowest, or
 GAP = 0.5  # so far above the training loss, tells of rows that were learnt by heart
 
 
+class Metrics(msgspec.Struct, frozen=True):
+    """What a report shows of the trainer's metrics.json."""
+
+    train_loss: float = 0.0
+    loss_history: tuple[report.Point, ...] = ()
+    eval_history: tuple[report.Point, ...] = ()
+    versions: dict[str, str] = {}
+
+
 def write_report(work: Work, questions: Sequence[HeldOut], answers: Sequence[Scored]) -> None:
     page = report.render(build(work, questions, answers))
     write_atomically(work.folder.path / "report.html", page.encode())
@@ -51,9 +59,9 @@ def build(work: Work, questions: Sequence[HeldOut], answers: Sequence[Scored]) -
         steps=tuple(_bar(step) for step in run.steps),
         cost=_cost(work),
         dropped=_dropped(work),
-        dataset=_dataset(run.step("curate")),
-        training_loss=_points(metrics.get("loss_history", []), "loss"),
-        evaluation_loss=_points(metrics.get("eval_history", []), "loss"),
+        dataset=_dataset(work),
+        training_loss=metrics.loss_history,
+        evaluation_loss=metrics.eval_history,
         learning=learning(metrics),
         scores=tuple(_scores(work, questions, answers)),
         gains=tuple(_gains(work, questions, answers)),
@@ -133,31 +141,32 @@ def _example(pair: Pair, options: Curate) -> report.Example:
     return report.Example(redact(pair.question, options.allow)[0], redact(pair.answer, options.allow)[0])
 
 
-def _dataset(step: Step | None) -> report.DatasetSummary:
+def _dataset(work: Work) -> report.DatasetSummary:
+    step = work.run.step("curate")
     if step is None or step.status != "done":
         return report.DatasetSummary()
-    return report.DatasetSummary(Path(step.outputs["dataset"]).name, _without_reasons(step.counts))
+    return report.DatasetSummary(work.path("curate", "dataset").name, _without_reasons(step.counts))
 
 
-def _metrics(work: Work) -> dict[str, Any]:
+def _metrics(work: Work) -> Metrics:
     step = work.run.step("train")
     if step is None or step.status != "done":
-        return {}
-    return dict(msgspec.json.decode(work.path("train", "metrics").read_bytes()))
+        return Metrics()
+    path = work.path("train", "metrics")
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Metrics)
+    except (ValueError, OSError) as error:
+        raise FlowError(f"{path} is not what step 'train' wrote: {error}. Delete it and run again.") from None
 
 
-def _points(history: Iterable[dict[str, Any]], key: str) -> tuple[report.Point, ...]:
-    return tuple(report.Point(entry["step"], entry[key]) for entry in history if key in entry)
-
-
-def learning(metrics: dict[str, Any]) -> str:
+def learning(metrics: Metrics) -> str:
     """What it means when a model does worse and worse on rows that it is not trained on."""
-    found = [point.loss for point in _points(metrics.get("eval_history", []), "loss")]
-    if not found or (found[-1] - min(found) < RISE and found[-1] - metrics["train_loss"] < GAP):
+    found = [point.loss for point in metrics.eval_history]
+    if not found or (found[-1] - min(found) < RISE and found[-1] - metrics.train_loss < GAP):
         return ""
     return (
         "It learnt the training rows by heart: the right answers among them surprise it little (loss "
-        f"{metrics['train_loss']:.2f} on average), those it was not trained on more ({found[-1]:.2f} at the end, "
+        f"{metrics.train_loss:.2f} on average), those it was not trained on more ({found[-1]:.2f} at the end, "
         f"{min(found):.2f} at best). More documents, or more questions about each (distil.questions), help; "
         "fewer epochs in the recipe make it milder."
     )
@@ -210,12 +219,10 @@ def _said(one: Scored, metric: str) -> report.Said:
     return report.Said(one.answer, one.scores.get(metric, one.scores["f1"]) >= report.RIGHT, one.finished)
 
 
-def _environment(step: Step | None, metrics: dict[str, Any]) -> report.Environment:
+def _environment(step: Step | None, metrics: Metrics) -> report.Environment:
     if step is None or step.status != "done":
         return report.Environment()
-    return report.Environment(
-        str(step.counts.get("backend", "")), str(step.counts.get("device", "")), metrics["versions"]
-    )
+    return report.Environment(str(step.counts.get("backend", "")), str(step.counts.get("device", "")), metrics.versions)
 
 
 def _files(work: Work) -> dict[str, str]:

@@ -44,10 +44,7 @@ class Work:
         done = self.run.step(step)
         if done is None or done.status != "done":
             raise NotDoneError(f"loop {self.name}: step '{step}' is not done yet; run it first.")
-        if key not in done.outputs:
-            record = self.folder.path.parent / (done.reused or self.run.id) / "run.json"
-            raise FlowError(f"{record}: step '{step}' says nothing of its '{key}'. Delete that folder and run again.")
-        return done.outputs[key]
+        return self.folder.output(done, key)
 
     def path(self, step: str, key: str) -> Path:
         return self.config.state / self.output(step, key)

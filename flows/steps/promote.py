@@ -49,7 +49,10 @@ def _warn_of_forgotten(work: Work) -> None:
     champion = work.store.champion(work.name)
     learnt_from = next((run for run in _other_runs(work) if champion and run.run.id == champion.run), None)
     curated = learnt_from.run.step("curate") if learnt_from else None
-    if champion is None or curated is None or not (folder := work.config.state / curated.outputs["dataset"]).is_dir():
+    if champion is None or learnt_from is None or curated is None:
+        return
+    folder = work.config.state / learnt_from.output(curated, "dataset")
+    if not folder.is_dir():
         return
     there = {identity for identity, _ in work.store.records(work.name)}
     gone = sorted({pair.origin.document for pair in dataset.read(folder).train if pair.record not in there})

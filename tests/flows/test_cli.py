@@ -60,7 +60,17 @@ def test_a_second_run_says_the_same_and_costs_nothing(done: Place) -> None:
     calls = done.stub.report().calls
     code, out, _ = done.said("run", "units")
     assert (code, "Verdict: promoted." in out) == (0, True)
+    assert out.startswith(f"Nothing is new since run {done.runs()[0].run.id}, which came to this:\n")
     assert done.stub.report().calls == calls
+
+
+def test_a_scheduled_run_with_nothing_new_prints_no_result_again(place: Place) -> None:
+    place.write("broken.pdf", "%PDF-1.4 this is none")
+    fires = [["run", "units", "--fire", f"2026-11-{day}T03:00:00+00:00"] for day in (24, 25)]
+    first, second = place.said(*fires[0]), place.said(*fires[1])
+    assert (first[0], "Verdict: promoted." in first[1]) == (4, True)
+    assert second[:2] == (4, "") and "broken.pdf" in second[2]
+    assert place.said(*fires[0])[1] == ""
 
 
 def test_lost_documents_are_exit_code_4_and_named(place: Place) -> None:
@@ -176,7 +186,7 @@ def test_a_run_that_is_going_on_is_listed_as_running_with_its_step_and_the_time_
     (folder,) = place.runs()
     step = folder.run.step("distil")
     assert step is not None
-    step.started = (datetime.now(UTC) - timedelta(minutes=6)).isoformat()
+    step.started = datetime.now(UTC) - timedelta(minutes=6)
     folder.save()
     for verb in (["runs"], ["show", "units"]):
         _, out, _ = place.said(*verb, module="flows")
@@ -235,10 +245,23 @@ def test_what_is_printed_into_a_file_is_no_wider_than_a_page_and_loses_no_word(d
 def test_a_broken_run_record_is_one_error_that_names_the_file(done: Place, text: str) -> None:
     (folder,) = done.runs()
     (folder.path / "run.json").write_text(text)
-    for verb in (["runs"], ["show", "units"], ["dataset", "list", "units"]):
-        code, out, err = done.said(*verb, module="flows")
+    for verb in (["runs"], ["show", "units"], ["dataset", "list", "units"], ["run", "units"]):
+        code, out, err = done.said(*verb)
         assert (code, out) == (1, "")
         assert f"{folder.path / 'run.json'}: not a run record" in one_line(err)
+
+
+@pytest.mark.parametrize("verb", [["dataset", "list", "units"], ["dataset", "export", "units", "--format", "text"]])
+def test_a_run_record_that_names_no_dataset_is_one_error(done: Place, verb: list[str]) -> None:
+    (folder,) = done.runs()
+    for step in folder.run.steps:
+        step.outputs = {}
+    folder.save()
+    code, out, err = done.said(*verb, module="flows")
+    assert (code, out) == (1, "")
+    assert f"{folder.path / 'run.json'}: step 'curate' says nothing of its 'dataset'. Delete that folder" in one_line(
+        err
+    )
 
 
 def test_show_by_id_as_json_is_the_run_record(done: Place) -> None:
@@ -292,6 +315,13 @@ def test_the_first_model_can_be_taken_out_of_service(done: Place) -> None:
     assert done.said("rollback", "units", "--to", "base")[:2] == (0, "The base model is in service.\n")
     code, _, err = done.said("rollback", "units", "--to", "base")
     assert code == 1 and "the base model is in service already" in one_line(err)
+    question = ["ask", "units", "What is the colour of unit U00003?"]
+    assert done.said(*question)[2] == (
+        "The base model answers, which was taught nothing: loop units has no model in service since a rollback to the "
+        "base: `flowstill rollback units` puts units-v1 back.\n"
+    )
+    assert done.said("rollback", "units")[:2] == (0, "units-v1 is in service.\n")
+    assert "U00003" in done.said(*question)[1]
     assert done.said("rollback", "units", "--to", "units-v1")[0] == 0
 
 
@@ -360,8 +390,9 @@ def test_base_and_versions_can_be_asked_by_name(done: Place) -> None:
 
 
 def test_before_the_first_run_the_base_answers(place: Place) -> None:
-    code, out, _ = place.said("ask", "units", "Hello?")
+    code, out, err = place.said("ask", "units", "Hello?")
     assert (code, out) == (0, "I am a base model and chat about the weather.\n")
+    assert "loop units has no model in service yet: `flowstill run units` makes one." in err
 
 
 def test_rollback_to_a_version_that_never_was_is_wrong_usage(done: Place) -> None:

@@ -89,6 +89,16 @@ def test_an_edited_file_is_noticed(tmp_path: Path, name: str) -> None:
         made(tmp_path)
 
 
+@pytest.mark.parametrize("text", [b"", b"{}", b"[]", b"null", b'{"sha256": "\xff"}', b"[" * 100_000])
+def test_a_broken_manifest_is_named_with_what_to_do(tmp_path: Path, text: bytes) -> None:
+    path = made(tmp_path).path
+    (path / "manifest.json").write_bytes(text)
+    with pytest.raises(
+        FlowError, match=r"manifest\.json: not a dataset version: .*Move its folder away and run the cur"
+    ):
+        dataset.read(path)
+
+
 def test_a_missing_file_or_folder_is_named(tmp_path: Path) -> None:
     path = made(tmp_path).path
     (path / "test.jsonl").unlink()

@@ -2,13 +2,16 @@
 
 import importlib.util
 import re
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from connectors import modelhub
+from connectors.teacher import Answer
 from flows import doctor
 from flows.doctor import Finding, examine
 from tests.doubles.modelhub import hub
@@ -46,6 +49,28 @@ def test_a_recipe_that_cannot_train_here_is_bad_and_says_why(place: Place, monke
     finding = found(place)["training units"]
     assert (finding.good, finding.state) == (False, "cannot run")
     assert "make unsloth" in finding.advice
+
+
+def test_before_the_first_run_there_is_no_store_and_none_is_made(place: Place) -> None:
+    assert "store" not in found(place)
+    assert not place.config.state.exists()
+
+
+def test_a_store_that_is_no_database_is_damaged_or_lacks_a_table_is_bad_and_says_what_to_do(place: Place) -> None:
+    with place.store() as store:
+        for number in range(50):
+            store.put_answer(str(number), Answer("text " * 1000))
+    path = place.config.state / "store.db"
+    assert found(place)["store"] == Finding("store", True, f"{path} is whole")
+    whole = path.read_bytes()
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("DROP TABLE pairs")
+    damaged = whole[: 4096 * 30] + b"\xff" * 4096 * 20 + whole[4096 * 50 :]
+    for content in (path.read_bytes(), damaged, b"no database " * 500):
+        path.write_bytes(content)
+        finding = found(place)["store"]
+        assert (finding.good, finding.state) == (False, "not usable")
+        assert str(path) in finding.advice and "Restore it from a backup" in finding.advice
 
 
 def test_a_teacher_that_is_down_names_the_key_to_check(place: Place) -> None:
@@ -297,10 +322,21 @@ def test_a_base_model_is_bad_where_nobody_can_be_asked_and_the_rest_is_told(plac
 
 
 @pytest.mark.usefixtures("hub_cache")
-def test_a_base_model_on_modelscope_is_told_as_such(place: Place) -> None:
+@pytest.mark.parametrize("installed", [True, False])
+def test_a_base_model_on_modelscope_is_told_as_such_and_wants_its_package(
+    place: Place, monkeypatch: pytest.MonkeyPatch, installed: bool
+) -> None:
+    real = importlib.util.find_spec
+
+    def find(name: str) -> object:
+        return (object() if installed else None) if name == "modelscope" else real(name)
+
+    monkeypatch.setattr(importlib.util, "find_spec", find)
     place.base("modelscope:org/tiny")
     finding = found(place)["base model units"]
-    assert (finding.good, finding.state) == (True, "modelscope:org/tiny: on ModelScope, fetched by the first run")
+    good = Finding("base model units", True, "modelscope:org/tiny: on ModelScope, fetched by the first run")
+    wants = 'A model from ModelScope needs extra packages: pip install "flowstill[modelscope]"'
+    assert finding == (good if installed else Finding("base model units", False, "not usable", wants))
 
 
 def test_an_embedded_service_whose_model_is_not_there_is_bad(place: Place) -> None:

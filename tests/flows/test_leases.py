@@ -94,6 +94,14 @@ def test_a_later_process_with_the_same_id_is_not_mistaken_for_the_owner() -> Non
     assert is_dead(f"{machine}/{pid}/{float(started) - 100}/{mark}")
 
 
+@pytest.mark.parametrize("owner", ["", "somebody", "a/b/c/d", "a/1/b/c", "a/99999999999999999999/1.0/c"])
+def test_a_lease_whose_owner_was_damaged_stops_nobody(store: Store, owner: str) -> None:
+    store.lease("loop:a", owner, 10**6)
+    assert not is_going_on(store, "loop:a")
+    with only_one(store, "loop:a", "a run of loop a"):
+        pass
+
+
 def test_of_a_process_on_another_machine_nothing_is_known(store: Store) -> None:
     _, _, *rest = myself().rsplit("/", 3)
     elsewhere = "/".join(["elsewhere", "999999999", *rest])

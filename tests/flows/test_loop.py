@@ -17,6 +17,7 @@ from connectors.teacher import Answer, Request
 from flows import ConfigError, FlowError, RowsLostError
 from flows.asking import answers
 from flows.promote import registries, rollback
+from flows.show import find_run
 from tests.doubles.engine import FakeModel
 from tests.doubles.place import Place, asked, facts
 
@@ -395,6 +396,22 @@ def test_what_a_killed_run_spent_counts_when_it_goes_on(place: Place) -> None:
     assert place.stub.report().calls == calls
 
 
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_the_time_of_a_run_that_broke_off_counts_when_it_goes_on(place: Place, number: int) -> None:
+    place.teach(latency=0.5)
+    place.service("stub", in_flight=2)
+    for tries in (1, 2):
+        child = place.start()
+        while place.stub.report().ok < 2 * tries:
+            time.sleep(0.02)
+        time.sleep(0.2)
+        child.send_signal(number)
+        child.communicate()
+    place.teach()
+    step = place.run().run.step("distil")
+    assert step is not None and 0.9 < step.seconds < 60
+
+
 def test_rows_the_teacher_cannot_do_are_lost_once_and_tried_again_by_the_next_run(place: Place) -> None:
     place.teach(pwrong=0.5, seed=3)
     with pytest.raises(RowsLostError):
@@ -429,7 +446,9 @@ def test_a_run_that_loses_what_others_did_not_is_kept_once(place: Place) -> None
             place.run()
     assert len(place.runs()) == 2
     (place.documents / "broken.pdf").unlink()
-    assert place.run().run.id == clean.run.id
+    again = place.run()
+    assert again.run.lost == [] and again.run.why == clean.run.why
+    assert place.run().run.id == again.run.id
 
 
 def test_named_steps_alone_are_done_and_the_rest_follows_later(place: Place) -> None:
@@ -453,6 +472,39 @@ def test_one_step_of_a_finished_loop_can_be_done_again(place: Place) -> None:
     assert place.stub.report().calls == calls
     done = place.run()
     assert (done.run.id, done.run.verdict) == (again.run.id, "refused")
+
+
+def test_after_a_rollback_steps_alone_are_done_on_the_run_that_is_shown(place: Place) -> None:
+    place.run()
+    place.change("gate", margin=-0.9)
+    place.write("more.md", facts(50, 52))
+    place.run()
+    for version in ("v1", "v2"):
+        with place.store() as store:
+            rollback("units", registries(place.config, "units"), store, to=version)
+        for names in (["gate"], ["train"], []):
+            assert place.run(*names).run.id == find_run(place.config, "units").run.id
+
+
+def test_the_run_that_is_gone_on_with_or_built_on_is_named(place: Place) -> None:
+    half = place.run("harvest", "distil")
+    _, _, err = place.said("run", "units")
+    assert f"Going on with run {half.run.id}." in err
+    place.change("gate", min_questions=100)
+    _, _, err = place.said("run", "units", "gate")
+    assert f"Doing gate on what run {half.run.id} left." in err
+
+
+def test_documents_that_are_as_they_were_once_are_what_steps_alone_are_done_on(place: Place) -> None:
+    first = place.run()
+    place.write("more.md", facts(50, 52))
+    place.run()
+    (place.documents / "more.md").unlink()
+    back = place.run()
+    place.change("gate", min_questions=100)
+    done = place.run("gate")
+    candidates = [one.run.step("export") for one in (first, back, done)]
+    assert len({step.outputs["sha256"] for step in candidates if step}) == 1
 
 
 def test_a_verdict_that_is_repeated_is_shown_with_its_own_reason(place: Place) -> None:

@@ -252,6 +252,13 @@ def test_a_switch_that_was_killed_before_it_was_recorded_is_put_right_by_the_nex
     assert registries(place.config, "units")["local"].current("units") == "units-v1"
 
 
+def test_an_alias_that_was_damaged_is_put_right_by_the_next_run(place: Place) -> None:
+    place.run()
+    (place.config.state / "models" / "units" / "units.alias").write_bytes(b"\xff\xfe")
+    place.run()
+    assert registries(place.config, "units")["local"].current("units") == "units-v1"
+
+
 def test_a_version_keeps_its_model_when_its_run_goes_on_with_other_documents(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -217,7 +217,7 @@ def test_the_outcome_of_a_run_is_told(runs: Callable[[str], Runs], tmp_path: Pat
     assert [text.partition(" (took ")[0] for text in said] == [
         "support: the run failed with exit code 2, for the reason above",
         "support: run 1 finished: promoted, its gain is 0.3",
-        "support: nothing is new; what was lost is named above",
+        "support: nothing is new since run 1; what was lost is named above",
         "support: run 2 failed: distil: 401",
         "support: the run failed with exit code 1, for the reason above",
         "support: run 2 finished: refused, no gain; what was lost is named above",

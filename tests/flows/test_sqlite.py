@@ -5,14 +5,18 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from connectors.records import Origin, Passage, sha256
+from connectors.records import Origin, Passage, record_id, sha256
 from connectors.teacher import Answer
 from flows import FlowError, schema
+from flows.pairs import Pair
 from flows.sqlite import SqliteStore, terms
+from flows.store import Version
 
 PAID = Answer("text " * 1000, 1, 1, 0.0, "m", "stop")
 
@@ -62,7 +66,7 @@ def test_a_migration_that_breaks_off_leaves_the_file_as_it_was(tmp_path: Path, m
     monkeypatch.setattr(
         schema, "MIGRATIONS", [*schema.MIGRATIONS, "CREATE TABLE half (a); INSERT INTO nowhere VALUES (1)"]
     )
-    with pytest.raises(sqlite3.OperationalError, match="no such table"):
+    with pytest.raises(FlowError, match="no such table"):
         SqliteStore(tmp_path / "store.db")
     assert (tmp_path / "store.db").read_bytes() == before
 
@@ -122,6 +126,51 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
         for number in range(50):
             store.answer(str(number))
     store.close()
+
+
+@pytest.mark.parametrize(
+    ("table", "damage", "read"),
+    [
+        ("answers", "body='{'", lambda store: store.answer("k")),
+        ("answers", "body=NULL", lambda store: store.answer("k")),
+        ("answers", "body=CAST(x'ff' AS TEXT)", lambda store: store.answer("k")),
+        ("records", "body='{}'", lambda store: list(store.records("l"))),
+        ("records", "body='{}'", lambda store: store.search("l", "tea", 1)),
+        ("pairs", "body='{}'", lambda store: list(store.pairs("l"))),
+        ("versions", "body='[]'", lambda store: store.champion("l")),
+        ("versions", "body='[]'", lambda store: store.versions("l")),
+        ("fires", "time='soon'", lambda store: store.last_fire("l")),
+        ("fires", "time='soon'", lambda store: store.unfinished_fires("l")),
+        ("leases", "owner=NULL", lambda store: store.lease("loop:l", "another", 60)),
+        ("leases", "since='then'", lambda store: store.holder("loop:l")),
+    ],
+)
+def test_a_damaged_row_or_a_lost_table_is_one_error_that_names_the_file_and_the_table(
+    tmp_path: Path, table: str, damage: str, read: Callable[[SqliteStore], object]
+) -> None:
+    store = SqliteStore(tmp_path / "store.db")
+    fill(store)
+    store._db.execute(f"UPDATE {table} SET {damage}")
+    with pytest.raises(FlowError, match=r"store\.db: .*(damaged|decode).*Restore it from a backup, or move it away"):
+        read(store)
+    store._db.execute(f"DROP TABLE {table}")
+    with pytest.raises(
+        FlowError, match=rf"store\.db: no such table: {table}\. It is damaged\. Restore it from a backup"
+    ):
+        read(store)
+    store.close()
+
+
+def fill(store: SqliteStore) -> None:
+    """One row of everything."""
+    tea = Passage("tea", sha256("tea"), Origin("files", document="a.md"))
+    store.put_document("l", "s", "a.md", "1", [tea])
+    store.put_pairs("l", [Pair("Why?", "Because.", "distilled", tea.origin, record=record_id(tea))])
+    store.put_answer("k", PAID)
+    store.put_version(Version("l", "v1", "run", "m.gguf", "0"))
+    store.point("l", "v1")
+    store.claim_fire("l", datetime(2026, 3, 1, tzinfo=UTC), "me")
+    store.lease("loop:l", "me", 60)
 
 
 def test_a_folder_that_may_not_be_written_is_named(tmp_path: Path) -> None:

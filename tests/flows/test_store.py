@@ -296,10 +296,21 @@ def test_a_champion_that_is_withdrawn_is_rolled_back_and_can_come_again(store: S
         store.put_version(version(name))
         store.point(LOOP, name)
     store.withdraw(LOOP)
-    assert store.champion(LOOP) is None and store.previous(LOOP) is None
+    assert names([store.champion(LOOP), store.previous(LOOP)]) == ["", "v2"]
     assert sorted(names(store.rolled_back(LOOP))) == ["v1", "v2"]
     store.point(LOOP, "v1")
-    assert names([store.champion(LOOP)]) == ["v1"]
+    assert names([store.champion(LOOP), store.previous(LOOP), *store.rolled_back(LOOP)]) == ["v1", "", "v2"]
+
+
+def test_the_champion_that_was_withdrawn_last_can_be_put_back_as_if_nothing_had_been(store: Store) -> None:
+    for name in ("v1", "v2", "v3"):
+        store.put_version(version(name))
+    for name in ("v1", "v2", "v3", "v2"):
+        store.point(LOOP, name)
+    store.withdraw(LOOP)
+    assert names([store.previous(LOOP)]) == ["v2"]
+    store.point(LOOP, "v2")
+    assert names([store.champion(LOOP), store.previous(LOOP), *store.rolled_back(LOOP)]) == ["v2", "v1", "v3"]
 
 
 def test_a_version_that_is_put_back_is_no_longer_rolled_back(store: Store) -> None:

@@ -1,7 +1,5 @@
 """What the report of a run is made of, for runs that end in every way."""
 
-from typing import Any
-
 import msgspec
 import pytest
 
@@ -197,9 +195,8 @@ def test_what_an_earlier_run_lost_is_no_loss_of_one_that_takes_its_steps_over(pl
     ],
 )
 def test_losses_that_say_learnt_by_heart_are_put_in_words(training: float, evaluation: list[float], told: bool) -> None:
-    history = [{"step": step, "loss": loss} for step, loss in enumerate(evaluation)]
-    metrics: dict[str, Any] = {"train_loss": training, "eval_history": history}
-    words = summary.learning(metrics)
+    history = tuple(report.Point(step, loss) for step, loss in enumerate(evaluation))
+    words = summary.learning(summary.Metrics(train_loss=training, eval_history=history))
     assert bool(words) == told
     assert not told or ("by heart" in words and f"{evaluation[-1]:.2f} at the end" in words)
 
@@ -214,3 +211,16 @@ def test_a_figure_of_the_record_that_is_none_is_one_clear_error(place: Place) ->
         folder.number("export", "fidelity")
     with pytest.raises(FlowError, match=r"run\.json: step 'export': 'loss' is missing"):
         folder.number("export", "loss")
+
+
+def test_metrics_that_were_damaged_are_one_clear_error_and_made_anew_once_they_are_gone(place: Place) -> None:
+    first = place.run()
+    metrics = first.path / "train" / "metrics.json"
+    metrics.write_text("{")
+    place.change("gate", min_questions=100)
+    with pytest.raises(
+        FlowError, match=r"metrics\.json is not what step 'train' wrote: .*\. Delete it and run again\."
+    ):
+        place.run()
+    metrics.unlink()
+    assert place.run().run.verdict == "refused"
