@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+import dsl
+from dsl.lint import check
 from tests.doubles.echo import echo
 from tests.dsl.corpus import SHARED
 from tests.dsl.engines.build import MODEL, dify, end, start
@@ -134,3 +136,10 @@ def test_an_engine_that_gives_no_answer_is_ended_and_the_next_flow_runs() -> Non
     with pytest.raises(EngineError, match="no answer within 1 s"):
         run_dify(code("python3", "import time\ndef main(q):\n    time.sleep(5)"), {"q": "x"}, seconds=1)
     assert run_dify(code("python3", "def main(q):\n    return {'n': 1}"), {"q": "x"}).outputs == {"n": 1}
+
+
+def test_an_iteration_over_what_is_declared_as_text_fails_on_dify_as_the_linter_says() -> None:
+    flow = verified("iteration").replace("- mk\n        - xs", "- start\n        - q")
+    assert [each.code for each in check(dsl.read(flow)) if each.level == "error"] == ["list.type"]
+    ran = run_dify(flow, {"q": "a,b"})
+    assert ran.status == "failed" and "iter" in ran.error, ran
