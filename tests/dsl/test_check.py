@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from dsl.findings import as_json, sarif, text
-from dsl.ir import Edge, Flow, Node, Ref, Text
+from dsl.ir import Edge, Flow, Node, Ref, Script, Text
 from dsl.lint import Finding, check, mend
 from dsl.values import nodes
 from tests.dsl.kitchen import kitchen_sink
@@ -56,6 +56,14 @@ def _walks(node: str, ref: Ref) -> Callable[[Flow], None]:
     return change
 
 
+def _set(node: str, **params: object) -> Callable[[Flow], None]:
+    return lambda flow: nodes(flow)[node].params.update(params)
+
+
+def _prompt(flow: Flow) -> None:
+    nodes(flow)["reply"].params["messages"][0]["text"] = Script("jinja2", "{{ mood }}")
+
+
 def _no_start(flow: Flow) -> None:
     nodes(flow)["begin"].kind = "pass"
 
@@ -81,6 +89,15 @@ def _no_start(flow: Flow) -> None:
         (_walks("few", Ref("", ("API_URL",), "env")), "list.type", "few", "'env.API_URL', which is declared as str"),
         (_walks("each", Ref("rounds", ("i",), "loop")), "list.type", "each", "declared as number"),
         (_walks("each", Ref("facts", ("result", 0, "title"))), "list.type", "each", "declared as string"),
+        (_set("page", template=Script("jinja2", "{{ xss }}")), "input.missing", "page", "Did you mean 'xs'?"),
+        (_prompt, "input.missing", "reply", "'Reply' uses 'mood', which is none of its inputs: it is nothing."),
+        (_set("double", source="def main(n, m):\n    ..."), "input.missing", "double", "uses 'm'"),
+        (
+            _set("double", source="def main():\n    ..."),
+            "input.refused",
+            "double",
+            "input 'n', which its main does not",
+        ),
         (_param("reply", "model"), "model.missing", "reply", "'Reply' has no model"),
         (_param("fetch", "url"), "http.url", "fetch", "'Fetch' has no URL"),
         (_param("facts", "knowledge"), "knowledge.missing", "facts", "no knowledge base"),
