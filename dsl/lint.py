@@ -313,7 +313,8 @@ def _types(ref: Ref, every: dict[str, Node], flow: Flow) -> dict[str, Type]:
         return {variable.name: variable.type for variable in flow.variables if variable.scope == ref.scope}
     if ref.scope == "loop":
         return {name: held["type"] for name, held in producer.params.get("variables", {}).items()}
-    return outputs(producer) if ref.scope == "node" else {}
+    form = flow.dialect == "ragflow" and producer.kind == "start"  # no field holds a list, and a caller gives any value
+    return outputs(producer) if ref.scope == "node" and not form else {}
 
 
 # -- names in templates and code

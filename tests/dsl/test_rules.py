@@ -175,6 +175,11 @@ def test_a_pipeline_starts_with_a_component_that_only_its_platform_has() -> None
     assert "start.missing" not in {each.code for each in check(found)}
 
 
+def test_a_list_given_to_ragflow_is_believed_since_its_form_has_none() -> None:
+    found = check(dsl.read(dsl.write(kitchen_sink(), "ragflow").data))
+    assert "list.type" not in {each.code for each in found}
+
+
 @pytest.mark.parametrize("dialect", FOLDERS)
 def test_a_file_in_order_is_not_touched(dialect: str) -> None:
     assert mend(flow(dialect))[1] == []
