@@ -12,9 +12,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol, cast
 
+from dsl import used
 from dsl.dialects import DIALECTS, named
-from dsl.ir import Edge, Flow, Graph, Node, Ref
-from dsl.kinds import outputs, ports
+from dsl.ir import Edge, Flow, Graph, Node, Ref, Script, Type, Value
+from dsl.kinds import ANY, outputs, ports
 from dsl.secrets import hidden
 from dsl.values import copied, node_refs, walk
 
@@ -46,7 +47,7 @@ class Rules(Protocol):
 
 def check(flow: Flow) -> list[Finding]:
     """What will not work, or not as it looks, worst first and then in the order of the file."""
-    found = [*_graphs(flow), *_references(flow), *_resources(flow), *_secrets(flow)]
+    found = [*_graphs(flow), *_references(flow), *_lists(flow), *_names(flow), *_resources(flow), *_secrets(flow)]
     if rules := _rules(flow.dialect):
         found += rules.check(flow)
     order = {"error": 0, "warning": 1, "note": 2}
@@ -274,6 +275,76 @@ def _variable(ref: Ref, node: Node, flow: Flow) -> Iterator[Finding]:
 
 def _shown(ref: Ref) -> str:
     return repr(".".join([ref.node or ref.scope, *map(str, ref.path)]))
+
+
+# -- types
+
+
+def _lists(flow: Flow) -> Iterator[Finding]:
+    if flow.dialect == "n8n":  # which makes a list of one of a lone value
+        return
+    every = {node.id: node for node, _, _ in walk(flow.graph)}
+    for node in every.values():
+        for value in _walked(node):
+            kind = _declared(value, every, flow).name if isinstance(value, Ref) else "any"
+            if kind not in ("any", "array"):
+                message = f"{_named(node)} walks over {_shown(value)}, which is declared as {kind}: it needs a list."
+                yield _at("error", "list.type", node, message, "Point it at a list, or make one of it before.")
+
+
+def _walked(node: Node) -> list[Value]:
+    if node.kind == "iterate":
+        return list(node.inputs.values())
+    return [node.params.get("list")] if node.kind == "list" else []
+
+
+def _declared(ref: Ref, every: dict[str, Node], flow: Flow) -> Type:
+    """The type of what is referred to; any where nothing says it."""
+    kind = _types(ref, every, flow).get(str(ref.path[0]), ANY) if ref.path else ANY
+    for step in ref.path[1:]:
+        kind = (kind.items if isinstance(step, int) else (kind.props or {}).get(step)) or ANY
+    return kind
+
+
+def _types(ref: Ref, every: dict[str, Node], flow: Flow) -> dict[str, Type]:
+    """What stands where a reference looks, by name."""
+    producer = every.get(ref.node)
+    if producer is None:
+        return {variable.name: variable.type for variable in flow.variables if variable.scope == ref.scope}
+    if ref.scope == "loop":
+        return {name: held["type"] for name, held in producer.params.get("variables", {}).items()}
+    form = flow.dialect == "ragflow" and producer.kind == "start"  # no field holds a list, and a caller gives any value
+    return outputs(producer) if ref.scope == "node" and not form else {}
+
+
+# -- names in templates and code
+
+
+def _names(flow: Flow) -> Iterator[Finding]:
+    for node, _, _ in walk(flow.graph):
+        if node.kind == "code":
+            yield from _code(node)
+        for text in [node.params.get("template"), *(each.get("text") for each in node.params.get("messages") or [])]:
+            if isinstance(text, Script) and text.lang == "jinja2":
+                for name in sorted(used.jinja(text.source) - set(node.inputs)):
+                    yield _missing("error", name, node, "it is nothing")
+
+
+def _code(node: Node) -> Iterator[Finding]:
+    code = used.arguments(*(node.params.get(name, "") for name in ("source", "lang", "style")))
+    for name in sorted(code.wanted - set(node.inputs)):
+        yield _missing("error" if code.fails else "warning", name, node, "it fails" if code.fails else "it is nothing")
+    if code.taken is not None:
+        for name in sorted(set(node.inputs) - code.taken):
+            message = f"{_named(node)} has the input {name!r}, which its main does not take: it fails."
+            yield _at("error", "input.refused", node, message, "Add it to main, or take the input away.")
+
+
+def _missing(level: Level, name: str, node: Node, then: str) -> Finding:
+    near = difflib.get_close_matches(name, node.inputs, 1)
+    hint = f"Did you mean {near[0]!r}?" if near else "Add it to the inputs."
+    message = f"{_named(node)} uses {name!r}, which is none of its inputs: {then}."
+    return _at(level, "input.missing", node, message, hint)
 
 
 # -- what a node needs

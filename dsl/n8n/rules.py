@@ -2,7 +2,8 @@
 
 import functools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any
 
@@ -15,6 +16,64 @@ ORDER = "v1"
 # Off unless the operator of the server switches them on.
 DISABLED = frozenset({"executeCommand", "localFileTrigger"})
 _HOOKS = frozenset({"webhook", "formTrigger", "ai:chatTrigger"})
+
+
+@dataclass(frozen=True)
+class Required:
+    """A parameter that n8n publishes no node without, where all of these others have one of these values."""
+
+    name: str
+    when: Mapping[str, tuple[str | None, ...]] = field(default_factory=dict)  # None: it is absent
+    since: float = 1
+
+
+_GENERIC = Required("genericAuthType", {"authentication": ("genericCredentialType",)})
+_PREDEFINED = Required("nodeCredentialType", {"authentication": ("predefinedCredentialType",)})
+_PROMPT = Required("text", {"promptType": ("define",)})
+_SAVED = Required("workflowId", {"source": ("database", None)})
+_GIVEN = Required("workflowJson", {"source": ("parameter",)})
+_LAST_PAGE = {"operation": ("completion",)}
+REQUIRED = {
+    "httpRequest": (_GENERIC, _PREDEFINED),  # and the URL, which is wanted on every platform
+    "httpRequestTool": (Required("url"), _GENERIC, _PREDEFINED),
+    "executeWorkflow": (
+        *(_SAVED, _GIVEN),
+        Required("workflowPath", {"source": ("localFile",)}),
+        Required("workflowUrl", {"source": ("url",)}),
+    ),
+    "form": (
+        Required("completionTitle", _LAST_PAGE | {"respondWith": ("text", "returnBinary", None)}),
+        Required("redirectUrl", _LAST_PAGE | {"respondWith": ("redirect",)}),
+    ),
+    "formTrigger": (Required("formTitle"),),
+    "removeDuplicates": (
+        Required(
+            "dedupeValue",
+            {"operation": ("removeItemsSeenInPreviousExecutions",), "logic": ("removeItemsWithAlreadySeenKeyValues",)},
+            since=2,
+        ),
+    ),
+    "respondToWebhook": (Required("redirectURL", {"respondWith": ("redirect",)}),),
+    "splitOut": (Required("fieldToSplitOut"),),
+    "stopAndError": (
+        Required("errorMessage", {"errorType": ("errorMessage", None)}),
+        Required("errorObject", {"errorType": ("errorObject",)}),
+    ),
+    "wait": (Required("dateTime", {"resume": ("specificTime",)}), Required("formTitle", {"resume": ("form",)})),
+    "ai:agent": (_PROMPT,),
+    "ai:chainLlm": (_PROMPT,),
+    "ai:chat": (Required("message"),),
+    "ai:mcpClient": (Required("endpointUrl"), Required("tool")),
+    "ai:mcpClientTool": (Required("endpointUrl", since=1.1),),
+    "ai:openAi": (Required("modelId", {"resource": ("text", None), "operation": ("response", None)}, since=2),),
+    "ai:textClassifier": (Required("inputText"),),
+    "ai:toolWorkflow": (_SAVED, _GIVEN),
+    "ai:vectorStoreInMemory": (
+        Required("toolDescription", {"mode": ("retrieve-as-tool",)}),
+        Required("prompt", {"mode": ("load",)}),
+        Required("id", {"mode": ("update",)}),
+    ),
+}
 
 
 @functools.cache
@@ -52,6 +111,8 @@ def _ordered(workflow: dict[str, Any]) -> bool:
 def _node(node: dict[str, Any]) -> Iterator[tuple[Level, str, str, str]]:
     title, kind, version = node["name"], short(node["type"]), node.get("typeVersion", 1)
     yield from _type(title, node["type"], version)
+    if not node.get("disabled"):
+        yield from _missing(title, kind, version, node.get("parameters"))
     if kind in DISABLED and not node.get("disabled"):
         yield (
             "warning",
@@ -81,6 +142,20 @@ def _type(title: str, type_: str, version: Any) -> Iterator[tuple[Level, str, st
     elif isinstance(version, int | float) and version not in versions:
         fix = f"It has: {', '.join(map(str, versions))}."
         yield "error", "node.version", f"'{title}' is of {name} {version}, which n8n 2.41 does not have.", fix
+
+
+def _missing(title: str, kind: str, version: Any, parameters: Any) -> Iterator[tuple[Level, str, str, str]]:
+    given = parameters if isinstance(parameters, dict) else {}
+    for each in REQUIRED.get(kind, ()):
+        meant = all(given.get(other) in values for other, values in each.when.items())
+        if meant and _empty(given.get(each.name)) and isinstance(version, int | float) and version >= each.since:
+            message = f"'{title}' has no {each.name}: n8n does not publish the workflow."
+            yield "error", "parameter.missing", message, "Set it in the node."
+
+
+def _empty(value: Any) -> bool:
+    """A chosen resource is an object with its value."""
+    return (value.get("value") if isinstance(value, dict) and "__rl" in value else value) in (None, "")
 
 
 def mend(document: Any) -> list[str]:

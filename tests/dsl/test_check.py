@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from dsl.findings import as_json, sarif, text
-from dsl.ir import Edge, Flow, Node, Ref, Text
+from dsl.ir import Edge, Flow, Node, Ref, Script, Text
 from dsl.lint import Finding, check, mend
 from dsl.values import nodes
 from tests.dsl.kitchen import kitchen_sink
@@ -46,6 +46,24 @@ def _param(node: str, name: str) -> Callable[[Flow], None]:
     return lambda flow: nodes(flow)[node].params.pop(name)
 
 
+def _walks(node: str, ref: Ref) -> Callable[[Flow], None]:
+    def change(flow: Flow) -> None:
+        if node == "each":
+            nodes(flow)[node].inputs["item"] = ref
+        else:
+            nodes(flow)[node].params["list"] = ref
+
+    return change
+
+
+def _set(node: str, **params: object) -> Callable[[Flow], None]:
+    return lambda flow: nodes(flow)[node].params.update(params)
+
+
+def _prompt(flow: Flow) -> None:
+    nodes(flow)["reply"].params["messages"][0]["text"] = Script("jinja2", "{{ mood }}")
+
+
 def _no_start(flow: Flow) -> None:
     nodes(flow)["begin"].kind = "pass"
 
@@ -67,6 +85,19 @@ def _no_start(flow: Flow) -> None:
         (_drop("fork", "else"), "port.unwired", "fork", "Nothing follows 'Fork' on 'else'"),
         (_drop("fetch", "error"), "port.unwired", "fetch", "on 'error'"),
         (_drop("fork", "else"), "node.unreachable", "odd", "'Odd' is never reached"),
+        (_walks("each", Ref("begin", ("q",))), "list.type", "each", "'begin.q', which is declared as string"),
+        (_walks("few", Ref("", ("API_URL",), "env")), "list.type", "few", "'env.API_URL', which is declared as str"),
+        (_walks("each", Ref("rounds", ("i",), "loop")), "list.type", "each", "declared as number"),
+        (_walks("each", Ref("facts", ("result", 0, "title"))), "list.type", "each", "declared as string"),
+        (_set("page", template=Script("jinja2", "{{ xss }}")), "input.missing", "page", "Did you mean 'xs'?"),
+        (_prompt, "input.missing", "reply", "'Reply' uses 'mood', which is none of its inputs: it is nothing."),
+        (_set("double", source="def main(n, m):\n    ..."), "input.missing", "double", "uses 'm'"),
+        (
+            _set("double", source="def main():\n    ..."),
+            "input.refused",
+            "double",
+            "input 'n', which its main does not",
+        ),
         (_param("reply", "model"), "model.missing", "reply", "'Reply' has no model"),
         (_param("fetch", "url"), "http.url", "fetch", "'Fetch' has no URL"),
         (_param("facts", "knowledge"), "knowledge.missing", "facts", "no knowledge base"),
@@ -76,6 +107,11 @@ def _no_start(flow: Flow) -> None:
 def test_a_planted_defect_is_found(change: Callable[[Flow], None], code: str, node: str, says: str) -> None:
     found = [each for each in planted(change) if each.code == code]
     assert found and found[0].node == node and says in f"{found[0].message} {found[0].fix}"
+
+
+def test_a_list_whose_type_nobody_declares_is_believed_to_be_one() -> None:
+    for ref in (Ref("parsed", ("output", "xs")), Ref("odd", ("any",)), Ref("", ("files",), "system"), Ref("begin", ())):
+        assert "list.type" not in {each.code for each in planted(_walks("each", ref))}
 
 
 def test_what_is_clear_is_mended_and_nothing_else() -> None:

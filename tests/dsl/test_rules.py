@@ -11,14 +11,14 @@ import pytest
 
 import dsl
 from dsl.lint import check, mend
-from dsl.n8n.rules import known
+from dsl.n8n.rules import REQUIRED, Required, known
 from dsl.n8n.tables import VERSIONS
 from dsl.values import nodes
 from tests.dsl.corpus import FOLDERS, files
 from tests.dsl.engines.lane import home
 from tests.dsl.engines.n8n_server import VERSION
 from tests.dsl.kitchen import kitchen_sink
-from tests.dsl.n8n_types import types
+from tests.dsl.n8n_types import Shown, required, types
 from tests.dsl.small import cases
 
 Change = Callable[[Any], object]
@@ -81,6 +81,21 @@ PLANTED = [
     ("n8n", _n8n(3, type="n8n-nodes-acme.thing"), "node.community", "/nodes/3", "has to be installed"),
     ("n8n", _n8n(3, typeVersion=9), "node.version", "/nodes/3", "set 9"),
     ("n8n", _n8n(3, type="n8n-nodes-base.executeCommand", typeVersion=1), "node.disabled", "/nodes/3", "operator"),
+    ("n8n", _n8n(3, type="n8n-nodes-base.splitOut", typeVersion=1), "parameter.missing", "/nodes/3", "fieldToSplitOut"),
+    (
+        "n8n",
+        _n8n(3, type="n8n-nodes-base.executeWorkflow", typeVersion=1.4, parameters={"workflowId": {"__rl": True}}),
+        "parameter.missing",
+        "/nodes/3",
+        "no workflowId: n8n does not publish",
+    ),
+    (
+        "n8n",
+        _n8n(3, type="n8n-nodes-base.wait", typeVersion=1.1, parameters={"resume": "form"}),
+        "parameter.missing",
+        "/nodes/3",
+        "formTitle",
+    ),
     ("n8n", lambda document: document["nodes"][3].pop("position"), "node.position", "/nodes/3", "no position"),
     ("coze", lambda document: document["edges"].pop(1), "coze.connection", "", "not connected"),
     ("coze", _coze(2, lambda data: data["nodeMeta"].update(title="No")), "title.twice", "/nodes/3", "'No'"),
@@ -132,6 +147,20 @@ def test_what_has_one_right_value_is_mended_in_the_file(dialect: str, change: Ch
     assert mend(again)[1] == []
 
 
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"type": "n8n-nodes-base.splitOut", "parameters": {"fieldToSplitOut": "={{ $json.x }}"}},
+        {"type": "n8n-nodes-base.splitOut", "disabled": True},
+        {"type": "n8n-nodes-base.wait", "parameters": {"amount": 5}},
+        {"type": "@n8n/n8n-nodes-langchain.mcpClientTool", "parameters": {"sseEndpoint": "https://e.com/sse"}},
+    ],
+)
+def test_a_parameter_that_a_node_does_not_need_is_not_missed(values: dict[str, Any]) -> None:
+    found = check(flow("n8n", _n8n(3, **{"typeVersion": 1} | values)))
+    assert "parameter.missing" not in {each.code for each in found}
+
+
 def test_n8n_may_run_in_circles_until_something_is_done() -> None:
     def back(document: Any) -> None:
         document["connections"]["Yes"]["main"][0].append({"node": "Fork", "type": "main", "index": 0})
@@ -144,6 +173,11 @@ def test_a_pipeline_starts_with_a_component_that_only_its_platform_has() -> None
         "ragflow", lambda document: document["dsl"]["components"]["begin"]["obj"].update(component_name="File")
     )
     assert "start.missing" not in {each.code for each in check(found)}
+
+
+def test_a_list_given_to_ragflow_is_believed_since_its_form_has_none() -> None:
+    found = check(dsl.read(dsl.write(kitchen_sink(), "ragflow").data))
+    assert "list.type" not in {each.code for each in found}
 
 
 @pytest.mark.parametrize("dialect", FOLDERS)
@@ -170,6 +204,22 @@ def test_the_types_that_flowstill_writes_are_known() -> None:
 @pytest.mark.engines
 def test_the_known_types_are_those_of_the_server() -> None:
     assert known() == types(home(f"n8n-{VERSION}") / "node_modules")
+
+
+@pytest.mark.engines
+def test_the_parameters_that_n8n_requires_are_those_of_the_server() -> None:
+    modules = home(f"n8n-{VERSION}") / "node_modules"
+    for name, version in VERSIONS.items():
+        told = required(modules, name, version) or required(modules, name.removesuffix("Tool"), version)
+        if name == "httpRequest":
+            told.discard(("url", frozenset()))  # http.url, on every platform
+        if name == "ai:openAi":  # what the common form knows of it
+            told = {each for each in told if ("resource", frozenset({"text"})) in each[1]}
+        assert told == {(each.name, _shown(each)) for each in REQUIRED.get(name, ())}, name
+
+
+def _shown(each: Required) -> Shown:
+    return frozenset((other, frozenset(filter(None, values))) for other, values in each.when.items())
 
 
 def test_two_flows_that_start_alike_are_served_at_two_addresses() -> None:

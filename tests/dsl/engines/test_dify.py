@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 
+import dsl
+from dsl.lint import check
 from tests.doubles.echo import echo
 from tests.dsl.corpus import SHARED
-from tests.dsl.engines.build import MODEL, dify, end, start
+from tests.dsl.engines.build import MODEL, Json, dify, end, start
 from tests.dsl.engines.dify import VERSIONS, run_dify
 from tests.dsl.engines.lane import EngineError
 
@@ -134,3 +136,27 @@ def test_an_engine_that_gives_no_answer_is_ended_and_the_next_flow_runs() -> Non
     with pytest.raises(EngineError, match="no answer within 1 s"):
         run_dify(code("python3", "import time\ndef main(q):\n    time.sleep(5)"), {"q": "x"}, seconds=1)
     assert run_dify(code("python3", "def main(q):\n    return {'n': 1}"), {"q": "x"}).outputs == {"n": 1}
+
+
+def test_an_iteration_over_what_is_declared_as_text_fails_on_dify_as_the_linter_says() -> None:
+    flow = verified("iteration").replace("- mk\n        - xs", "- start\n        - q")
+    assert [each.code for each in check(dsl.read(flow)) if each.level == "error"] == ["list.type"]
+    ran = run_dify(flow, {"q": "a,b"})
+    assert ran.status == "failed" and "iter" in ran.error, ran
+
+
+@pytest.mark.parametrize(
+    ("step", "finding", "says"),
+    [
+        ({"type": "template-transform", "template": "{{ qq }}"}, "input.missing", "'qq' is undefined"),
+        ({"type": "code", "code": "def main(q, n):\n    return {}"}, "input.missing", "'n'"),
+        ({"type": "code", "code": "def main():\n    return {}"}, "input.refused", "'q'"),
+    ],
+)
+def test_a_step_without_the_inputs_that_it_uses_fails_as_the_linter_says(step: Json, finding: str, says: str) -> None:
+    taken = {"variables": [{"variable": "q", "value_selector": ["start", "q"]}]}
+    one = {"id": "one", "code_language": "python3", "outputs": {}} | taken | step
+    flow = dify([start("q"), one, end(q="start.q")], "start>one one>end")
+    assert [each.code for each in check(dsl.read(flow)) if each.level == "error"] == [finding]
+    ran = run_dify(flow, {"q": "x"})
+    assert ran.status == "failed" and says in ran.error, ran

@@ -1,10 +1,13 @@
 """A real n8n server takes workflows here, checks them, publishes them and runs them."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+import dsl
+from dsl.lint import check
 from tests.doubles.chat import ChatModel, chat_model
 from tests.doubles.echo import echo
 from tests.dsl.engines.build import LANGCHAIN, Json, assign, node, workflow
@@ -177,6 +180,29 @@ def test_publishing_refuses_what_cannot_run(n8n_server: N8nServer, step: Json, r
     made = n8n_server.create(api_body(hooked("five", step)))
     try:
         with pytest.raises(EngineError, match=reason):
+            n8n_server.publish(made)
+    finally:
+        n8n_server.delete(made)
+
+
+@pytest.mark.parametrize(
+    ("step", "name"),
+    [
+        (node("X", "splitOut", 1, options={}), "fieldToSplitOut"),
+        (node("X", "executeWorkflow", 1.4, workflowId={"__rl": True, "mode": "id", "value": ""}), "workflowId"),
+        (node("X", "stopAndError"), "errorMessage"),
+        (node("X", "wait", 1.1, resume="form"), "formTitle"),
+        (node("X", f"{LANGCHAIN}textClassifier", 1.1), "inputText"),
+    ],
+)
+def test_publishing_refuses_a_node_without_what_the_linter_says_that_it_needs(
+    n8n_server: N8nServer, step: Json, name: str
+) -> None:
+    flow = hooked("eight", step)
+    assert any(each.code == "parameter.missing" and name in each.message for each in check(dsl.read(json.dumps(flow))))
+    made = n8n_server.create(api_body(flow))
+    try:
+        with pytest.raises(EngineError, match=f"Missing or invalid required parameters: {name}"):
             n8n_server.publish(made)
     finally:
         n8n_server.delete(made)
