@@ -5,68 +5,37 @@ Found by their form alone: no template is rendered and no code runs, and where t
 
 import ast
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jinja2.nodes import Template
 
 # -- Jinja
-
-_OPEN, _CLOSE = re.compile(r"\{[{%#]"), {"{{": "}}", "{%": "%}", "{#": "#}"}
-_END_RAW = re.compile(r"\{%[-+]?\s*endraw\s*[-+]?%\}")
-_TOKEN = re.compile(r""""(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?|\d[\w.]*|\w+|\S""", re.DOTALL)
-_WORDS = frozenset(
-    {
-        *("and", "or", "not", "in", "is", "if", "else", "elif", "recursive", "as"),
-        *("true", "false", "none", "True", "False", "None"),
-        *("range", "dict", "lipsum", "cycler", "joiner", "namespace"),
-        *("loop", "self", "super", "caller", "varargs", "kwargs"),
-    }
-)
-_BINDS = {"for": "in", "set": "=", **dict.fromkeys(["macro", "call", "with", "import", "from", "block", "filter"], "")}
-_GUARDS = {("is", "defined"), ("is", "undefined"), ("|", "default"), ("|", "d")}
-_IS_NOT = re.compile(r"\bis\s+not\b")
 
 
 def jinja(template: str) -> set[str]:
     """What a template takes from outside, except for what it can do without."""
-    used: set[str] = set()
-    bound = set(_WORDS)
-    for mark, inside in _tags(template):
-        tokens = ["", *_TOKEN.findall(_IS_NOT.sub("is", inside)), "", ""]
-        if mark == "{%":
-            bound |= _bound(tokens)
-            tokens[1] = ""
-        for before, name, *after in zip(tokens, tokens[1:], tokens[2:], tokens[3:], strict=False):
-            if name.isidentifier() and before not in (".", "|", "is") and not _is_argument(after):
-                (bound if tuple(after) in _GUARDS else used).add(name)
-    return used - bound
+    from jinja2 import Environment, TemplateError, defaults, meta, pass_context
 
-
-def _tags(template: str) -> Iterator[tuple[str, str]]:
-    """What stands between marks, by the mark, without comments and raw text."""
-    place = 0
-    while start := _OPEN.search(template, place):
-        end = template.find(_CLOSE[start[0]], start.end())
-        if end < 0:
-            return
-        place, inside = end + 2, template[start.end() : end].strip("-+ \n\t")
-        if start[0] == "{%" and inside == "raw":
-            raw = _END_RAW.search(template, place)
-            place = raw.end() if raw else len(template)
-        elif start[0] != "{#":
-            yield start[0], inside
-
-
-def _bound(tokens: list[str]) -> set[str]:
-    """The names that a statement gives a meaning to."""
-    if tokens[1] not in _BINDS:
+    # As `meta.find_undeclared_variables`, which would compute what is constant: 9**(9**(9**9)) never ends.
+    finder = meta.TrackingCodeGenerator(Environment(finalize=pass_context(lambda context, value: value)))
+    finder.optimizer = None
+    try:
+        tree = finder.environment.parse(template)
+        finder.visit(tree)
+    except (TemplateError, RecursionError):
         return set()
-    until = _BINDS[tokens[1]]
-    end = tokens.index(until, 1) if until in tokens[1:] else len(tokens)
-    return set(tokens[2 : end if until else len(tokens)])
+    return finder.undeclared_identifiers - defaults.DEFAULT_NAMESPACE.keys() - _optional(tree)
 
 
-def _is_argument(after: list[str]) -> bool:
-    return after[0] == "=" and after[1] != "="
+def _optional(tree: "Template") -> set[str]:
+    """The names that a template asks for before it uses them, or has a default for."""
+    from jinja2.nodes import Expr, Filter, Name, Test
+
+    asked: list[Expr | None] = [each.node for each in tree.find_all(Test) if each.name in ("defined", "undefined")]
+    asked += [each.node for each in tree.find_all(Filter) if each.name in ("default", "d")]
+    return {each.name for each in asked if isinstance(each, Name)}
 
 
 # -- code

@@ -28,7 +28,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_make_parametrize_id(val: object) -> str | None:
     """Bytes are told by their number: an archive holds the time, of which two processes see different seconds."""
-    return f"{len(val)} bytes" if isinstance(val, bytes) and len(val) > 60 else None
+    if isinstance(val, bytes) and len(val) > 60:
+        return f"{len(val)} bytes"
+    return f"{len(val)} characters" if isinstance(val, str) and len(val) > 500 else None
 
 
 @pytest.hookimpl(hookwrapper=True)

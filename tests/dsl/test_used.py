@@ -27,6 +27,25 @@ def test_a_template_takes_the_names_that_it_gives_no_meaning_itself(template: st
     assert jinja(template) == names
 
 
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{{ 9**(9**(9**9)) }}{{ a }}",
+        "{% if 9**(9**(9**9)) %}{{ a }}{% endif %}",
+        "{% set b = 9**(9**(9**9)) %}{{ a | center(9**(9**9)) }}",
+    ],
+)
+def test_a_template_that_computes_without_end_is_not_computed(template: str) -> None:
+    assert jinja(template) == {"a"}
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("template", ["{{ " + "(" * 10**5, "{% if a %}" * 10**4, "{{ a" * 10**5, "{{ a }}" * 10**4])
+def test_a_template_of_any_form_is_read_or_left_alone(template: str) -> None:
+    assert jinja(template) <= {"a"}
+
+
 @pytest.mark.parametrize(
     ("source", "wanted", "taken"),
     [
