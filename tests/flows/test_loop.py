@@ -396,6 +396,22 @@ def test_what_a_killed_run_spent_counts_when_it_goes_on(place: Place) -> None:
     assert place.stub.report().calls == calls
 
 
+def test_all_that_was_paid_for_before_a_kill_counts_without_a_budget_too(place: Place) -> None:
+    place.write("units.md", facts(0, 200))
+    for tries in (1, 2, 3):
+        child = place.start()
+        while place.stub.report().calls < 50 * tries and child.poll() is None:
+            time.sleep(0.002)
+        child.kill()
+        child.communicate()
+    step = place.run().run.step("distil")
+    with closing(sqlite3.connect(place.config.state / "store.db")) as file:
+        kept = [json.loads(body) for (body,) in file.execute("SELECT body FROM answers")]
+    assert step is not None and step.spent.calls >= len(kept) == 200
+    assert step.spent.tokens >= sum(one["prompt_tokens"] + one["answer_tokens"] for one in kept)
+    assert not list(place.runs()[0].path.glob("*.spent"))
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_the_time_of_a_run_that_broke_off_counts_when_it_goes_on(place: Place, number: int) -> None:
     place.teach(latency=0.5)
