@@ -16,6 +16,7 @@ from connectors import ServiceError
 from connectors.teacher import Answer, Request
 from flows import ConfigError, FlowError, RowsLostError
 from flows.asking import answers
+from flows.config import KEPT
 from flows.promote import registries, rollback
 from flows.show import find_run
 from tests.doubles.engine import FakeModel
@@ -28,6 +29,7 @@ def test_a_first_run_makes_a_model_that_beats_the_base_and_puts_it_into_service(
     assert "interval" in done.run.why
     report = (done.path / "report.html").read_text()
     assert "promoted" in report
+    assert {path.name for path in place.config.state.iterdir() if path.is_dir()} <= set(KEPT)
     with place.store() as store:
         champion = store.champion("units")
         assert champion is not None and champion.name == "v1"
