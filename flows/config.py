@@ -206,6 +206,7 @@ class Config(msgspec.Struct, frozen=True):
         raise ConfigError(f"{self.path}: no recipe '{name}'.{nearest(name, [*self.recipes, *ready_made()])}")
 
 
+KEPT = ("datasets", "models", "runs", "servers")  # folders in `state` that are flowstill's own
 TOP = ("services", "loops", "recipes", "hub", "state")
 
 
@@ -300,10 +301,17 @@ def _check_loops(config: Config) -> None:
 
 
 def _check_apart(config: Config, where: str, loop: Loop) -> None:
-    """What flowstill keeps, datasets among it, would be read as documents."""
+    """What flowstill keeps, datasets among it, would be read as documents; beside it there is room for others."""
+    state = config.state.resolve()
     for source in loop.harvest:
-        if (config.folder / source.folder).resolve() == config.state.resolve():
+        folder = (config.folder / source.folder).resolve()
+        if folder == state:
             raise ConfigError(f"{where}: {source.folder} is `state` too, where flowstill keeps its own files. Use two.")
+        if any(folder.is_relative_to(state / name) for name in KEPT):
+            raise ConfigError(
+                f"{where}: {source.folder} lies in `state` ({config.state}), where flowstill keeps its own "
+                f"{', '.join(KEPT)}. Name a folder of documents elsewhere."
+            )
 
 
 def _check_times(where: str, loop: Loop) -> None:

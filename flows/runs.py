@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
@@ -105,12 +106,22 @@ class RunFolder:
         return value
 
     def count_broken_off(self) -> None:
-        """A process that was killed could not say how long it took: it worked until the last file was written."""
+        """What a process that was killed could not write down: it worked until it wrote its last file."""
         last = max((path.stat().st_mtime for path in self.path.rglob("*") if path.is_file()), default=0.0)
         for step in self.run.steps:
             if step.status == "running" and step.started:
                 step.seconds = round(step.seconds + max(last - step.started.timestamp(), 0.0), 3)
                 step.started = None
+                step.spent = self._last_spent(step)
+
+    def ledger(self, step: str) -> Path:
+        """Where a step that asks a paid service says after each answer what it has spent."""
+        return self.path / f"{step}.spent"
+
+    def _last_spent(self, step: Step) -> Spent:
+        with suppress(OSError, ValueError, IndexError):  # there is none, or the disk was full: the record is near it
+            return msgspec.json.decode(self.ledger(step.name).read_bytes().splitlines()[-1], type=Spent)
+        return step.spent
 
     def tidy(self) -> None:
         """Remove what a process that was killed had not finished writing; the loop's lease keeps others out."""

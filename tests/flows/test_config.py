@@ -742,3 +742,19 @@ def test_sections_are_immutable() -> None:
 def test_documents_and_what_flowstill_keeps_have_two_folders(tmp_path: Path, state: str, folder: str) -> None:
     said = problem(tmp_path, f"state: {state}\nloops: {{support: {{harvest: [{{folder: {folder}}}]}}}}")
     assert "is `state` too" in said
+
+
+@pytest.mark.parametrize(
+    ("state", "folder"), [("still", "still/datasets/support"), ("still", "still/runs"), (".", "a/../models")]
+)
+def test_what_flowstill_keeps_is_no_folder_of_documents(tmp_path: Path, state: str, folder: str) -> None:
+    said = problem(tmp_path, f"state: {state}\nloops: {{support: {{harvest: [{{folder: {folder}}}]}}}}")
+    assert f"{folder} lies in `state`" in said
+    assert "where flowstill keeps its own datasets, models, runs, servers. Name a folder of documents elsewhere" in said
+
+
+@pytest.mark.parametrize(("state", "folder"), [(".", "documents"), ("still", "."), ("still", "still/documents")])
+def test_documents_may_lie_beside_what_flowstill_keeps(tmp_path: Path, state: str, folder: str) -> None:
+    settings = tmp_path / "flowstill.yml"
+    settings.write_text(f"state: {state}\nloops: {{support: {{harvest: [{{folder: {folder}}}]}}}}")
+    assert load_config(settings, {}).loop("support").harvest[0].folder == folder

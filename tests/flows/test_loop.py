@@ -16,6 +16,7 @@ from connectors import ServiceError
 from connectors.teacher import Answer, Request
 from flows import ConfigError, FlowError, RowsLostError
 from flows.asking import answers
+from flows.config import KEPT
 from flows.promote import registries, rollback
 from flows.show import find_run
 from tests.doubles.engine import FakeModel
@@ -28,6 +29,7 @@ def test_a_first_run_makes_a_model_that_beats_the_base_and_puts_it_into_service(
     assert "interval" in done.run.why
     report = (done.path / "report.html").read_text()
     assert "promoted" in report
+    assert {path.name for path in place.config.state.iterdir() if path.is_dir()} <= set(KEPT)
     with place.store() as store:
         champion = store.champion("units")
         assert champion is not None and champion.name == "v1"
@@ -394,6 +396,22 @@ def test_what_a_killed_run_spent_counts_when_it_goes_on(place: Place) -> None:
     with pytest.raises(ServiceError, match="The budget is used up"):
         place.run()
     assert place.stub.report().calls == calls
+
+
+def test_all_that_was_paid_for_before_a_kill_counts_without_a_budget_too(place: Place) -> None:
+    place.write("units.md", facts(0, 200))
+    for tries in (1, 2, 3):
+        child = place.start()
+        while place.stub.report().calls < 50 * tries and child.poll() is None:
+            time.sleep(0.002)
+        child.kill()
+        child.communicate()
+    step = place.run().run.step("distil")
+    with closing(sqlite3.connect(place.config.state / "store.db")) as file:
+        kept = [json.loads(body) for (body,) in file.execute("SELECT body FROM answers")]
+    assert step is not None and step.spent.calls >= len(kept) == 200
+    assert step.spent.tokens >= sum(one["prompt_tokens"] + one["answer_tokens"] for one in kept)
+    assert not list(place.runs()[0].path.glob("*.spent"))
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
