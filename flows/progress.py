@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TextIO
 
 EVERY = 10.0  # seconds between two plain lines of one step
+RECENT = 6  # lines from whose pace the time left is told: what was done before may have come from the journal at once
 
 
 def shown(text: str) -> str:
@@ -58,10 +59,10 @@ class _PlainTask(Task):
         super().__init__(name, total)
         self.progress, self.started = progress, time.monotonic()
         self.shown = self.started
-        self.first: tuple[float, float] | None = None  # when, and how much was done then: work may be taken up again
+        self.points: list[tuple[float, float]] = []  # when, and how much was done then: at first and at each line
 
     def show(self) -> None:
-        self.first = self.first or (time.monotonic(), self.done)
+        self.points = self.points or [(time.monotonic(), self.done)]  # work may be taken up again
         self.remind()
 
     def remind(self) -> None:
@@ -70,6 +71,8 @@ class _PlainTask(Task):
         if now - self.shown >= EVERY:
             self.shown = now
             self.progress.say(f"{self.name}:{self.count()}{self._left(now)} {self.detail}".rstrip())
+            if self.points:
+                self.points.append((now, self.done))
 
     def count(self) -> str:
         if not self.done:
@@ -77,7 +80,8 @@ class _PlainTask(Task):
         return f" {self.done:g}/{self.total:g}" if self.total else f" {self.done:g}"
 
     def _left(self, now: float) -> str:
-        since, before = self.first or (now, self.done)
+        recent = [point for point in self.points[-RECENT:] if point[1] < self.done]
+        since, before = [*recent, *self.points[:1], (now, self.done)][0]
         if not self.total or self.done <= before:
             return ""
         left = (now - since) / (self.done - before) * (self.total - self.done)

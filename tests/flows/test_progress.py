@@ -137,6 +137,17 @@ def test_work_on_one_large_thing_is_heard_of_too(monkeypatch: pytest.MonkeyPatch
     assert stream.getvalue().count("harvest: documents: 2/8 large.docx\n") >= 2
 
 
+def test_work_of_which_much_was_done_before_is_judged_by_its_pace_now(clock: list[float]) -> None:
+    stream = io.StringIO()
+    with Progress(stream).task("distil: answers", 200) as task:
+        for _ in range(100):
+            task.advance()  # out of the journal
+        for _ in range(10):
+            clock[0] += 10
+            task.advance()
+    assert stream.getvalue().splitlines()[-2] == "distil: answers: 110/200, about 15 min 0 s left"
+
+
 def test_a_total_may_become_known_on_the_way(clock: list[float]) -> None:
     stream = io.StringIO()
     with Progress(stream).task("harvest: documents") as task:
