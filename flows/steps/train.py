@@ -1,6 +1,5 @@
 """Train an adapter on the dataset, in the trainer's own process."""
 
-import math
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +35,8 @@ def do(work: Work, step: Step) -> None:
     )
     done = in_trainer(work, "train", job, folder, python=choice.python)
     metrics = msgspec.json.decode((folder / "metrics.json").read_bytes())
-    if not math.isfinite(metrics["train_loss"]):
-        raise FlowError(f"the training loss is {metrics['train_loss']}: try a lower learning_rate in the recipe.")
+    if metrics["train_loss"] is None:  # JSON has no other word for what is no number
+        raise FlowError("the training loss is no finite number: try a lower learning_rate in the recipe.")
     step.counts = {key: metrics[key] for key in SHOWN if metrics.get(key) is not None}
     step.counts |= {"backend": choice.name, "device": choice.device, "why": choice.why}
     step.outputs = {

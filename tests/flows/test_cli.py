@@ -241,7 +241,9 @@ def test_what_is_printed_into_a_file_is_no_wider_than_a_page_and_loses_no_word(d
     assert (out.count("because"), out.count("x")) == (40, 300)
 
 
-@pytest.mark.parametrize("text", ['{"loop": 3}', "no json", '{"loop": "units", "steps": [{"name": 7}]}'])
+@pytest.mark.parametrize(
+    "text", ['{"loop": 3}', "no json", '{"loop": "units", "steps": [{"name": 7}]}', '{"seconds": -7}']
+)
 def test_a_broken_run_record_is_one_error_that_names_the_file(done: Place, text: str) -> None:
     (folder,) = done.runs()
     (folder.path / "run.json").write_text(text)
@@ -249,6 +251,14 @@ def test_a_broken_run_record_is_one_error_that_names_the_file(done: Place, text:
         code, out, err = done.said(*verb)
         assert (code, out) == (1, "")
         assert f"{folder.path / 'run.json'}: not a run record" in one_line(err)
+
+
+def test_a_time_that_cannot_be_is_a_broken_run_record(done: Place) -> None:
+    (folder,) = done.runs()
+    folder.run.steps[0].seconds = -7
+    folder.save()
+    code, _, err = done.said("show", "units", module="flows")
+    assert code == 1 and "not a run record: Expected `float` >= 0.0" in one_line(err)
 
 
 @pytest.mark.parametrize("verb", [["dataset", "list", "units"], ["dataset", "export", "units", "--format", "text"]])

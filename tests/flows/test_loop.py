@@ -10,6 +10,7 @@ from contextlib import closing
 from datetime import datetime, tzinfo
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from connectors import ServiceError
@@ -19,8 +20,9 @@ from flows.asking import answers
 from flows.config import KEPT
 from flows.promote import registries, rollback
 from flows.show import find_run
-from tests.doubles.engine import FakeModel
+from tests.doubles.engine import FakeModel, run_trainer
 from tests.doubles.place import Place, asked, facts
+from trainer.jobs import TrainJob
 
 
 def test_a_first_run_makes_a_model_that_beats_the_base_and_puts_it_into_service(place: Place) -> None:
@@ -291,6 +293,18 @@ def test_a_judge_s_model_that_is_not_there_is_missed_before_the_teacher_is_asked
     with pytest.raises(ConfigError, match=r"flowstill\.yml: services\.judge\.model: No model at .*/judge\.gguf\."):
         place.run()
     assert (place.runs(), place.stub.report().calls) == ([], 0)
+
+
+def test_a_training_that_came_to_nothing_says_what_to_change(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    def diverged(command: str, job: TrainJob, folder: Path, **_: object) -> dict[str, object]:
+        done = run_trainer(command, job, folder)
+        if command == "train":
+            (folder / "metrics.json").write_bytes(msgspec.json.encode({"train_loss": float("nan")}))
+        return done
+
+    monkeypatch.setattr("flows.steps.engine.run_trainer", diverged)
+    with pytest.raises(FlowError, match="the training loss is no finite number: try a lower learning_rate"):
+        place.run()
 
 
 def test_one_row_is_trained_on_and_what_it_makes_is_refused_for_want_of_proof(place: Place) -> None:
