@@ -4,9 +4,9 @@ What a node of each kind holds stands in `dsl/kinds.py`, how the values are writ
 """
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-Json = Any  # None, bool, int, float, str, list of Json, dict of str to Json
+Json = Annotated[Any, "Json"]  # None, bool, int, float, str, a date, list of Json, dict of str to Json
 Scope = Literal["node", "env", "session", "app", "user", "system", "item", "index", "loop"]
 
 
@@ -35,7 +35,7 @@ class Script:
     refs: tuple[Ref, ...] = ()
 
 
-Value = Any  # Json | Ref | Text | Script; lists and dicts may hold any of them
+Value = Annotated[Any, "Value"]  # Json | Ref | Text | Script; lists and dicts may hold any of them
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Node:
     kind: str  # a key of `dsl.kinds.KINDS`
     title: str = ""
     description: str = ""
-    params: dict[str, Value] = field(default_factory=dict)
+    params: dict[str, Any] = field(default_factory=dict)
     inputs: dict[str, Value] = field(default_factory=dict)
     outputs: dict[str, Type] = field(default_factory=dict)
     on_error: OnError = OnError()

@@ -7,14 +7,28 @@ refs]}, {"$date": text}; a mapping with a key that starts with $ is {"$lit": {..
 import dataclasses
 import datetime
 import functools
-from types import UnionType
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from collections.abc import Iterable, Iterator
+from types import NoneType, UnionType
+from typing import (
+    Annotated,
+    Any,
+    Literal,
+    NotRequired,
+    Required,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+    is_typeddict,
+)
 
 from dsl import DslError
-from dsl.ir import Edge, Flow, Graph, Node, OnError, Ref, Resource, Scope, Script, Text, Type, Variable
-from dsl.kinds import KINDS
+from dsl.dialects import DIALECTS
+from dsl.ir import Edge, Flow, Graph, Json, Node, OnError, Ref, Resource, Scope, Script, Text, Type, Value, Variable
+from dsl.kinds import EVERYWHERE, KINDS
 from dsl.load import dump_json
 from dsl.notes import Note
+from dsl.values import pointer
 
 VERSION = "1"
 COSMETIC: frozenset[str] = frozenset()
@@ -94,44 +108,115 @@ def _make(kind: Any, fields: Any, place: str) -> Any:
         if isinstance(made.get(name), list):
             made[name] = tuple(made[name])
     for name, value in made.items():
-        if not _fits(value, _hints(kind)[name]):
-            raise DslError(f"{place}/{name}: {_hints(kind)[name]} is wanted here.".replace("dsl.ir.", ""))
+        _demand(_misfits(value, _hints(kind)[name], f"{place}/{name}"))
     try:
         return kind(**made)
     except TypeError as error:
         raise DslError(f"{place}: {str(error).split(') ')[-1]}.") from None
 
 
+def _demand(wrongs: Iterator[str]) -> None:
+    if (wrong := next(wrongs, None)) is not None:
+        raise DslError(wrong)
+
+
 @functools.cache
 def _hints(kind: Any) -> dict[str, Any]:
-    return get_type_hints(kind)
+    return get_type_hints(kind, include_extras=True)
 
 
-def _fits(value: Any, hint: Any) -> bool:
-    """Whether a value is of a type, as far as the common form uses types."""
+def _misfits(value: Any, hint: Any, place: str) -> Iterator[str]:
+    """What of a value is not of a type, as far as the common form uses types."""
     origin, inner = get_origin(hint), get_args(hint)
+    if is_typeddict(hint):
+        yield from _fields_of(value, _hints(hint), hint.__required_keys__, place)
+    elif origin in (Required, NotRequired):
+        yield from _misfits(value, inner[0], place)
+    elif origin in (Union, UnionType):
+        yield from _of_none(value, hint, place)
+    elif origin is dict and isinstance(value, dict) and all(isinstance(key, str) for key in value):
+        for key, item in value.items():
+            yield from _misfits(item, inner[1], place + pointer(key))
+    elif (origin is list and isinstance(value, list)) or (origin is tuple and isinstance(value, (list, tuple))):
+        yield from _items_of(value, hint, place)
+    elif not _is(value, hint):
+        yield f"{place}: {_wanted(hint)} is wanted here."
+
+
+def _fields_of(value: Any, hints: dict[str, Any], required: Iterable[str], place: str) -> Iterator[str]:
+    if not isinstance(value, dict):
+        yield f"{place}: a mapping is wanted here."
+        return
+    for key, item in value.items():
+        if key not in hints:
+            yield f"{place}{pointer(key)}: there is no such field here. There are: {', '.join(hints) or 'none'}."
+        else:
+            yield from _misfits(item, hints[key], place + pointer(key))
+    yield from (f"{place}: {key!r} is missing here." for key in required if key not in value)
+
+
+def _of_none(value: Any, hint: Any, place: str) -> Iterator[str]:
+    """What is wrong inside where the value looks like one of several types, else that it is none of them."""
+    found = [next(_misfits(value, each, place), None) for each in get_args(hint)]
+    if None not in found:
+        deep = [each for each in found if each and not each.startswith(f"{place}: ")]
+        yield deep[0] if deep else f"{place}: {_wanted(hint)} is wanted here."
+
+
+def _items_of(value: Any, hint: Any, place: str) -> Iterator[str]:
+    inner = get_args(hint)
+    hints = [inner[0]] * len(value) if get_origin(hint) is list or inner[-1] is ... else inner
+    if len(value) != len(hints):
+        yield f"{place}: a list of {len(hints)} is wanted here."
+        return
+    for i, (item, each) in enumerate(zip(value, hints, strict=True)):
+        yield from _misfits(item, each, f"{place}/{i}")
+
+
+def _is(value: Any, hint: Any) -> bool:
+    """Whether a value is of a type that has no others inside."""
     if hint is Any:
         return True
+    if hint == Value:
+        return not _holds(value, (Type,))
+    if get_origin(hint) is Literal:
+        return isinstance(value, str) and value in get_args(hint)
+    if hint == Json:
+        return not _holds(value, (Ref, Text, Script, Type))
+    if get_origin(hint) is Annotated:
+        return isinstance(value, str) and value in hint.__metadata__[0]
+    plain = (int, float) if hint is float else get_origin(hint) or hint
+    return isinstance(value, plain) and (hint is bool or not isinstance(value, bool))
+
+
+def _holds(value: Any, kinds: tuple[type, ...]) -> bool:
+    if isinstance(value, (dict, list)):
+        return any(_holds(each, kinds) for each in (value.values() if isinstance(value, dict) else value))
+    return isinstance(value, kinds)
+
+
+_NAMES = {str: "a text", int: "a whole number", float: "a number", bool: "true or false", NoneType: "null"}
+_NAMES |= {Ref: "a reference", Text: "a text with references", Script: "a script", dict: "a mapping", list: "a list"}
+
+
+def _wanted(hint: Any) -> str:
+    origin = get_origin(hint)
+    if hint in (Json, Value):
+        return "a value" if hint == Value else "a value without references"
     if origin in (Union, UnionType):
-        return any(_fits(value, each) for each in inner)
-    if origin is Literal:
-        return isinstance(value, str) and value in inner
-    if origin is dict:
-        return isinstance(value, dict) and all(isinstance(k, str) and _fits(v, inner[1]) for k, v in value.items())
-    if origin is list:
-        return isinstance(value, list) and all(_fits(each, inner[0]) for each in value)
-    if origin is tuple:
-        each_of = [inner[0]] * len(value) if isinstance(value, tuple) and inner[-1] is ... else inner
-        return isinstance(value, tuple) and len(value) == len(each_of) and all(map(_fits, value, each_of))
-    wanted = (int, float) if hint is float else hint
-    return isinstance(value, wanted) and (hint is bool or not isinstance(value, bool))
+        return " or ".join(_wanted(each) for each in get_args(hint))
+    if origin in (Literal, Annotated):
+        known = get_args(hint) if origin is Literal else sorted(hint.__metadata__[0])
+        return ("one of " if len(known) > 1 else "") + ", ".join(map(repr, known))
+    plain = dict if is_typeddict(hint) else list if origin is tuple else origin or hint
+    return _NAMES.get(plain) or f"a {plain.__name__.lower()}"
 
 
 def _checked(value: Any) -> Any:
     """A reference, text or script whose parts are what they should be; TypeError otherwise."""
     kind: Any = type(value)
     for name, hint in _hints(kind).items():
-        if not _fits(getattr(value, name), hint):
+        if next(_misfits(getattr(value, name), hint, ""), None):
             raise TypeError(f"{name} is not right")
     return value
 
@@ -157,6 +242,8 @@ def read(document: Any) -> Flow:
             f"/flowstill: version {document['flowstill']!r} of the common form; this flowstill reads {VERSION!r}."
         )
     flow: Flow = _make(Flow, document["flow"], "/flow")
+    if flow.dialect not in DIALECTS:
+        raise DslError(f"/flow/dialect: {flow.dialect!r} is none. There are: {', '.join(DIALECTS)}.")
     _check(flow.graph, "/flow/graph", set())
     return flow
 
@@ -168,6 +255,10 @@ def _check(graph: Graph, place: str, ids: set[str]) -> None:
             raise DslError(f"{where}/id: {node.id!r} is not a name of its own.")
         if node.kind not in KINDS:
             raise DslError(f"{where}/kind: {node.kind!r} is no kind of node. There are: {', '.join(sorted(KINDS))}.")
+        if (node.body is not None) != (node.kind in ("iterate", "loop")):
+            raise DslError(f"{where}/body: an iterate or a loop has a body, and no other node.")
+        known = KINDS[node.kind].params | EVERYWHERE
+        _demand(_fields_of(node.params, known, (), f"{where}/params"))
         ids.add(node.id)
         if node.body is not None:
             _check(node.body, f"{where}/body", ids)

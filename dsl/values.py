@@ -80,6 +80,11 @@ def parts(value: Value) -> tuple["str | Ref | Script", ...]:
     return (value if isinstance(value, str | Ref | Script) else json.dumps(value, ensure_ascii=False, default=str),)
 
 
+def words(value: Value) -> Value:
+    """What is to be read as text: anything that is none, and refers to nothing, as JSON text."""
+    return value if isinstance(value, str | Ref | Text | Script) else text(list(parts(value)))
+
+
 def parse(source: str, pattern: "re.Pattern[str]", found: Callable[["re.Match[str]"], "Ref | Script | None"]) -> Value:
     """`source` with each match replaced by what `found` makes of it; None leaves it as text."""
     result: list[str | Ref | Script] = []

@@ -12,6 +12,7 @@ from dsl.dify.place import Place
 from dsl.dify.readers import QUERY, Source, input_type
 from dsl.dify.resources import long_provider
 from dsl.ir import Edge, Flow, Json, Node, Ref, Text, Type, Value
+from dsl.kinds import role
 from dsl.values import parse, parts
 
 PLACE = "/model_config"
@@ -70,7 +71,7 @@ def _model(config: Place, mode: str, start: Node, source: Source) -> Node:
     provider = long_provider(model.text("provider"))
     node.params["model"] = source.register.add("model", model.text("name"), provider)
     node.params["parameters"] = {name: place.value for name, place in model.entries("completion_params")}
-    node.params["mode"] = model.text("mode", default="chat")
+    node.params["mode"] = model.choice("mode", "chat", "completion")
     node.params["messages"] = _prompt(config, start)
     if config.mapping("dataset_configs", "datasets").value.get("datasets"):
         node.params["context"] = Ref("retrieve", ("result",))
@@ -90,7 +91,7 @@ def _prompt(config: Place, start: Node) -> list[Value]:
     messages = config.mapping("chat_prompt_config").mappings("prompt") if advanced else []
     completion = config.mapping("completion_prompt_config").at("prompt", "text") if advanced else None
     if messages:
-        return [{"role": each.text("role"), "text": _text(each.text("text"), start)} for each in messages]
+        return [{"role": role(each.text("role")), "text": _text(each.text("text"), start)} for each in messages]
     text = completion.text() if completion is not None and completion.value else config.text("pre_prompt")
     return [{"role": "system", "text": _text(text, start)}] if text else []
 

@@ -63,6 +63,10 @@ class Place:
         """A list of mappings."""
         return [item.mapping() for item in self.items(*keys)]
 
+    def choice(self, key: str, *known: str) -> str:
+        """One of these words: the first when it is none of them."""
+        return word if (word := self.text(key)) in known else known[0]
+
     def text(self, *keys: str, default: str = "") -> str:
         value = (here := self.at(*keys)).value
         if value is None:

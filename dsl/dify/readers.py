@@ -9,6 +9,7 @@ from dsl.dify.place import Place, number
 from dsl.dify.references import Reader
 from dsl.dify.resources import Names, Register, long_provider
 from dsl.ir import Json, Node, OnError, Ref, Script, Text, Type, Value, Variable
+from dsl.kinds import role
 from dsl.notes import Note
 
 QUERY = Ref("", ("query",), "system")
@@ -179,14 +180,14 @@ def _model_of(model: Place, key: str, node: Node, source: Source) -> None:
 
 def _llm(data: Place, node: Node, source: Source) -> None:
     _model(data, node, source)
-    node.params["mode"] = data.mapping("model").text("mode", default="chat")
+    node.params["mode"] = data.mapping("model").choice("mode", "chat", "completion")
     node.params["messages"] = _messages(data, node, source)
     if data.flag("context", "enabled") and (ref := source.ref(data.at("context", "variable_selector"), node)):
         node.params["context"] = ref
     if data.flag("structured_output_enabled") or data.flag("structured_output_switch_on"):
         node.params["schema"] = data.mapping("structured_output", "schema").value
     if data.has("reasoning_format"):
-        node.params["reasoning"] = data.text("reasoning_format")
+        node.params["reasoning"] = data.choice("reasoning_format", "tagged", "separated")
     node.inputs |= _variables(data.mapping("prompt_config").mappings("jinja2_variables"), node, source)
 
 
@@ -206,7 +207,7 @@ def _messages(data: Place, node: Node, source: Source) -> list[Value]:
 def _message(place: Place, node: Node, source: Source) -> Value:
     jinja = place.text("edition_type") == "jinja2"
     text = Script("jinja2", place.text("jinja2_text")) if jinja else source.text(place.at("text"), node)
-    return {"role": place.text("role", default="user"), "text": text}
+    return {"role": role(place.text("role")), "text": text}
 
 
 def _variables(places: list[Place], node: Node, source: Source) -> dict[str, Value]:
@@ -274,7 +275,7 @@ def _extract(data: Place, node: Node, source: Source) -> None:
     _model(data, node, source)
     node.params["query"] = source.ref(data.at("query"), node)
     node.params["instruction"] = source.text(data.at("instruction"), node)
-    node.params["method"] = data.text("reasoning_mode", default="function_call")
+    node.params["method"] = data.choice("reasoning_mode", "function_call", "prompt")
     for each in data.mappings("parameters"):
         node.outputs[each.text("name")] = _typed(
             names.type_of(each.text("type")),

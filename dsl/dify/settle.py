@@ -180,6 +180,8 @@ _NATIVE = {
 def condition_is_native(work: Work, condition: dict[str, Any]) -> bool:
     """Whether Dify has a word for it that means the same, for values of the type that the left side has."""
     op, left, right = condition.get("op"), condition.get("left"), condition.get("right")
+    if isinstance(right, dict) and not all(each.get("op") in names.WORDS for each in right.get("conditions", [])):
+        return False
     if work.own and "conditions" not in condition:
         return _is_own(condition)
     if "conditions" in condition or not work.is_native(left):

@@ -131,9 +131,9 @@ class _Inside:
     def __init__(self, builder: "Builder", owner: Node) -> None:
         self.builder, self.owner = builder, owner
         self.last = Node(f"{owner.id} round", "code", owner.title, pointer=owner.pointer)
-        before = builder.reach.before[owner.id] | builder.reach.bits[owner.id]
-        for inner in owner.body.nodes if owner.body else ():
-            before |= builder.reach.bits[inner.id]
+        before = builder.reach.before.get(owner.id, 0)  # nothing is known of what stands in a ring
+        for node in (owner, *(owner.body.nodes if owner.body else ())):
+            before |= builder.reach.bits[node.id] if node.id in builder.reach.choices else 0
         builder.reach.before[self.last.id] = before
         builder.reach.choices[self.last.id] = builder.reach.choices.get(owner.id, {})
 

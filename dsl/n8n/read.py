@@ -253,6 +253,10 @@ class Reader:
             return [self.value(item, raw) for item in value]
         return value
 
+    def words(self, value: Any, raw: Raw) -> Value:
+        """A parameter that is text."""
+        return values.words(self.value(value, raw))
+
     def resolve(self, raw: Raw) -> text.Resolve:
         def found(path: text.Path) -> Ref | None:
             if path.root == "node":

@@ -415,22 +415,22 @@ def _body(reader: "Reader", raw: Raw) -> dict[str, Any] | None:
     if type_ == "binary":
         return {"type": type_, "file": reader.value(params.get("inputDataFieldName", "data"), raw)}
     if type_ == "text":
-        return {"type": type_, "text": reader.value(params.get("body", ""), raw)}
+        return {"type": type_, "text": reader.words(params.get("body", ""), raw)}
     source = params.get("jsonBody", params.get("bodyParametersJson"))
     if source is None and isinstance(params.get("body"), str) and type_ in ("json", "urlencoded"):
         source = params["body"]
     items = members(params, "bodyParameters", "parameters") + members(params, "bodyParametersUi", "parameter")
     if source is not None and (params.get("specifyBody", "") != "keypair" or not items):
-        return {"type": type_, "text": reader.value(source, raw)}
+        return {"type": type_, "text": reader.words(source, raw)}
     return {"type": type_, "fields": [_field(reader, raw, item) for item in items]}
 
 
 def _field(reader: "Reader", raw: Raw, item: dict[str, Any]) -> dict[str, Value]:
     if item.get("parameterType") == "formBinaryData":
         value = reader.value(item.get("inputDataFieldName", "data"), raw)
-        return {"name": reader.value(item.get("name", ""), raw), "type": "file", "value": value}
+        return {"name": reader.words(item.get("name", ""), raw), "type": "file", "value": value}
     return {
-        "name": reader.value(item.get("name", ""), raw),
+        "name": reader.words(item.get("name", ""), raw),
         "type": "text",
         "value": _secret(reader, raw, item, "body"),
     }
@@ -630,7 +630,7 @@ def _chain(reader: "Reader", raw: Raw, node: Node) -> None:
     messages = []
     for item in members(raw.params, "messages", "messageValues"):
         role = tables.ROLES.get(str(item.get("type", "SystemMessagePromptTemplate")), "system")
-        messages.append({"role": role, "text": reader.value(item.get("message", ""), raw)})
+        messages.append({"role": role, "text": reader.words(item.get("message", ""), raw)})
     query = _prompt(reader, raw)
     node.params["messages"] = messages + ([{"role": "user", "text": query}] if query != "" else [])
     _passages(reader, raw, node)
@@ -660,7 +660,7 @@ def _prompt(reader: "Reader", raw: Raw) -> Value:
     """What is asked: as written, or by default the chat's question."""
     define = raw.params.get("promptType", "auto" if raw.version >= 1.2 else "define") == "define"
     if define and ("text" in raw.params or "prompt" in raw.params):
-        return reader.value(raw.params.get("text", raw.params.get("prompt")), raw)
+        return reader.words(raw.params.get("text", raw.params.get("prompt")), raw)
     field = "input" if raw.version < 1.1 else "chatInput"
     found = reader.incoming(raw, (field,))
     return found if found is not None else Script("n8n", f"$json.{field}")
@@ -670,7 +670,7 @@ def _agent(reader: "Reader", raw: Raw, node: Node) -> None:
     """With tools, or without memory, an agent; a model that only remembers the chat is a model."""
     node.kind = "agent"
     query, system = _prompt(reader, raw), dig(raw.params, "options", "systemMessage")
-    node.params["messages"] = [{"role": "system", "text": reader.value(system, raw)}] if system is not None else []
+    node.params["messages"] = [{"role": "system", "text": reader.words(system, raw)}] if system is not None else []
     node.params["query"], node.params["tools"] = query, []
     rounds = dig(raw.params, "options", "maxIterations")
     if rounds is not None:
@@ -692,11 +692,11 @@ def _open_ai(reader: "Reader", raw: Raw, node: Node) -> None:
     messages = []
     system = dig(raw.params, "options", "instructions")
     if system is not None:
-        messages.append({"role": "system", "text": reader.value(system, raw)})
+        messages.append({"role": "system", "text": reader.words(system, raw)})
     for item in members(raw.params, "responses", "values") + members(raw.params, "messages", "values"):
         role = str(item.get("role", "user"))
         role = role if role in ("system", "assistant") else "user"
-        messages.append({"role": role, "text": reader.value(item.get("content", ""), raw)})
+        messages.append({"role": role, "text": reader.words(item.get("content", ""), raw)})
     subnodes.own_model(reader, raw, node)
     node.params["messages"] = messages
     subnodes.fold(reader, raw, node)

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from dsl.ir import Graph, Node, Ref, Text, Type, Value
+from dsl.kinds import role
 from dsl.ragflow import text
 from dsl.ragflow.shims import unwrapped
 from dsl.ragflow.tables import ASSIGNMENTS, INPUT_TYPES, OPERATORS, PARAMETERS, SWITCHES
+from dsl.values import words
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class Reading:
 
     def text(self, name: str) -> Value:
         value = self.params.get(name)
-        return text.read_text(value, self.find) if isinstance(value, str) else value
+        return text.read_text(value, self.find) if isinstance(value, str) else words(value)
 
     def bare(self, value: Any) -> Value:
         return text.read_bare(value, self.find)
@@ -97,7 +99,7 @@ def agent(reading: Reading) -> None:
     messages = [{"role": "system", "text": reading.text("sys_prompt")}] if params.get("sys_prompt") else []
     for each in reading.items("prompts"):
         said = text.read_text(str(each.get("content") or ""), reading.find)
-        messages.append({"role": str(each.get("role", "user")), "text": said})
+        messages.append({"role": role(each.get("role")), "text": said})
     node.params = reading.model() | {"mode": "chat", "messages": messages}
     if isinstance(params.get("visual_files_var"), str) and params["visual_files_var"]:
         node.params["vision"] = reading.bare(params["visual_files_var"])
@@ -271,11 +273,12 @@ def assigner(reading: Reading) -> None:
     reading.node.params = {
         "items": [
             {
-                "target": reading.bare(each.get("variable") or ""),
+                "target": target,
                 "op": ASSIGNMENTS.get(str(each.get("operator")), "set"),
                 "value": reading.value(each.get("parameter")),
             }
             for each in reading.items("variables")
+            if isinstance(target := reading.bare(each.get("variable") or ""), Ref)
         ]
     }
 

@@ -486,7 +486,7 @@ def iterate(writing: Writing) -> Made:
         writing.note("degraded", "iterate.error", "A round that fails ends the whole iteration here.")
     if len(over) > 1:
         writing.note("degraded", "iterate.lists", "One list is walked here: the others are not.")
-    outs = {name: {"type": "array", "ref": writing.name(ref)} for name, ref in params.get("collect", {}).items()}
+    outs = {name: {"type": "array", "ref": writing.bare(ref)} for name, ref in params.get("collect", {}).items()}
     return "Iteration", {"items_ref": writing.bare(over[0]) if over else "", "outputs": outs}
 
 

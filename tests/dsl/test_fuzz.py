@@ -59,22 +59,20 @@ def _keys(held: Any) -> Any:
 
 
 def survives(data: str | bytes, dialect: str | None = None) -> None:
-    """Reads, checks, mends and writes it, with no other exception than DslError.
-
-    A file in the common form is read and checked only: what its nodes' parameters hold is for who made it.
-    """
+    """Reads, checks, mends and writes it, with no other exception than DslError; the common form holds all of it."""
     try:
         flow = dsl.read(data, dialect)
     except dsl.DslError as error:
         assert str(error)
         return
     check(flow)
-    for target in dsl.DIALECTS if flow.dialect != "ir" else ["ir"]:
+    for target in dsl.DIALECTS:
         try:
             dsl.write(flow, target)
         except dsl.DslError as error:
             assert str(error)
     mend(flow)
+    dsl.read(dsl.write(flow, "ir").data)
 
 
 @pytest.mark.parametrize("dialect", [*FOLDERS, "ir"])
