@@ -254,10 +254,10 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
 def test_an_archive_that_does_harm_is_one_error_soon(name: str) -> None:
     make, message = HOSTILE[name]
     data = make()
-    begun = time.perf_counter()
+    begun = time.process_time()
     with pytest.raises(DslError, match=message):
         dsl.read(data)
-    assert time.perf_counter() - begun < 10
+    assert time.process_time() - begun < 10
 
 
 def test_two_dots_in_a_name_are_no_way_out() -> None:

@@ -203,10 +203,10 @@ def test_a_thousand_nodes_take_seconds_at_most(placed: bool) -> None:
     ]
     edges = [Edge(str(i), str(i * step % 1000)) for i in range(1000) for step in (1, 2, 7)]
     edges += [Edge(str(i), str(i + 1)) for i in range(999)]
-    began = time.monotonic()
+    began = time.process_time()
     draw(flow(nodes, edges), "html")
     draw(flow(nodes, edges), "mmd")
-    assert time.monotonic() - began < 20
+    assert time.process_time() - began < 20
 
 
 def test_an_unknown_form_is_named_with_those_there_are() -> None:
