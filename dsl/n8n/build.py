@@ -85,7 +85,10 @@ class Builder:
             self.connect(self.exits.get(id_, self.names[id_]), name)
         for graph in _graphs(self.flow.graph):
             for edge in graph.edges:
-                self._edge(edge)
+                before = self.nodes.get(edge.source)
+                fitting = not before or before.kind != "classify" or edge.port != "default"
+                if fitting or writers.falls_back(self, self.nodes[edge.source]):
+                    self._edge(edge)
         self._joins()
         settings = dict(forms.SETTINGS)
         named = {"name": self.flow.name[:128] or ("" if self.flow.dialect == "n8n" else "Workflow")}
@@ -240,7 +243,8 @@ class Builder:
 
     def _lead(self, edge: Edge, entry: str, name: str, number: int) -> None:
         source, output = self.exit(self.nodes[edge.source], edge.port)
-        for link in self.connections[source]["main"][output]:
+        outputs = self.connections[source]["main"]
+        for link in outputs[output] if output < len(outputs) else []:  # n8n has none for what fits no class
             if link["node"] == entry:
                 link.update(node=name, index=number)
 

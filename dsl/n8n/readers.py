@@ -9,6 +9,7 @@ from dsl.ir import Node, OnError, Ref, Resource, Script, Text, Type, Value
 from dsl.load import load_json
 from dsl.n8n import conditions, containers, names, python, schedules, shims, starts, subnodes, tables, text, written
 from dsl.n8n.source import Link, Raw, dig, is_number, members
+from dsl.values import words
 
 if TYPE_CHECKING:
     from dsl.n8n.read import Reader
@@ -309,7 +310,7 @@ def _http(reader: "Reader", raw: Raw, node: Node) -> None:
     method = raw.params.get("method", raw.params.get("requestMethod", "GET"))
     node.params = {
         "method": method.upper() if isinstance(method, str) else "GET",
-        "url": reader.value(raw.params.get("url", ""), raw),
+        "url": reader.words(raw.params.get("url", ""), raw),
         "headers": _pairs(reader, raw, "header"),
         "query": _pairs(reader, raw, "query"),
         "response": response_of(raw),
@@ -455,7 +456,7 @@ def _subflow(reader: "Reader", raw: Raw, node: Node) -> None:
 
 def _stop(reader: "Reader", raw: Raw, node: Node) -> None:
     node.kind = "stop"
-    node.params["message"] = reader.value(raw.params.get("errorMessage", raw.params.get("errorObject", "")), raw)
+    node.params["message"] = reader.words(raw.params.get("errorMessage", raw.params.get("errorObject", "")), raw)
 
 
 def _document(reader: "Reader", raw: Raw, node: Node) -> None:
@@ -570,12 +571,12 @@ def _answered(reader: "Reader", raw: Raw, node: Node) -> None:
         body = reader.value(raw.params.get("redirectURL", ""), raw)
     if reader.source.out[raw.name] and (not raw.mark or raw.mark[0] != "end"):
         node.kind = "answer"
-        node.params["text"] = body if body is not None and how != "noData" else text_of(inputs)
+        node.params["text"] = words(body) if body is not None and how != "noData" else text_of(inputs)
         return
     node.kind, node.inputs = "end", inputs
     node.outputs = {name: _type_of(value) for name, value in inputs.items()}
-    if not inputs and how != "noData":
-        node.params["message"] = body
+    if not inputs and how != "noData" and body is not None:
+        node.params["message"] = words(body)
 
 
 def text_of(inputs: dict[str, Value]) -> Value:
@@ -605,7 +606,7 @@ KNOWN: dict[str, tuple[str, ...]] = {"ai:agent": ("output",), "ai:chainLlm": ("t
 
 def _chat_answer(reader: "Reader", raw: Raw, node: Node) -> None:
     node.kind = "answer"
-    node.params["text"] = reader.value(raw.params.get("message", ""), raw)
+    node.params["text"] = reader.words(raw.params.get("message", ""), raw)
 
 
 def _form(reader: "Reader", raw: Raw, node: Node) -> None:
@@ -613,7 +614,7 @@ def _form(reader: "Reader", raw: Raw, node: Node) -> None:
     if raw.params.get("operation", "page") == "completion":
         shown = {"redirect": "redirectUrl", "showText": "responseText"}
         name = shown.get(str(raw.params.get("respondWith", "text")), "completionMessage")
-        node.kind, node.params["message"] = "end", reader.value(raw.params.get(name, ""), raw)
+        node.kind, node.params["message"] = "end", reader.words(raw.params.get(name, ""), raw)
         return
     node.kind = "ask"
     said = raw.params.get("formTitle", dig(raw.params, "options", "formTitle"))

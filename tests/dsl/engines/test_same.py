@@ -1,12 +1,22 @@
 """A flow gives the same outputs on both engines, whichever platform's file it is written as."""
 
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 import dsl
+from tests.doubles.chat import chat_model
+from tests.doubles.echo import echo
+from tests.dsl.corpus import SHARED
+from tests.dsl.engines.build import LANGCHAIN, MODEL, PLUGIN, node, workflow
 from tests.dsl.engines.dify import run_dify
+from tests.dsl.engines.lane import Ran
 from tests.dsl.engines.n8n_core import run_n8n_core
 from tests.dsl.engines.n8n_server import N8nServer
-from tests.dsl.small import Case, cases
+from tests.dsl.small import Case, cases, services
 
 PURE = [pytest.param(case, id=case.name) for case in cases() if not case.needs]
 # n8n renders no Jinja; in the core lane a code node that fails hands on what it got, unlike on the server
@@ -37,3 +47,122 @@ def test_a_small_flow_gives_its_outputs_on_n8n(case: Case) -> None:
 def test_what_happens_after_an_error_is_the_same_on_a_server(case: Case, n8n_server: N8nServer) -> None:
     ran = n8n_server.run(dsl.write(case.flow, "n8n", trigger="call").document, case.inputs)
     assert ran.outputs == case.expected
+
+
+# -- with services
+
+SERVICES = [each.name for each in services("")]
+
+
+@pytest.fixture(scope="module")
+def echo_url() -> Iterator[str]:
+    with echo() as url:
+        yield url
+
+
+Bound = Callable[[Any, dict[str, Any]], Ran]
+
+
+@pytest.fixture(scope="module")
+def bound(n8n_server: N8nServer) -> Iterator[Bound]:
+    """Runs a workflow whose models are those of the fake endpoint, as a user would choose them after the import."""
+    with chat_model() as (url, _):
+        credential = n8n_server.credential("openAiApi", apiKey="none", url=url, header=False)
+
+        def run(workflow: Any, inputs: dict[str, Any]) -> Ran:
+            for node in workflow["nodes"]:
+                if node["type"].endswith("lmChatOpenAi"):
+                    node["credentials"] = credential
+            return n8n_server.run(workflow, inputs)
+
+        yield run
+
+
+def service(name: str, url: str) -> Case:
+    return next(each for each in services(url) if each.name == name)
+
+
+@pytest.mark.engines
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_flow_with_services_gives_its_outputs_on_graphon(name: str, echo_url: str) -> None:
+    case = service(name, echo_url)
+    ran = run_dify(str(dsl.write(case.flow, "dify").data), case.inputs)
+    assert (ran.status, ran.outputs) == ("succeeded", case.expected), ran
+
+
+@pytest.mark.engines
+@pytest.mark.n8n
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_flow_with_services_gives_its_outputs_on_a_server(name: str, echo_url: str, bound: Bound) -> None:
+    case = service(name, echo_url)
+    ran = bound(dsl.write(case.flow, "n8n", trigger="call").document, case.inputs)
+    assert (ran.status, ran.outputs) == ("succeeded", case.expected), ran
+
+
+# -- from one platform to the other
+
+VERIFIED = {  # those without Python code, for which this n8n has no runner, and without the words of an engine's errors
+    "question_classifier": {"q": "tell me"},
+    "loop": {"q": "x"},
+    "list_operator_aggregator": {"q": "a,c,b"},
+    "default_value": {"q": "x"},
+}
+
+
+@pytest.mark.engines
+@pytest.mark.n8n
+@pytest.mark.parametrize("name", VERIFIED)
+def test_a_flow_of_dify_gives_on_n8n_what_it_gives_on_dify(name: str, echo_url: str, bound: Bound) -> None:
+    if not (file := SHARED / "dify" / "verified" / f"{name}.yml").is_file():
+        pytest.skip("../shared is not here")
+    source = file.read_text(encoding="utf-8").replace("http://127.0.0.1:28080", echo_url)
+    there = bound(dsl.write(dsl.read(source), "n8n", trigger="call").document, VERIFIED[name])
+    assert there.outputs == run_dify(source, VERIFIED[name]).outputs, there
+
+
+@pytest.mark.engines
+@pytest.mark.n8n
+def test_a_webhook_of_n8n_that_asks_a_service_and_a_model_gives_the_same_on_dify(echo_url: str, bound: Bound) -> None:
+    hook = node("W", "webhook", 2.1, httpMethod="POST", path="same", responseMode="responseNode", options={})
+    sent = {"sendBody": True, "specifyBody": "json", "jsonBody": "={{ JSON.stringify({q: $json.body.q}) }}"}
+    ask = node("H", "httpRequest", 4.5, method="POST", url=f"{echo_url}/there", options={}, **sent)
+    asked = "=Say {{ $json.json.q }} to {{ $('W').item.json.body.q }}"
+    reply = node("L", f"{LANGCHAIN}chainLlm", 1.9, promptType="define", text=asked, batching={})
+    chosen = {"__rl": True, "mode": "id", "value": "stub"}
+    model = node("M", f"{LANGCHAIN}lmChatOpenAi", 1.3, model=chosen, responsesApiEnabled=False, options={})
+    answer = node("R", "respondToWebhook", 1.5, respondWith="json", responseBody="={{ {r: $json.text} }}", options={})
+    flow = workflow([hook | {"webhookId": "same"}, ask, reply, model, answer], "W>H H>L L>R M-ai_languageModel>L")
+    here = bound(flow, {"q": "hi"})
+    assert here.response == {"r": "LLM<Say hi to hi>"}, here
+    there = run_dify(
+        _called(dsl.write(dsl.read(json.dumps(flow)), "dify").document), {"_webhook_raw": {"body": {"q": "hi"}}}
+    )
+    assert (there.status, there.outputs) == ("succeeded", here.response), there
+
+
+def _called(document: Any) -> str:
+    """The file with a start in place of its webhook, which graphon does not have, and with the model bound."""
+    nodes = {each["id"]: each["data"] for each in document["workflow"]["graph"]["nodes"]}
+    got = {"variable": "_webhook_raw", "label": "got", "type": "json_object", "required": True}
+    nodes["W"] |= {"type": "start", "variables": [got]}
+    nodes["L"]["model"] |= MODEL
+    document["dependencies"] = [{"type": "marketplace", "value": {"marketplace_plugin_unique_identifier": PLUGIN}}]
+    return json.dumps(document)
+
+
+@pytest.mark.engines
+@pytest.mark.n8n
+def test_an_agent_made_anew_from_the_common_form_calls_its_tool(echo_url: str, bound: Bound) -> None:
+    fields = [{"name": "a", "value": "={{ $fromAI('a', 'first addend', 'number') }}"}]
+    query = {"sendQuery": True, "queryParameters": {"parameters": fields}}
+    tool = node("Add", "httpRequestTool", 4.5, toolDescription="adds", url=f"{echo_url}/add", options={}, **query)
+    agent = node("Agent", f"{LANGCHAIN}agent", 3.1, promptType="define", text="={{ $json.q }}", options={})
+    chosen = {"__rl": True, "mode": "id", "value": "stub"}
+    model = node("M", f"{LANGCHAIN}lmChatOpenAi", 1.3, model=chosen, responsesApiEnabled=False, options={})
+    begin = node("T", "executeWorkflowTrigger", 1.2, inputSource="passthrough")
+    made = workflow([begin, agent, model, tool], "T>Agent M-ai_languageModel>Agent Add-ai_tool>Agent")
+    here = bound(made, {"q": "Add with a: 4"})
+    assert '"query":{"a":"4"}' in here.outputs["output"], here
+    anew = replace(dsl.read(json.dumps(made)), dialect="ir", raw=None)
+    there = bound(dsl.write(anew, "n8n", trigger="call").document, {"q": "Add with a: 4"})
+    assert '"query":{"a":"4"}' in str(there.outputs), there
