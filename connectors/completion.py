@@ -4,6 +4,7 @@ import asyncio
 import functools
 import re
 import sys
+import zlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     import httpx
 
 CONNECT = 10.0  # seconds until a connection stands
+KEY = 12  # characters; what is shorter ("ollama", where a server wants any key) may be a word of an answer
 _AGAIN = {408, 425, 429}  # and every 5xx
 _TOO_LONG = re.compile(r"exceed\w*.{0,30}context|context.{0,10}(?:length|window|size)|maximum context", re.IGNORECASE)
 _UNUSABLE = {401, 402, 403, 404, 405}
@@ -121,7 +123,7 @@ class Endpoint:
         import httpx
 
         return httpx.AsyncClient(
-            headers={"Content-Type": "application/json"} | http.bearer(self._service),
+            headers={"Content-Type": "application/json", "Accept-Encoding": http.ENCODING} | http.bearer(self._service),
             timeout=httpx.Timeout(self._timeout, connect=min(CONNECT, self._timeout)),
             verify=self._tls,
             trust_env=not http.is_loopback(self._url),  # a proxy is for the world outside
@@ -162,7 +164,7 @@ class Endpoint:
             async with asyncio.timeout(self._timeout):  # httpx would give each piece of the answer so long
                 async with client.stream("POST", self._url, content=msgspec.json.encode(body)) as response:
                     return http.Reply(response.status_code, response.headers, await _whole(response))
-        except (httpx.RequestError, TimeoutError, http.TooLarge) as error:
+        except (httpx.RequestError, TimeoutError, zlib.error, http.TooLarge) as error:
             seconds = CONNECT if isinstance(error, httpx.ConnectTimeout) else self._timeout
             raise Again(http.unreachable(self._service, self._url, error, seconds)) from None
         finally:
@@ -175,7 +177,7 @@ class Endpoint:
         except (msgspec.MsgspecError, UnicodeDecodeError, IndexError, RecursionError):
             reason = http.refusal(self._service, "POST", self._url, reply)
             raise Again(f"{reason} That is no chat completion.") from None
-        text = choice.message.content or ""
+        text = http.masked(choice.message.content or "", self._service, self._url, KEY)
         prompt = _counted(found.usage, "prompt_tokens") or _tokens("".join(m["content"] for m in request.messages))
         answer = _counted(found.usage, "completion_tokens") or _tokens(text)
         cost = (prompt * self._prices[0] + answer * self._prices[1]) / 1e6
@@ -208,8 +210,8 @@ class Endpoint:
 
 
 async def _whole(response: "httpx.Response") -> bytes:
-    body = http.Body()
-    async for piece in response.aiter_bytes():
+    body = http.Body(response.headers.get("Content-Encoding", ""))
+    async for piece in response.aiter_raw():
         body.add(piece)
     return bytes(body)
 

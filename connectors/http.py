@@ -1,14 +1,17 @@
 """How flowstill speaks HTTP: time limits, retries, keys, and what a failure is called."""
 
 import base64
+import functools
 import json
 import random
 import re
 import time
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from html.entities import html5
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
 TRIES = 3
 LONGEST_WAIT = 60.0  # seconds; a server that wants more is asked again after this
 LARGEST = 2**24  # bytes of an answer once unpacked: no chat and no list of models comes near
+ENCODING = "gzip"  # how an answer may be packed
+_GZIP = 16 + zlib.MAX_WBITS  # zlib's number for it
 _EMPTY = {204, 205}
 _RETRIED = {429, 502, 503}
 _BLAMED = {401: "key", 402: "key", 403: "key", 404: "url", 405: "url"}
@@ -59,11 +64,14 @@ class TooLarge(Exception):
 
 
 class Body(bytearray):
-    """The pieces of an answer so far."""
+    """The pieces of an answer so far, unpacked; never more of them than LARGEST and a byte, whatever they unpack to."""
+
+    def __init__(self, encoding: str) -> None:
+        self._packed = zlib.decompressobj(_GZIP) if encoding.strip().lower() == ENCODING else None
 
     def add(self, piece: bytes) -> None:
-        """Raises TooLarge."""
-        self += piece
+        """Raises TooLarge, and zlib.error for what is not packed as the server says."""
+        self += self._packed.decompress(piece, LARGEST + 1 - len(self)) if self._packed else piece
         if len(self) > LARGEST:
             raise TooLarge
 
@@ -101,6 +109,10 @@ def _is_host(name: str) -> bool:
     if ":" in name:
         return True  # IPv6, which urlsplit has checked
     try:
+        if "xn--" in name or not name.isascii():
+            import idna  # as the HTTP libraries do, which read it with care only then
+
+            idna.decode(idna.encode(name.lower()))
         return all(0 < len(label.encode("idna")) <= 63 for label in name.removesuffix(".").split("."))
     except UnicodeError:
         return False
@@ -126,27 +138,30 @@ def _decoded(method: str, url: str, body: Any, service: Service, timeout: float,
 
 def _send(method: str, url: str, body: Any, service: Service, timeout: float) -> Reply:
     import requests
+    from urllib3.exceptions import HTTPError
 
     with requests.Session() as session:
         session.trust_env = not is_loopback(url)  # a proxy is for the world outside
-        options: dict[str, Any] = {"auth": _signed(service), "allow_redirects": False, "stream": True}
+        session.headers["Accept-Encoding"] = ENCODING
+        options: dict[str, Any] = {"auth": _signed(service, url), "allow_redirects": False, "stream": True}
         try:
             with session.request(method, url, json=body, timeout=timeout, **options) as response:
                 return Reply(response.status_code, response.headers, _whole(response))
-        except (requests.RequestException, TooLarge) as error:
+        except (requests.RequestException, HTTPError, zlib.error, TooLarge) as error:
             raise ServiceError(unreachable(service, url, error, timeout)) from None
 
 
 def _whole(response: "requests.Response") -> bytes:
-    body = Body()
-    for piece in response.iter_content(2**16):
+    body = Body(response.headers.get("Content-Encoding", ""))
+    for piece in response.raw.stream(2**16, decode_content=False):
         body.add(piece)
     return bytes(body)
 
 
-def _signed(service: Service) -> Callable[["requests.PreparedRequest"], "requests.PreparedRequest"]:
+def _signed(service: Service, url: str) -> Callable[["requests.PreparedRequest"], "requests.PreparedRequest"]:
     """Adds the key; as `auth`, since requests would otherwise put ~/.netrc in the header's place."""
-    header = bearer(service)
+    basic = _basic(url)
+    header = {"Authorization": f"Basic {basic}"} if basic else bearer(service)
 
     def sign(request: "requests.PreparedRequest") -> "requests.PreparedRequest":
         request.headers.update(header)
@@ -246,18 +261,41 @@ def _detail(body: str) -> str:
 
 def _one_line(text: str, service: Service, url: str) -> str:
     """At most 300 characters; a server that echoes what it was sent does not get a secret into our messages."""
-    text = " ".join(text.split())
-    for secret in _secrets(service, url):
-        text = text.replace(secret, "***")
+    text = masked(" ".join(text.split()), service, url)
     return text if len(text) <= 300 else text[:300] + " ..."
 
 
+def masked(text: str, service: Service, url: str, shortest: int = 1) -> str:
+    """The text with stars for what the service is sent and nobody else may see, if it has `shortest` characters."""
+    for secret in _secrets(service, url):
+        if len(secret) >= shortest:
+            text = re.sub(_spelt(secret), "***", text, flags=re.IGNORECASE)
+    return text
+
+
 def _secrets(service: Service, url: str) -> list[str]:
-    """What the service is sent and nobody else may see: its key, and the password in its address."""
+    """Its key, and the password in its address."""
+    password = urlsplit(url).password or ""
+    return [secret for secret in (service.key, _basic(url), password, unquote(password)) if secret]
+
+
+@functools.cache
+def _spelt(secret: str) -> str:
+    """A pattern of the secret as JSON, HTML or an address may spell it."""
+    return "".join(letter if letter.isalnum() else _escapes(letter) for letter in secret)
+
+
+def _escapes(sign: str) -> str:
+    code, names = ord(sign), "|".join(name for name, said in html5.items() if said == sign and name.endswith(";"))
+    named = f"&(?:{names})|" if names else ""
+    return rf"(?:\\*{re.escape(sign)}|\\+u{code:04x}|%{code:02x}|&#x0*{code:x};|{named}&#0*{code};)"
+
+
+def _basic(url: str) -> str:
+    """User and password of an address as HTTP sends them."""
     parts = urlsplit(url)
-    password, user = unquote(parts.password or ""), unquote(parts.username or "")
-    header = base64.b64encode(f"{user}:{password}".encode()).decode() if user or password else ""
-    return [secret for secret in (service.key, header, parts.password, password) if secret]
+    said = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
+    return base64.b64encode(said.encode()).decode() if said != ":" else ""
 
 
 def _innermost(error: BaseException) -> str:

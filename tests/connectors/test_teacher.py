@@ -14,9 +14,10 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 import pytest
 
-from connectors import ServiceError
+from connectors import ServiceError, http
 from connectors.teacher import Answer, Budget, BudgetReached, Failure, Request, Teacher, Unanswered
 from tests.doubles.asker import FileJournal
+from tests.doubles.memory import memory_below
 from tests.doubles.teacher import stub_teacher
 from tests.doubles.web import Call, Reply, replaying, serving
 
@@ -339,14 +340,37 @@ def test_a_refused_call_stops_all_with_the_setting_to_check(status: int, blamed:
         (Reply(200, b"[" * 100_000), "That is no chat completion"),
         (Reply(500, b'{"error":' * 100_000), "answered 500"),
         (Reply(400, b"\xe4", {"Content-Type": "text/plain; charset=idna"}), "answered 400"),
-        (Reply(200, gzip.compress(b" " * 2**25), {"Content-Encoding": "gzip"}), "more than 16 MiB"),
+        (Reply(200, b"{}", {"Content-Encoding": "gzip"}), "incorrect header"),
         (Reply(204), r"answered 204 .* Check services\.teacher\.url\."),
     ],
-    ids=["nested", "nested error", "odd encoding", "bomb", "nothing"],
+    ids=["nested", "nested error", "odd encoding", "not packed", "nothing"],
 )
 def test_an_answer_that_no_program_reads_is_told_in_one_line(reply: Reply, said: str) -> None:
     with replaying([reply]) as (url, _), pytest.raises(ServiceError, match=said):
         ask(f"{url}/v1", plain(1))
+
+
+@pytest.mark.usefixtures("no_waiting")
+def test_an_answer_that_unpacks_to_more_than_anybody_needs_takes_no_memory(bomb: Reply) -> None:
+    with (
+        replaying([bomb]) as (url, _),
+        memory_below(4 * http.LARGEST),
+        pytest.raises(ServiceError, match="more than 16 MiB"),
+    ):
+        ask(f"{url}/v1", plain(1))
+
+
+def test_a_packed_answer_is_unpacked() -> None:
+    said = Reply.json({"choices": [{"message": {"content": "yes"}}]})
+    with replaying([Reply(200, gzip.compress(said.body), {"Content-Encoding": "gzip"})]) as (url, _):
+        assert ask(f"{url}/v1", plain(1))[0].text == "yes"
+
+
+def test_an_answer_that_repeats_the_key_is_kept_without_it() -> None:
+    said = {"choices": [{"message": {"content": "You are sk\\/sesame\\/1234, aren't you?"}}]}
+    with replaying([Reply.json(said)]) as (url, _):
+        answer, _ = ask(f"{url}/v1", plain(1), key="sk/sesame/1234")
+    assert answer.text == "You are ***, aren't you?"
 
 
 def test_a_password_in_the_address_is_sent_and_not_shown() -> None:
