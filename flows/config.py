@@ -49,7 +49,7 @@ class OpenAIService(Section, frozen=True, tag_field="kind", tag="openai"):
     url: str  # up to and including /v1
     model: str
     key: str = ""
-    in_flight: Count = 32  # the most requests at once; fewer when the server says 429
+    in_flight: Annotated[int, Meta(ge=1, le=512)] = 32  # each a connection, and a process may open 1,024 files
     timeout: Seconds = 120.0  # seconds one answer may take
     prices: Prices | None = None
     json_schema: bool = True  # response_format; switched off by itself where the server refuses it

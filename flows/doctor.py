@@ -4,7 +4,7 @@ import difflib
 import importlib.util
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,15 +15,16 @@ import psutil
 
 from connectors import ServiceError, http, missing_extra, modelhub
 from connectors.files import Document, Folder
-from flows import FlowError
+from flows import FlowError, dataset
 from flows.config import Config, LlamaCppService, OpenAIService, Service
 from flows.cron import read_cron
 from flows.measure import from_file
 from flows.models import base_model
 from flows.promote import llama_server
+from flows.runs import all_runs
 from flows.show import console, table_of
 from flows.steps.engine import UNSLOTH
-from flows.store import FILE, open_store
+from flows.store import FILE, is_lost, open_store
 from trainer import TrainError, backend
 
 GB = 1e9
@@ -56,8 +57,8 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 def examine(config: Config, cache: Path) -> list[Finding]:
-    """Machine, store, extras, services, sources, questions and training, in the order a person would mend them."""
-    found = [*_machine(config), *_store(config), *_extras(), *_services(config)]
+    """From the machine and what earlier runs left to training, in the order a person would mend them."""
+    found = [*_machine(config), *_store(config), *_runs(config), *_extras(), *_services(config)]
     found += [*_sources(config), *_questions(config)]
     return [*found, *_schedules(config), *_bases(config, cache), *_training(config, cache)]
 
@@ -97,7 +98,8 @@ def _machine(config: Config) -> Iterator[Finding]:
 
 def _store(config: Config) -> Iterator[Finding]:
     """What earlier runs left; before the first there is none."""
-    if not (path := config.state / FILE).exists():
+    path = config.state / FILE
+    if not path.exists() and not is_lost(config.state):
         return
     try:
         with closing(open_store(config.state)) as store:
@@ -105,6 +107,25 @@ def _store(config: Config) -> Iterator[Finding]:
         yield Finding("store", True, f"{path} is whole")
     except FlowError as error:
         yield Finding("store", False, "not usable", str(error))
+
+
+def _runs(config: Config) -> Iterator[Finding]:
+    """What was damaged or edited would stop the next run; what was deleted is not missed."""
+    for name in config.loops:
+        versions = sorted((config.state / "datasets" / name).glob("[!.]*"))
+        try:
+            runs = all_runs(config.state / "runs", name)
+            for version in versions:
+                dataset.read(version)
+        except FlowError as error:
+            yield Finding(f"runs {name}", False, "damaged", str(error))
+            continue
+        if runs:
+            yield Finding(f"runs {name}", True, f"whole: {_count(runs, 'run')}, {_count(versions, 'dataset')}")
+
+
+def _count(things: Sequence[object], what: str) -> str:
+    return f"{len(things)} {what}{'' if len(things) == 1 else 's'}"
 
 
 def _extras() -> Iterator[Finding]:

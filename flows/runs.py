@@ -21,7 +21,7 @@ Count = int | float | str
 class Spent(msgspec.Struct):
     """What a step's questions to a paid service took."""
 
-    calls: int = 0
+    calls: int = 0  # those that were under way at a kill -9 are not known, nor what they cost
     tokens: int = 0  # prompt and answer together
     cost: float = 0.0  # in the currency of the service's prices
 

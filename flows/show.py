@@ -10,7 +10,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from flows import FlowError, UsageError
+from flows import FlowError, UsageError, dataset
 from flows.config import Config
 from flows.leases import is_going_on
 from flows.report import METRICS, MODES, called
@@ -141,10 +141,22 @@ def find_run(config: Config, name: str) -> RunFolder:
 
 def show_datasets(config: Config, loop: str) -> None:
     config.loop(loop)
-    table = table_of("version", *SPLITS, "made by run", numbers=SPLITS)
+    table = table_of("version", *SPLITS, "made by run", "files", numbers=SPLITS)
     for version, (run, counts) in _datasets(config, loop).items():
-        table.add_row(version, *[str(counts.get(side, 0)) for side in SPLITS], run)
+        files = _files(config.state / "datasets" / loop / version)
+        table.add_row(version, *[str(counts.get(side, 0)) for side in SPLITS], run, files)
     console().print(table)
+
+
+def _files(path: Path) -> str:
+    """How the files of a dataset version are; `flowstill doctor` says what to do about them."""
+    if not path.exists():
+        return "deleted"
+    try:
+        dataset.read(path)
+    except FlowError:
+        return "damaged"
+    return "whole"
 
 
 def dataset_folder(config: Config, loop: str, version: str) -> Path:

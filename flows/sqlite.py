@@ -23,11 +23,11 @@ PAGE = 500  # rows read at once, so that memory stays flat however much there is
 
 T = TypeVar("T")
 
-DAMAGED = "Restore it from a backup, or move it away to start anew."
+DAMAGED = "Restore it from a backup, or move its folder away to start anew."
 
 # What a user can do about a problem of the file, by SQLite's own code for it; any other is a bug of ours.
 ADVICE = {
-    sqlite3.SQLITE_OK: f"It is damaged. {DAMAGED}",  # text that is none: Python alone finds fault with it
+    sqlite3.SQLITE_OK: f"It is damaged. {DAMAGED}",  # bytes that are no text: Python alone finds fault with them
     sqlite3.SQLITE_ERROR: f"It is damaged. {DAMAGED}",  # a table or column is missing
     sqlite3.SQLITE_FULL: "Free some space and run again: what was stored is kept, answers under way are asked again.",
     sqlite3.SQLITE_BUSY: "Another process is writing to it; try again when that has ended.",
@@ -119,12 +119,12 @@ class SqliteStore:
 
     def _put_record(self, place: tuple[str, str, str], identity: str, position: int, record: Record) -> None:
         kind = "passage" if isinstance(record, Passage) else "exchange"
-        row = self._db.execute(
+        row = self._row(
             "INSERT INTO records (loop, source, document, position, id, kind, body)"
             " VALUES (?,?,?,?,?,?,?) ON CONFLICT (loop, source, document, id)"
             " DO UPDATE SET position=excluded.position, body=excluded.body RETURNING number",
-            (*place, position, identity, kind, msgspec.json.encode(record)),
-        ).fetchone()
+            *(*place, position, identity, kind, msgspec.json.encode(record)),
+        )
         if isinstance(record, Passage):
             self._db.execute("DELETE FROM passages WHERE rowid=?", row)
             self._db.execute("INSERT INTO passages (rowid, words) VALUES (?,?)", (*row, " ".join(terms(record.titled))))
@@ -134,10 +134,8 @@ class SqliteStore:
         retired = 0
         for identity in identities:
             self._retired = True
-            row = self._db.execute(
-                "DELETE FROM records WHERE loop=? AND source=? AND document=? AND id=? RETURNING number",
-                (*place, identity),
-            ).fetchone()
+            query = "DELETE FROM records WHERE loop=? AND source=? AND document=? AND id=? RETURNING number"
+            row = self._row(query, *place, identity)
             self._db.execute("DELETE FROM passages WHERE rowid=?", row)
             self._db.execute("DELETE FROM pairs WHERE loop=? AND record=?", (place[0], identity))
             retired += 1
@@ -274,7 +272,7 @@ class SqliteStore:
                 " WHERE owner IN (excluded.owner, ?) OR until < excluded.since",
                 (name, owner, now, now + seconds, over),
             ).rowcount
-            holder = self._rows("SELECT owner, since, until FROM leases WHERE name=?", name)[0]
+            holder = self._row("SELECT owner, since, until FROM leases WHERE name=?", name)
         return None if taken else self._read("leases", _lease, *holder)
 
     def holder(self, name: str) -> Lease | None:
@@ -308,6 +306,12 @@ class SqliteStore:
         with self._trouble(), self._lock:
             return self._db.execute(query, values).fetchall()
 
+    def _row(self, query: str, *values: object) -> tuple[Any, ...]:
+        """The one row that must be there."""
+        for row in self._rows(query, *values):
+            return row
+        raise FlowError(f"{self.path}: a row is missing that must be there. It is damaged. {DAMAGED}")
+
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         """All or nothing; it takes the write lock at once, so that two writers wait instead of failing."""
@@ -325,7 +329,7 @@ class SqliteStore:
     def _trouble(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # the latter of SQLite's words about the damage
             advice = ADVICE.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)  # the rest tells details of one problem
             if advice is None or isinstance(error, sqlite3.ProgrammingError):
                 raise

@@ -12,6 +12,7 @@ import msgspec
 
 from connectors.records import Passage, Record
 from connectors.teacher import Answer
+from flows import FlowError
 from flows.pairs import Pair
 
 FILE = "store.db"  # in the state folder
@@ -149,6 +150,18 @@ class Store(Protocol):
 
 def open_store(state: Path) -> Store:
     """The store of a state folder; raises FlowError for a file that cannot be used."""
-    from flows.sqlite import SqliteStore
+    from flows.sqlite import DAMAGED, SqliteStore
 
-    return SqliteStore(state / FILE)
+    path = state / FILE
+    if is_lost(state):
+        raise FlowError(
+            f"{path} is missing or empty, but there are runs beside it. Without it, all is asked and paid for again, "
+            f"and nobody knows which model is in service. {DAMAGED}"
+        )
+    return SqliteStore(path)
+
+
+def is_lost(state: Path) -> bool:
+    """Whether runs are there, and the store that they wrote to is not."""
+    path = state / FILE
+    return not (path.exists() and path.stat().st_size) and any(state.glob("runs/*/*/run.json"))

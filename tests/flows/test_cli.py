@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -432,6 +433,19 @@ def test_dataset_versions_are_listed_with_their_sizes_and_run(done: Place) -> No
     (folder,) = done.runs()
     (line,) = [line for line in out.splitlines() if folder.run.id in line]
     assert str(trained_on(done)) in line
+
+
+def test_a_dataset_version_that_was_damaged_or_deleted_says_so(done: Place) -> None:
+    (version,) = (done.config.state / "datasets" / "units").iterdir()
+    rows = version / "train.jsonl"
+    for damage, said in [
+        (lambda: None, "whole"),
+        (rows.unlink, "damaged"),
+        (lambda: shutil.rmtree(version), "deleted"),
+    ]:
+        damage()
+        _, out, _ = done.said("dataset", "list", "units", module="flows")
+        assert said in out
 
 
 def test_a_dataset_version_names_the_run_that_made_it_and_not_one_that_used_it(done: Place) -> None:

@@ -310,7 +310,7 @@ def setting(key: str, value: object) -> str:
 NAN, INF = float("nan"), float("inf")
 
 REFUSED: dict[str, list[object]] = {
-    "openai.in_flight": [0, -1, 10**30],
+    "openai.in_flight": [0, -1, 513, 10**30],
     "openai.timeout": [0, -1, INF, NAN],
     "prices.input": [-0.1, INF, NAN],
     "prices.output": [-0.1, INF, NAN],

@@ -73,6 +73,30 @@ def test_a_store_that_is_no_database_is_damaged_or_lacks_a_table_is_bad_and_says
         assert str(path) in finding.advice and "Restore it from a backup" in finding.advice
 
 
+def test_runs_and_datasets_that_were_damaged_are_bad_and_say_what_to_do(place: Place) -> None:
+    assert "runs units" not in found(place)
+    folder = place.run()
+    (manifest,) = place.config.state.glob("datasets/units/*/manifest.json")
+    assert found(place)["runs units"] == Finding("runs units", True, "whole: 1 run, 1 dataset")
+    for path in (manifest.with_name("train.jsonl"), manifest, folder.path / "run.json"):
+        path.write_text("{")
+        finding = found(place)["runs units"]
+        assert (finding.good, finding.state) == (False, "damaged")
+        assert str(path) in finding.advice and "ove the folder away" in finding.advice.replace(
+            "its folder", "the folder"
+        )
+
+
+def test_a_store_that_is_gone_while_its_runs_are_there_is_bad_and_says_what_to_do(place: Place) -> None:
+    place.run()
+    path = place.config.state / "store.db"
+    for take in (lambda: path.write_bytes(b""), path.unlink):
+        take()
+        finding = found(place)["store"]
+        assert (finding.good, finding.state) == (False, "not usable")
+        assert f"{path} is missing or empty" in finding.advice and "Restore it from a backup" in finding.advice
+
+
 def test_a_teacher_that_is_down_names_the_key_to_check(place: Place) -> None:
     place.service("stub", url="http://127.0.0.1:9/v1")
     finding = found(place)["service stub"]

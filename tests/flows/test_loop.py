@@ -39,6 +39,20 @@ def test_a_first_run_makes_a_model_that_beats_the_base_and_puts_it_into_service(
     assert said[0].startswith("The colour of unit U00003 is")
 
 
+def test_a_store_that_is_gone_stops_the_next_run_before_anything_is_paid_again(place: Place) -> None:
+    place.run()
+    paid = place.stub.report().calls
+    path = place.config.state / "store.db"
+    path.unlink()
+    with pytest.raises(
+        FlowError, match=r"store\.db is missing or empty, but there are runs .* Restore it from a backup"
+    ):
+        place.run()
+    assert not path.exists() and place.stub.report().calls == paid
+    place.config.state.rename(place.folder / "moved away")
+    assert place.run().run.verdict == "promoted"
+
+
 def test_an_answer_that_was_cut_off_says_so(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     async def cut(self: FakeModel, request: Request) -> Answer:
         return Answer("The colour of", finish_reason="length")

@@ -151,7 +151,7 @@ def test_a_damaged_row_or_a_lost_table_is_one_error_that_names_the_file_and_the_
     store = SqliteStore(tmp_path / "store.db")
     fill(store)
     store._db.execute(f"UPDATE {table} SET {damage}")
-    with pytest.raises(FlowError, match=r"store\.db: .*(damaged|decode).*Restore it from a backup, or move it away"):
+    with pytest.raises(FlowError, match=r"store\.db: .*(damaged|decode).*Restore it .* or move its folder away"):
         read(store)
     store._db.execute(f"DROP TABLE {table}")
     with pytest.raises(
@@ -159,6 +159,26 @@ def test_a_damaged_row_or_a_lost_table_is_one_error_that_names_the_file_and_the_
     ):
         read(store)
     store.close()
+
+
+@pytest.mark.parametrize("table", ["leases", "records"])
+def test_a_row_that_cannot_be_found_again_is_one_error(tmp_path: Path, table: str) -> None:
+    store = SqliteStore(tmp_path / "store.db")
+    store._db.execute(f"CREATE TRIGGER lost BEFORE INSERT ON {table} BEGIN SELECT RAISE(IGNORE); END")
+    with pytest.raises(FlowError, match=r"store\.db: a row is missing .* It is damaged\. Restore it"):
+        fill(store)
+    store.close()
+
+
+def test_a_store_whose_list_of_tables_is_damaged_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    SqliteStore(path).close()
+    damaged = (
+        path.read_bytes().replace(b"tablerecords", b"tabler\xffcords").replace(b"TABLE records", b"T\xffBLE records")
+    )
+    path.write_bytes(damaged)
+    with pytest.raises(FlowError, match=r"store\.db: .*It is damaged\. Restore it from a backup"):
+        SqliteStore(path)
 
 
 def fill(store: SqliteStore) -> None:
