@@ -438,14 +438,11 @@ def test_dataset_versions_are_listed_with_their_sizes_and_run(done: Place) -> No
 def test_a_dataset_version_that_was_damaged_or_deleted_says_so(done: Place) -> None:
     (version,) = (done.config.state / "datasets" / "units").iterdir()
     rows = version / "train.jsonl"
-    for damage, said in [
-        (lambda: None, "whole"),
-        (rows.unlink, "damaged"),
-        (lambda: shutil.rmtree(version), "deleted"),
-    ]:
-        damage()
-        _, out, _ = done.said("dataset", "list", "units", module="flows")
-        assert said in out
+    assert "whole" in done.said("dataset", "list", "units", module="flows")[1]
+    rows.unlink()
+    assert "damaged" in done.said("dataset", "list", "units", module="flows")[1]
+    shutil.rmtree(version)
+    assert "deleted" in done.said("dataset", "list", "units", module="flows")[1]
 
 
 def test_a_dataset_version_names_the_run_that_made_it_and_not_one_that_used_it(done: Place) -> None:
