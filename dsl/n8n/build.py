@@ -73,7 +73,7 @@ class Builder:
         self.start = _start(flow)
 
     def workflow(self) -> dict[str, Any]:
-        from dsl.n8n import writers
+        from dsl.n8n import models, writers
 
         for id_, node in self.nodes.items():
             self.views[id_] = writers.view_of(self, node)
@@ -87,7 +87,7 @@ class Builder:
             for edge in graph.edges:
                 before = self.nodes.get(edge.source)
                 fitting = not before or before.kind != "classify" or edge.port != "default"
-                if fitting or writers.falls_back(self, self.nodes[edge.source]):
+                if fitting or models.falls_back(self, self.nodes[edge.source]):
                     self._edge(edge)
         self._joins()
         settings = dict(forms.SETTINGS)

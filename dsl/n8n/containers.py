@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from dsl.ir import Node, Ref, Type, Value
 from dsl.kinds import KINDS, ports
-from dsl.n8n import conditions, shims, tables, text
+from dsl.n8n import conditions, scripts, shims, tables, text
 
 if TYPE_CHECKING:
     from dsl.n8n.build import Builder
@@ -263,9 +263,7 @@ def leave(builder: "Builder", node: Node) -> None:
     """break and continue: the state as it is now goes to the container's node, or to the end of the round."""
     owner = builder.around.get(node.id)
     if owner is None:
-        from dsl.n8n import writers
-
-        writers.stub(builder, node, "It stands in no loop.")
+        scripts.stub(builder, node, "It stands in no loop.")
         return
     state = builder.latest(node, owner.id, ())
     code = _code(node.kind, {"state": state}, "return [{ json: inputs.state }];")
@@ -295,9 +293,7 @@ def assign(builder: "Builder", node: Node) -> None:
     scopes = {item["target"].scope for item in items if isinstance(item.get("target"), Ref)}
     owners = {item["target"].node for item in items if isinstance(item.get("target"), Ref)}
     if len(scopes) != 1 or len(owners) != 1 or not scopes <= {"session", "loop"}:
-        from dsl.n8n import writers
-
-        writers.stub(
+        scripts.stub(
             builder, node, "n8n can set variables of one loop or of the conversation in a node, and no others."
         )
         return
@@ -318,9 +314,7 @@ def assign(builder: "Builder", node: Node) -> None:
             '(data.sessions ??= {})[inputs.session ?? ""] = state;',
         ]
     lines.append("return [{ json: { ...state, is_success: true } }];")
-    from dsl.n8n import writers
-
-    writers.shim(builder, node, "assign", facts, inputs, "\n".join(lines))
+    scripts.shim(builder, node, "assign", facts, inputs, "\n".join(lines))
 
 
 # -- reading
