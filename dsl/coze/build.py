@@ -8,7 +8,8 @@ from dsl import DslError
 from dsl.coze import conditions, yamlform
 from dsl.coze.formats import CLIPBOARD, EXPORT
 from dsl.coze.tables import END, START
-from dsl.coze.writers import Canvas, Writing, batched, written
+from dsl.coze.writers import written
+from dsl.coze.writing import Canvas, Writing, batched
 from dsl.ir import Edge, Flow, Graph, Node, Ref, Type
 from dsl.kinds import ports
 from dsl.layout import layout

@@ -1,0 +1,45 @@
+"""Conditions on Coze."""
+
+from typing import Any
+
+from dsl.coze.tables import OPERATORS, SIGNS
+from dsl.coze.writing import Made, Writing
+from dsl.kinds import UNARY
+
+
+def condition(writing: Writing) -> Made:
+    cases = [{"condition": case(writing, each)} for each in writing.node.params.get("cases", [])]
+    return "8", {"branches": cases}, []
+
+
+def case(writing: Writing, case: dict[str, Any]) -> dict[str, Any]:
+    found: list[dict[str, Any]] = []
+    for each in case.get("conditions", []):
+        found += _condition(writing, each)
+    return {"logic": 1 if case.get("logic") == "or" else 2, "conditions": found}
+
+
+def _condition(writing: Writing, each: dict[str, Any]) -> list[dict[str, Any]]:
+    if "op" not in each:
+        writing.note(
+            "degraded", "condition.nested", "Groups in groups do not exist here: the inner one was taken apart."
+        )
+        return [one for inner in each.get("conditions", []) for one in _condition(writing, inner)]
+    operator, right = each["op"], each.get("right")
+    if operator in ("in", "not_in") and isinstance(right, list):
+        writing.note(
+            "degraded", "condition.in", "One of several values: became comparisons, all joined as the others are."
+        )
+        word = "eq" if operator == "in" else "ne"
+        return [one for value in right for one in _condition(writing, each | {"op": word, "right": value})]
+    if operator not in SIGNS:
+        writing.note(
+            "degraded",
+            "condition.operator",
+            f"The comparison {operator} does not exist here: it compares for equality.",
+        )
+    number = SIGNS.get(operator, 1)
+    made: dict[str, Any] = {"operator": number, "left": {"input": writing.block(each.get("left"))}}
+    if operator not in UNARY and OPERATORS[number] not in ("empty", "not_empty", "true", "false"):
+        made["right"] = {"input": writing.block(right)}
+    return [made]

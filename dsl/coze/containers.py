@@ -1,0 +1,72 @@
+"""Loops and batches on Coze."""
+
+from typing import Any
+
+from dsl.coze import branches
+from dsl.coze.writing import Made, Writing, identifier, literal, shape
+from dsl.ir import Ref, Text, Type, Value
+
+
+def iterate(writing: Writing) -> Made:
+    node, params = writing.node, writing.node.params
+    lists = [
+        {"name": identifier(name, writing.used), "input": writing.block(value)} for name, value in node.inputs.items()
+    ]
+    outs = [
+        {"name": name, "input": _collected(writing, ref, node.outputs.get(name))}
+        for name, ref in params.get("collect", {}).items()
+    ]
+    if params.get("on_item_error") in ("null", "skip"):
+        writing.note("degraded", "iterate.error", "A round that fails ends the whole here.")
+    if params.get("flatten"):
+        writing.note("degraded", "iterate.flatten", "Lists of lists stay as they are here.")
+    if params.get("parallel"):
+        size = literal(params["parallel"], Type("integer"))
+        limit = writing.block(params.get("limit", 100), Type("integer"))
+        return "28", {"batchSize": limit, "concurrentSize": size, "inputParameters": lists}, outs
+    made: dict[str, Any] = {
+        "loopType": "array",
+        "loopCount": literal("10", Type("integer")),
+        "variableParameters": [],
+        "inputParameters": lists,
+    }
+    return "21", made, outs
+
+
+def _collected(writing: Writing, ref: Value, declared: Type | None) -> dict[str, Any]:
+    made = writing.block(ref)
+    if declared is not None and declared.name == "array":
+        made |= shape(declared)
+    return made
+
+
+def loop(writing: Writing) -> Made:
+    node, params = writing.node, writing.node.params
+    held = [
+        {
+            "name": identifier(name, writing.used),
+            "input": writing.block(
+                each.get("value"), None if isinstance(each.get("value"), (Ref, Text)) else each.get("type")
+            ),
+        }
+        for name, each in params.get("variables", {}).items()
+    ]
+    count = params.get("count")
+    made: dict[str, Any] = {
+        "loopType": "infinite" if count is None else "count",
+        "variableParameters": held,
+        "inputParameters": [],
+    }
+    made["loopCount"] = writing.block(count, Type("integer")) if count is not None else literal("10", Type("integer"))
+    if params.get("until") and params["until"].get("conditions"):
+        writing.closing = {"branches": [{"condition": branches.case(writing, params["until"])}]}
+        writing.note("equivalent", "loop.until", "The condition that ends the loop is a branch at the end of its body.")
+    elif count is None and not any(inner.kind == "break" for inner in (node.body.nodes if node.body else [])):
+        writing.note("degraded", "loop.endless", "Nothing ends this loop.")
+    collect = params.get("collect") or {name: Ref(node.id, (name,), "loop") for name in params.get("variables", {})}
+    outs = [{"name": name, "input": _collected(writing, ref, node.outputs.get(name))} for name, ref in collect.items()]
+    return "21", made, outs
+
+
+def leave(writing: Writing) -> Made:
+    return ("19" if writing.node.kind == "break" else "29"), {}, []

@@ -1,0 +1,107 @@
+"""Code and text nodes on Coze, and stubs that fail."""
+
+from dsl.coze.shims import step, wrapped
+from dsl.coze.writing import Made, Writing, concat, literal, variable, variables
+from dsl.ir import Script, Type, Value
+from dsl.kinds import outputs
+from dsl.steps import STEPS, arguments, plain
+
+
+def code(writing: Writing) -> Made:
+    node, params = writing.node, writing.node.params
+    source = wrapped(params.get("lang", "python3"), params.get("style", "args"), params.get("source", ""))
+    if source is None:
+        return stub(writing)
+    javascript = params.get("lang") == "javascript"
+    if javascript and writing.canvas.flow.dialect != "coze":
+        writing.note(
+            "degraded",
+            "code.language",
+            "coze.cn runs JavaScript; Coze Studio runs Python only.",
+            "Write it in Python for Coze Studio.",
+        )
+    if params.get("style") != "args":
+        writing.note("equivalent", "code.wrapped", "The code is called as its platform calls it, by lines around it.")
+    given = [{"name": name, "input": writing.block(value)} for name, value in node.inputs.items() if value is not None]
+    return (
+        "5",
+        {"code": source, "language": 5 if javascript else 3, "inputParameters": given},
+        [variable(name, each) for name, each in node.outputs.items()],
+    )
+
+
+def steps(writing: Writing) -> Made:
+    """Python for a step that is no node."""
+    node = writing.node
+    names = arguments(node)
+    body, result = STEPS[node.kind](node, names)
+    source, given = step(node, body, result)
+    if node.kind != "stop":
+        writing.note("equivalent", "code.step", "The step became code that does the same.")
+    outs = outputs(node) if node.kind != "pass" else {"done": Type("boolean")}
+    declared = {name: each for name, each in outs.items() if name in result} or {"done": Type("boolean")}
+    return (
+        "5",
+        {
+            "code": source,
+            "language": 3,
+            "inputParameters": [{"name": name, "input": writing.ref(ref)} for name, ref in given.items()],
+        },
+        variables(declared),
+    )
+
+
+def stub(writing: Writing) -> Made:
+    """What has no counterpart raises when it is reached, and says what it was."""
+    node = writing.node
+    what = str(node.params.get("type") or node.kind)
+    message = f"'{node.title or node.id}' ({what} of {writing.canvas.flow.dialect}) has no counterpart in Coze."
+    writing.note("stub", "kind.unsupported", "It raises when it is reached.", "Build this step by hand.")
+    source, given = step(node, f"    raise Exception({message!r})\n", {})
+    kept = [{"name": name, "input": writing.ref(ref)} for name, ref in given.items()]
+    return (
+        "5",
+        {"code": source, "language": 3, "inputParameters": kept},
+        variables(outputs(node)) or [variable("output", Type("string"))],
+    )
+
+
+def template(writing: Writing) -> Made:
+    node = writing.node
+    value: Value = node.params.get("template", "")
+    if isinstance(value, Script):
+        known = plain(value.source, node.inputs)
+        if known is None:
+            writing.note(
+                "stub", "template.logic", "A template with logic cannot be rendered here.", "Write it as code."
+            )
+            return stub(writing)
+        value = known
+    words, given = writing.template(value, node.inputs)
+    return "15", concat(words, given), [variable("output", Type("string", required=True))]
+
+
+def split(writing: Writing) -> Made:
+    delimiters = [str(each) for each in writing.node.params.get("delimiters", [])]
+    known = literal(delimiters, Type("array", items=Type("string")))
+    known["value"]["content"] = delimiters
+    everything = {"name": "delimiters", "input": known}
+    made = {
+        "method": "split",
+        "splitParams": [everything],
+        "inputParameters": [writing.param("String", writing.node.params.get("text"))],
+    }
+    return "15", made, [variable("output", Type("array", items=Type("string")))]
+
+
+def json_parse(writing: Writing) -> Made:
+    outs = writing.node.outputs or {"output": Type("object")}
+    return "59", {"inputParameters": [writing.param("input", writing.node.params.get("value"))]}, variables(outs)
+
+
+def json_dump(writing: Writing) -> Made:
+    return (
+        "58",
+        {"inputParameters": [writing.param("input", writing.node.params.get("value"))]},
+        [variable("output", Type("string"))],
+    )
