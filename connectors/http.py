@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from html.entities import html5
+from http.client import HTTPException
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
@@ -30,7 +31,7 @@ ENCODING = "gzip"  # how an answer may be packed
 _GZIP = 16 + zlib.MAX_WBITS  # zlib's number for it
 _EMPTY = {204, 205}
 _RETRIED = {429, 502, 503}
-_BLAMED = {401: "key", 402: "key", 403: "key", 404: "url", 405: "url"}
+_BLAMED = {401: "key", 403: "key", 404: "url", 405: "url"}
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ def is_address(url: str) -> bool:
 
 
 def _is_host(name: str) -> bool:
-    """Whether each of its labels could stand in DNS."""
+    """Whether it could stand in DNS."""
     if ":" in name:
         return True  # IPv6, which urlsplit has checked
     try:
@@ -113,7 +114,9 @@ def _is_host(name: str) -> bool:
             import idna  # as the HTTP libraries do, which read it with care only then
 
             idna.decode(idna.encode(name.lower()))
-        return all(0 < len(label.encode("idna")) <= 63 for label in name.removesuffix(".").split("."))
+        return len(name) <= 253 and all(
+            0 < len(label.encode("idna")) <= 63 for label in name.removesuffix(".").split(".")
+        )
     except UnicodeError:
         return False
 
@@ -211,15 +214,19 @@ def refusal(service: Service, method: str, url: str, reply: Reply) -> str:
     said = _one_line(_detail(reply.text), service, url)
     text = f"{_whom(service, url)} answered {reply.status} to {method} {_path(url)}" + (f": {said}" if said else "")
     blamed = "url" if reply.status in _EMPTY or 300 <= reply.status < 400 else _BLAMED.get(reply.status)
-    return f"{text.rstrip('.')}." + (f" {check(service, blamed)}" if blamed else "")
+    advice = "Its account has no credit left." if reply.status == 402 else check(service, blamed) if blamed else ""
+    return f"{text.rstrip('.')}. {advice}".rstrip()
 
 
 def unreachable(service: Service, url: str, error: BaseException, timeout: float) -> str:
     """What to tell about a call that got no answer."""
     if "Timeout" in type(error).__name__:
         return f"{_whom(service, url)} did not answer within {timeout:g} s."
-    cause = _one_line(_innermost(error), service, url).rstrip(".")
-    if isinstance(error, TooLarge):
+    root = _root(error)
+    cause = _one_line(_words(root), service, url).rstrip(".")
+    if _is_about_what_was_said(root):
+        cause = f"it does not answer as HTTP has it: {cause}"
+    if isinstance(error, TooLarge) or _is_about_what_was_said(root):
         return f"{_whom(service, url)} cannot be used: {cause}. {check(service, 'url')}"
     return f"{_whom(service, url)} cannot be reached: {cause}. Is it running? {check(service, 'url')}"
 
@@ -298,9 +305,18 @@ def _basic(url: str) -> str:
     return base64.b64encode(said.encode()).decode() if said != ":" else ""
 
 
-def _innermost(error: BaseException) -> str:
-    """The operating system's words, which HTTP libraries wrap several times."""
+def _root(error: BaseException) -> BaseException:
+    """The first cause, which HTTP libraries wrap several times."""
     deeper = error.exceptions[0] if isinstance(error, BaseExceptionGroup) else error.__cause__ or error.__context__
-    if deeper is not None:
-        return _innermost(deeper)
+    return error if deeper is None else _root(deeper)
+
+
+def _words(error: BaseException) -> str:
+    """The operating system's, where it has some."""
     return error.strerror or str(error) if isinstance(error, OSError) else str(error) or type(error).__name__
+
+
+def _is_about_what_was_said(error: BaseException) -> bool:
+    """Whether somebody answered, but not in HTTP; who hangs up without a word is an OSError."""
+    is_http = isinstance(error, HTTPException | zlib.error | ValueError) or type(error).__module__.startswith("h11.")
+    return is_http and not isinstance(error, OSError)

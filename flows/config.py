@@ -227,6 +227,7 @@ def load_config(path: Path, environment: Mapping[str, str] = os.environ) -> Conf
         recipes=_section(data, written, "recipes", Recipe, path),
     )
     _check_addresses(config)
+    _check_names(config)
     _check_loops(config)
     return config
 
@@ -284,6 +285,19 @@ def _check_addresses(config: Config) -> None:
         if url is not None and (not is_address(url) or set(url) & set("?#")):  # it may hold a password and is not shown
             form = "http:// or https://, a host, perhaps a port from 1 to 65535, no ? and no #: a key goes into `key`"
             raise ConfigError(f"{config.path}: {key}: expected an address: {form}.")
+
+
+def _check_names(config: Config) -> None:
+    """What stands in lines of progress and in tables."""
+    for name, service in config.services.items():
+        if not name.isprintable():
+            raise ConfigError(
+                f"{config.path}: services: {name!a} is no name: it holds a line end or a control character."
+            )
+        model = "" if isinstance(service, LlamaCppService) else service.model
+        if not model.isprintable():
+            said = f"expected a model's name, got {model!a}, with a line end or a control character"
+            raise ConfigError(f"{config.path}: services.{name}.model: {said}.")
 
 
 def _check_loops(config: Config) -> None:

@@ -70,7 +70,8 @@ class _PlainTask(Task):
         now = time.monotonic()
         if now - self.shown >= EVERY:
             self.shown = now
-            self.progress.say(f"{self.name}:{self.count()}{self._left(now)} {self.detail}".rstrip())
+            so_far = self.count() or (f" 0/{self.total:g}" if self.total else "")
+            self.progress.say(f"{self.name}:{so_far}{self._left(now)} {self.detail}".rstrip())
             if self.points:
                 self.points.append((now, self.done))
 

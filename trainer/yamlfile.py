@@ -34,7 +34,7 @@ def read(path: Path) -> Any:
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML without two surprises: see its methods."""
+    """YAML without three surprises: see its methods, and `_plain_number`."""
 
     def fetch_more_tokens(self) -> None:
         """Stop at the first bracket or indent too deep: PyYAML's time grows with the square of the open ones."""
@@ -47,6 +47,16 @@ class _Loader(yaml.SafeLoader):
         tag: str = super().resolve(kind, value, implicit)  # type: ignore[no-untyped-call]
         sixties = kind is yaml.ScalarNode and tag in _NUMBERS and ":" in value
         return str(self.DEFAULT_SCALAR_TAG) if sixties else tag
+
+
+def _plain_number(loader: _Loader, node: yaml.ScalarNode) -> int:
+    """010 is ten, as in YAML 1.2: to PyYAML it is 8, counted in eights."""
+    node.value = re.sub(r"^([-+]?)0+(?=\d)", r"\1", node.value)
+    return loader.construct_yaml_int(node)
+
+
+_Loader.add_constructor("tag:yaml.org,2002:int", _plain_number)
+_Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"^[-+]?0[0-9]+$"), list("-+0"))  # 08, too
 
 
 def _parsed(text: str, where: str) -> Any:

@@ -77,7 +77,9 @@ def test_nobody_listening() -> None:
     )
 
 
-@pytest.mark.parametrize("url", ["ragflow:9380/x", "http://xn--/v1", "http://ragflow..de", "http://☃.net/x"])
+@pytest.mark.parametrize(
+    "url", ["ragflow:9380/x", "http://xn--/v1", "http://ragflow..de", "http://☃.net/x", f"http://{'a.' * 150}de"]
+)
 def test_an_address_that_is_none(url: str) -> None:
     with pytest.raises(ServiceError, match=f"'{url}' is no address of RAGFlow"):
         http.get_json(url, service="RAGFlow")
@@ -210,3 +212,19 @@ def test_a_key_in_the_path_of_an_address_is_not_shown() -> None:
     assert http.shown(url) == "http://127.0.0.1:9/***/v1/chat/completions"
     assert key not in http.refusal(http.Service("it"), "POST", url, http.Reply(500, {}, b"no"))
     assert http.shown("http://h/api/v1/chat-completions-and-more") == "http://h/api/v1/chat-completions-and-more"
+
+
+@pytest.mark.parametrize("said", [b"\x00\x01 nonsense\r\n\r\n", b"HTTP/1.1 two hundred\r\n\r\n"])
+def test_who_answers_but_not_in_http_is_not_asked_whether_it_runs(said: bytes) -> None:
+    with replaying([Reply(0, said)]) as (url, _), pytest.raises(ServiceError) as caught:
+        http.get_json(url, service="RAGFlow")
+    assert "cannot be used: it does not answer as HTTP has it: " in str(caught.value)
+    assert "Is it running" not in str(caught.value)
+
+
+def test_an_account_without_credit_is_not_a_wrong_key() -> None:
+    with (
+        replaying([Reply(402)]) as (url, _),
+        pytest.raises(ServiceError, match=r"402 .*\. Its account has no credit left\."),
+    ):
+        http.get_json(url, service="RAGFlow")

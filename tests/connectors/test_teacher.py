@@ -786,3 +786,21 @@ def test_the_key_is_sent_and_never_shown(settings: dict[str, Any], caplog: pytes
 def test_the_right_key_opens() -> None:
     with stub_teacher(key=SECRET) as (url, _):
         assert ask(url, plain(1), key=SECRET)[0].text == "It is so."
+
+
+@pytest.mark.usefixtures("no_waiting")
+@pytest.mark.parametrize("said", [b"\x00\x01 nonsense\r\n\r\n", b"HTTP/1.1 two hundred\r\n\r\n"])
+def test_who_answers_but_not_in_http_is_not_asked_whether_it_runs(said: bytes) -> None:
+    with replaying([Reply(0, said)]) as (url, _), pytest.raises(ServiceError) as caught:
+        ask(f"{url}/v1", plain(1))
+    assert "cannot be used: it does not answer as HTTP has it: " in str(caught.value)
+    assert "Is it running" not in str(caught.value)
+
+
+@pytest.mark.usefixtures("no_waiting")
+def test_an_account_without_credit_is_not_a_wrong_key() -> None:
+    with (
+        replaying([Reply(402)]) as (url, _),
+        pytest.raises(ServiceError, match=r"402 .*\. Its account has no credit left\."),
+    ):
+        ask(f"{url}/v1", plain(1))

@@ -26,7 +26,7 @@ class Call:
 
 @dataclass
 class Reply:
-    """What to send back; status 0 closes the connection without a word."""
+    """What to send back; status 0 sends the body alone, which may be nothing, and closes the connection."""
 
     status: int = 200
     body: bytes = b""
@@ -48,10 +48,10 @@ async def listen(answering: Answering, port: int = 0) -> asyncio.Server:
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError), contextlib.closing(writer):
             while True:
                 reply = await answering(await _call(reader))
+                writer.write(_encoded(reply) if reply.status else reply.body)
+                await writer.drain()
                 if reply.status == 0:
                     return
-                writer.write(_encoded(reply))
-                await writer.drain()
 
     def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         # A task of our own: asyncio's streams of Python 3.11 complain about one that ends by cancellation.

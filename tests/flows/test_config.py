@@ -640,6 +640,23 @@ def test_a_ratio_or_a_time_is_not_read_as_a_number_counted_in_sixties(tmp_path: 
     assert said == "loops.support: distil.questions: expected a whole number from 0 to 100, got '1:30'"
 
 
+@pytest.mark.parametrize(("written", "meant"), [("010", 10), ("08", 8), ("0x10", 16)])
+def test_a_number_that_begins_with_a_nought_is_not_counted_in_eights(tmp_path: Path, written: str, meant: int) -> None:
+    (tmp_path / "flowstill.yml").write_text(f"{HARVEST}, distil: {{questions: {written}}}}}}}")
+    assert load_config(tmp_path / "flowstill.yml", {}).loop("support").distil.questions == meant
+
+
+@pytest.mark.parametrize(
+    ("services", "said"),
+    [
+        (r'{t: {kind: embedded, model: "a\nb"}}', r"services.t.model: expected a model's name, got 'a\nb', with"),
+        (r'{"t\n": {kind: embedded}}', r"services: 't\n' is no name: it holds a line end"),
+    ],
+)
+def test_a_name_that_would_break_the_lines_it_stands_in_is_refused(tmp_path: Path, services: str, said: str) -> None:
+    assert problem(tmp_path, f"services: {services}").startswith(said)
+
+
 def test_a_date_that_does_not_exist_is_one_error(tmp_path: Path) -> None:
     assert problem(tmp_path, "state: 2024-13-45").startswith("not readable as YAML: ")
 

@@ -137,6 +137,14 @@ def test_work_on_one_large_thing_is_heard_of_too(monkeypatch: pytest.MonkeyPatch
     assert stream.getvalue().count("harvest: documents: 2/8 large.docx\n") >= 2
 
 
+def test_before_the_first_of_many_is_done_it_says_how_many_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "EVERY", 0.05)
+    stream = io.StringIO()
+    with Progress(stream).task("distil: answers", 4):
+        time.sleep(0.2)
+    assert stream.getvalue().count("distil: answers: 0/4\n") >= 2
+
+
 def test_work_of_which_much_was_done_before_is_judged_by_its_pace_now(clock: list[float]) -> None:
     stream = io.StringIO()
     with Progress(stream).task("distil: answers", 200) as task:
