@@ -24,13 +24,17 @@ UNPACKED = 40 * 2**20  # bytes of XML in a DOCX; parsed, they take thirty to sev
 XML = re.compile(rb"\xef\xbb\xbf|\xff\xfe|\xfe\xff|\0?[<\s]")  # how it begins, by the parser that mammoth uses
 TITLE = 200  # characters of a title that every passage carries
 MATTER = 64 * 1024  # bytes of front matter
-_DATA = r"data:[\w.+-]+/[\w.+-]+(?:;[\w.=-]+)*,[^\s()<>\"']{100,}"  # a file inside the text; shorter ones cost little
+# Possessive (++), since what is no picture after all must not be tried again from every length of it.
+_DATA = r"data:[\w.+-]++/[\w.+-]++(?:;[\w.=-]++)*+,[^\s()<>\"']{100,}+"  # a file in the text; shorter ones cost little
 EMBEDDED = re.compile(
-    rf"!\[([^\[\]]*)\]\(<?{_DATA}>?(?:\s[^()]*)?\)"  # a picture, of which its description stays
-    rf"|^ {{0,3}}\[[^\[\]\n]+\]:[ \t]*<?{_DATA}.*$"  # one that is referred to from elsewhere
+    rf"<img\b[^<>]*?{_DATA}[^<>]*+>"
+    rf"|!?\[(?P<shown>[^\[\]]*)\]\(<?{_DATA}>?(?:\s[^()]*)?\)"  # a picture or a link, of which its words stay
+    rf"|^ {{0,3}}\[(?P<label>[^\[\]\n]+)\]:[ \t]*<?{_DATA}.*$"  # one that is referred to from elsewhere
     rf"|{_DATA}",
     re.MULTILINE,
 )
+ALT = re.compile(r"""\balt\s*=\s*(?:"([^"]*)"|'([^']*)')""", re.IGNORECASE)
+REFERRED = re.compile(r"!?\[([^\[\]]*)\](?:\[([^\[\]]*)\])?")
 PDF_SECONDS = 60.0  # a PDF may take, and as many again for each MiB of it; a page takes about 0.05
 DROPPED = (
     "script, style, noscript, template, svg, iframe, nav, footer, aside, [role=navigation], [hidden],"
@@ -44,12 +48,28 @@ def plain(data: bytes, where: str) -> Text:
 
 def markdown(data: bytes, where: str) -> Text:
     """Front matter is metadata: only its title is used. Pictures inside the text are no text, and left out."""
-    text = EMBEDDED.sub(r"\1", decode(data, where))
+    text = _without_files(decode(data, where))
     closing = text.find("\n---\n", 3, MATTER) if text.startswith("---\n") else -1
     matter = _mapping(text[4 : closing + 1]) if closing >= 0 else {}
     title = matter.get("title", "")
     title = title[:TITLE] if isinstance(title, str) else ""
     return Text(text, title=title, start=closing + 5 if matter else 0)
+
+
+def _without_files(text: str) -> str:
+    """The words that stand for files inside the text, where those stood."""
+    labels = {found["label"].casefold() for found in EMBEDDED.finditer(text) if found["label"]}
+    text = EMBEDDED.sub(_words_of, text)
+    return REFERRED.sub(lambda found: _unlinked(found, labels), text) if labels else text
+
+
+def _words_of(found: re.Match[str]) -> str:
+    alt = ALT.search(found[0]) if found[0].startswith("<") else None
+    return alt[1] or alt[2] or "" if alt else found["shown"] or ""
+
+
+def _unlinked(found: re.Match[str], labels: set[str]) -> str:
+    return found[1] if (found[2] or found[1]).casefold() in labels else found[0]
 
 
 def _mapping(source: str) -> dict[str, Any]:

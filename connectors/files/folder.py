@@ -15,7 +15,7 @@ from connectors.files.text import Text
 from connectors.records import Content, Origin
 
 LIMIT = 50 * 2**20  # bytes of one file
-READ_AS = 3  # raise it when the same bytes are to be read in another way, so that every document is read again
+READ_AS = 4  # raise it when the same bytes are to be read in another way, so that every document is read again
 
 Reader = Callable[[bytes, str, Origin, int], Content]  # bytes, name for messages, origin, max_tokens
 

@@ -141,10 +141,15 @@ def test_front_matter_is_metadata_and_its_title_heads_a_page_without_one(tmp_pat
 
 def test_pictures_inside_markdown_are_left_out_but_for_what_they_show(tmp_path: Path) -> None:
     data = f"data:image/png;base64,{'iVBORw0KGgo/+=' * 1000}"
-    text = f'Press ![the red button]({data} "Stop") to stop.\n\nSee ![plan][p] and <img src="{data}">.\n\n[p]: {data}\n'
-    said = " ".join(passage.text for passage in read_passages(tmp_path, "page.md", text))
-    assert "Press the red button to stop." in said
-    assert "plan" in said and "iVBOR" not in said
+    text = (
+        f'Press ![the red button]({data} "Stop") to stop. Here is [the form]({data}), and ![][p] [all][P].\n\n'
+        f'See ![the plan][p], ![P] <img\nsrc="{data}"><img alt="and this" src="{data}">. [Not][this], nor [p].\n\n'
+        f"[p]: {data}\n"
+    )
+    (found,) = read_passages(tmp_path, "page.md", text)
+    first, second = found.text.split("\n\n")
+    assert first == "Press the red button to stop. Here is the form, and  all."
+    assert second == "See the plan, P and this. [Not][this], nor p."
 
 
 def test_text_between_two_rules_is_no_front_matter(tmp_path: Path) -> None:
