@@ -19,7 +19,7 @@ MOST_REFUSALS = 5  # asked for at one passage; more would repeat themselves
 
 
 class Lost(msgspec.Struct, frozen=True):
-    """A record that the teacher could not be brought to work on, and why."""
+    """A question about a record that the teacher could not be brought to answer, and why."""
 
     record: str
     reason: str

@@ -65,7 +65,7 @@ def run_loop(
             _do_steps(work, others, only)
             done = _end(work, others, only)
         if work.lost:
-            raise RowsLostError(_without(work.lost), done)
+            raise RowsLostError(_without(work.run), done)
         return done
 
 
@@ -109,7 +109,7 @@ def _failure_recorded(work: Work, name: str) -> Iterator[None]:
             record.status, record.error = "failed", str(error)
         work.run.status, work.run.why = "failed", f"{name}: {error}"
         if work.lost:
-            work.progress.say(_without(work.lost))
+            work.progress.say(_without(work.run))
         with suppress(*EXPECTED):  # a full disk has no room for its own story, and a broken file is no part of it
             work.folder.put(record)
             steps.report(work)
@@ -226,11 +226,22 @@ def _charge(kept: RunFolder, repeating: Run) -> None:
             kept.save()
 
 
-def _without(lost: Sequence[str]) -> str:
-    s = "" if len(lost) == 1 else "s"
-    shown = "".join(f"\n  {line}" for line in lost[:10])
-    more = f"\n  and {len(lost) - 10} more, see the report" if len(lost) > 10 else ""
-    return f"the run went on without {len(lost)} document{s} or row{s}:{shown}{more}"
+def _without(run: Run) -> str:
+    shown = "".join(f"\n  {line}" for line in run.lost[:10])
+    more = f"\n  and {len(run.lost) - 10} more, see the report" if run.lost[10:] else ""
+    return f"the run went on without {_counted(run)}:{shown}{more}"
+
+
+def _counted(run: Run) -> str:
+    """What is lost, in words: the sources lose documents and rows, whoever asks a model loses answers."""
+    documents = sum(len(step.lost) for step in run.steps if step.name == "harvest")
+    answers = len(run.lost) - documents
+    said = f"{documents} document{_s(documents)} or row{_s(documents)}" if documents else ""
+    return " and ".join(filter(None, [said, f"{answers} answer{_s(answers)}" if answers else ""]))
+
+
+def _s(count: int) -> str:
+    return "" if count == 1 else "s"
 
 
 def _finish(work: Work) -> None:

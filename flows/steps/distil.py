@@ -109,13 +109,19 @@ def _about(work: Work, records: Collection[str]) -> str:
 
 
 def _named(work: Work, lost: list[Lost]) -> list[str]:
-    """A line for each lost record that says where a person finds it."""
-    reasons = {one.record: one.reason for one in lost}
-    return [
-        f"{record.origin.document} {record.origin.chunk}: {reasons[known_as]}".replace(" :", ":")
-        for known_as, record in work.store.records(work.name)
-        if known_as in reasons
-    ]
+    """A line for each lost answer that says where a person finds what was asked about."""
+    reasons: dict[str, list[str]] = {}
+    for one in lost:
+        reasons.setdefault(one.record, []).append(one.reason)
+    records = work.store.records(work.name)
+    return [f"{_place(record)}: {reason}" for known_as, record in records for reason in reasons.get(known_as, [])]
+
+
+def _place(record: Record) -> str:
+    if isinstance(record, Exchange):
+        return f"{record.origin.document}, row {record.origin.chunk}"
+    under = f", {' > '.join(record.headings)}" if record.headings else ""
+    return f"{record.origin.document}{under}, from character {record.offset}"
 
 
 def _figures(teacher: Teacher) -> dict[str, int | float | str]:

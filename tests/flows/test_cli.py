@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.doubles.place import Place, Process
+from tests.doubles.place import Place, Process, facts
 
 KEY = "sk-secret-4711"
 
@@ -83,6 +83,18 @@ def test_lost_documents_are_exit_code_4_and_named(place: Place) -> None:
     assert "flowstill: the run went on without 1 document or row:" in err
     assert err.count("broken.pdf") == 1
     assert "Traceback" not in err
+
+
+def test_lost_answers_are_exit_code_4_and_named_with_their_passages(place: Place) -> None:
+    place.write("units.md", facts(0, 40))
+    place.configure(refusals=0.5)
+    place.teach(pwrong=0.5, seed=3)
+    code, _, err = place.said("run", "units")
+    lines = [line for line in err.splitlines() if re.match(r"  units\.md, Unit \d+, from character \d+: ", line)]
+    lost = place.runs()[0].run.step("distil")
+    assert code == 4 and lost is not None
+    assert f"the run went on without {lost.counts['lost']} answers:" in err
+    assert min(int(lost.counts["lost"]), 10) == len(lines) > 3
 
 
 def test_a_run_says_how_many_pairs_were_fit_and_why_others_were_not(place: Place) -> None:
