@@ -1,6 +1,7 @@
 """flowstill.yml: the only place where files, environment and secrets become settings."""
 
 import difflib
+import errno
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -228,6 +229,7 @@ def load_config(path: Path, environment: Mapping[str, str] = os.environ) -> Conf
     )
     _check_addresses(config)
     _check_names(config)
+    _check_paths(config)
     _check_loops(config)
     return config
 
@@ -298,6 +300,28 @@ def _check_names(config: Config) -> None:
         if not model.isprintable():
             said = f"expected a model's name, got {model!a}, with a line end or a control character"
             raise ConfigError(f"{config.path}: services.{name}.model: {said}.")
+
+
+def _check_paths(config: Config) -> None:
+    named = {"state": config.state}
+    for name, loop in config.loops.items():
+        named |= {f"loops.{name}.harvest[{n}].folder": config.folder / one.folder for n, one in enumerate(loop.harvest)}
+        named[f"loops.{name}.evaluate.questions"] = config.folder / loop.evaluate.questions
+    for key, path in named.items():
+        if _is_too_long(path):
+            raise ConfigError(f"{config.path}: {key}: is longer than a path or a name in it may be.")
+    if os.path.isfile(config.state):
+        raise ConfigError(
+            f"{config.path}: state: {config.state} is a file. Name a folder; it is made if it is not there."
+        )
+
+
+def _is_too_long(path: Path) -> bool:
+    try:
+        path.lstat()
+    except OSError as error:
+        return error.errno == errno.ENAMETOOLONG
+    return False
 
 
 def _check_loops(config: Config) -> None:

@@ -18,6 +18,7 @@ from connectors.files import Document, Folder
 from flows import FlowError, dataset
 from flows.config import Config, LlamaCppService, OpenAIService, Service
 from flows.cron import read_cron
+from flows.harvest import folders
 from flows.measure import from_file
 from flows.models import base_model
 from flows.promote import llama_server
@@ -172,9 +173,8 @@ def _offered(name: str, service: OpenAIService) -> str:
 
 def _sources(config: Config) -> Iterator[Finding]:
     for name, loop in config.loops.items():
-        for source in loop.harvest:
-            where = f"source {name}: {source.folder}"
-            folder = Folder(config.folder / source.folder, include=source.include, exclude=source.exclude)
+        for folder in folders(config, loop):
+            where = f"source {name}: {folder.name}"
             try:
                 documents = folder.documents()
             except ServiceError as error:

@@ -37,16 +37,10 @@ def harvest(config: Config, name: str, store: Store, on_document: OnDocument = l
     found = Harvest()
     loop = config.loop(name)
     taken: dict[str, str] = {}  # where a document lies -> the source it is read from
-    for source in loop.harvest:
-        folder = Folder(
-            config.folder / source.folder,
-            name=source.folder,
-            max_tokens=source.max_tokens,
-            include=source.include,
-            exclude=source.exclude,
-            apart=_apart(config),
-        )
-        _sync(name, loop, folder, store, found, taken, on_document)
+    sources = [(folder, _own(folder, taken, found)) for folder in folders(config, loop)]
+    total = sum(len(documents) for _, documents in sources)
+    for folder, documents in sources:
+        _sync(name, loop, folder, documents, store, found, lambda path: on_document(found.documents, total, path))
     _retire_sources(name, loop, store, found)
     if found.redacted:
         found.notes.append(
@@ -55,6 +49,21 @@ def harvest(config: Config, name: str, store: Store, on_document: OnDocument = l
             f"What is public stays when loops.{name}.curate.allow names it."
         )
     return found
+
+
+def folders(config: Config, loop: Loop) -> list[Folder]:
+    """What the loop reads, in the order of the file."""
+    return [
+        Folder(
+            config.folder / source.folder,
+            name=source.folder,
+            max_tokens=source.max_tokens,
+            include=source.include,
+            exclude=source.exclude,
+            apart=_apart(config),
+        )
+        for source in loop.harvest
+    ]
 
 
 def _apart(config: Config) -> list[Path]:
@@ -67,36 +76,42 @@ def _sync(
     name: str,
     loop: Loop,
     folder: Folder,
+    documents: list[Document],
     store: Store,
     found: Harvest,
-    taken: dict[str, str],
-    on_document: OnDocument,
+    on_document: Callable[[str], None],
 ) -> None:
     known = store.documents(name, folder.name)
-    documents = _own(folder, taken, found)
     found.skipped += [f"{path}: {why}" for path, why in folder.skipped()]
-    for number, document in enumerate(documents, start=1):
-        found.documents += 1
+    for document in documents:
         fingerprint = _fingerprint(document, loop.curate)
         if known.pop(document.path, "") == fingerprint != "":
             found.unchanged += 1
         else:
-            on_document(number - 1, len(documents), document.path)
-            try:
-                content = folder.read(document)
-            except ServiceError as error:
-                found.unreadable.append(str(error))
-                continue
-            records = [_private(record, loop.curate, found) for record in content.records]
-            found.lost += content.lost
-            found.notes += filter(None, [content.note])
-            complete = "" if content.lost else fingerprint  # else every run reads it, and names what it lost
-            change = store.put_document(name, folder.name, document.path, complete, records)
-            found.added, found.kept = found.added + change.added, found.kept + change.kept
-            found.retired += change.retired
-        on_document(number, len(documents), "")
+            on_document(document.path)
+            _take(name, loop, folder, document, fingerprint, store, found)
+        found.documents += 1
+        on_document("")
     for path in known:
         found.retired += store.retire_document(name, folder.name, path)
+
+
+def _take(
+    name: str, loop: Loop, folder: Folder, document: Document, fingerprint: str, store: Store, found: Harvest
+) -> None:
+    """Read a document that is new or changed."""
+    try:
+        content = folder.read(document)
+    except ServiceError as error:
+        found.unreadable.append(str(error))
+        return
+    records = [_private(record, loop.curate, found) for record in content.records]
+    found.lost += content.lost
+    found.notes += filter(None, [content.note])
+    complete = "" if content.lost else fingerprint  # else every run reads it, and names what it lost
+    change = store.put_document(name, folder.name, document.path, complete, records)
+    found.added, found.kept = found.added + change.added, found.kept + change.kept
+    found.retired += change.retired
 
 
 def _own(folder: Folder, taken: dict[str, str], found: Harvest) -> list[Document]:

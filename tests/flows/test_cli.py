@@ -85,6 +85,15 @@ def test_lost_documents_are_exit_code_4_and_named(place: Place) -> None:
     assert "Traceback" not in err
 
 
+def test_the_documents_of_all_folders_are_counted_together(place: Place) -> None:
+    (place.folder / "others").mkdir()
+    (place.folder / "others" / "note.md").write_text("The mill grinds on Tuesdays.")
+    place.settings["loops"]["units"]["harvest"] += [{"folder": "others"}]
+    place.change("gate")
+    _, _, err = place.said("run", "units", "harvest")
+    assert "harvest: documents: done 2/2" in err
+
+
 def test_lost_answers_are_exit_code_4_and_named_with_their_passages(place: Place) -> None:
     place.write("units.md", facts(0, 40))
     place.configure(refusals=0.5)

@@ -640,6 +640,28 @@ def test_a_ratio_or_a_time_is_not_read_as_a_number_counted_in_sixties(tmp_path: 
     assert said == "loops.support: distil.questions: expected a whole number from 0 to 100, got '1:30'"
 
 
+@pytest.mark.parametrize(
+    ("written", "key"),
+    [
+        ("state: {}", "state"),
+        ("loops: {{support: {{harvest: [{{folder: docs}}, {{folder: {}}}]}}}}", "loops.support.harvest[1].folder"),
+        (
+            "loops: {{support: {{harvest: [{{folder: d}}], evaluate: {{questions: {}}}}}}}",
+            "loops.support.evaluate.questions",
+        ),
+    ],
+)
+@pytest.mark.parametrize("path", ["a" * 300, "a/" * 3000])
+def test_a_path_that_is_too_long_is_told_by_its_key(tmp_path: Path, written: str, key: str, path: str) -> None:
+    assert problem(tmp_path, written.format(path)) == f"{key}: is longer than a path or a name in it may be."
+
+
+def test_a_state_folder_that_is_a_file_is_told(tmp_path: Path) -> None:
+    assert problem(tmp_path, "state: flowstill.yml").endswith(
+        "flowstill.yml is a file. Name a folder; it is made if it is not there."
+    )
+
+
 @pytest.mark.parametrize(("written", "meant"), [("010", 10), ("08", 8), ("0x10", 16)])
 def test_a_number_that_begins_with_a_nought_is_not_counted_in_eights(tmp_path: Path, written: str, meant: int) -> None:
     (tmp_path / "flowstill.yml").write_text(f"{HARVEST}, distil: {{questions: {written}}}}}}}")

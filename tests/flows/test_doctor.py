@@ -12,7 +12,7 @@ import pytest
 
 from connectors import modelhub
 from connectors.teacher import Answer
-from flows import doctor
+from flows import RowsLostError, doctor
 from flows.doctor import Finding, examine
 from tests.doubles.modelhub import hub
 from tests.doubles.place import Place
@@ -95,6 +95,18 @@ def test_a_store_that_is_gone_while_its_runs_are_there_is_bad_and_says_what_to_d
         finding = found(place)["store"]
         assert (finding.good, finding.state) == (False, "not usable")
         assert f"{path} is missing or empty" in finding.advice and "Restore it from a backup" in finding.advice
+
+
+def test_documents_are_counted_as_a_run_counts_them(place: Place) -> None:
+    place.write("more.md", "Nothing of note.")
+    place.write("broken.pdf", "%PDF-1.4 this is none")
+    (place.folder / "held-out.jsonl").rename(place.documents / "held-out.jsonl")
+    place.change("evaluate", questions="documents/held-out.jsonl")
+    assert found(place)["source units: documents"].state == "3 documents"
+    with pytest.raises(RowsLostError):
+        place.run()
+    step = place.runs()[0].run.step("harvest")
+    assert step is not None and (step.counts["documents"], step.counts["unreadable"]) == (3, 1)
 
 
 def test_a_teacher_that_is_down_names_the_key_to_check(place: Place) -> None:
