@@ -6,6 +6,7 @@ A row that is broken costs itself alone: the others are read, and the broken one
 import csv
 import difflib
 import io
+import json
 import re
 import reprlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -73,16 +74,16 @@ def jsonl_content(data: bytes, where: str, origin: Origin, max_tokens: int) -> C
     """Exchanges, `chunk` being the number of the line."""
     said: dict[int, Values] = {}
     lost: Lost = {}
-    keys: dict[str, None] = {}
+    note = ""
     for number, line in enumerate(decode(data, where).split("\n"), start=1):
         if line.strip():
             try:
                 row = _json_object(line, f"{where}: line {number}")
                 said[number] = _values(row, f"{where}: line {number}")
-                keys |= dict.fromkeys(row)
+                note = note or _ambiguous(list(row), f"{where}: line {number}")
             except ServiceError as error:
                 lost[number] = str(error)
-    return _exchanges(said, f"{where}: line", origin, lost, _ambiguous(list(keys), where))
+    return _exchanges(said, f"{where}: line", origin, lost, note)
 
 
 def _csv_rows(text: str, where: str, lost: Lost) -> list[tuple[int, list[str]]]:
@@ -162,10 +163,13 @@ def _shown(header: Sequence[str]) -> str:
 def _json_object(line: str, where: str) -> dict[str, Any]:
     try:
         row = msgspec.json.decode(line)
-    except (msgspec.DecodeError, RecursionError) as error:
+        keys = [key for key, _ in json.loads(line, object_pairs_hook=list)] if isinstance(row, dict) else []
+    except (ValueError, RecursionError) as error:
         raise ServiceError(f"{where}: is not JSON: {error}. Mend the line or delete it.") from None
     if not isinstance(row, dict):
         raise ServiceError(f"{where}: is {type(row).__name__}, not an object with question and answer.")
+    if twice := next((key for key in row if keys.count(key) > 1), ""):
+        raise ServiceError(f"{where}: '{twice}' stands twice, and only the last would count. Keep one of them.")
     return row
 
 

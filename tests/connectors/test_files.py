@@ -407,6 +407,11 @@ def test_a_file_without_a_sound_row_is_named_with_its_first(tmp_path: Path, name
             '{"question": "Where?", "answer": "Inn"}\n{"q": \n{"text": 1}',
             ["line 2: is not JSON", "line 3: has no"],
         ),
+        (
+            "a.jsonl",
+            '{"question": "Where?", "answer": "Inn"}\n{"question": "Who?", "question": "When?", "answer": "Six"}',
+            ["line 2: 'question' stands twice"],
+        ),
     ],
 )
 def test_a_broken_row_is_named_and_costs_no_other(tmp_path: Path, name: str, content: str, says: list[str]) -> None:
@@ -438,7 +443,16 @@ def test_two_columns_that_could_be_the_question_are_told_with_the_one_that_is_ta
 ) -> None:
     found = read(tmp_path, name, content)
     assert [one.question for one in found.records if isinstance(one, Exchange)] == ["Where?"]
-    assert re.search(rf"{name}: (query|question), question could each be the question; question is taken", found.note)
+    assert re.search(
+        rf"{name}:( line 1:)? (query|question), question could each be the question; question is taken", found.note
+    )
+
+
+def test_lines_that_call_the_question_by_different_names_need_no_choice(tmp_path: Path) -> None:
+    rows = '{"query": "Where?", "answer": "Inn"}\n{"question": "Who?", "answer": "Ann"}'
+    found = read(tmp_path, "a.jsonl", rows)
+    assert [one.question for one in found.records if isinstance(one, Exchange)] == ["Where?", "Who?"]
+    assert found.note == ""
 
 
 def test_an_instruction_is_asked_with_its_input(tmp_path: Path) -> None:
