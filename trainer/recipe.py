@@ -133,7 +133,7 @@ def _wrong_value(what: str, pointer: str, data: object, kind: type) -> str:
         return f"expected one of {', '.join(choices)}, got {got}{_hint('', value)}.{_near(value, choices)}"
     if wanted := _number_at(kind, pointer, what):
         return f"expected {_in_words(wanted, value)}, got {got}{_number_hint(wanted, value)}"
-    expected = re.sub("^Expected `(.*?)`.*", lambda match: WORDS.get(match[1], match[1]), what)
+    expected = re.sub(r"^Expected `(.*?)(?: \| null)?`.*", lambda match: WORDS.get(match[1], match[1]), what)
     return f"expected {_a(expected)}, got {got}{_hint(expected, value)}"
 
 

@@ -11,6 +11,7 @@ from trainer import TrainError
 
 MOST = 1_000_000  # characters, aliases written out; whoever reads the result walks all of it
 DEEPEST = 50  # levels; below that Python's own stack gives way
+DIGITS = 4300  # of a number; Python reads none that is longer
 _NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 _NO_TEXT = re.compile(r"[\0\ud800-\udfff]")  # what an escape may name, but neither a file name nor UTF-8 can hold
 A_NODE = 10  # what a list, a mapping or an empty text counts at least, in characters
@@ -29,7 +30,10 @@ def read(path: Path) -> Any:
         raise TrainError(f"{path}: {TOO_DEEP}") from None
     except yaml.MarkedYAMLError as error:
         raise TrainError(f"{path}: not readable as YAML: {_said(error)}") from None
-    except (yaml.YAMLError, ValueError, OSError) as error:  # ValueError: bytes of another encoding, the 45th of May
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise TrainError(f"{path}: line {line} is not UTF-8. Save the file in that encoding.") from None
+    except (yaml.YAMLError, ValueError, OSError) as error:  # ValueError: the 45th of May
         raise TrainError(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from None
 
 
@@ -51,6 +55,8 @@ class _Loader(yaml.SafeLoader):
 
 def _plain_number(loader: _Loader, node: yaml.ScalarNode) -> int:
     """010 is ten, as in YAML 1.2: to PyYAML it is 8, counted in eights."""
+    if len(node.value) > DIGITS and re.fullmatch(r"[-+]?[\d_]+", node.value):
+        raise ValueError(f"a number of {len(node.value):,} digits in line {node.start_mark.line + 1}")
     node.value = re.sub(r"^([-+]?)0+(?=\d)", r"\1", node.value)
     return loader.construct_yaml_int(node)
 

@@ -274,8 +274,8 @@ def test_broken_yaml_says_where(tmp_path: Path) -> None:
 
 def test_a_file_of_another_encoding_is_one_error(tmp_path: Path) -> None:
     path = tmp_path / "flowstill.yml"
-    path.write_bytes("state: stíll".encode("latin-1"))
-    with pytest.raises(ConfigError, match="not readable as YAML"):
+    path.write_bytes("loops: {}\nstate: stíll".encode("latin-1"))
+    with pytest.raises(ConfigError, match=r"line 2 is not UTF-8\. Save the file in that encoding\."):
         load_config(path, {})
 
 
@@ -654,6 +654,16 @@ def test_a_ratio_or_a_time_is_not_read_as_a_number_counted_in_sixties(tmp_path: 
 @pytest.mark.parametrize("path", ["a" * 300, "a/" * 3000])
 def test_a_path_that_is_too_long_is_told_by_its_key(tmp_path: Path, written: str, key: str, path: str) -> None:
     assert problem(tmp_path, written.format(path)) == f"{key}: is longer than a path or a name in it may be."
+
+
+def test_prices_that_are_no_mapping_are_told_in_words(tmp_path: Path) -> None:
+    said = problem(tmp_path, setting("openai.prices", 3))
+    assert said == "services.openai: prices: expected a mapping, got 3"
+
+
+def test_a_number_longer_than_numbers_are_read_is_told_with_its_line(tmp_path: Path) -> None:
+    said = problem(tmp_path, f"{HARVEST}, curate: {{k: {'1' * 5000}}}}}}}")
+    assert said == "not readable as YAML: a number of 5,000 digits in line 1"
 
 
 def test_a_state_folder_that_is_a_file_is_told(tmp_path: Path) -> None:
