@@ -311,8 +311,8 @@ def _http(reader: "Reader", raw: Raw, node: Node) -> None:
     node.params = {
         "method": method.upper() if isinstance(method, str) else "GET",
         "url": reader.words(raw.params.get("url", ""), raw),
-        "headers": _pairs(reader, raw, "header"),
-        "query": _pairs(reader, raw, "query"),
+        "headers": _pairs(reader, raw, "header", "sendHeaders"),
+        "query": _pairs(reader, raw, "query", "sendQuery"),
         "response": response_of(raw),
         "on_status": "pass" if _answer(raw, "neverError", "ignoreResponseCode") else "fail",
     }
@@ -363,7 +363,9 @@ def response_of(raw: Raw) -> str:
     return "text" if format_ in ("text", "string") else "json"
 
 
-def _pairs(reader: "Reader", raw: Raw, kind: str) -> list[list[Value]]:
+def _pairs(reader: "Reader", raw: Raw, kind: str, sends: str) -> list[list[Value]]:
+    if raw.version >= 3 and raw.params.get(sends) is not True:
+        return []  # what stands there is kept for the day it is switched on
     items = members(raw.params, f"{kind}Parameters", "parameters") + members(
         raw.params, f"{kind}ParametersUi", "parameter"
     )

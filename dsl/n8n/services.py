@@ -13,11 +13,10 @@ def http(builder: "Builder", node: Node) -> None:
     printer, params = builder.printer(node), node.params
     written: dict[str, Any] = {"method": params.get("method", "GET"), "url": printer.param(params.get("url", ""))}
     written |= _auth(builder, node)
-    for kind in ("query", "header"):
-        pairs = params.get("query" if kind == "query" else "headers") or []
-        if pairs:
+    for key, sends, held in tables.SENT:
+        if pairs := params.get(key):
             items = [{"name": printer.param(name), "value": printer.param(value)} for name, value in pairs]
-            written |= {f"send{kind.capitalize()}": True, f"{kind}Parameters": {"parameters": items}}
+            written |= {sends: True, held: {"parameters": items}}
     written |= _http_body(printer, params.get("body"))
     written["options"] = _http_options(builder, node)
     more = _credentials(builder, node)
@@ -116,7 +115,8 @@ def subflow(builder: "Builder", node: Node) -> None:
         builder.bind(
             resource, f"Import the workflow {resource.name!r} first and choose it in {node.title or node.id!r}."
         )
-    value = {"__rl": True, "mode": "id", "value": id_ or ""}
+    # Its name in the id's place where that is not known: without any, n8n forgets the inputs.
+    value = {"__rl": True, "mode": "id", "value": id_ or (resource.name or resource.id if resource else "")}
     if resource and resource.name and resource.name != id_:
         value["cachedResultName"] = resource.name
     written = builder.printer(node).param(node.inputs)

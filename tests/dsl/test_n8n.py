@@ -177,11 +177,18 @@ def test_a_chat_asks_by_the_system() -> None:
 
 def test_a_secret_in_the_file_becomes_a_variable() -> None:
     headers = {"parameters": [{"name": "X-Api-Key", "value": "abcdefgh12345"}]}
-    flow = n8n.read(workflow(node("Call", "httpRequest", 4.2, url="u", headerParameters=headers)))
+    flow = n8n.read(workflow(node("Call", "httpRequest", 4.2, url="u", sendHeaders=True, headerParameters=headers)))
     assert flow.graph.nodes[0].params["headers"] == [["X-Api-Key", Ref("", ("CALL_X_API_KEY",), "env")]]
     assert [(each.name, each.type.name) for each in flow.variables] == [("CALL_X_API_KEY", "secret")]
     assert "abcdefgh12345" not in json.dumps(irjson.encode(flow.graph))
     assert [note.code for note in flow.notes] == ["secret.found"]
+
+
+def test_headers_and_a_query_that_are_switched_off_are_not_sent() -> None:
+    held = {"parameters": [{"name": "A", "value": "b"}]}
+    off = {"sendQuery": False, "queryParameters": held, "headerParameters": held}
+    flow = n8n.read(workflow(node("Call", "httpRequest", 4.2, url="u", **off)))
+    assert (flow.graph.nodes[0].params["headers"], flow.graph.nodes[0].params["query"]) == ([], [])
 
 
 # -- iterations

@@ -343,6 +343,7 @@ def test_a_secret_is_read_from_the_environment_and_other_variables_have_their_va
     made = flow(start(), call, edges="s>h", variables=variables)
     parameters = written(made)["Call"]["parameters"]
     assert parameters["url"] == '={{ $vars.URL ?? "https://x.example" }}/x'
+    assert parameters["sendHeaders"] is True
     assert parameters["headerParameters"]["parameters"][0]["value"] == "={{ $env.KEY }}"
     back = n8n.read(n8n.build(made)[0])
     assert back.variables == variables

@@ -41,6 +41,12 @@ def run_n8n_core(
     return msgspec.convert(_worker().ask(request, seconds), Ran)
 
 
+def kept_by_n8n(workflow: Workflow) -> dict[str, Any]:
+    """By name of a base node, the parameters that n8n keeps when it loads the workflow: those its type knows."""
+    answer: dict[str, Any] = _worker().ask({"kept": True, "workflow": workflow}, 60)
+    return answer
+
+
 @functools.cache
 def _worker() -> Worker:
     folder = home(f"n8n-core-{VERSION}")
