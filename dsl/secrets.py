@@ -1,87 +1,25 @@
-"""Secrets in a workflow: found by the name they stand under or by their look, and kept out of what is written.
+"""Secrets in a workflow are kept out of what is written: each becomes a reference to an environment variable.
 
-The rules are those of the platforms' own places for keys (headers, parameters, tool settings, URLs) and the public
-forms of well-known tokens. A secret becomes a reference to an environment variable, or `${NAME}` in code and notes.
+In code, notes and the names of resources, where no reference can stand, `${NAME}` takes its place.
 """
 
 import copy
-import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-from dsl.ir import Flow, Node, Ref, Script, Text, Type, Variable
+from dsl.ir import Flow, Node, Ref, Resource, Script, Text, Type, Variable
 from dsl.notes import Note
-from dsl.values import at, leaves, put, steps, text, unique, walk
+from dsl.sensitive import Found, found
+from dsl.values import at, leaves, pointer, put, steps, text, unique, walk
 
-_NAME = re.compile(
-    r"(?i)(^|[^a-z])(authorization|api[-_ ]?key|apikey|x-api-key|secret|client[-_]?secret|password|passwd|pwd|cookie|"
-    r"session[-_]?key|private[-_]?key|(access|auth|bearer|refresh|id|bot|api|session|security)?[-_]?token)"
-    r"($|[^a-z])"
-)
-_LOOKS = re.compile(
-    r"""
-      (?P<openai>      \bsk-[A-Za-z0-9_-]{16,} )
-    | (?P<github>      \b(?:gh[pousr]_[A-Za-z0-9]{30,}|github_pat_[A-Za-z0-9_]{30,}) )
-    | (?P<slack>       \bxox[abeoprs]-[A-Za-z0-9-]{10,} )
-    | (?P<slack_hook>  (?<=hooks\.slack\.com/services/)[A-Za-z0-9/_-]{8,} )
-    | (?P<aws>         \b(?:AKIA|ASIA)[0-9A-Z]{16}\b )
-    | (?P<google>      \bAIza[0-9A-Za-z_-]{35} )
-    | (?P<hugging_face>\bhf_[A-Za-z0-9]{30,} )
-    | (?P<jwt>         \beyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{5,} )
-    | (?P<dify>        \b(?:app|dataset)-[A-Za-z0-9]{24}\b )
-    | (?P<ragflow>     \bragflow-[A-Za-z0-9]{30,} )
-    | (?P<coze>        \b(?:pat|sat|czs)_[A-Za-z0-9]{40,} )
-    | (?P<private_key> -----BEGIN\ [A-Z ]*PRIVATE\ KEY-----[\s\S]*?-----END\ [A-Z ]*PRIVATE\ KEY----- )
-    | (?P<bearer>      (?<=[Bb]earer\ )[A-Za-z0-9._~+/=-]{12,} )
-    | (?P<password>    (?<=://)[^\s/@:{}]*:[^\s/@{}]+(?=@) )
-    | (?P<url_key>     (?<=[?&])(?P<parameter>(?i:api[-_]?key|apikey|key|access_token|token|secret|password|sig|
-                       signature|x-amz-signature|x-signature|x-amz-credential))=(?P<value>[^&\#\s{}"'<>]{6,}) )
-    """,
-    re.VERBOSE,
-)
-_PLACEHOLDER = re.compile(
-    r"(?i)^(bearer|basic|token)?\s*(\W*|.*(your|\bmy[-_ ]|placeholder|change[-_ ]?me|x{4}|\*{3}|<.*>|\$\w|\{).*)$"
-)
-_WORDS = re.compile(r"(?i)^(true|false|none|null|no-auth|bearer|basic|custom|header|query|\d{1,5})$")
-
-
-@dataclass(frozen=True)
-class Found:
-    """One secret in a text: from `start` to `end`; `name` says what it is, as an environment variable would."""
-
-    start: int
-    end: int
-    name: str
-
-
-def found(value: str, key: str = "") -> list[Found]:
-    """The secrets in a text that stands under `key`."""
-    spans = [_span(match, key) for match in _LOOKS.finditer(value)]
-    if spans or not _NAME.search(key):
-        return spans
-    whole = value.strip()
-    if len(whole) < 6 or _PLACEHOLDER.match(whole) or _WORDS.match(whole) or len(whole.split()) > 2:
-        return []
-    scheme = re.match(r"(?i)\s*(bearer|basic|token|apikey)\s+", value)
-    return [Found(scheme.end() if scheme else 0, len(value), _variable(key))]
-
-
-def _span(match: "re.Match[str]", key: str) -> Found:
-    if match.group("parameter"):
-        return Found(match.start("value"), match.end("value"), _variable(match.group("parameter")))
-    known = next(name for name, part in match.groupdict().items() if part is not None)
-    named = _NAME.search(key) and known in ("bearer", "jwt")
-    return Found(match.start(), match.end(), _variable(key if named else known))
-
-
-def _variable(name: str) -> str:
-    word = re.sub(r"\W+", "_", name).strip("_").upper()
-    return word if _NAME.search(word) or "KEY" in word else f"{word}_KEY"
+# Between a name and what stands under it, as in `{"name": "Authorization", "input": {"value": {"content": ...}}}`.
+_BETWEEN = {"value", "content", "input", "default"}
 
 
 def mask(flow: Flow) -> tuple[Flow, list[Note]]:
     """The flow without its secrets, and a note for each; `flow` itself when there is none."""
     masker = _Masker(flow)
+    resources = [masker.resource(resource) for resource in flow.resources]
     changed = {id(node): masker.node(node) for node, _, _ in walk(flow.graph)}
     variables = [masker.variable(variable) for variable in flow.variables]
     if not masker.names:
@@ -89,7 +27,7 @@ def mask(flow: Flow) -> tuple[Flow, list[Note]]:
     result = copy.deepcopy(replace(flow, raw=None))
     for mine, theirs in zip(walk(result.graph), walk(flow.graph), strict=True):
         mine[0].params, mine[0].inputs, mine[0].outputs = changed[id(theirs[0])]
-    result.raw = flow.raw
+    result.raw, result.resources = flow.raw, resources
     new = [Variable("env", name, Type("secret")) for name in masker.names.values()]
     result.variables = variables + [each for each in new if each.name not in {known.name for known in variables}]
     return result, masker.notes
@@ -99,6 +37,7 @@ class _Masker:
     def __init__(self, flow: Flow) -> None:
         self.flow = flow
         self.names: dict[str, str] = {}  # secret -> the variable's name
+        self.ids: dict[str, str] = {}  # of resources, as they were -> as they are now
         self.taken = {variable.name for variable in flow.variables}
         self.notes: list[Note] = []
         self.at: Node | None = None
@@ -116,6 +55,22 @@ class _Masker:
             name: replace(each, default=None) if isinstance(each.default, str) and found(each.default, name) else each
             for name, each in types.items()
         }
+
+    def resource(self, resource: Resource) -> Resource:
+        """Their ids and names hold addresses, and those may hold tokens."""
+        self.at, before = None, set(self.names)
+        id_, name, hint = (self.spelt(each) for each in (resource.id, resource.name, resource.hint))
+        self.ids[resource.id] = id_
+        for secret in [each for each in self.names if each not in before]:
+            self.tell(secret, None)
+        return replace(resource, id=id_, name=name, hint=hint)
+
+    def spelt(self, value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: self.spelt(inner) for name, inner in value.items()}
+        if isinstance(value, list):
+            return [self.spelt(inner) for inner in value]
+        return self.plain(value, code=False) if isinstance(value, str) else value
 
     def variable(self, variable: Variable) -> Variable:
         if not isinstance(variable.default, str) or not found(variable.default, variable.name):
@@ -137,26 +92,33 @@ class _Masker:
                 name: self.value(inner, under if under and name == "value" else name) for name, inner in value.items()
             }
         if isinstance(value, list) and len(value) == 2 and isinstance(value[0], str):  # a header
-            return [value[0], self.value(value[1], value[0])]
+            return [value[0], self.sent(value[1], value[0])]
         return [self.value(inner, key) for inner in value] if isinstance(value, list) else value
 
+    def sent(self, value: Any, key: str) -> Any:
+        if isinstance(value, str):
+            return text(self.parts(value, key, sent=True)) if found(value, key, sent=True) else value
+        return self.value(value, key)
+
     def string(self, value: str, key: str) -> Any:
+        if value in self.ids:
+            return self.ids[value]
         if key == "source" or (self.at and self.at.kind == "note"):
             return self.plain(value)
         return text(self.parts(value, key)) if found(value, key) else value
 
-    def parts(self, part: Any, key: str) -> list[Any]:
+    def parts(self, part: Any, key: str, *, sent: bool = False) -> list[Any]:
         if not isinstance(part, str):
             return [part]
         result: list[Any] = []
         end = 0
-        for each in found(part, key):
+        for each in found(part, key, sent=sent):
             result += [part[end : each.start], Ref("", (self.name(part[each.start : each.end], each.name),), "env")]
             end = each.end
         return [*result, part[end:]]
 
-    def plain(self, source: str) -> str:
-        for each in reversed(found(source)):
+    def plain(self, source: str, *, code: bool = True) -> str:
+        for each in reversed(found(source, code=code)):
             name = self.name(source[each.start : each.end], each.name)
             source = source[: each.start] + "${" + name + "}" + source[each.end :]
         return source
@@ -174,12 +136,18 @@ class _Masker:
                     "needs_binding",
                     "secret.found",
                     f"A secret became the environment variable {name}; it is not in the file.",
-                    f"Give {name} its value on the target.",
+                    _advice(name, node),
                     node=node.id if node else "",
                     title=node.title if node else "",
                     source_pointer=place,
                 )
             )
+
+
+def _advice(name: str, node: Node | None) -> str:
+    if node and node.kind == "code":  # programs and notes know no variables of the platform
+        return f"Put it in the code where ${{{name}}} stands, or hand it to the node as an input."
+    return f"Give {name} its value on the target."
 
 
 def places(flow: Flow, secret: str, node: Node | None) -> list[str]:
@@ -199,7 +167,7 @@ def hidden(document: Any) -> tuple[Any, list[str]]:
     document = copy.deepcopy(document)
     places = []
     for place, value in list(leaves(document)):
-        spans = found(value, _key(document, place)) if isinstance(value, str) else []
+        spans = _found_at(document, place, value) if isinstance(value, str) else []
         for span in reversed(spans):
             value = value[: span.start] + "${" + span.name + "}" + value[span.end :]
         if spans:
@@ -208,9 +176,14 @@ def hidden(document: Any) -> tuple[Any, list[str]]:
     return document, places
 
 
-def _key(document: Any, place: str) -> str:
-    """What a value stands under; of `{"name": "Authorization", "value": ...}` the name."""
-    last = steps(place)[-1] if place else ""
-    parent = at(document, place.rpartition("/")[0]) if place else None
-    named = last == "value" and isinstance(parent, dict) and isinstance(parent.get("name"), str)
-    return str(parent["name"]) if named and isinstance(parent, dict) else last
+def _found_at(document: Any, place: str, value: str) -> list[Found]:
+    """By what the value stands under; of `{"name": "Authorization", "value": ...}` the name."""
+    path = steps(place)
+    is_sent = any(word in step.lower() for step in path for word in ("header", "query"))
+    code = bool(path) and path[-1] in ("code", "jsCode", "pythonCode", "script", "functionCode")
+    while path and path[-1] in _BETWEEN:
+        path = path[:-1]
+        parent = at(document, pointer(*path))
+        if isinstance(parent, dict) and isinstance(parent.get("name"), str):
+            return found(value, parent["name"], sent=is_sent, code=code)
+    return found(value, path[-1] if path else "", sent=is_sent, code=code)

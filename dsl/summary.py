@@ -4,7 +4,7 @@ from collections import Counter
 from typing import Any
 
 from dsl.ir import Flow, Node, Type
-from dsl.secrets import hidden
+from dsl.secrets import hidden, mask
 from dsl.values import walk
 
 
@@ -22,7 +22,7 @@ def summarise(flow: Flow) -> dict[str, Any]:
         "inputs": _declared(every, "start"),
         "results": _declared(every, "end"),
         "resources": [
-            {"id": each.id, "kind": each.kind, "name": each.name, "hint": each.hint} for each in flow.resources
+            {"id": each.id, "kind": each.kind, "name": each.name, "hint": each.hint} for each in mask(flow)[0].resources
         ],
         "variables": [
             {"scope": each.scope, "name": each.name, "type": type_name(each.type)} for each in flow.variables

@@ -9,6 +9,7 @@ from dsl.ir import Node, OnError, Ref, Resource, Script, Text, Type, Value
 from dsl.load import load_json
 from dsl.n8n import conditions, containers, names, python, schedules, shims, starts, subnodes, tables, text, written
 from dsl.n8n.source import Link, Raw, dig, is_number, members
+from dsl.sensitive import found
 from dsl.values import words
 
 if TYPE_CHECKING:
@@ -379,10 +380,9 @@ def _pairs(reader: "Reader", raw: Raw, kind: str, sends: str) -> list[list[Value
 def _secret(reader: "Reader", raw: Raw, item: dict[str, Any], kind: str) -> Value:
     """A value, or a variable in its place when it is a secret."""
     name, value = item.get("name"), item.get("value", "")
-    plain = re.sub(r"[^a-z]", "", name.lower()) if isinstance(name, str) else ""
-    literal = isinstance(value, str) and len(value) > 7 and not value.startswith("=")
-    if literal and any(word in plain for word in tables.SECRET_NAMES):
-        return reader.secret(raw, name or kind, value, f"/parameters/{kind}Parameters")
+    literal = isinstance(value, str) and not value.startswith("=")
+    if literal and isinstance(name, str) and found(value, name, sent=True):
+        return reader.secret(raw, name, value, f"/parameters/{kind}Parameters")
     return reader.value(value, raw)
 
 

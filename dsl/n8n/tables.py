@@ -289,7 +289,6 @@ BODIES = {
     "raw": "text",
     "binaryData": "binary",
 }
-SECRET_NAMES = ("authorization", "apikey", "token", "secret", "password", "cookie", "accesskey", "privatekey")
 
 ROLES = {
     "SystemMessagePromptTemplate": "system",

@@ -2,11 +2,14 @@
 
 import pytest
 
-from dsl.ir import Flow, Graph, Node, Ref, Text, Variable
-from dsl.secrets import found, mask
+from dsl.ir import Flow, Graph, Node, Ref, Resource, Text, Variable
+from dsl.secrets import hidden, mask
+from dsl.sensitive import found
 from tests.dsl.kitchen import kitchen_sink
 
 OPENAI = "sk-" + "a1B2c3D4" * 4
+CHANCE = "Qm81xVery9Secret7Value0x1122"
+TELEGRAM = "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsawQ"
 
 
 @pytest.mark.parametrize(
@@ -22,6 +25,17 @@ OPENAI = "sk-" + "a1B2c3D4" * 4
         ("postgres://me:pa55word@db/x", "url", "me:pa55word"),
         ("https://hooks.slack.com/services/T000/B000/abcdefgh", "url", "T000/B000/abcdefgh"),
         ("x = 'ghp_" + "a" * 36 + "'", "source", "ghp_" + "a" * 36),
+        (CHANCE, "secretAccessKey", CHANCE),
+        (CHANCE, "appsecret", CHANCE),
+        (CHANCE, "passphrase", CHANCE),
+        (f"Accept: text/plain\nX-Auth-Key: {CHANCE}\nX-Shop-Key: {{{{#env.KEY#}}}}", "headers", CHANCE),
+        (f"q: tea\napi-token: {CHANCE}", "params", CHANCE),
+        (f"https://x.example.com/a?q=1&client_secret={CHANCE}", "url", CHANCE),
+        (f"client_secret={CHANCE}&q=1", "text", CHANCE),
+        ('{"q": "tea", "password": "hunter2hunter2"}', "text", "hunter2hunter2"),
+        ("https://api.telegram.org/bot110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsawQ/send", "url", TELEGRAM),
+        ("Basic dXNlcjpwYXNzd29yZDEyMw==", "text", "dXNlcjpwYXNzd29yZDEyMw=="),
+        ("a sk_live_51H8abcdefghijklmnopqrstu z", "text", "sk_live_51H8abcdefghijklmnopqrstu"),
     ],
 )
 def test_a_secret_is_found(value: str, key: str, secret: str) -> None:
@@ -40,10 +54,45 @@ def test_a_secret_is_found(value: str, key: str, secret: str) -> None:
         ("https://example.com/?q=token", "url"),
         ("task-1234567890123456", ""),
         ("no-auth", "authorization"),
+        ("It takes basic understanding.", "text"),
+        ('Answer as {"token": "the next word", "secret": "string"}', "text"),
+        ("https://x.example.com/a?token={{#sys.query#}}", "url"),
+        ("0123456789abcdef01", "key"),
+        ("Accept: text/plain\nX-Request-Id: 4711-4711-4711", "headers"),
     ],
 )
 def test_what_is_no_secret_stays(value: str, key: str) -> None:
     assert found(value, key) == []
+
+
+@pytest.mark.parametrize("name", ["X-Shop-Key", "X-Auth", "Ocp-Apim-Subscription-Key", "x-functions-key", "hmac"])
+def test_what_a_header_with_a_telling_name_sends_is_a_secret_if_it_looks_like_chance(name: str) -> None:
+    assert [each.start for each in found(CHANCE, name, sent=True)] == [0]
+    assert found("the-shops-own", "X-Shop-Key", sent=True) == []
+    assert found("550e8400-e29b-41d4-a716-446655440000", "X-Shop-Key", sent=True) == []
+
+
+def test_a_token_in_the_address_of_a_resource_goes_too_and_the_node_still_finds_it() -> None:
+    address = f"https://mcp.example.com/sse?token={CHANCE}"
+    node = Node("a", "tool", params={"tool": f"tool:{address}"})
+    flow = Flow(
+        "f", "n8n", graph=Graph([node]), resources=[Resource(f"tool:{address}", "tool", address, {"url": address})]
+    )
+    masked, notes = mask(flow)
+    assert CHANCE not in str(masked) and [note.code for note in notes] == ["secret.found"]
+    assert masked.graph.nodes[0].params["tool"] == masked.resources[0].id
+
+
+def test_a_secret_in_a_document_is_found_by_the_name_around_its_value() -> None:
+    document = {
+        "tool_parameters": {"password": {"type": "constant", "value": CHANCE}},
+        "inputs": [{"name": "apiKey", "input": {"value": {"content": CHANCE}}}],
+        "headers": f"X-Api-Key: {CHANCE}",
+        "jsCode": f'const password = ["{CHANCE}"]; const url = "?token={CHANCE}";',
+    }
+    clean, places = hidden(document)
+    assert places == ["/tool_parameters/password/value", "/inputs/0/input/value/content", "/headers"]
+    assert clean["headers"] == "X-Api-Key: ${X_API_KEY}"
 
 
 def test_a_secret_becomes_a_variable_to_fill_in_and_is_told_without_its_value() -> None:
