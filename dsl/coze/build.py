@@ -4,7 +4,7 @@ import copy
 import re
 from typing import Any
 
-from dsl import DslError
+from dsl import DslError, computed
 from dsl.coze import conditions, yamlform
 from dsl.coze.formats import CLIPBOARD, EXPORT
 from dsl.coze.tables import END, START
@@ -93,6 +93,7 @@ class _Builder:
         self._one_start()
         self._one_end()
         if flow.dialect != "coze":
+            computed.compute(self.flow.graph, nodes(self.flow), {*nodes(self.flow)}, self._expressions)
             conditions.compute(self.flow.graph, {*nodes(self.flow)}, self._computed)
         rename(self.flow, _names(self.flow))
         if flow.dialect != "coze":
@@ -177,6 +178,16 @@ class _Builder:
         graph.nodes = [node for node in graph.nodes if node.id not in gone]
         graph.nodes.insert(graph.nodes.index(first), merged)
         self.origin[id(merged)] = ""
+
+    def _expressions(self, node: Node, before: Node | None) -> None:
+        if before is None:
+            message = "An expression of its own rounds cannot be computed here: it raises when it is reached."
+            self._note(node, "stub", "ref.script", message, "Compute it in a code node.")
+            node.params, node.kind, node.body = {"type": node.kind}, "opaque", None
+            return
+        self.origin[id(before)] = ""
+        message = "An expression is evaluated by a code node in front; what only n8n's has, fails when it runs."
+        self._note(node, "degraded", "ref.script", message, "Check the expression.")
 
     def _computed(self, node: Node, before: Node) -> None:
         self.origin[id(before)] = ""

@@ -4,12 +4,12 @@ Dify refers to outputs of nodes and to what is below them by names. Elements of 
 where a variable is wanted, conditions that it has no word for: a code node computes them, and the node refers to that.
 """
 
-import json
 import re
 from dataclasses import dataclass
 from typing import Any
 
-from dsl.dify import names, shims
+from dsl import computed
+from dsl.dify import names
 from dsl.dify.expressions import BEGIN, END, Call
 from dsl.dify.work import ANY, Work, literal_type
 from dsl.ir import Node, Ref, Script, Text, Type, Value
@@ -233,41 +233,14 @@ def _expressions(work: Work, node: Node, scripts: dict[str, Script]) -> None:
             variable = next((key for key, known in node.inputs.items() if known == ref), f"in_{len(node.inputs)}")
             node.inputs[variable] = ref
             read.append(variable)
-            _place(work, fields, ref, f"input.{variable}")
+            computed.place(fields, work.nodes.get(ref.node), ref, f"input.{variable}")
         lines.append(f"    {name}: {{ value: (/*{name} {' '.join(read)}*/ {script.source} /*{name}*/) ?? null }},\n")
-    printed = ", ".join(f"{_quoted(node_)}: {_object(each)}" for node_, each in fields.items())
-    source = f"// {BEGIN} expressions\n{shims.CONTEXT.format(fields=printed)}function main(input) {{\n"
-    source += "  const { $input, $json, $, $node } = context(input);\n  return {\n" + "".join(lines) + "  };\n}\n"
+    context = computed.CONTEXT.format(fields=computed.printed(fields))
+    source = f"// {BEGIN} expressions\n{context}function main(input) {{\n"
+    source += f"  const {computed.WORDS} = context(input);\n  return {{\n{''.join(lines)}  }};\n}}\n"
     node.params = {"lang": "javascript", "source": f"{source}// {END}\n", "style": "done"}
     node.outputs = dict.fromkeys(scripts, ANY)
     work.boxed |= {(node.id, name) for name in scripts}
     helper = _Helper(work, node)
     node.inputs = {name: helper.reference(ref, name) for name, ref in node.inputs.items()}
     helper.finish()
-
-
-def _place(work: Work, fields: dict[str, Any], ref: Ref, variable: str) -> None:
-    """Puts a value where expressions look for it: under the node by id and by title, and under what comes in."""
-    source = work.nodes.get(ref.node)
-    steps = [str(step) for step in ref.path]
-    if source is not None and source.kind == "http" and steps[:1] == ["body"]:
-        steps = steps[1:]
-    for key in ("", ref.node, source.title if source else ""):
-        here = fields.setdefault(key, {})
-        if not steps:
-            fields[key] = here if here else variable
-            continue
-        for step in steps[:-1]:
-            here = here.setdefault(step, {}) if isinstance(here, dict) else {}
-        if isinstance(here, dict):
-            here.setdefault(steps[-1], variable)
-
-
-def _object(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    return "{ " + ", ".join(f"{_quoted(key)}: {_object(inner)}" for key, inner in value.items()) + " }"
-
-
-def _quoted(text: str) -> str:
-    return json.dumps(text)

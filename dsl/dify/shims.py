@@ -16,6 +16,7 @@ import json
 import re
 from dataclasses import dataclass, field
 
+from dsl.computed import CONTEXT
 from dsl.dify.expressions import BEGIN, END
 
 STYLES = ("args", "items", "item", "kwargs")
@@ -187,29 +188,6 @@ def _fields(fields: dict[str, str]) -> str:
     return "{ " + ", ".join(f"{json.dumps(name)}: input.{variable}" for name, variable in fields.items()) + " }"
 
 
-CONTEXT = """function context(input) {{
-  const read = (value) => {{
-    try {{
-      return typeof value === "string" && /^[[{{]/.test(value) ? JSON.parse(value) : value;
-    }} catch (error) {{
-      return value;
-    }}
-  }};
-  const fields = {{ {fields} }};
-  const item = (name) => ({{ json: read(fields[name] ?? {{}}) }});
-  const node = (name) => ({{
-    item: item(name),
-    json: item(name).json,
-    first: () => item(name),
-    last: () => item(name),
-    all: () => [item(name)],
-    itemMatching: () => item(name),
-    isExecuted: name in fields,
-  }});
-  const $node = new Proxy({{}}, {{ get: (_, name) => node(name) }});
-  return {{ $input: node(""), items: [item("")], $json: item("").json, $: node, $node }};
-}}
-"""
 _OF_ITEMS = """  result = Array.isArray(result) ? result[0] : result;
   result = result?.json ?? result;
 """

@@ -5,10 +5,11 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from dsl import computed
 from dsl.ir import Edge, Flow, Graph, Node, Type
 from dsl.kinds import ports
 from dsl.layout import Point, layout, size
-from dsl.notes import Note
+from dsl.notes import Note, Severity
 from dsl.ragflow.tables import NODE_TYPES, STATE
 from dsl.ragflow.writers import Writing, component
 from dsl.values import copied, nodes, rename, unique, walk
@@ -25,12 +26,28 @@ class _Builder:
         self.flow = copy.copy(flow)
         self.flow.graph = copied(flow.graph)
         self.source = {id(node): node.id for node, _, _ in walk(self.flow.graph)}
+        if flow.dialect != "ragflow":
+            computed.compute(self.flow.graph, nodes(self.flow), {*nodes(self.flow)}, self._expressions)
         rename(self.flow, _names(self.flow))
         self.known = nodes(self.flow)
         self.places: dict[str, Point] = layout(self.flow)
         self.components: dict[str, Any] = {}
         self.drawn: list[dict[str, Any]] = []
         self.lines: list[dict[str, Any]] = []
+
+    def _expressions(self, node: Node, before: Node | None) -> None:
+        if before is None:
+            message = "An expression of its own rounds cannot be computed here: it raises when it is reached."
+            self._tell(node, "stub", message, "Compute it in a code component.")
+            node.params, node.kind, node.body = {"type": node.kind}, "opaque", None
+            return
+        self.source[id(before)] = ""
+        message = "An expression is evaluated by a code component in front; what only n8n's has, fails when it runs."
+        self._tell(node, "degraded", message, "Check the expression.")
+
+    def _tell(self, node: Node, severity: Severity, message: str, suggestion: str) -> None:
+        source = self.source[id(node)]
+        self.notes.append(Note(severity, "ref.script", message, suggestion, source, node.title, node.pointer))
 
     def document(self) -> tuple[dict[str, Any], list[Note]]:
         self._graph(self.flow.graph, None)

@@ -1,0 +1,50 @@
+"""The JavaScript that is written for Coze and RAGFlow, run by Node as those platforms call it."""
+
+import json
+import subprocess
+from typing import Any
+
+import pytest
+
+import dsl
+from tests.dsl.engines.build import Json, assign, node, workflow
+from tests.dsl.engines.lane import home
+from tests.dsl.engines.n8n_core import VERSION
+
+pytestmark = pytest.mark.engines
+CALLS = {
+    "coze": "main({params: input})",  # `async function main({ params })`
+    "ragflow": "main(input)",
+}
+
+
+def run(source: str, inputs: Json, call: str) -> Any:
+    """What the code returns."""
+    node_ = home(f"n8n-core-{VERSION}") / "node_modules/.bin/node"
+    program = f"{source}\nconst input = {json.dumps(inputs)};\n"
+    program += f"Promise.resolve({call}).then((made) => console.log(JSON.stringify(made)));\n"
+    done = subprocess.run([node_, "-"], input=program, capture_output=True, text=True, timeout=20)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def javascript(document: Any) -> list[str]:
+    """All of it in a document of Coze or RAGFlow."""
+    if isinstance(document, list):
+        return [source for each in document for source in javascript(each)]
+    if not isinstance(document, dict):
+        return []
+    own = document.get("code") if document.get("language") == 5 else None
+    own = document.get("script") if document.get("lang") == "javascript" else own
+    return [own] if own else javascript(list(document.values()))
+
+
+@pytest.mark.parametrize("target", ["coze", "ragflow"])
+def test_what_n8n_computes_in_an_expression_a_code_node_computes_elsewhere(target: str) -> None:
+    hook = node("In", "webhook", 2.1, httpMethod="POST", path="x", options={})
+    total = "={{ $json.body.price * ($('In').item.json.body.qty || 1) }}"
+    shape = assign("Shape", total=total, who="=Dear {{ $json.body.name.toUpperCase() }}!")
+    written = dsl.write(dsl.read(json.dumps(workflow([hook, shape], "In>Shape"))), target)
+    source = javascript(written.document)[0]
+    assert run(source, {"in_0": 5, "in_1": 3, "in_2": "ann"}, CALLS[target]) == {"v_total": 15, "v_who": "ANN"}
+    assert [note.severity for note in written.notes if note.code == "ref.script"] == ["degraded"]
