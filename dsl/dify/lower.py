@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from dsl import typescript
 from dsl.dify import names, shims
 from dsl.dify.expressions import BEGIN, END, Call
 from dsl.dify.readers import OTHER_CLASS
@@ -135,6 +136,8 @@ def _code(work: Work, node: Node) -> None:
     node.params = {**node.params, "source": shims.wrapped(code), "style": "done"}
     if not work.own:
         work.note(node, "equivalent", "code.wrapped", "Generated lines around the code call it in its own way.")
+    if lang == "javascript" and typescript.has_more(code.source):
+        work.note(node, "degraded", "code.typescript", typescript.MORE, typescript.ADVICE)
 
 
 def _declarable(type_: Type) -> bool:

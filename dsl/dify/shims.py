@@ -16,15 +16,12 @@ import json
 import re
 from dataclasses import dataclass, field
 
+from dsl import typescript
 from dsl.computed import CONTEXT
 from dsl.dify.expressions import BEGIN, END
 
 STYLES = ("args", "items", "item", "kwargs")
 MARKS = {"python3": "#", "javascript": "//"}
-_HEAD = re.compile(
-    r"(function\s+main\s*\([^)]*?)(\s*:\s*[A-Za-z_]\w*)?(\s*\))(\s*:\s*[A-Za-z_][\w<>, ]*)?(?=\s*\{)", re.ASCII
-)
-_TYPES = re.compile(r"/\*(\s*:\s*[\w<>, ]+)\*/")
 
 
 @dataclass
@@ -45,7 +42,7 @@ def wrapped(code: Code) -> str:
     mark = MARKS[code.lang]
     head, tail = (_python if code.lang == "python3" else _javascript)(code)
     boxes = "".join(f" {name}={word}" for name, word in code.boxed.items())
-    source = _hidden(code.source) if code.lang == "javascript" and code.style == "args" else code.source
+    source = typescript.hidden(code.source) if code.lang == "javascript" and code.style == "args" else code.source
     if code.lang == "python3" and code.style in ("items", "item"):
         source = "\n".join(" " + line if line else line for line in source.split("\n"))
     before = f"{mark} {BEGIN} {code.style}{boxes}\n{head}{mark} {END}\n"
@@ -64,28 +61,10 @@ def unwrapped(lang: str, source: str) -> tuple[str, str, dict[str, str]] | None:
         return None
     own = rest[:last]
     if lang == "javascript" and words[2] == "args":
-        own = _shown(own)
+        own = typescript.shown(own)
     if lang == "python3" and words[2] in ("items", "item"):
         own = "\n".join(line[1:] if line.startswith(" ") else line for line in own.split("\n"))
     return own, words[2], dict(pair for word in words[3:] if len(pair := word.split("=")) == 2)
-
-
-def _hidden(source: str) -> str:
-    """Without the types that TypeScript has and JavaScript has not: they go into comments."""
-
-    def hide(match: "re.Match[str]") -> str:
-        one, two = (f"/*{types}*/" if types else "" for types in (match[2], match[4]))
-        return f"{match[1]}{one}{match[3]}{two}"
-
-    start = source.find("main")
-    return (source[:start] and _HEAD.sub(hide, source[: start + 500], count=1) + source[start + 500 :]) or source
-
-
-def _shown(source: str) -> str:
-    if (main := re.search(r"function\s+main\s*\(", source)) is None:
-        return source
-    end = max(source.find("{", source.find(")", main.end())), main.end())
-    return source[: main.end()] + _TYPES.sub(r"\1", source[main.end() : end]) + source[end:]
 
 
 # -- Python

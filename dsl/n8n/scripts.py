@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from dsl import values
+from dsl import typescript, values
 from dsl.ir import Node, Ref, Script, Text, Type, Value
 from dsl.n8n import conditions, python, shims, text
 
@@ -62,6 +62,8 @@ def code(builder: "Builder", node: Node) -> None:
     elif lang == "javascript":
         call = "await main(inputs)" if style == "kwargs" else "await main({ params: inputs })"
         builder.note(node, "equivalent", "code.wrapped", "The code is called by an adapter around it.")
+        if typescript.has_more(source):
+            builder.note(node, "degraded", "code.typescript", typescript.MORE, typescript.ADVICE)
         shim(
             builder,
             node,
@@ -69,7 +71,7 @@ def code(builder: "Builder", node: Node) -> None:
             {},
             printed(builder, node, node.inputs),
             "",
-            source=source,
+            source=typescript.hidden(source) if style == "args" else source,
             call=f"return [{{ json: {call} }}];",
         )
     elif lang == "python3" and style in ("kwargs", "args"):

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from dsl import DslError
+from dsl import DslError, typescript
 from dsl.ir import Ref, Script, Text, Type
 from dsl.irjson import decode, encode
 
@@ -72,7 +72,7 @@ def parsed(code: str) -> Shim | None:
     source = "\n".join(quoted) if quoted else known.pop("source", None) or own.rpartition(CALL)[0]
     if not isinstance(source, str):
         return None
-    return Shim(role, known, inputs, source)
+    return Shim(role, known, inputs, typescript.shown(source))
 
 
 def _input(line: str) -> tuple[str, str]:

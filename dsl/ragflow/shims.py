@@ -8,6 +8,7 @@ import json
 import re
 from typing import Any
 
+from dsl import typescript
 from dsl.ir import Node, Ref, Type, Value
 from dsl.irjson import decode, encode
 from dsl.steps import arguments
@@ -41,6 +42,7 @@ def wrapped(lang: str, style: str, source: str) -> str | None:
         return None
     mark = _MARKS[lang]
     begin, end = f"{mark} flowstill:begin {style}\n", f"{mark} flowstill:end\n"
+    source = typescript.hidden(source) if (lang, style) == ("javascript", "args") else source
     return f"{begin}{_BEFORE[lang, style]}{end}{source}\n{begin}{_AFTER[lang, style]}{end}"
 
 
@@ -54,7 +56,7 @@ def unwrapped(node: Node, lang: str, source: str, arguments: dict[str, Value], o
     if not match:
         return False
     node.kind, node.inputs, node.outputs = "code", arguments, outputs
-    node.params = {"lang": lang, "style": match[1], "source": match[2]}
+    node.params = {"lang": lang, "style": match[1], "source": typescript.shown(match[2])}
     return True
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from dsl import typescript
 from dsl.ir import Edge, Flow, Node, OnError, Ref, Script, Text, Type, Value
 from dsl.kinds import UNARY, outputs
 from dsl.notes import Note, Severity
@@ -317,6 +318,8 @@ def code(writing: Writing) -> Made:
         return stub(writing)
     if params.get("style") != "kwargs":
         writing.note("equivalent", "code.wrapped", "The code is called as its platform calls it, by lines around it.")
+    if params.get("lang") == "javascript" and typescript.has_more(params.get("source", "")):
+        writing.note("degraded", "code.typescript", typescript.MORE, typescript.ADVICE)
     if params.get("packages"):
         writing.note("needs_binding", "code.packages", "The packages of the code have to be in RAGFlow's sandbox.")
     given = {name: writing.bare(value) for name, value in writing.node.inputs.items()}
