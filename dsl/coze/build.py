@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 from dsl import DslError, computed
-from dsl.coze import conditions, yamlform
+from dsl.coze import buttons, conditions, yamlform
 from dsl.coze.formats import CLIPBOARD, EXPORT
 from dsl.coze.tables import END, START
 from dsl.coze.writers import written
@@ -93,6 +93,7 @@ class _Builder:
         self._one_start()
         self._one_end()
         if flow.dialect != "coze":
+            buttons.choose(self.flow.graph, self._chosen)
             computed.compute(self.flow.graph, nodes(self.flow), {*nodes(self.flow)}, self._expressions)
             conditions.compute(self.flow.graph, {*nodes(self.flow)}, self._computed)
         rename(self.flow, _names(self.flow))
@@ -178,6 +179,18 @@ class _Builder:
         graph.nodes = [node for node in graph.nodes if node.id not in gone]
         graph.nodes.insert(graph.nodes.index(first), merged)
         self.origin[id(merged)] = ""
+
+    def _chosen(self, node: Node, possible: bool) -> None:
+        if possible:
+            message = (
+                "Buttons are options of a question here; any other answer leads to the end, and it waits for ever."
+            )
+            self._note(node, "degraded", "ask.actions", message)
+        else:
+            message = "A question with buttons and fields does not exist here: it raises when it is reached."
+            self._note(
+                node, "stub", "ask.actions", message, "Ask for the fields and for the choice one after the other."
+            )
 
     def _expressions(self, node: Node, before: Node | None) -> None:
         if before is None:

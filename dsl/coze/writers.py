@@ -254,8 +254,6 @@ def subflow(writing: Writing) -> Made:
 def ask(writing: Writing) -> Made:
     node, params = writing.node, writing.node.params
     options = params.get("options") or []
-    if params.get("actions"):
-        writing.note("degraded", "ask.actions", "Buttons are options of the answer here.")
     if not options and not params.get("question"):
         schema = json.dumps(variables(node.outputs), ensure_ascii=False)
         return "30", {"outputSchema": schema, "inputParameters": []}, variables(node.outputs)

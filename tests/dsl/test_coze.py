@@ -10,10 +10,11 @@ import dsl
 from dsl import coze
 from dsl.audit import differing
 from dsl.coze.formats import inside
-from dsl.ir import Flow
+from dsl.ir import Edge, Flow, Graph, Node, Type
 from dsl.values import node_refs, nodes, walk
 from tests.dsl.corpus import files
 from tests.dsl.kitchen import kitchen_sink
+from tests.dsl.small import end, start
 
 FILES = files("coze")
 
@@ -112,3 +113,37 @@ def test_what_coze_does_with_conversations_is_a_tool_to_supply_elsewhere() -> No
     [back] = [each for each in coze.build(flow)[0]["nodes"] if each["id"] == "c"]
     assert back["type"] == "39"
     assert [each["name"] for each in back["data"]["inputs"]["inputParameters"]] == ["conversationName"]
+
+
+def asked(**outputs: Type) -> Flow:
+    """Somebody presses one of two buttons."""
+    actions = [{"id": "yes", "title": "Yes"}, {"id": "no", "title": "No"}]
+    gate = Node(
+        "gate", "ask", "Gate", params={"question": "Grant?", "actions": actions, "timeout_s": 60}, outputs=outputs
+    )
+    says = [Node(name, "answer", name, params={"text": name}) for name in ("granted", "denied", "late")]
+    ports = zip(says, ("action:yes", "action:no", "timeout"), strict=True)
+    edges = [Edge("begin", "gate"), *(Edge("gate", say.id, port) for say, port in ports)]
+    return Flow(
+        "f", "dify", graph=Graph([start(), gate, *says, end()], [*edges, *(Edge(say.id, "done") for say in says)])
+    )
+
+
+def test_each_button_of_an_approval_leads_where_it_led_and_nothing_else_does() -> None:
+    canvas, notes = coze.build(asked())
+    (gate,) = [node for node in canvas["nodes"] if node["type"] == "18"]
+    assert (gate["data"]["inputs"]["answer_type"], gate["data"]["inputs"]["options"]) == (
+        "option",
+        [{"name": "Yes"}, {"name": "No"}],
+    )
+    titles = {node["id"]: node["data"]["nodeMeta"]["title"] for node in canvas["nodes"]}
+    ways = {e["sourcePortID"]: titles[e["targetNodeID"]] for e in canvas["edges"] if e["sourceNodeID"] == gate["id"]}
+    assert ways == {"branch_0": "granted", "branch_1": "denied", "default": "End"}
+    assert [note.severity for note in notes if note.code == "ask.actions"] == ["degraded"]
+
+
+def test_an_approval_that_asks_for_more_than_a_button_raises() -> None:
+    canvas, notes = coze.build(asked(why=Type("string")))
+    assert [node["type"] for node in canvas["nodes"]].count("18") == 0
+    assert [note.severity for note in notes if note.code == "ask.actions"] == ["stub"]
+    assert "raise Exception" in str(canvas)
