@@ -9,7 +9,7 @@ Told = Callable[[Node, bool], None]  # for each node with buttons, and whether t
 
 
 def choose(graph: Graph, told: Told) -> None:
-    """Make options of the buttons, in bodies as well; what asks for fields, too, becomes a stub: no question has both."""
+    """Make options of the buttons, in bodies as well; what asks for fields, too, becomes a stub: none has both here."""
     for node in graph.nodes:
         if node.body is not None:
             choose(node.body, told)

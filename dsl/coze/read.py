@@ -1,13 +1,14 @@
 """A canvas as a flow."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from dsl import DslError
 from dsl.coze import yamlform
 from dsl.coze.formats import form, inside
 from dsl.coze.readers import READERS, Reading, mappings, types_of
-from dsl.coze.tables import OUTPUTS
+from dsl.coze.tables import OURS, OUTPUTS
 from dsl.ir import Edge, Flow, Graph, Node, OnError, Ref, Resource, Text, Value
 from dsl.load import load_json
 from dsl.values import map_refs, text
@@ -150,6 +151,7 @@ class _Reader:
             node.outputs = types_of(data.get("outputs"))
         else:
             reader(reading)
+        node.on_error = _in_our_words(node)
         if raw["type"] in ("21", "28"):
             blocks = raw.get("blocks")
             node.body = self._graph(blocks if isinstance(blocks, list) else [], raw.get("edges"), place, raw["id"])
@@ -299,6 +301,20 @@ def _position(raw: dict[str, Any]) -> tuple[float, float] | None:
     place = _mapping(_mapping(raw.get("meta")).get("position"))
     x, y = place.get("x"), place.get("y")
     return (float(x), float(y)) if isinstance(x, (int, float)) and isinstance(y, (int, float)) else None
+
+
+def _in_our_words(node: Node) -> OnError:
+    """What is given out after an error, by the names that the outputs have in the common form."""
+    default = node.on_error.default
+    if not default:
+        return node.on_error
+    ours = OURS.get(node.kind, {})
+    named = {ours.get(name, name): value for name, value in default.items()}
+    if "structured" in node.outputs:
+        beside = {"reasoning"} & named.keys()
+        fields = {name: value for name, value in default.items() if ours.get(name, name) not in beside}
+        named = {"structured": fields} | {name: named[name] for name in beside}
+    return replace(node.on_error, default=named)
 
 
 def _on_error(setting: Any) -> OnError:

@@ -59,6 +59,7 @@ NAMES: dict[str, dict[str, str]] = {
     "agent": {"text": "output", "reasoning": "reasoning_content"},
     "split": {"items": "output"},
 }
+OURS = {kind: {theirs: ours for ours, theirs in names.items()} for kind, names in NAMES.items()}
 SCOPES = {"global_variable_app": "app", "global_variable_user": "user", "global_variable_system": "system"}
 SOURCES = {scope: source for source, scope in SCOPES.items()}
 RESERVED = frozenset({"true", "false", "and", "or", "not", "null", "nil", "If", "Switch"})

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from typing import Any
 
 from dsl.coze import branches, containers, models, scripts
-from dsl.coze.tables import CONVERSATIONS
+from dsl.coze.tables import CONVERSATIONS, NAMES
 from dsl.coze.writing import Made, Writing, batched, identifier, literal, variable, variables
-from dsl.ir import OnError, Ref, Type, Value
+from dsl.ir import Node, OnError, Ref, Type, Value
 from dsl.values import parts
 
 
@@ -29,11 +29,19 @@ def written(writing: Writing) -> Made:
     return kind, inputs, outs
 
 
+def _given_instead(node: Node) -> dict[str, Any]:
+    """What the node gives out after an error, by Coze's names."""
+    theirs, given = NAMES.get(node.kind, {}), dict(node.on_error.default or {})
+    fields = given.pop("structured", None) if node.kind in ("llm", "agent", "extract") else None
+    named = {theirs.get(name, name): value for name, value in given.items()}
+    return named | (fields if isinstance(fields, dict) else {})
+
+
 def setting(writing: Writing, policy: OnError) -> dict[str, Any]:
     kind = {"stop": 1, "continue": 2, "default": 2, "branch": 3}[policy.then]
     made: dict[str, Any] = {"processType": kind, "retryTimes": policy.retries, "timeoutMs": policy.timeout_ms or 180000}
     if kind == 2:
-        made |= {"switch": True, "dataOnErr": json.dumps(policy.default or {}, ensure_ascii=False)}
+        made |= {"switch": True, "dataOnErr": json.dumps(_given_instead(writing.node), ensure_ascii=False)}
     elif kind == 3:
         made["switch"] = True
     if policy.wait_ms:

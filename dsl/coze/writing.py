@@ -100,7 +100,7 @@ class Writing:
                 "degraded", "ref.unknown", f"{ref.node!r} is no node of this flow: the reference became empty text."
             )
             return literal("", None)
-        if ref.path[:1] == ("error",):
+        if ref.path[:1] == ("error",) and "error" not in (producer.outputs if producer is not None else {}):
             tail = {"message": "errorMessage", "type": "errorCode"}.get(str((*ref.path, "message")[1]), "errorMessage")
             return reference(ref.node, f"errorBody.{tail}", Type("string"))
         kind = type_at(producer, ref) if producer is not None else Type("string")

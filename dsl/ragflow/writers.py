@@ -60,7 +60,7 @@ class Writing:
     def _path(self, ref: Ref, producer: Node, text: bool) -> tuple[str | int, ...]:
         if not ref.path:
             return ("result",)
-        if ref.path[0] == "error":
+        if ref.path[0] == "error" and "error" not in producer.outputs:
             return ("_ERROR",)
         if producer.kind == "retrieve" and text and ref.path == ("result",):
             return ("formalized_content",)

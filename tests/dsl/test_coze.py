@@ -1,6 +1,7 @@
 """Coze canvases: what is read, what is written, and that nothing refers to nothing."""
 
 import copy
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import dsl
 from dsl import coze
 from dsl.audit import differing
 from dsl.coze.formats import inside
-from dsl.ir import Edge, Flow, Graph, Node, Type
+from dsl.ir import Edge, Flow, Graph, Node, OnError, Ref, Type
 from dsl.values import node_refs, nodes, walk
 from tests.dsl.corpus import files
 from tests.dsl.kitchen import kitchen_sink
@@ -147,3 +148,25 @@ def test_an_approval_that_asks_for_more_than_a_button_raises() -> None:
     assert [node["type"] for node in canvas["nodes"]].count("18") == 0
     assert [note.severity for note in notes if note.code == "ask.actions"] == ["stub"]
     assert "raise Exception" in str(canvas)
+
+
+def test_what_is_given_out_after_an_error_has_the_name_of_the_output_on_each_side() -> None:
+    ask = Node("ask", "llm", "Ask", params={"model": "m"}, on_error=OnError("default", default={"text": "unknown"}))
+    end_ = end(said=(Ref("ask", ("text",)), Type("string")))
+    flow = Flow("f", "dify", graph=Graph([start(), ask, end_], [Edge("begin", "ask"), Edge("ask", "done")]))
+    canvas, _ = coze.build(flow)
+    (written,) = [node["data"] for node in canvas["nodes"] if node["type"] == "3"]
+    assert json.loads(written["inputs"]["settingOnError"]["dataOnErr"]) == {"output": "unknown"}
+    (back,) = [node for node in nodes(coze.read(canvas)).values() if node.kind == "llm"]
+    assert back.on_error.default == {"text": "unknown"}
+
+
+def test_a_result_called_error_is_no_error_of_its_node() -> None:
+    first = Node(
+        "a", "code", "A", params={"lang": "python3", "style": "args", "source": ""}, outputs={"error": Type("string")}
+    )
+    end_ = end(problem=(Ref("a", ("error",)), Type("string")))
+    flow = Flow("f", "dify", graph=Graph([start(), first, end_], [Edge("begin", "a"), Edge("a", "done")]))
+    canvas, _ = coze.build(flow)
+    (written,) = [node["data"] for node in canvas["nodes"] if node["type"] == "2"]
+    assert written["inputs"]["inputParameters"][0]["input"]["value"]["content"]["name"] == "error"
