@@ -13,11 +13,13 @@ from dsl.dify.readers import QUERY, Source, input_type
 from dsl.dify.resources import long_provider
 from dsl.ir import Edge, Flow, Json, Node, Ref, Text, Type, Value
 from dsl.kinds import role
-from dsl.values import parse, parts
+from dsl.values import parse, parts, refs, text
 
 PLACE = "/model_config"
 _BLANK = re.compile(r"\{\{(#?[a-zA-Z_][a-zA-Z0-9_]{0,29}#?)\}\}", re.ASCII)
 _CONTEXT = Ref("", ("context",), "system")
+# A prompt that does not say where what was found goes: Dify puts it in front, and nobody else would.
+_KNOWN = ("Answer from this knowledge where it helps:\n", Ref("retrieve", ("result",)), "\n\n")
 
 
 def read(flow: Flow, whole: Place, mode: str, source: Source) -> None:
@@ -75,6 +77,7 @@ def _model(config: Place, mode: str, start: Node, source: Source) -> Node:
     node.params["messages"] = _prompt(config, start)
     if config.mapping("dataset_configs", "datasets").value.get("datasets"):
         node.params["context"] = Ref("retrieve", ("result",))
+        node.params["messages"] = _knowing(node.params["messages"])
     if mode != "completion":
         node.params["memory"] = {"window": None}
     if agent:
@@ -94,6 +97,15 @@ def _prompt(config: Place, start: Node) -> list[Value]:
         return [{"role": role(each.text("role")), "text": _text(each.text("text"), start)} for each in messages]
     text = completion.text() if completion is not None and completion.value else config.text("pre_prompt")
     return [{"role": "system", "text": _text(text, start)}] if text else []
+
+
+def _knowing(messages: list[Value]) -> list[Value]:
+    """The messages with what was found in front, unless they say where it goes."""
+    if any(_CONTEXT in refs(each["text"]) for each in messages):
+        return messages
+    system = next((each for each in messages if each["role"] == "system"), None)
+    told = {"role": "system", "text": text([*_KNOWN, *(parts(system["text"]) if system else ())])}
+    return [told, *(each for each in messages if each is not system)]
 
 
 def _text(source: str, start: Node) -> Value:
@@ -173,7 +185,10 @@ def _native_model(flow: Flow, node: Node) -> dict[str, Json]:
 
 
 def _printed(value: Value) -> str:
-    return "".join(_blank(part) if isinstance(part, Ref) else str(part) for part in parts(value))
+    said = parts(value)
+    if said[:2] == _KNOWN[:2]:
+        said = (str(said[2]).removeprefix(_KNOWN[2]), *said[3:])
+    return "".join(_blank(part) if isinstance(part, Ref) else str(part) for part in said)
 
 
 def _blank(ref: Ref) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 from dsl import DslError, values
 from dsl.ir import Edge, Flow, Graph, Node, Ref, Resource, Script, Type, Value, Variable
+from dsl.kinds import outputs
 from dsl.n8n import forms, implied, names, tables, text
 from dsl.n8n.reach import Reach
 from dsl.n8n.source import marked
@@ -252,7 +253,26 @@ class Builder:
 
     def printer(self, node: Node, code: bool = False) -> text.Printer:
         """Prints what a node's parameters, or with `code` its JavaScript, refer to."""
-        return text.Printer(lambda ref: self.reference(node, ref, code), lambda script: self.script(node, script))
+        return text.Printer(
+            lambda ref: self.reference(node, ref, code), lambda script: self.script(node, script), self.is_composite
+        )
+
+    def is_composite(self, ref: Ref) -> bool:
+        """Whether it may read a list or a mapping; of n8n's own flows the text says what to do about that."""
+        kind = self._type_of(ref) if self.own else Type("string")
+        return kind.name in ("array", "object", "any", "file")
+
+    def _type_of(self, ref: Ref) -> Type:
+        if ref.scope == "index" or ref.path[:1] == ("error",):
+            return Type("string")
+        if not ref.node:
+            known = [each.type for each in self.flow.variables if (each.scope, each.name) == (ref.scope, *ref.path[:1])]
+            return next(iter(known), Type("string" if ref.scope in ("system", "env") else "any"))
+        source = self.nodes.get(ref.node)
+        kind = outputs(source).get(str(ref.path[0])) if source and ref.path and ref.scope == "node" else None
+        for step in ref.path[1:]:
+            kind = None if kind is None else kind.items if isinstance(step, int) else (kind.props or {}).get(step)
+        return kind or Type("any")
 
     def script(self, node: Node, script: Script) -> str:
         """n8n's own JavaScript, with the names that the nodes have now. Other languages are none of n8n's."""

@@ -238,15 +238,25 @@ def _prompting(builder: "Builder", node: Node) -> text.Printer:
     """Prints prompts: where passages stand in them, their contents one below the other."""
     plain = builder.printer(node)
 
-    def ref(found: Ref) -> str:
-        if found.scope == "system" and found.path == ("context",):
-            context = node.params.get("context")
-            if isinstance(context, Ref):
-                return f'{plain.ref(context)}.map((passage) => passage.content).join("\\n\\n")'
-            return plain.js(context if context is not None else "")
-        return plain.ref(found)
+    def meant(found: Ref) -> Value:
+        return node.params.get("context") if found.scope == "system" and found.path == ("context",) else found
 
-    return text.Printer(ref, plain.script)
+    def ref(found: Ref) -> str:
+        real = meant(found)
+        if not isinstance(real, Ref):
+            return plain.js("" if real is None else real)
+        passages = real is not found or _are_passages(builder, real)
+        return plain.ref(real) + ('.map((passage) => passage.content).join("\\n\\n")' if passages else "")
+
+    def composite(found: Ref) -> bool:
+        return meant(found) is found and not _are_passages(builder, found) and builder.is_composite(found)
+
+    return text.Printer(ref, plain.script, composite)
+
+
+def _are_passages(builder: "Builder", ref: Ref) -> bool:
+    source = builder.nodes.get(ref.node)
+    return bool(builder.own and source and source.kind == "retrieve" and ref.path == ("result",))
 
 
 def _remembering(builder: "Builder", node: Node, messages: list[dict[str, Any]]) -> None:

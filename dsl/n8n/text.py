@@ -171,7 +171,8 @@ class _Parser:
     def inside(self) -> Value:
         if _LATEST.match(self.source, self.at):
             return self.path()
-        self.need("(")
+        if not self.take(AS_TEXT):
+            self.need("(")
         value = self.value()
         self.need(")")
         return value
@@ -420,11 +421,22 @@ def _pieces(source: str) -> list[tuple[bool, str]]:
 # -- printing
 
 
-class Printer:
-    """Values as n8n's parameters. `ref` prints what a reference reads, `script` a piece of n8n's own JavaScript."""
+AS_TEXT = '((v) => (v && typeof v === "object" ? JSON.stringify(v) : v))('  # n8n prints "[object Object]" else
 
-    def __init__(self, ref: Callable[[Ref], str], script: Callable[[Script], str]) -> None:
-        self.ref, self.script = ref, script
+
+class Printer:
+    """Values as n8n's parameters. `ref` prints what a reference reads, `script` a piece of n8n's own JavaScript.
+
+    `composite` tells whether a reference may read a list or a mapping: as a part of a text those are printed as JSON.
+    """
+
+    def __init__(
+        self,
+        ref: Callable[[Ref], str],
+        script: Callable[[Script], str],
+        composite: Callable[[Ref], bool] = lambda ref: False,
+    ) -> None:
+        self.ref, self.script, self.composite = ref, script, composite
 
     def js(self, value: Value) -> str:
         """A JavaScript expression on one line, never with two closing braces together: n8n would end there."""
@@ -445,7 +457,10 @@ class Printer:
         if isinstance(part, str):
             escaped = part.replace("\\", "\\\\").replace("`", "\\`").replace("$", "\\$").replace("}", "\\x7d")
             return escaped.replace("{", "\\x7b").replace("\r", "\\r").replace("\n", "\\n")
-        return "${" + (f'{self.ref(part)} ?? ""' if isinstance(part, Ref) else self.script(part)) + "}"
+        return "${" + (f'{self._said(part)} ?? ""' if isinstance(part, Ref) else self.script(part)) + "}"
+
+    def _said(self, part: Ref) -> str:
+        return f"{AS_TEXT}{self.ref(part)})" if self.composite(part) else self.ref(part)
 
     def param(self, value: Value) -> Any:
         """A parameter: an expression where something is referred to, plain data else."""
@@ -474,7 +489,7 @@ class Printer:
             if isinstance(part, str):
                 result += _literal(part)
             else:
-                result += "{{ " + self.js(part) + " }}"
+                result += "{{ " + (self._said(part) if isinstance(part, Ref) else self.js(part)) + " }}"
         return result
 
 

@@ -364,6 +364,19 @@ def test_an_app_without_a_graph_is_a_small_flow(mode: str, kinds: list[str]) -> 
     assert dsl.write(flow, "dify").document == document | {"model_config": config | {"pre_prompt": "Be kind."}}
 
 
+@pytest.mark.parametrize("mode", ["chat", "agent-chat"])
+def test_what_an_app_finds_is_told_to_its_model_though_the_prompt_does_not_ask_for_it(mode: str) -> None:
+    sets = {"datasets": {"datasets": [{"dataset": {"enabled": True, "id": "ds-1"}}]}}
+    config = _config(dataset_configs=sets, agent_mode={"enabled": True}) | {"pre_prompt": "Greet {{name}}."}
+    document = {"version": "0.6.0", "kind": "app", "app": {"name": "t", "mode": mode}, "model_config": config}
+    flow = dify.read(document)
+    said = flow.graph.nodes[2].params["messages"][0]["text"]
+    assert said.parts[1:] == (Ref("retrieve", ("result",)), "\n\nGreet ", Ref("start", ("name",)), ".")
+    assert dsl.write(flow, "dify").document == document
+    flow.name = "u"
+    assert dsl.write(flow, "dify").document["model_config"]["pre_prompt"] == "Greet {{name}}."
+
+
 def test_an_app_that_gets_more_nodes_gets_a_graph() -> None:
     document = {"version": "0.6.0", "kind": "app", "app": {"name": "t", "mode": "chat"}, "model_config": _config()}
     flow = dify.read(document)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import dsl
+from dsl.ir import Ref, Text
 from tests.doubles.chat import chat_model
 from tests.doubles.echo import echo
 from tests.dsl.corpus import SHARED
@@ -16,7 +17,7 @@ from tests.dsl.engines.dify import run_dify
 from tests.dsl.engines.lane import Ran
 from tests.dsl.engines.n8n_core import run_n8n_core
 from tests.dsl.engines.n8n_server import N8nServer
-from tests.dsl.small import Case, cases, services
+from tests.dsl.small import OBJECT, STRING, STRINGS, Case, cases, end, flow, javascript, line, services, start
 
 PURE = [pytest.param(case, id=case.name) for case in cases() if not case.needs]
 # n8n renders no Jinja; in the core lane a code node that fails hands on what it got, unlike on the server
@@ -166,3 +167,18 @@ def test_an_agent_made_anew_from_the_common_form_calls_its_tool(echo_url: str, b
     anew = replace(dsl.read(json.dumps(made)), dialect="ir", raw=None)
     there = bound(dsl.write(anew, "n8n", trigger="call").document, {"q": "Add with a: 4"})
     assert '"query":{"a":"4"}' in str(there.outputs), there
+
+
+@pytest.mark.engines
+def test_a_list_and_a_mapping_in_a_text_are_json_on_both() -> None:
+    source = "function main({q}) { return {xs: ['a', q], o: {k: 1}}; }"
+    made = javascript("mk", source, {"q": Ref("begin", ("q",))}, xs=STRINGS, o=OBJECT)
+    said = {name: (Text(("<", Ref("mk", (name,)), ">")), STRING) for name in ("xs", "o")}
+    small = flow("f", line(start(q=STRING), made, end(**said)))
+    on_dify = run_dify(str(dsl.write(small, "dify").data), {"q": "b"}).outputs
+    on_n8n = run_n8n_core(dsl.write(small, "n8n", trigger="call").document, {"q": "b"}).outputs
+    for outputs in (on_dify, on_n8n):
+        assert {name: json.loads(text.strip("<>")) for name, text in outputs.items()} == {
+            "xs": ["a", "b"],
+            "o": {"k": 1},
+        }
