@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 CONNECT = 10.0  # seconds until a connection stands
 KEY = 12  # characters; what is shorter ("ollama", where a server wants any key) may be a word of an answer
+_FINISHES = ("stop", "length", "content_filter", "tool_calls")  # a server that says another thing says nothing
 _AGAIN = {408, 425, 429}  # and every 5xx
 _TOO_LONG = re.compile(r"exceed\w*.{0,30}context|context.{0,10}(?:length|window|size)|maximum context", re.IGNORECASE)
 _UNUSABLE = {401, 402, 403, 404, 405}
@@ -181,7 +182,8 @@ class Endpoint:
         prompt = _counted(found.usage, "prompt_tokens") or _tokens("".join(m["content"] for m in request.messages))
         answer = _counted(found.usage, "completion_tokens") or _tokens(text)
         cost = (prompt * self._prices[0] + answer * self._prices[1]) / 1e6
-        return Answer(text, prompt, answer, cost, self.model, choice.finish_reason or "")
+        finish = choice.finish_reason if choice.finish_reason in _FINISHES else ""
+        return Answer(text, prompt, answer, cost, self.model, finish)
 
     def _refuses(self, body: dict[str, Any], said: str) -> bool:
         """Learn from a complaint about a field of `body`; True if the request is worth putting without it."""

@@ -135,7 +135,7 @@ def _decoded(method: str, url: str, body: Any, service: Service, timeout: float,
     try:
         return json.loads(reply.body)
     except (ValueError, RecursionError):
-        said = f"answered no JSON to {method} {_path(url)}: {_one_line(reply.text, service, url)}"
+        said = f"answered no JSON to {method} {_path(url)}: {told(reply.text, service, url)}"
         raise ServiceError(f"{_whom(service, url)} {said}") from None
 
 
@@ -143,21 +143,26 @@ def _send(method: str, url: str, body: Any, service: Service, timeout: float) ->
     import requests
     from urllib3.exceptions import HTTPError
 
+    until = time.monotonic() + timeout  # requests would give each piece of the answer so long
     with requests.Session() as session:
         session.trust_env = not is_loopback(url)  # a proxy is for the world outside
         session.headers["Accept-Encoding"] = ENCODING
         options: dict[str, Any] = {"auth": _signed(service, url), "allow_redirects": False, "stream": True}
         try:
             with session.request(method, url, json=body, timeout=timeout, **options) as response:
-                return Reply(response.status_code, response.headers, _whole(response))
+                return Reply(response.status_code, response.headers, _whole(response, until))
         except (requests.RequestException, HTTPError, zlib.error, TooLarge) as error:
             raise ServiceError(unreachable(service, url, error, timeout)) from None
 
 
-def _whole(response: "requests.Response") -> bytes:
+def _whole(response: "requests.Response", until: float) -> bytes:
+    import requests
+
     body = Body(response.headers.get("Content-Encoding", ""))
-    for piece in response.raw.stream(2**16, decode_content=False):
+    while piece := response.raw.read1(2**16, decode_content=False):
         body.add(piece)
+        if time.monotonic() > until:
+            raise requests.Timeout
     return bytes(body)
 
 
@@ -211,7 +216,7 @@ def backoff(attempt: int, first: float = 0.5, longest: float = 30.0) -> float:
 
 def refusal(service: Service, method: str, url: str, reply: Reply) -> str:
     """What to tell about an answer that is none."""
-    said = _one_line(_detail(reply.text), service, url)
+    said = told(_detail(reply.text), service, url)
     text = f"{_whom(service, url)} answered {reply.status} to {method} {_path(url)}" + (f": {said}" if said else "")
     blamed = "url" if reply.status in _EMPTY or 300 <= reply.status < 400 else _BLAMED.get(reply.status)
     advice = "Its account has no credit left." if reply.status == 402 else check(service, blamed) if blamed else ""
@@ -223,7 +228,7 @@ def unreachable(service: Service, url: str, error: BaseException, timeout: float
     if "Timeout" in type(error).__name__:
         return f"{_whom(service, url)} did not answer within {timeout:g} s."
     root = _root(error)
-    cause = _one_line(_words(root), service, url).rstrip(".")
+    cause = told(_words(root), service, url).rstrip(".")
     if _is_about_what_was_said(root):
         cause = f"it does not answer as HTTP has it: {cause}"
     if isinstance(error, TooLarge) or _is_about_what_was_said(root):
@@ -266,8 +271,8 @@ def _detail(body: str) -> str:
     return found if isinstance(found, str) else body
 
 
-def _one_line(text: str, service: Service, url: str) -> str:
-    """At most 300 characters; a server that echoes what it was sent does not get a secret into our messages."""
+def told(text: str, service: Service, url: str) -> str:
+    """What a server said, in a line of 300 characters at most, without a secret that it was sent and says back."""
     text = masked(" ".join(text.split()), service, url)
     return text if len(text) <= 300 else text[:300] + " ..."
 

@@ -11,6 +11,8 @@ import msgspec
 
 Shape = type[msgspec.Struct]
 _OPENING = re.compile(r"[{\[]")
+_TOKEN = re.compile(r'"(?:[^"\\]|\\[\s\S]?)*+(?:"|\Z)|[{}\[\]]')  # a text, cut off at the end perhaps, or a bracket
+TRIES = 64  # brackets from which JSON is looked for: each may be read to the end of the text
 _OUTERMOST = (
     "",
     "}",
@@ -110,13 +112,14 @@ def _is_list(kind: Any) -> bool:
 def _values(text: str) -> Iterator[Any]:
     """JSON objects and lists in the text, each tried from where it opens, past prose and code fences."""
     text = _after_thoughts(text)
-    decoder, position = json.JSONDecoder(), 0
-    while match := _OPENING.search(text, position):
+    decoder, position, tries = json.JSONDecoder(), 0, 0
+    while tries < TRIES and (match := _OPENING.search(text, position)):
         try:
             value, position = decoder.raw_decode(text, match.start())
             yield value
         except ValueError:
             position = match.end()
+            tries += 1
         except RecursionError:  # a model that stutters brackets
             return
 
@@ -133,7 +136,7 @@ def _closed(text: str) -> Iterator[str]:
     """
     text = _after_thoughts(text)
     cuts, open_brackets = [], ""
-    for token in re.finditer(r'"(?:[^"\\]|\\.)*"|[{}\[\]]', text):
+    for token in _TOKEN.finditer(text):
         mark = token.group()
         if mark in "{[":
             open_brackets += "}" if mark == "{" else "]"

@@ -241,7 +241,7 @@ def main() -> None:
     try:
         cli(prog_name="flowstill")
     except Stopped:
-        click.echo("flowstill: stopped. A run goes on from here when it is started again.", err=True)
+        click.echo("flowstill: stopped. A run that was under way goes on from here when it is started again.", err=True)
         raise
     except RowsLostError as error:
         _fail(error, ROWS_LOST)

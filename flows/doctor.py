@@ -21,6 +21,7 @@ from flows.cron import read_cron
 from flows.harvest import folders
 from flows.measure import from_file
 from flows.models import base_model
+from flows.progress import shown
 from flows.promote import llama_server
 from flows.runs import all_runs
 from flows.show import console, table_of
@@ -72,13 +73,13 @@ def show(findings: list[Finding]) -> None:
         return
     table = table_of("", "what", "state", "what to do")
     for finding in findings:
-        table.add_row("ok" if finding.good else "BAD", finding.name, finding.state, finding.advice)
+        table.add_row("ok" if finding.good else "BAD", finding.name, shown(finding.state), shown(finding.advice))
     console().print(table)
 
 
 def _line(finding: Finding) -> str:
     said = f"{finding.state}. {finding.advice}" if finding.advice else finding.state
-    return f"{'ok ' if finding.good else 'BAD'}  {finding.name}: {said}"
+    return shown(f"{'ok ' if finding.good else 'BAD'}  {finding.name}: {said}")
 
 
 def _machine(config: Config) -> Iterator[Finding]:
@@ -166,7 +167,8 @@ def _offered(name: str, service: OpenAIService) -> str:
         ) from None
     if names and service.model not in names:
         near = difflib.get_close_matches(service.model, names, n=1)
-        hint = f"Did you mean '{near[0]}'?" if near else f"It offers: {', '.join(names[:10])}."
+        offers = http.told(", ".join(near or names[:10]), http.Service("the teacher", service.key), service.url)
+        hint = f"Did you mean '{offers}'?" if near else f"It offers: {offers}."
         raise FlowError(f"It has no model '{service.model}'. {hint} Check {setting}.model.")
     return service.model
 

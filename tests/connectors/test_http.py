@@ -1,5 +1,8 @@
 import asyncio
+import contextlib
 import gzip
+import socket
+import threading
 import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -228,3 +231,18 @@ def test_an_account_without_credit_is_not_a_wrong_key() -> None:
         pytest.raises(ServiceError, match=r"402 .*\. Its account has no credit left\."),
     ):
         http.get_json(url, service="RAGFlow")
+
+
+def test_an_answer_that_drips_is_not_waited_for_longer_than_an_answer_may_take() -> None:
+    def drip(connection: socket.socket) -> None:
+        connection.recv(2**16)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+        with connection, contextlib.suppress(OSError):
+            while True:
+                connection.sendall(b" ")
+                time.sleep(0.05)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=lambda: drip(server.accept()[0]), daemon=True).start()
+        with pytest.raises(ServiceError, match=r"did not answer within 0\.5 s"):
+            http.get_json(f"http://127.0.0.1:{server.getsockname()[1]}/", service="RAGFlow", timeout=0.5)

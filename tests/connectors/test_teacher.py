@@ -367,10 +367,12 @@ def test_a_packed_answer_is_unpacked() -> None:
 
 
 def test_an_answer_that_repeats_the_key_is_kept_without_it() -> None:
-    said = {"choices": [{"message": {"content": "You are sk\\/sesame\\/1234, aren't you?"}}]}
+    text = "You are sk\\/sesame\\/1234, aren't you?"
+    said = {"choices": [{"message": {"content": text}, "finish_reason": "sk/sesame/1234"}]}
     with replaying([Reply.json(said)]) as (url, _):
         answer, _ = ask(f"{url}/v1", plain(1), key="sk/sesame/1234")
     assert answer.text == "You are ***, aren't you?"
+    assert answer.finish_reason == ""
 
 
 def test_a_password_in_the_address_is_sent_and_not_shown() -> None:

@@ -117,6 +117,16 @@ def test_a_teacher_that_is_down_names_the_key_to_check(place: Place) -> None:
     assert "Check services.stub.url." in finding.advice
 
 
+def test_what_a_server_offers_is_told_in_one_line_without_the_key(place: Place) -> None:
+    place.service("stub", key="secret/4711")
+    listed = {"data": [{"id": "secret\\/4711"}, {"id": "a\nok   forged: fine"}, {"id": "m" * 1000}]}
+    with replaying([Reply.json(listed)]) as (url, _):
+        place.service("stub", url=f"{url}/v1")
+        advice = found(place)["service stub"].advice
+    assert "It offers: ***, a ok forged: fine, mmm" in advice
+    assert len(advice) < 500
+
+
 def test_a_wrong_key_names_the_key_and_never_shows_it(place: Place) -> None:
     place.service("stub", key="secret-4711")
     with replaying([Reply.json({"error": {"message": "Incorrect API key provided: secret-4711"}}, 401)]) as (url, _):
