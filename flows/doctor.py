@@ -83,7 +83,8 @@ def _line(finding: Finding) -> str:
 
 
 def _machine(config: Config) -> Iterator[Finding]:
-    memory, disk = psutil.virtual_memory(), shutil.disk_usage(config.folder)
+    place = next(folder for folder in (config.state, *config.state.parents) if folder.exists())
+    memory, disk = psutil.virtual_memory(), shutil.disk_usage(place)
     yield Finding(
         "memory",
         memory.available > 4 * GB,
@@ -93,7 +94,7 @@ def _machine(config: Config) -> Iterator[Finding]:
     yield Finding(
         "disk",
         disk.free > 5 * GB,
-        f"{disk.free / GB:.1f} GB free at {config.folder}",
+        f"{disk.free / GB:.1f} GB free at {place}",
         "" if disk.free > 5 * GB else "A run keeps a model of its own: free some space.",
     )
 
@@ -204,12 +205,14 @@ def _questions(config: Config) -> Iterator[Finding]:
         if not (file := loop.evaluate.questions):
             continue
         try:
-            count, wanted = len(from_file(config.folder / file)), loop.gate.min_questions
+            questions, wanted = from_file(config.folder / file), loop.gate.min_questions
         except (FlowError, ServiceError) as error:
             yield Finding(f"questions {name}", False, "not usable", str(error))
             continue
-        advice = "" if count >= wanted else f"gate.min_questions is {wanted}: add questions, or nothing is promoted."
-        yield Finding(f"questions {name}", not advice, f"{count} in {file}", advice)
+        facts = len({one.group for one in questions})  # as the gate counts them: phrasings of one question are one
+        many = f", with {_count(range(facts), 'different answer')}" if facts < len(questions) else ""
+        advice = "" if facts >= wanted else f"gate.min_questions is {wanted}: add questions, or nothing is promoted."
+        yield Finding(f"questions {name}", not advice, f"{len(questions)} in {file}{many}", advice)
 
 
 def _schedules(config: Config) -> Iterator[Finding]:

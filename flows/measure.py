@@ -1,5 +1,6 @@
 """The same questions put to each model, and each answer scored against its reference."""
 
+import difflib
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Literal
@@ -63,7 +64,8 @@ class Scored(msgspec.Struct, frozen=True, omit_defaults=True):
 def from_file(path: Path) -> list[HeldOut]:
     """Held-out questions of a JSONL or CSV file; raises FlowError naming file and line."""
     if not path.is_file():
-        raise FlowError(f"{path}: no such file. evaluate.questions names it.")
+        what = "is a folder: name a file" if path.is_dir() else "no such file"
+        raise FlowError(f"{path}: {what}. evaluate.questions names it.")
     rows = _jsonl(path) if path.suffix == ".jsonl" else _table(path)
     if not rows:
         raise FlowError(f"{path}: holds no questions. Wanted: JSONL or CSV with question and answer.")
@@ -168,9 +170,11 @@ def _jsonl(path: Path) -> list[HeldOut]:
 
 def _row(where: str, line: str) -> HeldOut:
     try:
-        row = msgspec.json.decode(line, type=HeldOut)
-    except (msgspec.ValidationError, msgspec.DecodeError) as error:
+        found = msgspec.json.decode(line)
+        row = msgspec.convert(found, HeldOut)
+    except (msgspec.ValidationError, msgspec.DecodeError, RecursionError) as error:
         raise FlowError(f"{where}: {error}. Wanted: question, answer, perhaps keys.") from None
+    _check_names(where, found)
     if not row.question.strip():
         raise FlowError(f"{where}: has no question.")
     if row.refusal or is_refusal(row.answer):
@@ -178,4 +182,12 @@ def _row(where: str, line: str) -> HeldOut:
         return msgspec.structs.replace(row, answer=row.answer or "I do not know.")
     if not row.answer.strip():
         raise FlowError(f'{where}: has no answer. For a question that nobody can answer write "refusal": true.')
-    return row if row.keys else msgspec.structs.replace(row, keys=keys_of(row.answer))
+    keys = tuple(key for key in row.keys if key.strip()) or keys_of(row.answer)
+    return msgspec.structs.replace(row, keys=keys)
+
+
+def _check_names(where: str, row: dict[str, object]) -> None:
+    """A name that is nearly one of ours is an error: a question scored in another way than was meant measures nothing."""
+    for name in row.keys() - set(HeldOut.__struct_fields__):
+        if near := difflib.get_close_matches(name.casefold(), HeldOut.__struct_fields__, n=1, cutoff=0.8):
+            raise FlowError(f"{where}: '{name}' is not known. Did you mean '{near[0]}'?")

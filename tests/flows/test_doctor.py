@@ -1,6 +1,7 @@
 """What `flowstill doctor` sees, and what it tells a person to do."""
 
 import importlib.util
+import json
 import re
 import sqlite3
 from collections.abc import Iterator
@@ -199,6 +200,13 @@ def test_held_out_questions_that_cannot_be_read_are_found_before_a_run_pays_for_
     finding = found(place)["questions units"]
     assert not finding.good
     assert "held-out.jsonl, line 1" in finding.advice
+
+
+def test_phrasings_of_one_question_count_as_one_as_the_gate_counts_them(place: Place) -> None:
+    rows = [{"question": f"How, said in way {n}?", "answer": "By boat."} for n in range(30)]
+    (place.folder / "held-out.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    finding = found(place)["questions units"]
+    assert (finding.good, finding.state) == (False, "30 in held-out.jsonl, with 1 different answer")
 
 
 def test_too_few_questions_for_the_gate_are_told(place: Place) -> None:

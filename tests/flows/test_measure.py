@@ -260,3 +260,25 @@ def test_a_row_whose_right_answer_is_a_refusal_is_scored_as_one(tmp_path: Path) 
     (row,) = from_file(path)
     assert row.refusal
     assert score("It is owned by Elon Musk.", row)["key"] == 0.0
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"question": "a", "answer": "b", "x": ' + "[" * 5000 + "]" * 5000 + "}", r"q\.jsonl, line 1: "),
+        ('{"question": "a", "answer": "b", "Key": ["b"]}', r"line 1: 'Key' is not known\. Did you mean 'keys'\?"),
+    ],
+)
+def test_a_row_that_is_nested_without_end_or_misspelt_is_one_error(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(FlowError, match=said):
+        from_file(questions(tmp_path, "q.jsonl", text))
+
+
+def test_other_columns_and_empty_keys_count_for_nothing(tmp_path: Path) -> None:
+    text = '{"question": "When?", "answer": "At 8.", "keys": [" "], "id": 7, "source": "hall.md"}'
+    assert from_file(questions(tmp_path, "q.jsonl", text)) == [HeldOut("When?", "At 8.", ("8",))]
+
+
+def test_a_folder_of_questions_is_told(tmp_path: Path) -> None:
+    with pytest.raises(FlowError, match="is a folder: name a file"):
+        from_file(tmp_path)
