@@ -187,7 +187,7 @@ def _row(where: str, line: str) -> HeldOut:
 
 
 def _check_names(where: str, row: dict[str, object]) -> None:
-    """A name that is nearly one of ours is an error: a question scored in another way than was meant measures nothing."""
+    """A name that is nearly one of ours is an error: what is scored in another way than was meant measures nothing."""
     for name in row.keys() - set(HeldOut.__struct_fields__):
         if near := difflib.get_close_matches(name.casefold(), HeldOut.__struct_fields__, n=1, cutoff=0.8):
             raise FlowError(f"{where}: '{name}' is not known. Did you mean '{near[0]}'?")

@@ -4,10 +4,10 @@ import copy
 import re
 from typing import Any
 
-from dsl import DslError, computed
-from dsl.coze import buttons, conditions, yamlform
+from dsl import DslError, computed, conditions
+from dsl.coze import buttons, yamlform
 from dsl.coze.formats import CLIPBOARD, EXPORT
-from dsl.coze.tables import END, START
+from dsl.coze.tables import END, SIGNS, START
 from dsl.coze.writers import written
 from dsl.coze.writing import Canvas, Writing, batched
 from dsl.ir import Edge, Flow, Graph, Node, Ref, Type
@@ -95,7 +95,7 @@ class _Builder:
         if flow.dialect != "coze":
             buttons.choose(self.flow.graph, self._chosen)
             computed.compute(self.flow.graph, nodes(self.flow), {*nodes(self.flow)}, self._expressions)
-            conditions.compute(self.flow.graph, {*nodes(self.flow)}, self._computed)
+            conditions.compute(self.flow.graph, {*nodes(self.flow)}, SIGNS, self._computed)
         rename(self.flow, _names(self.flow))
         if flow.dialect != "coze":
             self._flatten(self.flow.graph, 0)

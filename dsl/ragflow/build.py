@@ -5,12 +5,13 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from dsl import computed
+from dsl import computed, conditions
 from dsl.ir import Edge, Flow, Graph, Node, Type
 from dsl.kinds import ports
 from dsl.layout import Point, layout, size
 from dsl.notes import Note, Severity
-from dsl.ragflow.tables import NODE_TYPES, STATE
+from dsl.ragflow import choices
+from dsl.ragflow.tables import NODE_TYPES, SIGNS, STATE
 from dsl.ragflow.writers import Writing, component
 from dsl.values import copied, nodes, rename, unique, walk
 
@@ -27,7 +28,7 @@ class _Builder:
         self.flow.graph = copied(flow.graph)
         self.source = {id(node): node.id for node, _, _ in walk(self.flow.graph)}
         if flow.dialect != "ragflow":
-            computed.compute(self.flow.graph, nodes(self.flow), {*nodes(self.flow)}, self._expressions)
+            self._prepare()
         rename(self.flow, _names(self.flow))
         self.known = nodes(self.flow)
         self.places: dict[str, Point] = layout(self.flow)
@@ -35,19 +36,45 @@ class _Builder:
         self.drawn: list[dict[str, Any]] = []
         self.lines: list[dict[str, Any]] = []
 
+    def _prepare(self) -> None:
+        """What RAGFlow has no words for, in words that it has."""
+        graph, taken = self.flow.graph, {*nodes(self.flow)}
+        choices.ask(graph, taken, self._chosen)
+        computed.compute(graph, nodes(self.flow), taken, self._expressions)
+        conditions.compute(graph, taken, SIGNS, self._compared)
+        choices.otherwise(graph, taken, self._nothing)
+
+    def _chosen(self, node: Node, fork: Node | None) -> None:
+        if fork is None:
+            message = "Choices that are made up when it runs do not exist here: it raises when it is reached."
+            self._tell(node, "stub", "ask.options", message, "Ask for a text instead.")
+            return
+        self.source[id(fork)] = ""
+        message = "What can be chosen is a field of the form here, and a switch behind it; it waits for ever."
+        self._tell(node, "degraded", "ask.options", message)
+
+    def _compared(self, node: Node, before: Node) -> None:
+        self.source[id(before)] = ""
+        message = "A comparison that does not exist here is computed by a code component in front."
+        self._tell(node, "equivalent", "condition.computed", message)
+
+    def _nothing(self, node: Node, nothing: Node) -> None:
+        self.source[id(nothing)] = ""
+        self._tell(node, "equivalent", "switch.else", "A switch needs a way for the rest: a step that does nothing.")
+
     def _expressions(self, node: Node, before: Node | None) -> None:
         if before is None:
             message = "An expression of its own rounds cannot be computed here: it raises when it is reached."
-            self._tell(node, "stub", message, "Compute it in a code component.")
+            self._tell(node, "stub", "ref.script", message, "Compute it in a code component.")
             node.params, node.kind, node.body = {"type": node.kind}, "opaque", None
             return
         self.source[id(before)] = ""
         message = "An expression is evaluated by a code component in front; what only n8n's has, fails when it runs."
-        self._tell(node, "degraded", message, "Check the expression.")
+        self._tell(node, "degraded", "ref.script", message, "Check the expression.")
 
-    def _tell(self, node: Node, severity: Severity, message: str, suggestion: str) -> None:
+    def _tell(self, node: Node, severity: Severity, code: str, message: str, suggestion: str = "") -> None:
         source = self.source[id(node)]
-        self.notes.append(Note(severity, "ref.script", message, suggestion, source, node.title, node.pointer))
+        self.notes.append(Note(severity, code, message, suggestion, source, node.title, node.pointer))
 
     def document(self) -> tuple[dict[str, Any], list[Note]]:
         self._graph(self.flow.graph, None)

@@ -144,6 +144,8 @@ class _Reader:
             return scopes.get(path[0], Ref(parent, ("item", *path[1:]), "item"))
         if kind in ("Loop", "LoopItem"):
             return Ref(parent or key, path, "loop" if self._inside_loop(key) else "node")
+        if path[0] == "_ERROR":
+            return Ref(key, ("error", "message"))
         names = OUTPUTS.get(kind, {})
         if kind == "StringTransform":
             split = self.components[key]["obj"].get("params", {}).get("method") == "split"

@@ -28,6 +28,8 @@ def check(flow: Flow) -> Iterator[Finding]:
 def _component(name: str, params: dict[str, Any]) -> Iterator[Found]:
     if name == "Loop":
         yield from _loop(params)
+    if name == "Switch" and not params.get("end_cpn_ids"):
+        yield "error", "switch.else", "it has no way for what fits no case, and is refused.", "Lead it somewhere."
     if name == "Invoke":
         yield from _invoke(params)
     if name in ("Agent", "LLM"):

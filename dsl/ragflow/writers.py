@@ -51,6 +51,9 @@ class Writing:
                 "degraded", "ref.unknown", f"{ref.node!r} is no node of this flow: the reference became empty text."
             )
             return "sys.query"
+        if ref.scope == "index" and producer.kind == "loop":
+            message = "A loop does not count its rounds here: the reference fails when it is reached."
+            self.note("stub", "ref.index", message, "Count in a variable of the loop.")
         if ref.scope in ("item", "index"):
             start = f"IterationItem:{ref.node.replace(':', '')}"
             path = ref.path if len(ref.path) > 1 or ref.path[:1] == ("item",) else ("item", *ref.path[1:])
@@ -527,8 +530,6 @@ def leave(writing: Writing) -> Made:
 
 def ask(writing: Writing) -> Made:
     node = writing.node
-    if node.params.get("options") or node.params.get("actions"):
-        writing.note("degraded", "ask.options", "What was chosen is an input here: all ways after it are taken.")
     return "UserFillUp", {
         "inputs": fields(node),
         "tips": writing.text(node.params.get("question", "")),

@@ -1,6 +1,7 @@
 """RAGFlow's agent canvas: what is read, what is written, and that nothing refers to nothing."""
 
 import copy
+import json
 import random
 from collections import Counter
 from dataclasses import replace
@@ -12,10 +13,11 @@ import pytest
 import dsl
 from dsl import DslError, ragflow
 from dsl.audit import differing
-from dsl.ir import Edge, Flow, Graph, Node, Ref, Text
+from dsl.ir import Edge, Flow, Graph, Node, Ref, Text, Type
 from dsl.values import leaves, node_refs, nodes, put, steps, walk
 from tests.dsl.corpus import files
 from tests.dsl.kitchen import kitchen_sink
+from tests.dsl.small import start
 
 FILES = files("ragflow")
 
@@ -171,3 +173,70 @@ def test_kinds_of_the_corpus_are_known() -> None:
         pytest.skip("../shared is not here")
     kinds = Counter(node.kind for path in paths for node, _, _ in walk(read(path).graph))
     assert kinds["opaque"] == 22
+
+
+def gate(*titles: Any, **outputs: Type) -> Flow:
+    """Somebody presses one of the buttons, each with an answer of its own; nobody does in time."""
+    actions = [{"id": f"b{i}", "title": title} for i, title in enumerate(titles)]
+    asks = Node("gate", "ask", "Gate", params={"question": "Grant?", "actions": actions}, outputs=outputs)
+    names = ["granted", "denied", "late"]
+    says = [Node(name, "answer", name, params={"text": name}) for name in names]
+    edges = [Edge("gate", name, port) for name, port in zip(names, ("action:b0", "action:b1", "timeout"), strict=True)]
+    return Flow("f", "dify", graph=Graph([start(), asks, *says], [Edge("begin", "gate"), *edges]))
+
+
+def test_each_button_of_an_approval_leads_where_it_led_and_nothing_else_does() -> None:
+    written = dsl.write(gate("Yes", "No", why=Type("string")), "ragflow")
+    components = written.document["dsl"]["components"]
+    (form,) = [key for key, each in components.items() if each["obj"]["component_name"] == "UserFillUp"]
+    assert components[form]["obj"]["params"]["inputs"]["choice"]["options"] == ["Yes", "No"]
+    assert list(components[form]["obj"]["params"]["inputs"]) == ["why", "choice"]
+    (fork,) = [components[key] for key in components[form]["downstream"]]
+    said = {key: each["obj"]["params"].get("content") for key, each in components.items()}
+    ways = {
+        case["items"][0]["value"]: [said[key] for key in case["to"]] for case in fork["obj"]["params"]["conditions"]
+    }
+    assert ways == {"Yes": [["granted"]], "No": [["denied"]]}
+    assert all(case["items"][0]["cpn_id"] == f"{form}@choice" for case in fork["obj"]["params"]["conditions"])
+    (otherwise,) = fork["obj"]["params"]["end_cpn_ids"]
+    assert components[otherwise]["obj"]["component_name"] == "CodeExec"
+    assert [note.severity for note in written.notes if note.code == "ask.options"] == ["degraded"]
+
+
+def test_a_choice_that_is_made_up_when_it_runs_raises() -> None:
+    written = dsl.write(gate(Text((Ref("begin", ("q",)),)), "No"), "ragflow")
+    assert [note.severity for note in written.notes if note.code == "ask.options"] == ["stub"]
+    assert "raise Exception" in str(written.document)
+
+
+@pytest.mark.parametrize(
+    ("op", "right"), [("regex", "^a"), ("in", ["a", "b"]), ("after", "2025-01-01"), ("length_gt", 3)]
+)
+def test_a_comparison_that_ragflow_lacks_is_computed_in_front(op: str, right: Any) -> None:
+    asked = {"logic": "and", "conditions": [{"left": Ref("begin", ("q",)), "op": op, "right": right, "type": "string"}]}
+    fork = Node("fork", "if", "Fork", params={"cases": [asked]})
+    says = Node("say", "answer", "Say", params={"text": "yes"})
+    edges = [Edge("begin", "fork"), Edge("fork", "say", "case:0")]
+    written = dsl.write(Flow("f", "dify", graph=Graph([start(), fork, says], edges)), "ragflow")
+    (switch,) = [
+        each["obj"]["params"]
+        for each in written.document["dsl"]["components"].values()
+        if each["obj"]["component_name"] == "Switch"
+    ]
+    (item,) = switch["conditions"][0]["items"]
+    assert (item["cpn_id"].partition("@")[2], item["operator"], item["value"]) == ("case0", "=", "True")
+    assert {note.code for note in written.notes} >= {"condition.computed", "switch.else"}
+    assert not [each for each in dsl.check(dsl.read(json.dumps(written.document))) if each.level == "error"]
+
+
+def test_an_error_that_is_referred_to_is_read_as_one() -> None:
+    document = canvas(
+        **{
+            "begin": {"component_name": "Begin", "params": {}},
+            "Invoke:A": {"component_name": "Invoke", "params": {"url": "http://x.example.com", "method": "get"}},
+            "Message:B": {"component_name": "Message", "params": {"content": ["{Invoke:A@_ERROR}"]}},
+        }
+    )
+    flow = ragflow.read(document)
+    says = next(node for node in nodes(flow).values() if node.kind == "answer")
+    assert list(node_refs(says)) == [Ref("Invoke:A", ("error", "message"))]

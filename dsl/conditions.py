@@ -1,9 +1,8 @@
-"""What Coze's condition node has no comparison for is computed by a code node in front of it."""
+"""What a platform's condition node has no comparison for is computed by a code node in front of it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from typing import Any
 
-from dsl.coze.tables import SIGNS
 from dsl.dify.expressions import FUNCTIONS
 from dsl.ir import Edge, Graph, Node, Ref, Script, Type, Value
 from dsl.steps import arguments, expression
@@ -12,13 +11,13 @@ from dsl.values import unique
 Computed = Callable[[Node, Node], None]  # told for each: the condition node, the code node
 
 
-def compute(graph: Graph, taken: set[str], computed: Computed) -> None:
-    """Put such a code node before each condition node that needs one, in bodies as well."""
+def compute(graph: Graph, taken: set[str], signs: Container[str], computed: Computed) -> None:
+    """Put such a code node before each condition node that asks for more than `signs`, in bodies as well."""
     for node in list(graph.nodes):
         if node.body is not None:
-            compute(node.body, taken, computed)
+            compute(node.body, taken, signs, computed)
         cases = node.params.get("cases", []) if node.kind == "if" else []
-        hard = [i for i, case in enumerate(cases) if _is_hard(case, bool(node.params.get("ignore_case")))]
+        hard = [i for i, case in enumerate(cases) if _is_hard(case, bool(node.params.get("ignore_case")), signs)]
         if hard:
             before = _before(node, hard, unique(f"{node.id}_conditions", taken))
             graph.nodes.insert(graph.nodes.index(node), before)
@@ -29,12 +28,12 @@ def compute(graph: Graph, taken: set[str], computed: Computed) -> None:
             computed(node, before)
 
 
-def _is_hard(case: dict[str, Any], fold: bool) -> bool:
-    """Whether Coze cannot say it and Python can."""
+def _is_hard(case: dict[str, Any], fold: bool, signs: Container[str]) -> bool:
+    """Whether the platform cannot say it and Python can."""
     asked = list(_conditions(case))
     scripts = any(isinstance(each.get(side), Script) for each in asked for side in ("left", "right"))
     nested = any("op" not in each for each in case.get("conditions", []))
-    return not scripts and (fold or nested or any(each.get("op") not in SIGNS for each in asked))
+    return not scripts and (fold or nested or any(each.get("op") not in signs for each in asked))
 
 
 def _conditions(group: dict[str, Any]) -> Iterator[dict[str, Any]]:

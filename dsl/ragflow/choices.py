@@ -1,0 +1,68 @@
+"""A choice that control leaves by is, on RAGFlow, a field of the form and a switch behind it."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from dsl.ir import Edge, Graph, Node, Ref, Type
+from dsl.values import unique
+
+Told = Callable[[Node, Node | None], None]  # for each such node, and the switch; None: it became a stub
+
+
+def ask(graph: Graph, taken: set[str], told: Told) -> None:
+    """Put the switch behind each node with options or buttons, in bodies as well."""
+    for node in list(graph.nodes):
+        if node.body is not None:
+            ask(node.body, taken, told)
+        words = _words(node) if node.kind == "ask" else []
+        if not words:
+            continue
+        if all(isinstance(word, str) and word for word in words):
+            told(node, _fork(graph, node, [str(word) for word in words], unique(f"{node.id}_choice", taken)))
+        else:  # a field's choices are fixed here
+            told(node, None)
+            node.params, node.kind = {"type": "ask"}, "opaque"
+
+
+def _words(node: Node) -> list[object]:
+    return [*node.params.get("options", []), *(each["title"] for each in node.params.get("actions", []))]
+
+
+def _fork(graph: Graph, node: Node, words: list[str], id_: str) -> Node:
+    chosen = unique("choice", set(node.outputs))
+    node.outputs[chosen] = Type("string", options=tuple(words), required=True)
+    fork = Node(id_, "if", f"{node.title or node.id}: choice", params={"cases": _cases(Ref(node.id, (chosen,)), words)})
+    names = [f"option:{i}" for i in range(len(node.params.get("options", [])))]
+    names += [f"action:{each['id']}" for each in node.params.get("actions", [])]
+    ports = {name: f"case:{i}" for i, name in enumerate(names)}
+    graph.edges[:] = [*_moved(graph, node.id, id_, ports), Edge(node.id, id_)]
+    graph.nodes.insert(graph.nodes.index(node) + 1, fork)
+    node.params = {"question": node.params.get("question", "")}
+    return fork
+
+
+def _cases(chosen: Ref, words: list[str]) -> list[dict[str, object]]:
+    asked = [{"left": chosen, "op": "eq", "right": word, "type": "string"} for word in words]
+    return [{"logic": "and", "conditions": [each]} for each in asked]
+
+
+def _moved(graph: Graph, node: str, fork: str, ports: dict[str, str]) -> Iterator[Edge]:
+    """The edges of the graph, those of the choices now from the switch; nobody waits for a time here."""
+    for edge in graph.edges:
+        if edge.source != node:
+            yield edge
+        elif edge.port != "timeout":
+            yield replace(edge, source=fork, port=ports.get(edge.port, "else"))
+
+
+def otherwise(graph: Graph, taken: set[str], told: Callable[[Node, Node], None]) -> None:
+    """A switch has to lead somewhere when no case fits: to a step that does nothing, where nothing follows."""
+    for node in list(graph.nodes):
+        if node.body is not None:
+            otherwise(node.body, taken, told)
+        wired = any((edge.source, edge.port) == (node.id, "else") for edge in graph.edges)
+        if node.kind == "if" and not wired:
+            nothing = Node(unique(f"{node.id}_else", taken), "pass", f"{node.title or node.id}: otherwise")
+            graph.nodes.append(nothing)
+            graph.edges.append(Edge(node.id, nothing.id, "else"))
+            told(node, nothing)
