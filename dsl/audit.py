@@ -5,15 +5,15 @@ written document is read and built again in the dialect it came from, and every 
 names yet gets into a note of its own, by node and key.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import zip_longest
 from typing import Any
 
 from dsl.dialects import Dialect
 from dsl.ir import Flow
 from dsl.merge import same
-from dsl.notes import Note
-from dsl.values import leaves, pointer, steps, walk
+from dsl.notes import Note, Severity
+from dsl.values import at, leaves, pointer, steps, walk
 
 _GONE = object()
 
@@ -44,13 +44,56 @@ def differing(one: Any, other: Any) -> Iterator[tuple[str, bool]]:
         if isinstance(mine, dict) and isinstance(theirs, dict) and mine and theirs:
             both: Iterable[Any] = ((key, mine.get(key, _GONE), theirs.get(key, _GONE)) for key in mine | theirs)
         elif isinstance(mine, list) and isinstance(theirs, list) and mine and theirs:
-            both = ((i, *pair) for i, pair in enumerate(zip_longest(mine, theirs, fillvalue=_GONE)))
+            both = enumerated(mine, theirs)
         else:
             yield from _apart(place, mine, theirs)
             continue
         # A pointer is made for what is to be looked into only: most values are equal, and making all takes longest.
         unlike = [each for each in both if each[1] is not each[2] and not _plainly_equal(each[1], each[2])]
         stack += [(place + pointer(key), mine, theirs) for key, mine, theirs in reversed(unlike)]
+
+
+def enumerated(mine: list[Any], theirs: list[Any]) -> Iterator[tuple[int, Any, Any]]:
+    """The elements of two lists side by side: those that are called the same in both, else by their places."""
+    called = [(_by_name(mine, named), _by_name(theirs, named)) for named in _NAMES] if _have_names(mine) else []
+    one, other = max(called, key=lambda both: len(both[0].keys() & both[1].keys()), default=({}, {}))
+    pairs: list[tuple[Any, Any]] = list(zip_longest(mine, theirs, fillvalue=_GONE))
+    if one.keys() & other.keys():
+        more = [(_GONE, each) for name, each in other.items() if name not in one]
+        pairs = [*((each, other.get(name, _GONE)) for name, each in one.items()), *more]
+    yield from ((i, *pair) for i, pair in enumerate(pairs))
+
+
+def _have_names(elements: list[Any]) -> bool:
+    return all(isinstance(each, dict) for each in elements)
+
+
+def _ends(element: dict[str, Any]) -> Any:
+    """What an edge is called where its id was made anew."""
+    return "source" in element and "target" in element and [element.get(key) for key in _EDGE]
+
+
+def _below(element: Any, *names: str) -> Any:
+    for name in names:
+        element = element.get(name) if isinstance(element, dict) else None
+    return element
+
+
+_EDGE = ("source", "sourceHandle", "target")
+# An element's name in its list: nodes and edges of the platforms have one of these.
+_NAMES: tuple[Callable[[dict[str, Any]], Any], ...] = (
+    lambda each: each.get("id"),
+    _ends,
+    lambda each: _below(each, "data", "title"),
+    lambda each: _below(each, "data", "nodeMeta", "title"),
+    lambda each: each.get("name"),
+)
+
+
+def _by_name(elements: list[Any], named: Callable[[dict[str, Any]], Any]) -> dict[str, Any]:
+    """Empty unless each element is a mapping with a name of its own."""
+    found = {str(name): each for each in elements if isinstance(each, dict) and (name := named(each))}
+    return found if len(found) == len(elements) else {}
 
 
 def _plainly_equal(mine: Any, theirs: Any) -> bool:
@@ -89,15 +132,38 @@ def _grouped(flow: Flow, lost: list[tuple[str, bool]]) -> dict[tuple[str, str, s
 
 def _note(flow: Flow, group: tuple[str, str, str, str], places: list[tuple[str, bool]], source: Dialect) -> Note:
     node, title, _, common = group
-    cosmetic = all(source.COSMETIC & set(steps(place)) for place, _ in places)
-    gone = all(missing for _, missing in places)
-    what = f"{len(places)} values under {common} do" if len(places) > 1 else f"The value under {common} does"
+    severity, code, advice = _weight(flow, places, source)
+    many = len(places) > 1
+    what = f"{len(places)} values under {common} do" if many else f"The value under {common} does"
+    said = f"{what} not survive the way there and back."
+    if code == "leaf.added":
+        said = f"{len(places)} value{'s' * many} more will stand under {common} after the way there and back."
     return Note(
-        "dropped" if gone or cosmetic else "degraded",
-        "layout.dropped" if cosmetic else "leaf.dropped" if gone else "leaf.changed",
-        f"{what} not survive the way there and back.",
-        "Keep the sidecar file if the flow is to come back." if not cosmetic else "",
+        severity,
+        code,
+        said,
+        advice,
         node=node,
         title=title,
         source_pointer=common,
     )
+
+
+def _weight(flow: Flow, places: list[tuple[str, bool]], source: Dialect) -> tuple[Severity, str, str]:
+    """Severity and code of a group of places, and what to do. What is only drawn, or more, changes no behaviour."""
+    if all(source.COSMETIC & set(steps(place)) for place, _ in places):
+        return "equivalent", "layout.dropped", ""
+    advice = "Keep the sidecar file if the flow is to come back."
+    if not any(_stands(flow.raw, place) for place, _ in places):
+        return "equivalent", "leaf.added", advice
+    if all(missing for _, missing in places):
+        return "degraded", "leaf.dropped", advice  # a value: what is "dropped" is a whole node
+    return "degraded", "leaf.changed", advice
+
+
+def _stands(document: Any, place: str) -> bool:
+    try:
+        at(document, place)
+    except (LookupError, ValueError, TypeError):
+        return False
+    return True

@@ -44,12 +44,11 @@ def summary(flow: Flow, notes: list[Note]) -> dict[str, Any]:
 
 
 def severities(flow: Flow, notes: list[Note]) -> dict[str, str]:
-    """The severity of each node: the worst of its notes; a lost detail makes it degraded, lost layout nothing."""
+    """The severity of each node: the worst of its notes, of which layout and what is only more are none."""
     result = {node.id: "exact" for node, _, _ in walk(flow.graph)}
     for note in notes:
-        severity = "degraded" if note.code.startswith("leaf.") else note.severity
-        if note.node in result and not note.code.startswith("layout."):
-            result[note.node] = max(result[note.node], severity, key=SEVERITIES.index)
+        if note.node in result and note.code not in ("layout.dropped", "leaf.added"):
+            result[note.node] = max(result[note.node], note.severity, key=SEVERITIES.index)
     return result
 
 
