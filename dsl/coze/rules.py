@@ -46,11 +46,26 @@ def _titles(flow: Flow) -> Iterator[Finding]:
 
 
 def mend(document: Any) -> list[str]:
-    """Take away the empty objects that Coze Studio crashes on. The document given is changed."""
+    """Take away the empty objects that Coze Studio crashes on, and edges to nothing. The document given is changed."""
     _, held, is_yaml = inside(document)
-    count = 0 if is_yaml else _stripped(held.get("nodes"))
+    if is_yaml:
+        return []
+    count, lost = _stripped(held.get("nodes")), _without_lost(held, [])
     what = "object" if count == 1 else "objects"
-    return [f"{count} empty {what} `left`, `right` or `input` that Coze Studio crashes on."] if count else []
+    done = [f"{count} empty {what} `left`, `right` or `input` that Coze Studio crashes on."] if count else []
+    return done + ([f"{lost} edge{'s' * (lost > 1)} to or from nothing."] if lost else [])
+
+
+def _without_lost(held: dict[str, Any], around: list[str], nodes: str = "nodes") -> int:
+    """Takes edges away that lead to or from no node, in a canvas or in a container; how many there were."""
+    inner = [each for each in held.get(nodes) or [] if isinstance(each, dict)]
+    known = {*around, *(str(each.get("id")) for each in inner)}
+    edges = held.get("edges")
+    count = 0
+    if isinstance(edges, list):
+        kept = [each for each in edges if {str(each.get("sourceNodeID")), str(each.get("targetNodeID"))} <= known]
+        count, held["edges"] = len(edges) - len(kept), kept
+    return count + sum(_without_lost(each, [str(each.get("id"))], "blocks") for each in inner if each.get("blocks"))
 
 
 def _stripped(value: Any) -> int:

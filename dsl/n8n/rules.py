@@ -11,6 +11,7 @@ from dsl.ir import Flow
 from dsl.lint import Finding, Level
 from dsl.n8n import forms
 from dsl.n8n.tables import AI, BASE, short
+from dsl.values import at, pointer
 
 ORDER = "v1"
 # Off unless the operator of the server switches them on.
@@ -91,6 +92,9 @@ def check(flow: Flow) -> Iterator[Finding]:
     for i, node in enumerate(workflow["nodes"]):
         for level, code, message, fix in _node(node):
             yield Finding(level, code, message, f"{place}/nodes/{i}", str(node.get("id", "")), node["name"], fix)
+    for path, name in _lost(workflow):
+        message = f"A connection goes to or from {name!r}, which no node is called: n8n refuses the file."
+        yield Finding("error", "edge.dangling", message, place + pointer(*path), fix="Take it away (--fix does).")
     if not _ordered(workflow):
         tools = any("ai_tool" in outputs for outputs in workflow["connections"].values() if isinstance(outputs, dict))
         yield Finding(
@@ -101,6 +105,24 @@ def check(flow: Flow) -> Iterator[Finding]:
             f"{place}/settings",
             fix='Set it to "v1" (--fix does).',
         )
+
+
+def _lost(workflow: dict[str, Any]) -> list[tuple[tuple[str | int, ...], str]]:
+    """Connections to or from nothing: where each stands, and the name that no node has."""
+    found: list[tuple[tuple[str | int, ...], str]] = []
+    known = {node["name"] for node in workflow["nodes"]}
+    for name, kinds in workflow["connections"].items():
+        if name not in known:
+            found.append((("connections", name), name))
+            continue
+        for kind, outputs in kinds.items():
+            for i, targets in enumerate(outputs or []):
+                found += [
+                    (("connections", name, kind, i, j), target["node"])
+                    for j, target in enumerate(targets or [])
+                    if target["node"] not in known
+                ]
+    return found
 
 
 def _ordered(workflow: dict[str, Any]) -> bool:
@@ -168,6 +190,11 @@ def mend(document: Any) -> list[str]:
         if "position" not in node:
             node["position"] = [place * 220, 0]
             done.append(f"'{node['name']}' got a position.")
+    if lost := _lost(workflow):
+        for path, _ in reversed(lost):  # the last first, so that the places of the others stay
+            *above, last = path
+            del at(workflow, pointer(*above))[last]
+        done.append(f"{len(lost)} connection{'s' * (len(lost) > 1)} to or from nothing.")
     settings = workflow.get("settings") or {}
     if isinstance(settings, dict) and "executionOrder" not in settings:
         workflow["settings"] = settings | {"executionOrder": ORDER}

@@ -68,5 +68,21 @@ def _model(params: dict[str, Any]) -> Iterator[Found]:
 
 
 def mend(document: Any) -> list[str]:
-    """Nothing of a canvas has one right value only."""
-    return []
+    """Take away what leads to no component. The document given is changed."""
+    body = document["dsl"] if isinstance(document.get("dsl"), dict) else document
+    components = body.get("components") or {}
+    lost = sum(_kept(each, side, components) for each in components.values() for side in ("downstream", "upstream"))
+    graph = body.get("graph") if isinstance(body.get("graph"), dict) else {}
+    drawn = {str(each.get("id")) for each in graph.get("nodes") or [] if isinstance(each, dict)}
+    if isinstance(edges := graph.get("edges"), list):
+        graph["edges"] = [each for each in edges if {str(each.get("source")), str(each.get("target"))} <= drawn]
+        lost = max(lost, len(edges) - len(graph["edges"]))  # an edge stands in both
+    return [f"{lost} edge{'s' * (lost > 1)} to or from nothing."] if lost else []
+
+
+def _kept(component: dict[str, Any], side: str, known: dict[str, Any]) -> int:
+    targets = component.get(side)
+    if not isinstance(targets, list):
+        return 0
+    component[side] = [each for each in targets if str(each) in known]
+    return len(targets) - len(component[side])

@@ -1,13 +1,17 @@
 """The linter: each defect planted in a good flow is found, at its place, and nothing else."""
 
+import copy
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+import dsl
 from dsl.findings import as_json, sarif, text
 from dsl.ir import Edge, Flow, Node, Ref, Script, Text
 from dsl.lint import Finding, check, mend
+from dsl.load import dump_json
 from dsl.values import nodes
 from tests.dsl.kitchen import kitchen_sink
 from tests.dsl.small import cases
@@ -138,3 +142,31 @@ def test_findings_are_shown_as_text_json_and_sarif() -> None:
     assert '"code": "port.unwired"' in as_json("a.yml", found)
     assert '"ruleId": "port.unwired"' in sarif("a.yml", found, "1.0")
     assert text("a.yml", []) == "a.yml: nothing found."
+
+
+def _astray(document: dict[str, Any], dialect: str) -> None:
+    """An edge to nothing, as each platform has edges."""
+    if dialect == "n8n":
+        name = next(iter(document["connections"]))
+        document["connections"][name]["main"][0].append({"node": "Ghost", "type": "main", "index": 0})
+        document["connections"]["Nobody"] = {"main": [[{"node": name, "type": "main", "index": 0}]]}
+    elif dialect == "ragflow":
+        document["dsl"]["components"]["begin"]["downstream"].append("Ghost:1")
+    elif dialect == "coze":
+        document["edges"].append({"sourceNodeID": "100001", "targetNodeID": "4711"})
+    else:
+        edges = document["workflow"]["graph"]["edges"]
+        edges.append(edges[0] | {"id": "new", "target": "ghost"})
+
+
+@pytest.mark.parametrize("dialect", ["dify", "coze", "n8n", "ragflow"])
+def test_an_edge_to_nothing_is_found_in_the_file_of_each_platform_and_mended_there(dialect: str) -> None:
+    document = copy.deepcopy(dsl.write(kitchen_sink(), dialect).document)
+    assert "edge.dangling" not in {each.code for each in check(dsl.read(dump_json(document)))}
+    _astray(document, dialect)
+    flow = dsl.read(dump_json(document))
+    assert "edge.dangling" in {each.code for each in check(flow)}
+    mended, done = mend(flow)
+    assert any("nothing" in each or "nowhere" in each for each in done)
+    again = dsl.read(dsl.write(mended, dialect).data)
+    assert "edge.dangling" not in {each.code for each in check(again)}
