@@ -13,6 +13,10 @@ class DslError(Exception):
     """A workflow file that cannot be read or written; the message names the file, the place and what to do."""
 
 
+class OptionError(DslError):
+    """A dialect, a form or an option that does not exist."""
+
+
 from dsl import load  # noqa: E402  (they raise DslError)
 from dsl.audit import unreported  # noqa: E402
 from dsl.dialects import DIALECTS, Dialect, dialect_of, named  # noqa: E402
@@ -31,6 +35,7 @@ __all__ = [
     "DslError",
     "Flow",
     "Note",
+    "OptionError",
     "Written",
     "check",
     "diff",
@@ -121,7 +126,7 @@ def restored(flow: Flow, sidecar: Sidecar, original: bytes = b"", **options: Any
 def _check_options(dialect: str, target: Dialect, options: dict[str, Any]) -> None:
     known = list(inspect.signature(target.build).parameters)[1:]
     if odd := next((name for name in options if name not in known), None):
-        raise DslError(f"{dialect} has no option {odd!r}. It has: {', '.join(known) or 'none'}.")
+        raise OptionError(f"{dialect} has no option {odd!r}. It has: {', '.join(known) or 'none'}.")
 
 
 def _converted(flow: Flow, target: Dialect, options: dict[str, Any]) -> tuple[Any, list[Note]]:

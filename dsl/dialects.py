@@ -4,7 +4,7 @@ import difflib
 import importlib
 from typing import Any, Protocol, cast
 
-from dsl import DslError
+from dsl import DslError, OptionError
 from dsl.ir import Flow
 from dsl.notes import Note
 
@@ -39,7 +39,7 @@ def named(name: str) -> Dialect:
     if name not in DIALECTS:
         near = difflib.get_close_matches(name, DIALECTS, 1)
         hint = f" Did you mean {near[0]!r}?" if near else f" There are: {', '.join(DIALECTS)}."
-        raise DslError(f"There is no dialect {name!r}.{hint}")
+        raise OptionError(f"There is no dialect {name!r}.{hint}")
     return cast(Dialect, importlib.import_module(DIALECTS[name]))
 
 

@@ -7,7 +7,7 @@ import base64
 import hashlib
 from collections.abc import Callable
 
-from dsl import DslError
+from dsl import OptionError
 from dsl.ir import Flow
 from dsl.mermaid import mermaid
 from dsl.secrets import mask
@@ -94,7 +94,7 @@ PAGE = """<!doctype html>
 def draw(flow: Flow, form: str) -> str:
     """The flow as "svg", "mmd" (Mermaid) or "html". DslError: another form."""
     if form not in FORMS:
-        raise DslError(f"A workflow cannot be drawn as {form!r}. There are: {', '.join(FORMS)}.")
+        raise OptionError(f"A workflow cannot be drawn as {form!r}. There are: {', '.join(FORMS)}.")
     return FORMS[form](mask(flow)[0])
 
 

@@ -245,7 +245,7 @@ def main() -> None:
         raise
     except RowsLostError as error:
         _fail(error, ROWS_LOST)
-    except UsageError as error:
+    except (UsageError, OptionError) as error:
         _fail(error, USAGE)
     except (FlowError, DslError, ServiceError, TrainError) as error:
         _fail(error, 1)

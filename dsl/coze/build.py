@@ -4,7 +4,7 @@ import copy
 import re
 from typing import Any
 
-from dsl import DslError, computed, conditions
+from dsl import OptionError, computed, conditions
 from dsl.coze import buttons, yamlform
 from dsl.coze.formats import CLIPBOARD, EXPORT
 from dsl.coze.tables import END, SIGNS, START
@@ -27,9 +27,9 @@ def build(flow: Flow, form: str = "", host: str = "", space: str = "") -> tuple[
     """
     form = form or (flow.version if flow.dialect == "coze" and flow.version in FORMS else "F1")
     if form not in FORMS:
-        raise DslError(f"Coze has no form {form!r}. There are: {', '.join(FORMS)}.")
+        raise OptionError(f"Coze has no form {form!r}. There are: {', '.join(FORMS)}.")
     if form == "F2" and not host and flow.dialect != "coze":
-        raise DslError("The clipboard (F2) is pasted on one host only: name it, as in --option host=www.coze.cn.")
+        raise OptionError("The clipboard (F2) is pasted on one host only: name it, as in --option host=www.coze.cn.")
     builder = _Builder(flow)
     return _formed(builder.canvas(), flow, form, host, space), builder.notes
 

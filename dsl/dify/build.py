@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from dsl import DslError
+from dsl import OptionError
 from dsl.dify import apps, names, resources
 from dsl.dify.lower import lowered
 from dsl.dify.readers import ONWARD, OPTION, OTHER_CLASS, case_id
@@ -23,7 +23,7 @@ def build(flow: Flow, *, version: str = "0.6.0") -> tuple[dict[str, Json], list[
     0.6.0 is taken by Dify from 1.13 on. Up to 0.1.5 Dify asks the marketplace for the plugins that it guesses.
     """
     if version not in VERSIONS:
-        raise DslError(f"Dify's {version!r} is not written here; there are {' and '.join(VERSIONS)}.")
+        raise OptionError(f"Dify's {version!r} is not written here; there are {' and '.join(VERSIONS)}.")
     if apps.is_app(flow):
         return _small(flow, version), []
     work = lowered(flow)

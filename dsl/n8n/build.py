@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from dsl import DslError, values
+from dsl import OptionError, values
 from dsl.ir import Edge, Flow, Graph, Node, Ref, Resource, Script, Type, Value, Variable
 from dsl.kinds import outputs
 from dsl.n8n import forms, implied, names, tables, text
@@ -37,7 +37,7 @@ def build(flow: Flow, *, form: str = "ui", trigger: str = "", path: str = "") ->
 
 def _check(option: str, value: str, known: tuple[str, ...]) -> None:
     if value not in known:
-        raise DslError(f"{option} is {value!r}; there are: {', '.join(each for each in known if each)}.")
+        raise OptionError(f"{option} is {value!r}; there are: {', '.join(each for each in known if each)}.")
 
 
 class Builder:

@@ -96,7 +96,7 @@ def test_a_workflow_is_drawn_in_the_form_that_the_name_ends_with(
     assert flowstill("draw", sink, "-o", tmp_path / name).returncode == 0
     assert (tmp_path / name).read_text().lower().lstrip().startswith(start)
     wrong = flowstill("draw", sink, "-o", tmp_path / "x.png")
-    assert wrong.returncode == 1 and b"There are: svg, mmd, html" in wrong.stderr
+    assert wrong.returncode == 2 and b"There are: svg, mmd, html" in wrong.stderr
 
 
 FLOW = b'{"flowstill": "1", "flow": {"name": "x", "dialect": "ir"}}'
@@ -112,8 +112,9 @@ TO_IR = ("convert", "-", "--to", "ir")
         (TO_IR, b"a: 1", 1, "the keys here are a."),
         (TO_IR, FLOW.replace(b'"1"', b'"9"'), 1, "/flowstill: version '9'"),
         (TO_IR, FLOW.replace(b'"name"', b'"grph": 1, "name"'), 1, "/flow/grph: a flow has no such field."),
-        (("convert", "-", "--to", "lr"), FLOW, 1, "no dialect 'lr'"),
-        ((*TO_IR, "-O", "x=1"), FLOW, 1, "no option 'x'"),
+        (("convert", "-", "--to", "lr"), FLOW, 2, "no dialect 'lr'"),
+        ((*TO_IR, "-O", "x=1"), FLOW, 2, "no option 'x'"),
+        (("convert", "-", "--to", "coze", "-O", "form=F9"), FLOW, 2, "no form 'F9'"),
         ((*TO_IR, "-O", "x"), FLOW, 2, "NAME=VALUE"),
     ],
 )
