@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from connectors import ServiceError
-from dsl import DslError
+from dsl import DslError, OptionError
 from flows import FlowError, RowsLostError, UsageError, bridge, streams
 from trainer import TrainError
 

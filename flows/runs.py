@@ -36,7 +36,7 @@ class Step(msgspec.Struct):
     input_hash: str
     status: Literal["running", "done", "failed"] = "running"
     started: datetime | None = None  # the last try; None once one that broke off is counted
-    seconds: Annotated[float, msgspec.Meta(ge=0)] = 0.0  # of all tries of this run, as are `spent`
+    seconds: Annotated[float, msgspec.Meta(ge=0, le=1e9)] = 0.0  # of all tries of this run, as are `spent`
     counts: dict[str, Count] = {}
     outputs: dict[str, str] = {}  # what later steps read: hashes, and paths relative to the state folder
     spent: Spent = msgspec.field(default_factory=Spent)  # by all tries of this run, those that were killed included

@@ -277,10 +277,11 @@ def test_a_broken_run_record_is_one_error_that_names_the_file(done: Place, text:
 
 def test_a_time_that_cannot_be_is_a_broken_run_record(done: Place) -> None:
     (folder,) = done.runs()
-    folder.run.steps[0].seconds = -7
-    folder.save()
-    code, _, err = done.said("show", "units", module="flows")
-    assert code == 1 and "not a run record: Expected `float` >= 0.0" in one_line(err)
+    for seconds, said in [(-7, ">= 0.0"), (1e308, "<= 1000000000.0")]:
+        folder.run.steps[0].seconds = seconds
+        folder.save()
+        code, _, err = done.said("show", "units", module="flows")
+        assert code == 1 and f"not a run record: Expected `float` {said}" in one_line(err)
 
 
 @pytest.mark.parametrize("verb", [["dataset", "list", "units"], ["dataset", "export", "units", "--format", "text"]])
