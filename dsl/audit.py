@@ -59,9 +59,21 @@ def enumerated(mine: list[Any], theirs: list[Any]) -> Iterator[tuple[int, Any, A
     one, other = max(called, key=lambda both: len(both[0].keys() & both[1].keys()), default=({}, {}))
     pairs: list[tuple[Any, Any]] = list(zip_longest(mine, theirs, fillvalue=_GONE))
     if one.keys() & other.keys():
-        more = [(_GONE, each) for name, each in other.items() if name not in one]
-        pairs = [*((each, other.get(name, _GONE)) for name, each in one.items()), *more]
+        pairs = list(_named_alike(one, other))
     yield from ((i, *pair) for i, pair in enumerate(pairs))
+
+
+def _named_alike(one: dict[str, Any], other: dict[str, Any]) -> Iterator[tuple[Any, Any]]:
+    """By name; what is called anew in the same place of its list is the same, too."""
+    places = dict(enumerate(other))
+    renamed = {
+        name: places[i] for i, name in enumerate(one) if name not in other and i in places and places[i] not in one
+    }
+    for name, each in one.items():
+        yield each, other.get(renamed.get(name, name), _GONE)
+    for name, each in other.items():
+        if name not in one and name not in renamed.values():
+            yield _GONE, each
 
 
 def _have_names(elements: list[Any]) -> bool:

@@ -63,9 +63,13 @@ def _without_lost(held: dict[str, Any], around: list[str], nodes: str = "nodes")
     edges = held.get("edges")
     count = 0
     if isinstance(edges, list):
-        kept = [each for each in edges if {str(each.get("sourceNodeID")), str(each.get("targetNodeID"))} <= known]
+        kept = [each for each in edges if not isinstance(each, dict) or _ends(each) <= known]
         count, held["edges"] = len(edges) - len(kept), kept
     return count + sum(_without_lost(each, [str(each.get("id"))], "blocks") for each in inner if each.get("blocks"))
+
+
+def _ends(edge: dict[str, Any]) -> set[str]:
+    return {str(edge.get("sourceNodeID")), str(edge.get("targetNodeID"))}
 
 
 def _stripped(value: Any) -> int:

@@ -75,9 +75,13 @@ def mend(document: Any) -> list[str]:
     graph = body.get("graph") if isinstance(body.get("graph"), dict) else {}
     drawn = {str(each.get("id")) for each in graph.get("nodes") or [] if isinstance(each, dict)}
     if isinstance(edges := graph.get("edges"), list):
-        graph["edges"] = [each for each in edges if {str(each.get("source")), str(each.get("target"))} <= drawn]
+        graph["edges"] = [each for each in edges if not isinstance(each, dict) or _ends(each) <= drawn]
         lost = max(lost, len(edges) - len(graph["edges"]))  # an edge stands in both
     return [f"{lost} edge{'s' * (lost > 1)} to or from nothing."] if lost else []
+
+
+def _ends(edge: dict[str, Any]) -> set[str]:
+    return {str(edge.get("source")), str(edge.get("target"))}
 
 
 def _kept(component: dict[str, Any], side: str, known: dict[str, Any]) -> int:
