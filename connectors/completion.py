@@ -67,8 +67,17 @@ class Again(Exception):
         self.too_fast = too_fast
 
 
+class _Part(msgspec.Struct):
+    text: str = ""
+
+
 class _Message(msgspec.Struct):
-    content: str | None = None
+    content: str | list[_Part] | None = None
+
+    @property
+    def text(self) -> str:
+        """Some servers send it in parts, as they take it."""
+        return "".join(part.text for part in self.content) if isinstance(self.content, list) else self.content or ""
 
 
 class _Choice(msgspec.Struct):
@@ -178,7 +187,7 @@ class Endpoint:
         except (msgspec.MsgspecError, UnicodeDecodeError, IndexError, RecursionError):
             reason = http.refusal(self._service, "POST", self._url, reply)
             raise Again(f"{reason} That is no chat completion.") from None
-        text = http.masked(choice.message.content or "", self._service, self._url, KEY)
+        text = http.masked(choice.message.text, self._service, self._url, KEY)
         prompt = _counted(found.usage, "prompt_tokens") or _tokens("".join(m["content"] for m in request.messages))
         answer = _counted(found.usage, "completion_tokens") or _tokens(text)
         cost = (prompt * self._prices[0] + answer * self._prices[1]) / 1e6

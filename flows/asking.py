@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from connectors import ServiceError
 from connectors.records import Passage
 from connectors.teacher import Answer, Request
 from flows import FlowError, UsageError, models
@@ -10,6 +11,7 @@ from flows.config import Config
 from flows.dialogue import messages
 from flows.promote import local_models, no_longer_kept, served_name
 from flows.prompting import language
+from flows.steps.engine import file_hash
 from flows.store import Store
 
 
@@ -40,12 +42,24 @@ def answers(
             say(f"Passages for '{question}': {'; '.join(map(_place, passages)) or 'none fits'}")
         said = messages(question, system=settings.system, passages=passages, language=language(question))
         requests.append(Request(messages=said, max_tokens=settings.evaluate.answer_tokens, temperature=0.0))
-    found = models.run(_ask(config, gguf, alias, requests))
+    try:
+        found = models.run(_ask(config, gguf, alias, requests))
+    except ServiceError:
+        _check(gguf, config, store, loop)
+        raise
     for question, answer in zip(questions, found, strict=True):
         if answer.finish_reason == "length":
             limit = f"loops.{loop}.evaluate.answer_tokens ({settings.evaluate.answer_tokens})"
             say(f"The answer to '{question}' was cut off at {limit}.")
     return [answer.text.strip() for answer in found]
+
+
+def _check(gguf: Path, config: Config, store: Store, loop: str) -> None:
+    """Raises FlowError when it is the version's file that is at fault: the engine's own words say nothing of that."""
+    for version in store.versions(loop):
+        if config.state / version.path == gguf and file_hash(gguf) != version.sha256:
+            back = f"`flowstill rollback {loop}` puts the version before it into service"
+            raise FlowError(f"loop {loop}: version {version.name}: {gguf} is damaged. {back}; a run makes another.")
 
 
 def _place(passage: Passage) -> str:

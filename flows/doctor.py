@@ -25,8 +25,8 @@ from flows.progress import shown
 from flows.promote import llama_server
 from flows.runs import all_runs
 from flows.show import console, table_of
-from flows.steps.engine import UNSLOTH
-from flows.store import FILE, is_lost, open_store
+from flows.steps.engine import UNSLOTH, file_hash
+from flows.store import FILE, Store, is_lost, open_store
 from trainer import TrainError, backend
 
 GB = 1e9
@@ -107,15 +107,27 @@ def _store(config: Config) -> Iterator[Finding]:
     try:
         with closing(open_store(config.state)) as store:
             store.check()
-        yield Finding("store", True, f"{path} is whole")
+            yield Finding("store", True, f"{path} is whole")
+            yield from _serving(config, store)
     except FlowError as error:
         yield Finding("store", False, "not usable", str(error))
+
+
+def _serving(config: Config, store: Store) -> Iterator[Finding]:
+    """The file of the model in service, by the hash that it had when it was promoted."""
+    for name in config.loops:
+        if champion := store.champion(name):
+            path, called = config.state / champion.path, f"{name}-{champion.name}"
+            whole = path.is_file() and file_hash(path) == champion.sha256
+            advice = f"`flowstill rollback {name}` puts the one before it into service; a run makes another."
+            state = f"{called} is whole" if whole else f"{called}: {path} is {'damaged' if path.is_file() else 'gone'}"
+            yield Finding(f"model {name}", whole, state, "" if whole else advice)
 
 
 def _runs(config: Config) -> Iterator[Finding]:
     """What was damaged or edited would stop the next run; what was deleted is not missed."""
     for name in config.loops:
-        versions = sorted((config.state / "datasets" / name).glob("[!.]*"))
+        versions = sorted(path for path in (config.state / "datasets" / name).glob("[!.]*") if path.is_dir())
         try:
             runs = all_runs(config.state / "runs", name)
             for version in versions:

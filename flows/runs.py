@@ -138,14 +138,14 @@ def all_runs(folder: Path, loop: str) -> list[RunFolder]:
     """The runs of a loop, newest first. A folder that was copied under another name is none of them."""
     paths = sorted((folder / loop).glob("*/run.json"), reverse=True)
     found = [RunFolder(path.parent, _read(path)) for path in paths]
-    return [one for one in found if one.path.name == one.run.id]
+    return [one for one in found if one.path.name == one.run.id and _time(one.run.id)]
 
 
 def new_run(folder: Path, loop: str, fire: str = "") -> RunFolder:
     """Its id is its time, and later than all before it: also when the clock was set back, the newest comes last."""
     identity = _identity(datetime.now(UTC))
-    if earlier := all_runs(folder, loop):
-        identity = max(identity, _identity(_time(earlier[0].run.id) + timedelta(milliseconds=1)))
+    if (earlier := all_runs(folder, loop)) and (last := _time(earlier[0].run.id)):
+        identity = max(identity, _identity(last + timedelta(milliseconds=1)))
     return RunFolder(folder / loop / identity, Run(loop=loop, id=identity, created=now_text(), fire=fire))
 
 
@@ -153,8 +153,13 @@ def _identity(time: datetime) -> str:
     return time.strftime("%Y%m%dT%H%M%S") + f"{time.microsecond // 1000:03d}Z"
 
 
-def _time(identity: str) -> datetime:
-    return datetime.strptime(f"{identity[:-1]}000", "%Y%m%dT%H%M%S%f").replace(tzinfo=UTC)
+def _time(identity: str) -> datetime | None:
+    """None: that is no run's name. One of the last year that there is would have no run after it."""
+    try:
+        time = datetime.strptime(f"{identity[:-1]}000", "%Y%m%dT%H%M%S%f").replace(tzinfo=UTC)
+    except ValueError:
+        return None
+    return time if time.year < datetime.max.year else None
 
 
 def now_text() -> str:

@@ -366,6 +366,12 @@ def test_a_packed_answer_is_unpacked() -> None:
         assert ask(f"{url}/v1", plain(1))[0].text == "yes"
 
 
+def test_an_answer_in_parts_is_read() -> None:
+    parts = [{"type": "text", "text": "It is "}, {"type": "text", "text": "so."}]
+    with replaying([Reply.json({"choices": [{"message": {"content": parts}}]})]) as (url, _):
+        assert ask(f"{url}/v1", plain(1))[0].text == "It is so."
+
+
 def test_an_answer_that_repeats_the_key_is_kept_without_it() -> None:
     text = "You are sk\\/sesame\\/1234, aren't you?"
     said = {"choices": [{"message": {"content": text}, "finish_reason": "sk/sesame/1234"}]}

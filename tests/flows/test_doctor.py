@@ -88,6 +88,24 @@ def test_runs_and_datasets_that_were_damaged_are_bad_and_say_what_to_do(place: P
         )
 
 
+def test_a_model_in_service_whose_file_was_damaged_or_deleted_is_bad_and_says_what_to_do(place: Place) -> None:
+    place.run()
+    (file,) = place.config.state.glob("models/units/*.gguf")
+    assert found(place)["model units"] == Finding("model units", True, "units-v1 is whole")
+    file.write_bytes(b"cut off")
+    damaged = found(place)["model units"]
+    assert (damaged.good, damaged.state) == (False, f"units-v1: {file} is damaged")
+    assert "flowstill rollback units" in damaged.advice
+    file.unlink()
+    assert found(place)["model units"].state == f"units-v1: {file} is gone"
+
+
+def test_other_files_among_the_datasets_are_none(place: Place) -> None:
+    place.run()
+    (place.config.state / "datasets" / "units" / "README").write_text("Mine.")
+    assert found(place)["runs units"].good
+
+
 def test_a_store_that_is_gone_while_its_runs_are_there_is_bad_and_says_what_to_do(place: Place) -> None:
     place.run()
     path = place.config.state / "store.db"

@@ -1,5 +1,6 @@
 """The whole loop with everything heavy faked: what a run does, what it never does twice, and what survives a kill."""
 
+import functools
 import json
 import random
 import shutil
@@ -51,6 +52,24 @@ def test_a_store_that_is_gone_stops_the_next_run_before_anything_is_paid_again(p
     assert not path.exists() and place.stub.report().calls == paid
     place.config.state.rename(place.folder / "moved away")
     assert place.run().run.verdict == "promoted"
+
+
+def test_a_version_whose_file_is_damaged_says_so_and_how_to_go_back(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fails(self: FakeModel, request: Request) -> Answer:
+        raise ServiceError("The server ended while starting: cmn common_init_: failed to load model.")
+
+    place.run()
+    monkeypatch.setattr(FakeModel, "ask", fails)
+    (file,) = place.config.state.glob("models/units/*.gguf")
+    with place.store() as store:
+        ask = functools.partial(answers, place.config, store, place.folder / "cache", "units", ["What colour?"])
+        with pytest.raises(ServiceError, match="failed to load model"):
+            ask()
+        file.write_bytes(b"{}")
+        with pytest.raises(FlowError, match=r"version v1: .*gguf is damaged\. `flowstill rollback units`"):
+            ask()
 
 
 def test_an_answer_that_was_cut_off_says_so(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -567,6 +586,18 @@ def test_a_named_step_whose_predecessors_were_never_done_leaves_no_run(place: Pl
     with pytest.raises(FlowError, match="step 'evaluate' is not done yet"):
         place.run("gate")
     assert place.runs() == []
+
+
+@pytest.mark.parametrize("name", ["20269999T999999999Z", "99991231T235959999Z"])
+def test_a_run_of_a_time_that_cannot_be_is_none(place: Place, name: str) -> None:
+    first = place.run()
+    folder = first.path.with_name(name)
+    shutil.copytree(first.path, folder)
+    record = json.loads((folder / "run.json").read_text()) | {"id": name}
+    (folder / "run.json").write_text(json.dumps(record))
+    assert [one.run.id for one in place.runs()] == [first.run.id]
+    place.write("more.md", facts(12, 14))
+    assert place.run().run.id > first.run.id
 
 
 def test_runs_stay_in_order_when_the_clock_was_set_back(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
