@@ -6,6 +6,8 @@ from dsl.coze import branches
 from dsl.coze.writing import Made, Writing, identifier, literal, shape
 from dsl.ir import Ref, Text, Type, Value
 
+MOST = 100  # elements of a batch, where the flow sets no limit
+
 
 def iterate(writing: Writing) -> Made:
     node, params = writing.node, writing.node.params
@@ -21,8 +23,12 @@ def iterate(writing: Writing) -> Made:
     if params.get("flatten"):
         writing.note("degraded", "iterate.flatten", "Lists of lists stay as they are here.")
     if params.get("parallel"):
+        most = params.get("limit")
+        if most is None:
+            message = f"A batch stops after {MOST} elements: what a longer list has behind them is not done."
+            writing.note("degraded", "iterate.limit", message, "Raise its limit, or let a loop go through the list.")
         size = literal(params["parallel"], Type("integer"))
-        limit = writing.block(params.get("limit", 100), Type("integer"))
+        limit = writing.block(MOST if most is None else most, Type("integer"))
         return "28", {"batchSize": limit, "concurrentSize": size, "inputParameters": lists}, outs
     made: dict[str, Any] = {
         "loopType": "array",

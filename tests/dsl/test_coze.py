@@ -11,7 +11,7 @@ import dsl
 from dsl import coze
 from dsl.audit import differing
 from dsl.coze.formats import inside
-from dsl.ir import Edge, Flow, Graph, Node, OnError, Ref, Type
+from dsl.ir import Edge, Flow, Graph, Node, OnError, Ref, Text, Type
 from dsl.values import node_refs, nodes, walk
 from tests.dsl.corpus import files
 from tests.dsl.kitchen import kitchen_sink
@@ -170,3 +170,16 @@ def test_a_result_called_error_is_no_error_of_its_node() -> None:
     canvas, _ = coze.build(flow)
     (written,) = [node["data"] for node in canvas["nodes"] if node["type"] == "2"]
     assert written["inputs"]["inputParameters"][0]["input"]["value"]["content"]["name"] == "error"
+
+
+@pytest.mark.parametrize(("limit", "told"), [(None, ["degraded"]), (50, [])])
+def test_a_batch_that_may_leave_elements_out_says_so(limit: int | None, told: list[str]) -> None:
+    each = Node("in", "answer", "In", params={"text": Text((Ref("all", ("item",), "item"),))})
+    params = {"parallel": 4, "collect": {}} | ({} if limit is None else {"limit": limit})
+    every = Node("all", "iterate", "All", params=params, inputs={"xs": Ref("begin", ("xs",))}, body=Graph([each], []))
+    begin = start(xs=Type("array", items=Type("string")))
+    flow = Flow("f", "dify", graph=Graph([begin, every, end()], [Edge("begin", "all"), Edge("all", "done", "done")]))
+    canvas, notes = coze.build(flow)
+    (batch,) = [node["data"]["inputs"] for node in canvas["nodes"] if node["type"] == "28"]
+    assert batch["batchSize"]["value"]["content"] == (limit or 100)
+    assert [note.severity for note in notes if note.code == "iterate.limit"] == told
