@@ -13,6 +13,7 @@ from dsl.ragflow.shims import step, wrapped
 from dsl.ragflow.tables import ASSIGNMENTS, IGNORES_CASE, LOOP_SIGNS, NAMES, PARAMETERS, SIGNS, SWITCHES
 from dsl.ragflow.text import swallowed, write_text
 from dsl.steps import STEPS, arguments, plain
+from dsl.values import unique
 
 Made = tuple[str, dict[str, Any]]
 _ASSIGN = {ours: theirs for theirs, ours in reversed(ASSIGNMENTS.items())}
@@ -260,17 +261,24 @@ def classify(writing: Writing) -> Made:
             "to": writing.targets(f"class:{i}"),
             "uuid": f"class-{i}",
         }
-    if writing.targets("default"):
-        described["other"] = {
-            "description": "Anything else",
-            "examples": [],
-            "to": writing.targets("default"),
-            "uuid": "other",
-        }
-        writing.note("equivalent", "class.default", "The default became a last category, called other.")
+    described = _with_default(writing, described)
     if params.get("instruction"):
         writing.note("degraded", "class.instruction", "A categoriser takes no instruction of its own here.")
     return "Categorize", made | {"category_description": described}
+
+
+def _with_default(writing: Writing, described: dict[str, Any]) -> dict[str, Any]:
+    """What fits nothing takes the last category: the one that leads there already, else one more."""
+    targets = writing.targets("default")
+    if not targets:
+        return described
+    same = next((name for name, each in described.items() if each["to"] == targets), None)
+    if same is not None:
+        writing.note("equivalent", "class.default", f"What fits no class takes the last one here: {same} stands last.")
+        return {name: each for name, each in described.items() if name != same} | {same: described[same]}
+    writing.note("equivalent", "class.default", "The default became a last category, called other.")
+    other = {"description": "Anything else", "examples": [], "to": targets, "uuid": "other"}
+    return described | {unique("other", set(described)): other}
 
 
 def switch(writing: Writing) -> Made:

@@ -240,3 +240,22 @@ def test_an_error_that_is_referred_to_is_read_as_one() -> None:
     flow = ragflow.read(document)
     says = next(node for node in nodes(flow).values() if node.kind == "answer")
     assert list(node_refs(says)) == [Ref("Invoke:A", ("error", "message"))]
+
+
+@pytest.mark.parametrize(("default", "names"), [("tea", ["Rum", "Tea"]), ("none", ["Tea", "Rum", "other"])])
+def test_what_fits_no_class_takes_the_last_category_and_no_model_is_offered_one_more(
+    default: str, names: list[str]
+) -> None:
+    classes = [{"name": "Tea"}, {"name": "Rum"}]
+    sorts = Node("sort", "classify", "Sort", params={"query": Ref("begin", ("q",)), "classes": classes, "model": "m"})
+    says = [Node(name, "answer", name, params={"text": name}) for name in ("tea", "rum", "none")]
+    ways = [Edge("sort", "tea", "class:0"), Edge("sort", "rum", "class:1"), Edge("sort", default, "default")]
+    written = dsl.write(
+        Flow("f", "dify", graph=Graph([start(), sorts, *says], [Edge("begin", "sort"), *ways])), "ragflow"
+    )
+    (made,) = [
+        each["obj"]["params"]
+        for each in written.document["dsl"]["components"].values()
+        if each["obj"]["component_name"] == "Categorize"
+    ]
+    assert list(made["category_description"]) == names
