@@ -203,24 +203,27 @@ def leaves(tmp_path: Path, run: str, status: str, why: str, verdict: str = "") -
     return f"mkdir -p {folder}; echo '{record.decode()}' > {folder}/run.json"
 
 
+FIRST, SECOND = "20260301T120000000Z", "20260302T120000000Z"
+
+
 def test_the_outcome_of_a_run_is_told(runs: Callable[[str], Runs], tmp_path: Path, said: list[str]) -> None:
-    good = leaves(tmp_path, "1", "finished", "its gain is 0.3.", verdict="promoted")
+    good = leaves(tmp_path, FIRST, "finished", "its gain is 0.3.", verdict="promoted")
     for script in [
         "exit 2",
         good,
         "exit 4",
-        leaves(tmp_path, "2", "failed", "distil: 401") + "; exit 1",
+        leaves(tmp_path, SECOND, "failed", "distil: 401") + "; exit 1",
         "exit 1",
-        leaves(tmp_path, "2", "finished", "no gain.", verdict="refused") + "; exit 4",
+        leaves(tmp_path, SECOND, "finished", "no gain.", verdict="refused") + "; exit 4",
     ]:
         assert runs(script).run("support", NOON)
     assert [text.partition(" (took ")[0] for text in said] == [
         "support: the run failed with exit code 2, for the reason above",
-        "support: run 1 finished: promoted, its gain is 0.3",
-        "support: nothing is new since run 1; what was lost is named above",
-        "support: run 2 failed: distil: 401",
+        f"support: run {FIRST} finished: promoted, its gain is 0.3",
+        f"support: nothing is new since run {FIRST}; what was lost is named above",
+        f"support: run {SECOND} failed: distil: 401",
         "support: the run failed with exit code 1, for the reason above",
-        "support: run 2 finished: refused, no gain; what was lost is named above",
+        f"support: run {SECOND} finished: refused, no gain; what was lost is named above",
     ]
 
 
