@@ -8,9 +8,11 @@ from dsl.ir import Ref, Script, Value
 from dsl.values import parse, parts
 
 NAME = r"[a-zA-Z0-9_:]+@[A-Za-z0-9_.-]+|sys\.[A-Za-z0-9_.]+|env\.[A-Za-z0-9_.]+"
-# as RAGFlow has it: blanks before and after belong to the reference, they are not printed
-_IN_TEXT = re.compile(rf"\{{* *\{{({NAME}|item|index)\}} *\}}*", re.IGNORECASE)
-_ALONE = re.compile(rf"\s*\{{*\s*({NAME})\s*\}}*\s*", re.IGNORECASE)
+# As RAGFlow has it: blanks before and after belong to the reference, they are not printed. It writes `\{* *\{`, which
+# a text of braces or blanks makes it try at each of them; here only the first of a row begins a reference.
+_BEFORE = r"(?:(?<!\{)\{+ +\{|(?<! ) +\{|(?<!\{)\{+)"
+_IN_TEXT = re.compile(rf"{_BEFORE}({NAME}|item|index)\}} *\}}*", re.IGNORECASE)
+_NAME = re.compile(NAME, re.IGNORECASE)
 Find = Callable[[str], "Ref | None"]
 
 
@@ -21,9 +23,13 @@ def read_text(source: str, find: Find) -> Value:
 
 def read_bare(source: object, find: Find) -> Value:
     """A field that holds one reference, or a literal."""
-    if isinstance(source, str) and (match := _ALONE.fullmatch(source)) and (ref := find(match.group(1))) is not None:
+    if isinstance(source, str) and _NAME.fullmatch(name := _within(source)) and (ref := find(name)) is not None:
         return ref
     return source
+
+
+def _within(source: str) -> str:
+    return source.strip().lstrip("{").rstrip("}").strip()
 
 
 def write_text(value: Value, name: Callable[[Ref], str]) -> str:

@@ -3,6 +3,7 @@
 import copy
 import json
 import random
+import time
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -129,6 +130,24 @@ def test_a_blank_beside_a_reference_is_not_swallowed() -> None:
     document, notes = ragflow.build(flow)
     assert document["dsl"]["components"]["say"]["obj"]["params"]["content"] == ["Hello\n{sys.query}\nthere"]
     assert [note.code for note in notes] == ["text.blank"]
+
+
+def test_a_text_of_braces_and_blanks_costs_no_more_than_its_length() -> None:
+    begun = time.process_time()
+    for said in ("{" * 60_000 + "sys.query" + " " * 60_000, "{ " * 60_000, " " * 120_000 + "x"):
+        ragflow.read(canvas(begin={"component_name": "Message", "params": {"content": [said]}}))
+        ragflow.read(canvas(begin={"component_name": "ExeSQL", "params": {"sql": said}}))
+    assert time.process_time() - begun < 5
+
+
+@pytest.mark.parametrize(
+    ("said", "before", "after"),
+    [("a {sys.query} b", "a", "b"), ("a {{ {sys.query} }} b", "a ", " b"), ("a{{{sys.query}}}b", "a", "b")],
+)
+def test_blanks_and_braces_around_a_reference_belong_to_it(said: str, before: str, after: str) -> None:
+    document = canvas(begin={"component_name": "Message", "params": {"content": [said]}})
+    text = nodes(ragflow.read(document))["begin"].params["text"]
+    assert text == Text((before, Ref("", ("query",), "system"), after))
 
 
 def test_a_loop_without_a_condition_runs() -> None:
