@@ -131,11 +131,12 @@ class _Reader:
             scope, _, rest = name.partition(".")
             if "@" not in name:
                 return Ref("", _path(rest), "system" if scope.lower() == "sys" else "session")
-            return self._output(*name.split("@", 1))
+            producer, _, output = name.partition("@")
+            return self._output(producer, output, key)
 
         return found
 
-    def _output(self, key: str, rest: str) -> Ref:
+    def _output(self, key: str, rest: str, reader: str) -> Ref:
         path = _path(rest)
         kind = self._name(key) if key in self.components else ""
         parent = str(self.components[key].get("parent_id") or "") if kind in _STARTS else ""
@@ -143,7 +144,8 @@ class _Reader:
             scopes: dict[Any, Ref] = {"index": Ref(parent, (), "index")}
             return scopes.get(path[0], Ref(parent, ("item", *path[1:]), "item"))
         if kind in ("Loop", "LoopItem"):
-            return Ref(parent or key, path, "loop" if self._inside_loop(key) else "node")
+            inside = kind == "LoopItem" or key in self._around(reader)
+            return Ref(parent or key, path, "loop" if inside else "node")
         if path[0] == "_ERROR":
             return Ref(key, ("error", "message"))
         names = OUTPUTS.get(kind, {})
@@ -155,8 +157,12 @@ class _Reader:
             names = {theirs: ours for ours, theirs in NAMES.get(was, {}).items()}
         return Ref(key, (names.get(str(path[0]), path[0]), *path[1:]))
 
-    def _inside_loop(self, key: str) -> bool:
-        return self._name(key) == "LoopItem"
+    def _around(self, key: str) -> set[str]:
+        """The containers that a component is in."""
+        seen: set[str] = set()
+        while (key := str(self.components.get(key, {}).get("parent_id") or "")) and key not in seen:
+            seen.add(key)
+        return seen
 
     def resource(self, kind: str, name: str, hint: dict[str, Any]) -> str:
         key = f"{kind}:{name}"

@@ -1,6 +1,7 @@
 """One function for each component: its parameters as those of the common form."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,7 @@ from dsl.ir import Graph, Node, Ref, Text, Type, Value
 from dsl.kinds import role
 from dsl.ragflow import text
 from dsl.ragflow.shims import unwrapped
-from dsl.ragflow.tables import ASSIGNMENTS, INPUT_TYPES, OPERATORS, PARAMETERS, SWITCHES
+from dsl.ragflow.tables import ASSIGNMENTS, COUNTING, INPUT_TYPES, OPERATORS, PARAMETERS, SWITCHES
 from dsl.values import words
 
 
@@ -270,17 +271,15 @@ def aggregator(reading: Reading) -> None:
 
 def assigner(reading: Reading) -> None:
     reading.node.kind = "assign"
-    reading.node.params = {
-        "items": [
-            {
-                "target": target,
-                "op": ASSIGNMENTS.get(str(each.get("operator")), "set"),
-                "value": reading.value(each.get("parameter")),
-            }
-            for each in reading.items("variables")
-            if isinstance(target := reading.bare(each.get("variable") or ""), Ref)
-        ]
-    }
+    made = [_assignment(reading, each) for each in reading.items("variables")]
+    reading.node.params = {"items": [each for each in made if isinstance(each["target"], Ref)]}
+
+
+def _assignment(reading: Reading, each: dict[str, Any]) -> dict[str, Value]:
+    op, value = ASSIGNMENTS.get(str(each.get("operator")), "set"), reading.value(each.get("parameter"))
+    if op in COUNTING and isinstance(value, str) and re.fullmatch(r"-?(0|[1-9]\d{0,14})(\.\d{1,14})?", value):
+        value = json.loads(value)  # a form left the digits as text
+    return {"target": reading.bare(each.get("variable") or ""), "op": op, "value": value}
 
 
 def _list(value: Any) -> list[Any]:

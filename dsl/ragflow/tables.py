@@ -71,6 +71,7 @@ ASSIGNMENTS = {
     "*=": "multiply",
     "/=": "divide",
 }
+COUNTING = frozenset({"add", "subtract", "multiply", "divide"})
 PARAMETERS = ("temperature", "top_p", "max_tokens", "presence_penalty", "frequency_penalty")
 SWITCHES = {
     "temperature": "temperatureEnabled",

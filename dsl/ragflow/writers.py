@@ -10,10 +10,10 @@ from dsl.ir import Edge, Flow, Node, OnError, Ref, Script, Text, Type, Value
 from dsl.kinds import UNARY, outputs
 from dsl.notes import Note, Severity
 from dsl.ragflow.shims import step, wrapped
-from dsl.ragflow.tables import ASSIGNMENTS, IGNORES_CASE, LOOP_SIGNS, NAMES, PARAMETERS, SIGNS, SWITCHES
+from dsl.ragflow.tables import ASSIGNMENTS, COUNTING, IGNORES_CASE, LOOP_SIGNS, NAMES, PARAMETERS, SIGNS, SWITCHES
 from dsl.ragflow.text import swallowed, write_text
 from dsl.steps import STEPS, arguments, plain
-from dsl.values import unique
+from dsl.values import refs, unique
 
 Made = tuple[str, dict[str, Any]]
 _ASSIGN = {ours: theirs for theirs, ours in reversed(ASSIGNMENTS.items())}
@@ -71,6 +71,16 @@ class Writing:
         if producer.kind in STEPS and producer.kind not in NAMES:
             return ref.path
         return (NAMES.get(producer.kind, {}).get(str(ref.path[0]), ref.path[0]), *ref.path[1:])
+
+    def type_of(self, target: Value) -> str:
+        """What a variable is declared as."""
+        if not isinstance(target, Ref) or not target.path:
+            return "any"
+        declared = {each.name: each.type for each in self.flow.variables if each.scope == target.scope}
+        if target.scope == "loop" and target.node in self.known:
+            held = self.known[target.node].params.get("variables", {})
+            declared = {name: each["type"] for name, each in held.items()}
+        return declared.get(str(target.path[0]), Type()).name
 
     def text(self, value: Value) -> str:
         if isinstance(value, (str, Ref, Text, Script)):
@@ -449,14 +459,28 @@ def aggregate(writing: Writing) -> Made:
 
 
 def assign(writing: Writing) -> Made:
-    made = []
-    for each in writing.node.params.get("items", []):
-        operator, value = _ASSIGN[each.get("op", "set")], each.get("value")
-        if each.get("op") == "set":
-            operator = "overwrite" if isinstance(value, Ref) else "set"
-        given = writing.name(value) if isinstance(value, Ref) else writing.text(value)
-        made.append({"variable": writing.bare(each.get("target")), "operator": operator, "parameter": given})
-    return "VariableAssigner", {"variables": made}
+    items = writing.node.params.get("items", [])
+    if any(not _assignable(each) for each in items):
+        why = "RAGFlow counts by fixed numbers only, and appends only what is referred to."
+        return stub(writing, why, "assign.value")
+    return "VariableAssigner", {"variables": [_assignment(writing, each) for each in items]}
+
+
+def _assignable(each: dict[str, Any]) -> bool:
+    """Whether RAGFlow looks the value up where it has to: else the variable becomes a text that says ERROR."""
+    value = each.get("value")
+    if each.get("op") in COUNTING:
+        return isinstance(value, int | float)
+    looked_up = isinstance(value, Ref) or each.get("op") not in ("append", "extend")
+    return looked_up and not (isinstance(value, dict | list) and any(refs(value)))
+
+
+def _assignment(writing: Writing, each: dict[str, Any]) -> dict[str, Any]:
+    op, target, value = each.get("op", "set"), each.get("target"), each.get("value")
+    operator = "set" if op == "set" and not isinstance(value, Ref) else _ASSIGN[op]
+    as_it_is = isinstance(value, Ref) or op in COUNTING or writing.type_of(target) not in ("string", "any")
+    given = writing.bare(value) if as_it_is and value is not None else writing.text(value)
+    return {"variable": writing.bare(target), "operator": operator, "parameter": given}
 
 
 def json_parse(writing: Writing) -> Made:

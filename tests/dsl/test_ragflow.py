@@ -14,7 +14,7 @@ import pytest
 import dsl
 from dsl import DslError, ragflow
 from dsl.audit import differing
-from dsl.ir import Edge, Flow, Graph, Node, Ref, Text, Type
+from dsl.ir import Edge, Flow, Graph, Node, Ref, Text, Type, Variable
 from dsl.values import leaves, node_refs, nodes, put, steps, walk
 from tests.dsl.corpus import files
 from tests.dsl.kitchen import kitchen_sink
@@ -159,6 +159,72 @@ def test_a_loop_without_a_condition_runs() -> None:
         [],
         3,
     )
+
+
+def looped(*assignments: dict[str, Any]) -> dict[str, Any]:
+    """A canvas with a loop whose body assigns."""
+    document = canvas(
+        begin={"component_name": "Begin", "params": {}},
+        **{
+            "Loop:L": {
+                "component_name": "Loop",
+                "params": {"loop_variables": [{"variable": "n", "type": "number", "value": 0}]},
+            },
+            "LoopItem:L": {"component_name": "LoopItem", "params": {}},
+            "VariableAssigner:A": {"component_name": "VariableAssigner", "params": {"variables": list(assignments)}},
+        },
+    )
+    for name in ("LoopItem:L", "VariableAssigner:A"):
+        document["dsl"]["components"][name]["parent_id"] = "Loop:L"
+    document["dsl"]["components"]["Loop:L"]["downstream"] = []
+    return document
+
+
+@pytest.mark.parametrize(("parameter", "number"), [(2, 2), ("1", 1), ("0.5", 0.5)])
+def test_what_a_loop_counts_in_its_body_is_a_variable_of_the_loop(parameter: Any, number: float) -> None:
+    flow = ragflow.read(looped({"variable": "Loop:L@n", "operator": "+=", "parameter": parameter}))
+    item = nodes(flow)["VariableAssigner:A"].params["items"][0]
+    assert item == {"target": Ref("Loop:L", ("n",), "loop"), "op": "add", "value": number}
+    assert not [note for note in dsl.write(flow, "dify").notes if note.code == "assign.target"]
+
+
+def assigned(op: str, value: Any, kind: str = "number") -> tuple[dict[str, Any], list[dsl.Note]]:
+    """The component that assigns, and the notes."""
+    target = Ref("", ("v",), "session")
+    node = Node("set", "assign", "Set", params={"items": [{"target": target, "op": op, "value": value}]})
+    graph = Graph([Node("begin", "start", outputs={"q": Type("string")}), node], [Edge("begin", "set")])
+    document, notes = ragflow.build(Flow("f", "ir", graph=graph, variables=[Variable("session", "v", Type(kind))]))  # type: ignore[arg-type]
+    return document["dsl"]["components"]["set"]["obj"], notes
+
+
+@pytest.mark.parametrize(
+    ("op", "value", "kind", "operator", "parameter"),
+    [
+        ("add", 1, "number", "+=", 1),
+        ("set", 3, "number", "set", 3),
+        ("set", True, "boolean", "set", True),
+        ("set", 3, "string", "set", "3"),
+        ("set", Ref("begin", ("q",)), "string", "overwrite", "begin@q"),
+        ("append", Ref("begin", ("q",)), "array", "append", "begin@q"),
+        ("clear", None, "array", "clear", ""),
+    ],
+)
+def test_a_value_is_assigned_as_what_the_variable_holds(
+    op: str, value: Any, kind: str, operator: str, parameter: Any
+) -> None:
+    made, notes = assigned(op, value, kind)
+    assert made["params"]["variables"] == [{"variable": "env.v", "operator": operator, "parameter": parameter}]
+    assert notes == []
+
+
+@pytest.mark.parametrize(
+    ("op", "value"),
+    [("add", Ref("begin", ("q",))), ("append", "x"), ("extend", ["x"]), ("set", [Ref("begin", ("q",))])],
+)
+def test_a_value_that_ragflow_does_not_look_up_raises(op: str, value: Any) -> None:
+    made, notes = assigned(op, value)
+    assert made["component_name"] == "CodeExec" and "raise Exception" in made["params"]["script"]
+    assert [(note.severity, note.code) for note in notes] == [("stub", "assign.value")]
 
 
 ODD: list[Any] = [None, True, 0, -1.5, "", "x", "{a@b.c}", [], [1], {}, {"a": {"b": 1}}, ["begin"], "begin@x"]
