@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from dsl import computed, conditions
-from dsl.ir import Edge, Flow, Graph, Node, Type
+from dsl.ir import Edge, Flow, Graph, Node, Ref, Type, Variable
 from dsl.kinds import ports
 from dsl.layout import Point, layout, size
 from dsl.notes import Note, Severity
 from dsl.ragflow import choices
 from dsl.ragflow.tables import NODE_TYPES, SIGNS, STATE
 from dsl.ragflow.writers import Writing, component
-from dsl.values import copied, nodes, rename, unique, walk
+from dsl.values import copied, node_refs, nodes, rename, unique, walk
 
 
 def build(flow: Flow) -> tuple[dict[str, Any], list[Note]]:
@@ -43,6 +43,20 @@ class _Builder:
         computed.compute(graph, nodes(self.flow), taken, self._expressions)
         conditions.compute(graph, taken, SIGNS, self._compared)
         choices.otherwise(graph, taken, self._nothing)
+        self._declare()
+
+    def _declare(self) -> None:
+        """A variable that the file does not declare, of an app or a user, fails here where it is read: declare it."""
+        declared = {each.name for each in self.flow.variables}
+        asked = {str(ref.path[0]): ref for ref in self._global_refs() if str(ref.path[0]) not in declared}
+        self.flow.variables = [*self.flow.variables, *(Variable(ref.scope, name) for name, ref in asked.items())]
+        for name, ref in asked.items():
+            message = f"The {ref.scope} variable {name} is one of the conversation here, and empty at first."
+            self.notes.append(Note("degraded", "variable.scope", message, "Give it its value in the canvas."))
+
+    def _global_refs(self) -> Iterator[Ref]:
+        for node, _, _ in walk(self.flow.graph):
+            yield from (ref for ref in node_refs(node) if ref.scope in ("env", "session", "app", "user") and ref.path)
 
     def _chosen(self, node: Node, fork: Node | None) -> None:
         if fork is None:

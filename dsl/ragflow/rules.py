@@ -7,7 +7,8 @@ from urllib.parse import urlsplit
 
 from dsl.ir import Flow
 from dsl.lint import Finding, Level
-from dsl.values import pointer
+from dsl.ragflow.tables import LACKED, SYSTEM
+from dsl.values import node_refs, nodes, pointer
 
 _SWITCHED = ("temperature", "top_p", "max_tokens", "presence_penalty", "frequency_penalty")
 _METHODS = ("get", "post", "put")
@@ -23,6 +24,23 @@ def check(flow: Flow) -> Iterator[Finding]:
         for level, code, message, fix in _component(obj["component_name"], obj.get("params", {})):
             place = base + pointer("components", str(key))
             yield Finding(level, code, f"{key}: {message}", place, str(key), str(key), fix)
+    yield from _missing(flow)
+
+
+def _missing(flow: Flow) -> Iterator[Finding]:
+    """References to what RAGFlow does not have: an unknown name of the system stops it, an unknown output is empty."""
+    every = nodes(flow)
+    for node in every.values():
+        for ref in dict.fromkeys(node_refs(node)):
+            name, producer = ".".join(map(str, ref.path)), every.get(ref.node)
+            first = str((*ref.path, "")[0])
+            if ref.scope == "system" and first not in SYSTEM:
+                message = f"{node.id}: RAGFlow has no sys.{name}, and fails."
+                fix = f"It has: {', '.join(sorted(SYSTEM))}."
+                yield Finding("error", "ref.system", message, node.pointer, node.id, node.title, fix)
+            elif producer is not None and ref.scope == "node" and first in LACKED.get(producer.kind, ()):
+                message = f"{node.id}: {producer.id} gives out no {name}: it is nothing."
+                yield Finding("error", "ref.output", message, node.pointer, node.id, node.title)
 
 
 def _component(name: str, params: dict[str, Any]) -> Iterator[Found]:

@@ -10,7 +10,18 @@ from dsl.ir import Edge, Flow, Node, OnError, Ref, Script, Text, Type, Value
 from dsl.kinds import UNARY, outputs
 from dsl.notes import Note, Severity
 from dsl.ragflow.shims import step, wrapped
-from dsl.ragflow.tables import ASSIGNMENTS, COUNTING, IGNORES_CASE, LOOP_SIGNS, NAMES, PARAMETERS, SIGNS, SWITCHES
+from dsl.ragflow.tables import (
+    ASSIGNMENTS,
+    COUNTING,
+    IGNORES_CASE,
+    LACKED,
+    LOOP_SIGNS,
+    NAMES,
+    PARAMETERS,
+    SIGNS,
+    SWITCHES,
+    SYSTEM,
+)
 from dsl.ragflow.text import swallowed, write_text
 from dsl.steps import STEPS, arguments, plain
 from dsl.values import refs, unique
@@ -44,8 +55,7 @@ class Writing:
     def name(self, ref: Ref, *, text: bool = False) -> str:
         """A reference as RAGFlow writes it, without braces."""
         if not ref.node:
-            scope = "sys" if ref.scope == "system" else "env"
-            return ".".join([scope, *map(str, ref.path)])
+            return self._global(ref)
         producer = self.known.get(ref.node)
         if producer is None:
             self.note(
@@ -59,7 +69,22 @@ class Writing:
             start = f"IterationItem:{ref.node.replace(':', '')}"
             path = ref.path if len(ref.path) > 1 or ref.path[:1] == ("item",) else ("item", *ref.path[1:])
             return f"{start}@index" if ref.scope == "index" else f"{start}@{'.'.join(map(str, path))}"
+        if self.flow.dialect != "ragflow" and str((*ref.path, "")[0]) in LACKED.get(producer.kind, ()):
+            return self._lacked(ref, producer)
         return f"{ref.node}@{'.'.join(map(str, self._path(ref, producer, text)))}"
+
+    def _global(self, ref: Ref) -> str:
+        name = ".".join(["sys" if ref.scope == "system" else "env", *map(str, ref.path)])
+        if ref.scope == "system" and ref.path[:1] not in [(known,) for known in SYSTEM]:
+            message = f"RAGFlow has no {name}: it fails where that is read."
+            self.note("stub", "ref.system", message, "Make it an input of the flow.")
+        return name
+
+    def _lacked(self, ref: Ref, producer: Node) -> str:
+        """A name that RAGFlow fails to find: of an output that is not there it would make an empty text."""
+        what, title = str(ref.path[0]), producer.title or producer.id
+        self.note("stub", "ref.output", f"RAGFlow does not give out {what} of '{title}': it fails where that is read.")
+        return f"{ref.node}:{what}@missing"
 
     def _path(self, ref: Ref, producer: Node, text: bool) -> tuple[str | int, ...]:
         if not ref.path:

@@ -6,6 +6,7 @@ import random
 import time
 from collections import Counter
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -225,6 +226,52 @@ def test_a_value_that_ragflow_does_not_look_up_raises(op: str, value: Any) -> No
     made, notes = assigned(op, value)
     assert made["component_name"] == "CodeExec" and "raise Exception" in made["params"]["script"]
     assert [(note.severity, note.code) for note in notes] == [("stub", "assign.value")]
+
+
+def said(value: Any, *before: Node) -> tuple[str, list[dsl.Note], Flow]:
+    """What the message says in which the value stands, the notes, and the flow that is read from the canvas."""
+    chain = [Node("begin", "start"), *before, Node("say", "answer", "Say", params={"text": Text((value,))})]
+    edges = [Edge(one.id, other.id) for one, other in pairwise(chain)]
+    document, notes = ragflow.build(Flow("f", "ir", graph=Graph(chain, edges)))
+    text = document["dsl"]["components"]["say"]["obj"]["params"]["content"][0]
+    return text, [note for note in notes if note.node in ("say", "")], ragflow.read(document)
+
+
+@pytest.mark.parametrize("name", ["query", "user_id", "files", "conversation_turns"])
+def test_a_value_of_the_system_that_ragflow_has_needs_no_word(name: str) -> None:
+    assert said(Ref("", (name,), "system"))[:2] == (f"{{sys.{name}}}", [])
+
+
+@pytest.mark.parametrize("name", ["conversation_id", "execution_id", "timestamp"])
+def test_a_value_of_the_system_that_ragflow_lacks_is_told_and_fails(name: str) -> None:
+    text, notes, flow = said(Ref("", (name,), "system"))
+    assert text == f"{{sys.{name}}}"  # which no canvas has: RAGFlow stops there
+    assert [(note.severity, note.code) for note in notes] == [("stub", "ref.system")]
+    assert [each.code for each in dsl.check(flow) if each.level == "error"] == ["ref.system"]
+
+
+@pytest.mark.parametrize("output", ["status", "headers"])
+def test_what_ragflow_does_not_give_out_is_told_and_fails(output: str) -> None:
+    fetch = Node("fetch", "http", "Fetch", params={"method": "GET", "url": "https://example.com"})
+    text, notes, flow = said(Ref("fetch", (output,)), fetch)
+    assert not text.startswith("{fetch@")  # of which RAGFlow would make an empty text
+    assert [(note.severity, note.code) for note in notes] == [("stub", "ref.output")]
+    assert [each.code for each in dsl.check(flow) if each.level == "error"] == ["ref.unknown"]
+
+
+def test_a_canvas_that_asks_for_the_status_of_an_answer_is_told_so() -> None:
+    fetch = {"component_name": "Invoke", "params": {"url": "https://example.com", "method": "get"}}
+    say = {"component_name": "Message", "params": {"content": ["{Invoke:A@status} {Invoke:A@result.x} {sys.date}"]}}
+    begin = {"component_name": "Begin", "params": {}}
+    flow = ragflow.read(canvas(begin=begin, **{"Invoke:A": fetch, "Message:B": say}))
+    found = [each for each in dsl.check(flow) if each.level == "error"]
+    assert [(each.code, each.pointer) for each in found] == [("ref.output", "/dsl/components/Message:B")]
+
+
+def test_a_variable_of_an_app_is_declared_where_it_is_used() -> None:
+    text, notes, flow = said(Ref("", ("fav",), "app"))
+    assert text == "{env.fav}" and [each.name for each in flow.variables] == ["fav"]
+    assert [(note.severity, note.code) for note in notes] == [("degraded", "variable.scope")]
 
 
 ODD: list[Any] = [None, True, 0, -1.5, "", "x", "{a@b.c}", [], [1], {}, {"a": {"b": 1}}, ["begin"], "begin@x"]

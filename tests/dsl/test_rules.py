@@ -35,8 +35,10 @@ def flow(dialect: str, change: Change = lambda document: None) -> dsl.Flow:
 @pytest.mark.parametrize("dialect", FOLDERS)
 def test_what_flowstill_writes_has_no_trap(dialect: str) -> None:
     for case in cases():
-        found = check(dsl.read(dsl.write(case.flow, dialect).data))
-        assert [each for each in found if each.level == "error"] == [], case.name
+        written = dsl.write(case.flow, dialect)
+        fails = {note.node for note in written.notes if note.severity == "stub"}  # and it says so
+        found = [each for each in check(dsl.read(written.data)) if each.level == "error"]
+        assert [each for each in found if each.node not in fails] == [], case.name
 
 
 def _data(number: int, **values: Any) -> Change:
