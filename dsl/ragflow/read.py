@@ -5,10 +5,11 @@ from typing import Any
 
 from dsl import DslError
 from dsl.ir import Edge, Flow, Graph, Node, OnError, Ref, Resource, Type, Value, Variable
+from dsl.notes import Note
 from dsl.ragflow.readers import READERS, Reading
 from dsl.ragflow.shims import kind_of
 from dsl.ragflow.tables import INGESTION, NAMES, OUTPUTS
-from dsl.values import pointer
+from dsl.values import node_refs, pointer
 
 _STARTS = ("IterationItem", "LoopItem")  # the beginning of a body: part of the container here
 
@@ -63,6 +64,7 @@ class _Reader:
         for key, node in made.items():
             self._home(key, made, graph).nodes.append(node)
         self._edges(made, graph)
+        _parse(list(made.values()))
         graph.nodes += self._notes()
         top = self.document if self.base else {}
         return Flow(
@@ -74,8 +76,17 @@ class _Reader:
             graph,
             self._variables(),
             list(self.resources.values()),
-            raw=self.document,
+            self._told(made),
+            self.document,
         )
+
+    def _told(self, made: dict[str, Node]) -> list[Note]:
+        """One of several texts is said at random, which no other platform does."""
+        message = "One of its texts is said at random in RAGFlow: elsewhere it is always the first."
+        texts = {key: _mapping(self.components[key]["obj"].get("params")).get("content") for key in made}
+        many = [made[key] for key, each in texts.items() if isinstance(each, list) and len(each) > 1]
+        said = [node for node in many if node.kind == "answer"]
+        return [Note("degraded", "message.random", message, "", node.id, node.title, node.pointer) for node in said]
 
     def _name(self, key: str) -> str:
         return str(self.components[key]["obj"]["component_name"])
@@ -195,7 +206,8 @@ class _Reader:
         if name == "Categorize" and isinstance(params.get("category_description"), dict):
             classes = list(params["category_description"].values())
             found = [f"class:{i}" for i, each in enumerate(classes) if target in _targets(each)]
-            return found or "default"
+            last = f"class:{len(classes) - 1}"  # which what fits nothing takes, too
+            return [*found, "default"] if last in found or not found else found
         if name == "Switch":
             cases = params.get("conditions") if isinstance(params.get("conditions"), list) else []
             found = [f"case:{i}" for i, each in enumerate(cases or []) if target in _targets(each)]
@@ -225,6 +237,14 @@ class _Reader:
             Variable("session", name, _type(each.get("type")), each.get("value"), str(each.get("description") or ""))
             for name, each in known.items()
         ]
+
+
+def _parse(nodes: list[Node]) -> None:
+    """An answer whose fields are referred to is read as JSON: RAGFlow walks JSON text by itself."""
+    fields = {ref.node for node in nodes for ref in node_refs(node) if ref.path[:1] == ("body",) and ref.path[1:]}
+    for node in nodes:
+        if node.kind == "http" and node.id in fields:
+            node.params["response"] = "json"
 
 
 def _type(name: Any) -> Type:
@@ -302,7 +322,7 @@ def _tool(reading: Reading, name: str) -> None:
     }
     kept: dict[str, Value] = {key: reading.value(value) for key, value in params.items() if key not in skip}
     node.inputs = {key: value for key, value in kept.items() if not _secret(key)}
-    node.outputs = _outputs(params)
+    node.outputs = _outputs(params) or {"formalized_content": Type("string"), "json": Type("array")}
 
 
 def _secret(key: str) -> bool:

@@ -307,7 +307,9 @@ def _with_default(writing: Writing, described: dict[str, Any]) -> dict[str, Any]
     targets = writing.targets("default")
     if not targets:
         return described
-    same = next((name for name, each in described.items() if each["to"] == targets), None)
+    same = next((name for name in reversed(described) if described[name]["to"] == targets), None)
+    if same is not None and same == next(reversed(described)):
+        return described
     if same is not None:
         writing.note("equivalent", "class.default", f"What fits no class takes the last one here: {same} stands last.")
         return {name: each for name, each in described.items() if name != same} | {same: described[same]}

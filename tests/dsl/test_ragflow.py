@@ -274,6 +274,52 @@ def test_a_variable_of_an_app_is_declared_where_it_is_used() -> None:
     assert [(note.severity, note.code) for note in notes] == [("degraded", "variable.scope")]
 
 
+BEGIN = {"component_name": "Begin", "params": {}}
+
+
+def message(*texts: str) -> dict[str, Any]:
+    return {"component_name": "Message", "params": {"content": list(texts)}}
+
+
+def test_an_answer_whose_fields_are_referred_to_is_read_as_json() -> None:
+    fetch = {"component_name": "Invoke", "params": {"url": "https://example.com", "method": "get"}}
+    fields, whole = message("{Invoke:A@result.items.0}"), message("{Invoke:A@result}")
+    read = [ragflow.read(canvas(begin=BEGIN, **{"Invoke:A": fetch, "Message:B": each})) for each in (fields, whole)]
+    assert [nodes(flow)["Invoke:A"].params.get("response") for flow in read] == ["json", None]
+
+
+def test_of_several_texts_the_first_is_said_elsewhere_and_that_is_told() -> None:
+    flow = ragflow.read(canvas(begin=BEGIN, **{"Message:A": message("a", "b"), "Message:B": message("c")}))
+    notes = [note for note in dsl.write(flow, "dify").notes if note.code == "message.random"]
+    assert [(note.severity, note.node) for note in notes] == [("degraded", "Message:A")]
+    assert dsl.write(flow, "ragflow").notes == []
+
+
+def test_what_fits_no_category_takes_the_last_one() -> None:
+    described = {name: {"description": "", "to": [f"Message:{name}"]} for name in ("A", "B")}
+    params = {"llm_id": "m@x", "query": "sys.query", "category_description": described}
+    document = canvas(begin=BEGIN, **{"Categorize:C": {"component_name": "Categorize", "params": params}})
+    components = document["dsl"]["components"]
+    components["Categorize:C"]["downstream"] = ["Message:A", "Message:B"]
+    components |= {f"Message:{name}": {"obj": message(name), "downstream": [], "upstream": []} for name in ("A", "B")}
+    flow = ragflow.read(document)
+    assert {(edge.port, edge.target) for edge in flow.graph.edges if edge.source == "Categorize:C"} == {
+        ("class:0", "Message:A"),
+        ("class:1", "Message:B"),
+        ("default", "Message:B"),
+    }
+    assert not [each for each in dsl.check(flow) if each.code == "port.unwired"]
+    again, notes = ragflow.build(flow)
+    assert list(again["dsl"]["components"]["Categorize:C"]["obj"]["params"]["category_description"]) == ["A", "B"]
+    assert notes == []
+
+
+def test_a_tool_gives_out_its_words_and_its_data() -> None:
+    tool = {"component_name": "ExeSQL", "params": {"sql": "select 1"}}
+    flow = ragflow.read(canvas(begin=BEGIN, **{"ExeSQL:A": tool, "Message:B": message("{ExeSQL:A@json}")}))
+    assert list(nodes(flow)["ExeSQL:A"].outputs) == ["formalized_content", "json"]
+
+
 ODD: list[Any] = [None, True, 0, -1.5, "", "x", "{a@b.c}", [], [1], {}, {"a": {"b": 1}}, ["begin"], "begin@x"]
 
 
