@@ -174,14 +174,20 @@ def start(writing: Writing) -> Made:
     if node.id != "begin":
         writing.note("degraded", "trigger.extra", "A canvas has one beginning: this one is never reached.")
     mode = "Webhook" if trigger == "webhook" else "conversational" if writing.flow.mode == "chat" else "task"
-    made: dict[str, Any] = {"mode": mode, "inputs": fields(node)}
+    made: dict[str, Any] = {"mode": mode, "inputs": fields(writing)}
     if node.params.get("prologue"):
         made |= {"prologue": writing.text(node.params["prologue"]), "enablePrologue": True}
     return "Begin", made
 
 
-def fields(node: Node) -> dict[str, Any]:
+def fields(writing: Writing) -> dict[str, Any]:
+    """The form that asks for what the node gives out."""
+    node = writing.node
     kinds = {"string": "line", "integer": "integer", "number": "integer", "boolean": "boolean", "file": "file"}
+    for name, each in node.outputs.items():
+        if each.name in ("array", "object", "number") and writing.flow.dialect != "ragflow":
+            what = "whole numbers" if each.name == "number" else "text"
+            writing.note("degraded", "type.narrowed", f"{name} ({each.name}) is a field for {what} here.")
     return {
         name: {
             "name": each.label or name,
@@ -590,7 +596,7 @@ def leave(writing: Writing) -> Made:
 def ask(writing: Writing) -> Made:
     node = writing.node
     return "UserFillUp", {
-        "inputs": fields(node),
+        "inputs": fields(writing),
         "tips": writing.text(node.params.get("question", "")),
         "enable_tips": True,
     }

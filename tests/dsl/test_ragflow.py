@@ -320,6 +320,16 @@ def test_a_tool_gives_out_its_words_and_its_data() -> None:
     assert list(nodes(flow)["ExeSQL:A"].outputs) == ["formalized_content", "json"]
 
 
+@pytest.mark.parametrize(
+    ("kind", "field"), [("array", "text"), ("object", "text"), ("number", "whole numbers"), ("string", "")]
+)
+def test_an_input_that_the_form_has_no_field_for_is_told(kind: Any, field: str) -> None:
+    begin = Node("begin", "start", outputs={"xs": Type(kind)})
+    notes = ragflow.build(Flow("f", "ir", graph=Graph([begin])))[1]
+    told = [note.message for note in notes if note.code == "type.narrowed"]
+    assert told == ([f"xs ({kind}) is a field for {field} here."] if field else [])
+
+
 ODD: list[Any] = [None, True, 0, -1.5, "", "x", "{a@b.c}", [], [1], {}, {"a": {"b": 1}}, ["begin"], "begin@x"]
 
 
