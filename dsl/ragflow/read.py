@@ -81,12 +81,14 @@ class _Reader:
         )
 
     def _told(self, made: dict[str, Node]) -> list[Note]:
-        """One of several texts is said at random, which no other platform does."""
+        """What no other platform does: one of several texts is said at random, a template gets texts alone."""
         message = "One of its texts is said at random in RAGFlow: elsewhere it is always the first."
         texts = {key: _mapping(self.components[key]["obj"].get("params")).get("content") for key in made}
         many = [made[key] for key, each in texts.items() if isinstance(each, list) and len(each) > 1]
-        said = [node for node in many if node.kind == "answer"]
-        return [Note("degraded", "message.random", message, "", node.id, node.title, node.pointer) for node in said]
+        told = [_note("message.random", message, node) for node in many if node.kind == "answer"]
+        message = "RAGFlow gives a template texts (a list joined, a number as digits): elsewhere it has the values."
+        logic = [node for node in made.values() if node.kind == "template" and node.inputs]
+        return told + [_note("template.values", message, node) for node in logic]
 
     def _name(self, key: str) -> str:
         return str(self.components[key]["obj"]["component_name"])
@@ -237,6 +239,10 @@ class _Reader:
             Variable("session", name, _type(each.get("type")), each.get("value"), str(each.get("description") or ""))
             for name, each in known.items()
         ]
+
+
+def _note(code: str, message: str, node: Node) -> Note:
+    return Note("degraded", code, message, "", node.id, node.title, node.pointer)
 
 
 def _parse(nodes: list[Node]) -> None:

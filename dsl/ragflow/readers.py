@@ -8,7 +8,7 @@ from typing import Any
 
 from dsl.ir import Graph, Node, Ref, Text, Type, Value
 from dsl.kinds import role
-from dsl.ragflow import text
+from dsl.ragflow import jinja, text
 from dsl.ragflow.shims import unwrapped
 from dsl.ragflow.tables import ASSIGNMENTS, COUNTING, INPUT_TYPES, OPERATORS, PARAMETERS, SWITCHES
 from dsl.values import words
@@ -296,7 +296,11 @@ def transform(reading: Reading) -> None:
         }
     else:
         node.kind = "template"
-        node.params = {"template": reading.text("script") or ""}
+        logic = jinja.read(str(params.get("script") or ""), reading.find)
+        if logic is None:
+            node.params = {"template": reading.text("script") or ""}
+        else:
+            node.params, node.inputs = {"template": logic[0]}, logic[1]
 
 
 def operations(reading: Reading) -> None:

@@ -9,6 +9,7 @@ from dsl import typescript
 from dsl.ir import Edge, Flow, Node, OnError, Ref, Script, Text, Type, Value
 from dsl.kinds import UNARY, outputs
 from dsl.notes import Note, Severity
+from dsl.ragflow import jinja
 from dsl.ragflow.shims import step, wrapped
 from dsl.ragflow.tables import (
     ASSIGNMENTS,
@@ -451,6 +452,9 @@ def _flat(source: Value) -> list[tuple[Value, Value]] | None:
 def template(writing: Writing) -> Made:
     node = writing.node
     source: Value = node.params.get("template", "")
+    if isinstance(source, Script) and writing.flow.dialect == "ragflow":
+        script = jinja.write(source, node.inputs, writing.name)
+        return "StringTransform", {"method": "merge", "script": script, "delimiters": [""]}
     if isinstance(source, Script):
         known = plain(source.source, node.inputs)
         if known is None:

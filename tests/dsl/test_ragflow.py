@@ -15,7 +15,7 @@ import pytest
 import dsl
 from dsl import DslError, ragflow
 from dsl.audit import differing
-from dsl.ir import Edge, Flow, Graph, Node, Ref, Text, Type, Variable
+from dsl.ir import Edge, Flow, Graph, Node, Ref, Script, Text, Type, Variable
 from dsl.values import leaves, node_refs, nodes, put, steps, walk
 from tests.dsl.corpus import files
 from tests.dsl.kitchen import kitchen_sink
@@ -138,6 +138,8 @@ def test_a_text_of_braces_and_blanks_costs_no_more_than_its_length() -> None:
     for said in ("{" * 60_000 + "sys.query" + " " * 60_000, "{ " * 60_000, " " * 120_000 + "x"):
         ragflow.read(canvas(begin={"component_name": "Message", "params": {"content": [said]}}))
         ragflow.read(canvas(begin={"component_name": "ExeSQL", "params": {"sql": said}}))
+    merge = {"component_name": "StringTransform", "params": {"method": "merge", "script": "{% {{ {# " * 20_000}}
+    ragflow.read(canvas(begin=merge))
     assert time.process_time() - begun < 5
 
 
@@ -328,6 +330,20 @@ def test_an_input_that_the_form_has_no_field_for_is_told(kind: Any, field: str) 
     notes = ragflow.build(Flow("f", "ir", graph=Graph([begin])))[1]
     told = [note.message for note in notes if note.code == "type.narrowed"]
     assert told == ([f"xs ({kind}) is a field for {field} here."] if field else [])
+
+
+def test_a_template_with_logic_is_read_as_one_and_written_again() -> None:
+    source = '{% if {begin@lang} == "de" %}Hallo {begin@who}{% else %}Hi{% endif %}'
+    merge = {"component_name": "StringTransform", "params": {"method": "merge", "script": source, "delimiters": [""]}}
+    flow = ragflow.read(canvas(begin=BEGIN, **{"StringTransform:A": merge}))
+    node = nodes(flow)["StringTransform:A"]
+    expected = '{% if begin_lang == "de" %}Hallo {{ begin_who }}{% else %}Hi{% endif %}'
+    assert node.params["template"] == Script("jinja2", expected)
+    assert node.inputs == {"begin_lang": Ref("begin", ("lang",)), "begin_who": Ref("begin", ("who",))}
+    assert expected in str(dsl.write(flow, "dify").data)
+    again = ragflow.build(flow)[0]["dsl"]["components"]["StringTransform:A"]["obj"]["params"]["script"]
+    assert again == source
+    assert {"template.logic", "template.values"} <= {note.code for note in dsl.write(flow, "coze").notes}
 
 
 ODD: list[Any] = [None, True, 0, -1.5, "", "x", "{a@b.c}", [], [1], {}, {"a": {"b": 1}}, ["begin"], "begin@x"]

@@ -1,0 +1,47 @@
+"""Templates with logic: RAGFlow puts a name in place of each reference, and Jinja renders what there is."""
+
+import re
+from collections.abc import Callable
+
+from dsl.ir import Ref, Script, Value
+from dsl.ragflow.text import NAME, Find
+
+_REFERENCE = re.compile(rf"\{{({NAME}|item|index)\}}", re.IGNORECASE)
+# A tag that is never closed ends at the next that opens: a text of openings costs no more than its length.
+_TAG = re.compile(r"(\{%(?:(?!\{%).)*?%\}|\{\{(?:(?!\{\{).)*?\}\}|\{#(?:(?!\{#).)*?#\})", re.DOTALL)
+
+
+def read(source: str, find: Find) -> tuple[Script, dict[str, Value]] | None:
+    """The template, and what it calls by name; None for words with references alone."""
+    inputs: dict[str, Value] = {}
+
+    def named(match: "re.Match[str]") -> str:
+        ref = find(match[1])
+        if not isinstance(ref, Ref):
+            return match[0]
+        name = re.sub("[@:.]", "_", match[1])
+        inputs[name] = ref
+        return f"\0{name}\0"
+
+    pieces = _TAG.split(_REFERENCE.sub(named, source.replace("\0", "")))
+    if len(pieces) == 1:
+        return None
+    # Between tags a name stands for its value; in them it is Jinja's own.
+    outside = [re.sub("\0(.*?)\0", r"{{ \1 }}", piece) for piece in pieces[::2]]
+    inside = [piece.replace("\0", "") for piece in pieces[1::2]]
+    made = [part for both in zip(outside, [*inside, ""], strict=True) for part in both]
+    return Script("jinja2", "".join(made)), inputs
+
+
+def write(script: Script, inputs: dict[str, Value], name: Callable[[Ref], str]) -> str:
+    """A template that was read from RAGFlow, with its references again."""
+    called = {key: name(value) for key, value in inputs.items() if isinstance(value, Ref)}
+    if not called:
+        return script.source
+    words = "|".join(map(re.escape, sorted(called, key=len, reverse=True)))
+    printed = re.sub(rf"\{{\{{ ({words}) \}}\}}", lambda match: "{" + called[match[1]] + "}", script.source)
+
+    def back(match: "re.Match[str]") -> str:
+        return re.sub(rf"\b(?<!\{{)({words})\b", lambda word: "{" + called[word[1]] + "}", match[0])
+
+    return _TAG.sub(back, printed)
