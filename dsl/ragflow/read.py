@@ -8,7 +8,7 @@ from dsl.ir import Edge, Flow, Graph, Node, OnError, Ref, Resource, Type, Value,
 from dsl.notes import Note
 from dsl.ragflow.readers import READERS, Reading
 from dsl.ragflow.shims import kind_of
-from dsl.ragflow.tables import INGESTION, NAMES, OUTPUTS
+from dsl.ragflow.tables import INGESTION, MISSING, NAMES, OUTPUTS
 from dsl.values import node_refs, pointer
 
 _STARTS = ("IterationItem", "LoopItem")  # the beginning of a body: part of the container here
@@ -145,6 +145,8 @@ class _Reader:
             if "@" not in name:
                 return Ref("", _path(rest), "system" if scope.lower() == "sys" else "session")
             producer, _, output = name.partition("@")
+            if producer not in self.components:
+                producer = producer.removesuffix(MISSING)
             return self._output(producer, output, key)
 
         return found

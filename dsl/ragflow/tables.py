@@ -35,6 +35,7 @@ LACKED = {
     "agent": frozenset({"reasoning", "usage", "finish_reason", "files", "json"}),
     "classify": frozenset({"class_id", "reason", "usage"}),
 }
+MISSING = ":missing"  # after the name of a node: no component has this name, so that what is lacked fails
 SYSTEM = frozenset({"query", "user_id", "conversation_turns", "files", "history", "date"})  # what `sys.` has
 INPUT_TYPES = {
     "line": "string",

@@ -17,6 +17,7 @@ from dsl.ragflow.tables import (
     IGNORES_CASE,
     LACKED,
     LOOP_SIGNS,
+    MISSING,
     NAMES,
     PARAMETERS,
     SIGNS,
@@ -83,9 +84,9 @@ class Writing:
 
     def _lacked(self, ref: Ref, producer: Node) -> str:
         """A name that RAGFlow fails to find: of an output that is not there it would make an empty text."""
-        what, title = str(ref.path[0]), producer.title or producer.id
+        what, title = ".".join(map(str, ref.path)), producer.title or producer.id
         self.note("stub", "ref.output", f"RAGFlow does not give out {what} of '{title}': it fails where that is read.")
-        return f"{ref.node}:{what}@missing"
+        return f"{ref.node}{MISSING}@{what}"
 
     def _path(self, ref: Ref, producer: Node, text: bool) -> tuple[str | int, ...]:
         if not ref.path:

@@ -258,7 +258,8 @@ def test_what_ragflow_does_not_give_out_is_told_and_fails(output: str) -> None:
     text, notes, flow = said(Ref("fetch", (output,)), fetch)
     assert not text.startswith("{fetch@")  # of which RAGFlow would make an empty text
     assert [(note.severity, note.code) for note in notes] == [("stub", "ref.output")]
-    assert [each.code for each in dsl.check(flow) if each.level == "error"] == ["ref.unknown"]
+    assert [each.code for each in dsl.check(flow) if each.level == "error"] == ["ref.output"]
+    assert nodes(flow)["say"].params["text"] == Text((Ref("fetch", (output,)),))  # where it is there, it is read again
 
 
 def test_a_canvas_that_asks_for_the_status_of_an_answer_is_told_so() -> None:
