@@ -288,13 +288,14 @@ def masked(text: str, service: Service, url: str, shortest: int = 1) -> str:
 def _secrets(service: Service, url: str) -> list[str]:
     """Its key, and the password in its address."""
     password = urlsplit(url).password or ""
-    return [secret for secret in (service.key, _basic(url), password, unquote(password)) if secret]
+    packed = base64.b64encode(service.key.encode()).decode()
+    return [secret for secret in (service.key, packed, _basic(url), password, unquote(password)) if secret]
 
 
 @functools.cache
 def _spelt(secret: str) -> str:
     """A pattern of the secret as JSON, HTML or an address may spell it."""
-    return "".join(letter if letter.isalnum() else _escapes(letter) for letter in secret)
+    return "".join(map(_escapes, secret))
 
 
 def _escapes(sign: str) -> str:

@@ -47,6 +47,12 @@ def check_models(config: Config, name: str) -> None:
             raise ConfigError(f"{config.path}: {key}: {error}") from None
 
 
+def currency(config: Config, name: str) -> str:
+    """What a service is paid in; empty: it has no prices."""
+    service = config.service(name)
+    return service.prices.currency if isinstance(service, OpenAIService) and service.prices else ""
+
+
 @asynccontextmanager
 async def open_service(
     config: Config,

@@ -51,7 +51,8 @@ class Progress:
         self.say(f"{name} ...")
         with _every(EVERY, task.remind):
             yield task
-        self.say(f"{name}: done{task.count()} in {duration(time.monotonic() - task.started)}{left_out(task)}")
+        took = duration(time.monotonic() - task.started)
+        self.say(", ".join(filter(None, (f"{name}: done{task.count()} in {took}{left_out(task)}", task.detail))))
 
 
 class _PlainTask(Task):

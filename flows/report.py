@@ -184,7 +184,7 @@ def render(report: RunReport) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    jinja.filters |= {"figure": figure, "duration": duration, "called": called}
+    jinja.filters |= {"figure": figure, "price": price, "duration": duration, "called": called}
     words = {"metrics": METRICS, "modes": MODES, "reasons": REASONS, "enough": RIGHT, "shown": SHOWN}
     return jinja.get_template("report.html.j2").render(report=report, **words, **_views(report))
 
@@ -248,6 +248,12 @@ def _losses(report: RunReport) -> dict[str, Any] | None:
 def called(metric: str) -> str:
     """A metric's name where a person reads it: `refusal` is no rate of refusals."""
     return "refuses rightly" if metric == "refusal" else metric
+
+
+def price(value: float, currency: str) -> str:
+    """Money: two digits behind the point, or six where there is less than one of it."""
+    said = f"{value:,.2f}" if value >= 1 else f"{value:.6f}".rstrip("0").rstrip(".")
+    return f"{said} {currency}"
 
 
 def figure(value: int | float | str) -> str:

@@ -23,10 +23,12 @@ class Spent(msgspec.Struct):
 
     calls: int = 0  # those that were under way at a kill -9 are not known, nor what they cost
     tokens: int = 0  # prompt and answer together
-    cost: float = 0.0  # in the currency of the service's prices
+    cost: float = 0.0
+    currency: str = ""  # of the service's prices, if it has some
 
     def __add__(self, more: "Spent") -> "Spent":
-        return Spent(self.calls + more.calls, self.tokens + more.tokens, self.cost + more.cost)
+        currency = self.currency or more.currency
+        return Spent(self.calls + more.calls, self.tokens + more.tokens, self.cost + more.cost, currency)
 
 
 class Step(msgspec.Struct):

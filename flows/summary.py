@@ -6,7 +6,7 @@ from typing import get_args
 import msgspec
 
 from flows import FlowError, dataset, report
-from flows.config import Curate, EmbeddedService, OpenAIService
+from flows.config import Curate, EmbeddedService
 from flows.gate import Interval, interval
 from flows.measure import METRICS, HeldOut, Scored, deciding
 from flows.pairs import Pair, decode
@@ -25,6 +25,7 @@ WORDS = {
     "unreadable": "documents unreadable",
     "skipped": "files skipped",
     "cached": "answers known already",
+    "open_book": "rows that show a pair again with its passage",
 }
 RISE = 0.2  # an evaluation loss that ends so far above its lowest, or
 GAP = 0.5  # so far above the training loss, tells of rows that were learnt by heart
@@ -86,7 +87,9 @@ def _without_reasons(counts: dict[str, Count]) -> dict[str, Count]:
 
 def counts_of(step: Step) -> dict[str, Count]:
     """What a step counted and spent, in people's words; the scores of the models have a table of their own."""
-    spent = {name: value for name, value in msgspec.to_builtins(step.spent).items() if value}
+    spent = {name: value for name in ("calls", "tokens") if (value := getattr(step.spent, name))}
+    if step.spent.cost:
+        spent["cost"] = report.price(step.spent.cost, step.spent.currency)
     scores = tuple(f"{model} " for model in MODELS)
     return dict(_in_words(*one) for one in (step.counts | spent).items() if not one[0].startswith(scores))
 
@@ -102,11 +105,10 @@ def _cost(work: Work) -> report.Cost:
     if step is None or step.reused:
         return report.Cost()
     service = work.config.services.get(work.loop.distil.teacher)
-    prices = service.prices if isinstance(service, OpenAIService) else None
     return report.Cost(
         tokens=step.spent.tokens,
         money=step.spent.cost,
-        currency=prices.currency if prices else "",
+        currency=step.spent.currency,
         calls=step.spent.calls,
         cached=int(work.folder.number("distil", "cached")) if "cached" in step.counts else 0,
         local=isinstance(service, EmbeddedService),

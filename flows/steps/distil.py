@@ -62,6 +62,7 @@ async def _distil(work: Work, step: Step) -> tuple[list[Pair], list[Lost], list[
                             pairs.append(one)
                         case Lost():
                             lost.append(one)
+                            task.at(task.done, detail=f"{len(lost)} lost")
                         case Partial():
                             partial.append(one)
             finally:

@@ -87,6 +87,7 @@ async def asking(work: Work, step: Step, service: str) -> AsyncIterator[Teacher]
     before, saved = step.spent, 0.0
     others = sum((one.spent for one in work.run.steps if one.name != step.name), Spent())
     options, so_far = work.loop.distil, before + others
+    currency = models.currency(work.config, service)
     budget = Budget(options.max_tokens, options.max_cost, so_far.tokens, so_far.cost)
     opened = models.open_service(
         work.config, service, cache=work.cache, journal=work.store, budget=budget, note=work.progress.say
@@ -97,7 +98,7 @@ async def asking(work: Work, step: Step, service: str) -> AsyncIterator[Teacher]
             def keep() -> None:
                 nonlocal saved
                 tokens, cost = budget.spent_tokens - others.tokens, round(budget.spent_cost - others.cost, 12)
-                step.spent = Spent(before.calls + teacher.calls, tokens, cost)
+                step.spent = Spent(before.calls + teacher.calls, tokens, cost, currency)
                 ledger.write(msgspec.json.encode(step.spent) + b"\n")
                 if time.monotonic() - saved > SAVED_EVERY:
                     work.folder.save()

@@ -38,6 +38,8 @@ def do(work: Work, step: Step) -> None:
     if metrics["train_loss"] is None:  # JSON has no other word for what is no number
         raise FlowError("the training loss is no finite number: try a lower learning_rate in the recipe.")
     step.counts = {key: metrics[key] for key in SHOWN if metrics.get(key) is not None}
+    if again := metrics["rows"] + metrics.get("dropped", 0) - work.folder.number("curate", "train"):
+        step.counts["open_book"] = int(again)
     step.counts |= {"backend": choice.name, "device": choice.device, "why": choice.why}
     step.outputs = {
         "adapter": work.relative(Path(done["artefact"])),

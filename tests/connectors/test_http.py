@@ -155,7 +155,16 @@ def test_a_password_in_the_address_is_sent() -> None:
 
 
 @pytest.mark.parametrize(
-    "spelt", [r"sk\/1+a\"", r"sk\u002F1\u002ba\u0022", "sk%2F1%2ba%22", "sk&#x2f;1&#43;a&quot;", "SK&sol;1&plus;a&#34;"]
+    "spelt",
+    [
+        r"sk\/1+a\"",
+        r"sk\u002F1\u002ba\u0022",
+        r"\u0073\u006b\u002f\u0031\u002b\u0061\u0022",
+        "sk%2F1%2ba%22",
+        "sk&#x2f;1&#43;a&quot;",
+        "SK&sol;1&plus;a&#34;",
+        "c2svMSthIg==",  # base64
+    ],
 )
 def test_a_key_is_not_shown_however_the_server_spells_it(spelt: str) -> None:
     with replaying([Reply(401, f"no such key: {spelt}".encode())]) as (url, _), pytest.raises(ServiceError) as caught:

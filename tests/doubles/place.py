@@ -100,9 +100,10 @@ class Place:
     def config(self) -> Config:
         return load_config(self.folder / "flowstill.yml", {})
 
-    def run(self, *steps: str, fire: str = "") -> RunFolder:
+    def run(self, *steps: str, fire: str = "", progress: Progress | None = None) -> RunFolder:
+        told = progress or Progress(io.StringIO())
         with self.store() as store:
-            return run_loop(self.config, "units", store, self.folder / "cache", Progress(io.StringIO()), steps, fire)
+            return run_loop(self.config, "units", store, self.folder / "cache", told, steps, fire)
 
     def store(self) -> "Opened":
         return Opened(self.config)

@@ -1,8 +1,10 @@
 """The whole loop with everything heavy faked: what a run does, what it never does twice, and what survives a kill."""
 
 import functools
+import io
 import json
 import random
+import re
 import shutil
 import signal
 import sqlite3
@@ -19,8 +21,10 @@ from connectors.teacher import Answer, Request
 from flows import ConfigError, FlowError, RowsLostError
 from flows.asking import answers
 from flows.config import KEPT
+from flows.progress import Progress
 from flows.promote import registries, rollback
 from flows.show import find_run
+from flows.summary import counts_of
 from tests.doubles.engine import FakeModel, run_trainer
 from tests.doubles.place import Place, asked, facts
 from trainer.jobs import TrainJob
@@ -485,6 +489,24 @@ def test_rows_the_teacher_cannot_do_are_lost_once_and_tried_again_by_the_next_ru
     done = place.run()
     step = done.run.step("distil")
     assert step is not None and step.counts["lost"] == 0
+
+
+def test_a_run_tells_why_there_are_more_rows_than_pairs(place: Place) -> None:
+    run = place.run().run
+    train, curate = run.step("train"), run.step("curate")
+    assert train is not None and curate is not None
+    again = counts_of(train)["rows that show a pair again with its passage"]
+    assert isinstance(again, int) and again > 0
+    assert train.counts["rows"] == int(curate.counts["train"]) + again
+
+
+def test_answers_that_are_lost_are_counted_while_the_teacher_is_asked(place: Place) -> None:
+    place.teach(pwrong=0.5, seed=3)
+    screen = io.StringIO()
+    with pytest.raises(RowsLostError):
+        place.run(progress=Progress(screen))
+    (line,) = [each for each in screen.getvalue().splitlines() if each.startswith("distil") and ": done" in each]
+    assert re.search(r"done (\d+)/\1 in .*, [1-9]\d* lost$", line)
 
 
 def test_a_run_that_loses_the_same_again_leaves_no_trace_but_what_it_paid(place: Place) -> None:

@@ -25,8 +25,11 @@ from flows.report import (
     Score,
     StepBar,
     figure,
+    price,
     render,
 )
+from flows.runs import Spent, Step
+from flows.summary import counts_of
 
 EMPTY = RunReport(loop="support", run="20261020T031500123Z", created="2026-10-20T03:15:00+00:00", verdict="unfinished")
 SCORED: tuple[tuple[Model, float], ...] = (("base", 0.02), ("champion", 0.4), ("candidate", 0.81))
@@ -253,6 +256,15 @@ def test_every_reason_for_dropping_a_pair_is_explained() -> None:
 )
 def test_what_the_teacher_cost_is_told_also_without_prices(cost: Cost, told: str) -> None:
     assert told in Page(render(msgspec.structs.replace(WHOLE, cost=cost))).text
+
+
+@pytest.mark.parametrize(("cost", "told"), [(12345.678, "12,345.68 EUR"), (0.00123, "0.00123 EUR"), (0.0, "0 EUR")])
+def test_money_is_told_in_one_way_in_every_place(cost: float, told: str) -> None:
+    assert price(cost, "EUR") == told
+    page = Page(render(msgspec.structs.replace(WHOLE, cost=Cost(money=cost, currency="EUR", calls=1)))).text
+    assert page.count(told) == 2
+    counts = counts_of(Step("distil", "", spent=Spent(1, 2, cost, "EUR")))
+    assert counts.get("cost", "0 EUR") == told
 
 
 def test_losses_that_mean_something_bad_are_put_in_words() -> None:

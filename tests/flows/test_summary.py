@@ -6,7 +6,7 @@ import pytest
 from connectors import ServiceError
 from connectors.teacher import Answer, Request
 from flows import FlowError, RowsLostError, report, summary
-from flows.report import RunReport
+from flows.report import RunReport, price
 from tests.doubles.engine import FakeModel, FakeModels
 from tests.doubles.place import Place, facts
 
@@ -101,7 +101,7 @@ def test_money_is_told_in_the_currency_of_the_prices(place: Place, reports: list
     cost = reports[-1].cost
     assert cost.currency == "EUR"
     assert cost.tokens * 2e-6 < cost.money < cost.tokens * 8e-6
-    assert f"{cost.money:.4f} EUR" in (folder.path / "report.html").read_text()
+    assert price(cost.money, "EUR") in (folder.path / "report.html").read_text()
 
 
 def test_a_failed_run_shows_how_far_it_came_and_why_it_ended(place: Place, reports: list[RunReport]) -> None:
