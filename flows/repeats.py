@@ -72,7 +72,7 @@ def same_question(one: str, other: str) -> bool:
 
     An edited number or name is no edit: `How long is pier 3?` does not give `How long is pier 4?` away.
     """
-    before, after = words(one), words(other)
+    before, after = _words(one), _words(other)
     allowed = min(2, len(before) // EDITS, len(after) // EDITS)
     names = _names(one) | _names(other)
     for kind, i1, i2, j1, j2 in difflib.SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
@@ -120,11 +120,12 @@ def _shared(one: tuple[str, ...], other: tuple[str, ...]) -> int:
     return sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
-def _names(text: str) -> set[str]:
+@functools.lru_cache(1 << 16)
+def _names(text: str) -> frozenset[str]:
     """Words with a capital inside the sentence; none where every other word has one."""
     found = text.split()
-    names = {word for before in found[1:] if before[:1].isupper() for word in words(before) if len(word) > 1}
-    return names if len(names) * 2 < len(found) else set()
+    names = frozenset(word for before in found[1:] if before[:1].isupper() for word in words(before) if len(word) > 1)
+    return names if len(names) * 2 < len(found) else frozenset()
 
 
 def _figures(pair: Pair) -> frozenset[str]:

@@ -3,15 +3,19 @@
 It needs nothing but itself: no script, no font, no picture. The same report gives the same bytes.
 """
 
+import functools
 import math
 from collections.abc import Iterable
 from itertools import groupby
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
 from flows.charts import Scale, line, scale
 from flows.progress import duration
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 Model = Literal["base", "champion", "candidate", "teacher"]
 
@@ -174,6 +178,12 @@ class RunReport(msgspec.Struct, frozen=True, kw_only=True):
 
 def render(report: RunReport) -> str:
     """The page as HTML; every text of the report is escaped."""
+    words = {"metrics": METRICS, "modes": MODES, "reasons": REASONS, "enough": RIGHT, "shown": SHOWN}
+    return _template().render(report=report, **words, **_views(report))
+
+
+@functools.cache
+def _template() -> "Template":
     from jinja2 import Environment as Jinja
     from jinja2 import PackageLoader, StrictUndefined
 
@@ -185,8 +195,7 @@ def render(report: RunReport) -> str:
         lstrip_blocks=True,
     )
     jinja.filters |= {"figure": figure, "price": price, "duration": duration, "called": called}
-    words = {"metrics": METRICS, "modes": MODES, "reasons": REASONS, "enough": RIGHT, "shown": SHOWN}
-    return jinja.get_template("report.html.j2").render(report=report, **words, **_views(report))
+    return jinja.get_template("report.html.j2")
 
 
 def _views(report: RunReport) -> dict[str, Any]:

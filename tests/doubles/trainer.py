@@ -1,5 +1,6 @@
 """The trainer as its parent sees it: a process, a job file, events; and small things to train on."""
 
+import functools
 import json
 import os
 import signal
@@ -9,10 +10,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tests.doubles.nursery import THREADS, Forked
 from trainer import backend, jobs
 
 Event = dict[str, Any]
-ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "2"}
 
 
 class Ended(NamedTuple):
@@ -35,7 +36,7 @@ class Ended(NamedTuple):
         return [event["message"] for event in self.events if event["event"] == "note"]
 
 
-Child = subprocess.Popen[str]
+Child = subprocess.Popen[str] | Forked
 
 
 def run(
@@ -49,23 +50,28 @@ def run(
     """Run one command to its end; `on_step` may do to the process what it likes."""
     job_file, errors = folder / f"{verb}.job.json", folder / f"{verb}.stderr"
     jobs.write(job_file, job)
+    errors.write_text("")
+    start = Forked if python == sys.executable else functools.partial(_started, python)
+    with start(verb, job_file, errors) as child:
+        assert child.stdout
+        events: list[Event] = []
+        for line in child.stdout:
+            events.append(json.loads(line))
+            if events[-1]["event"] == "step":
+                on_step(child, events[-1]["step"])
+    return Ended(child.returncode, events, errors.read_text())
+
+
+def _started(python: str, verb: str, job_file: Path, errors: Path) -> "subprocess.Popen[str]":
     with errors.open("w") as stderr:
-        child = subprocess.Popen(
+        return subprocess.Popen(
             backend.command(python, verb, job_file),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=stderr,
             text=True,
-            env=ENVIRONMENT,
+            env=os.environ | THREADS,
         )
-        with child:
-            assert child.stdout
-            events: list[Event] = []
-            for line in child.stdout:
-                events.append(json.loads(line))
-                if events[-1]["event"] == "step":
-                    on_step(child, events[-1]["step"])
-    return Ended(child.returncode, events, errors.read_text())
 
 
 def kill_at(step: int) -> Callable[[Child, int], None]:
