@@ -20,6 +20,7 @@ CONNECT = 10.0  # seconds until a connection stands
 KEY = 12  # characters; what is shorter ("ollama", where a server wants any key) may be a word of an answer
 _FINISHES = ("stop", "length", "content_filter", "tool_calls")  # a server that says another thing says nothing
 _AGAIN = {408, 425, 429}  # and every 5xx
+_AWAY = {429, 502, 503}  # a limit by the minute, a server that starts
 _TOO_LONG = re.compile(r"exceed\w*.{0,30}context|context.{0,10}(?:length|window|size)|maximum context", re.IGNORECASE)
 _UNUSABLE = {401, 402, 403, 404, 405}
 # Fields that some servers refuse, and how they say so; the request is then put without.
@@ -59,12 +60,16 @@ class Unanswered(ServiceError):
 
 
 class Again(Exception):
-    """The call failed in a way that may pass; `wait` is what the server asked for, in seconds."""
+    """The call failed in a way that may pass; `wait` is what the server asked for, in seconds.
 
-    def __init__(self, reason: str, wait: float | None = None, *, too_fast: bool = False) -> None:
+    `away`: it is about the server, which may be back in a minute, and not about the request.
+    """
+
+    def __init__(self, reason: str, wait: float | None = None, *, too_fast: bool = False, away: bool = False) -> None:
         super().__init__(reason)
         self.wait = wait
         self.too_fast = too_fast
+        self.away = away
 
 
 class _Part(msgspec.Struct):
@@ -110,6 +115,7 @@ class Endpoint:
         self._service = service
         self._url = url.rstrip("/") + "/chat/completions"
         self._timeout = timeout
+        self._answered = False  # it has, at least once: who never did is most likely another than was meant
         self._idle: list[httpx.AsyncClient] = []  # the last used on top, its connection most likely alive
         self._prices = prices or (0.0, 0.0)
         self._refused = set() if json_schema else {"response_format"}
@@ -176,7 +182,8 @@ class Endpoint:
                     return http.Reply(response.status_code, response.headers, await _whole(response))
         except (httpx.RequestError, TimeoutError, zlib.error, http.TooLarge) as error:
             seconds = CONNECT if isinstance(error, httpx.ConnectTimeout) else self._timeout
-            raise Again(http.unreachable(self._service, self._url, error, seconds)) from None
+            away = self._answered and isinstance(error, httpx.NetworkError)
+            raise Again(http.unreachable(self._service, self._url, error, seconds), away=away) from None
         finally:
             self._idle.append(client)
 
@@ -187,6 +194,7 @@ class Endpoint:
         except (msgspec.MsgspecError, UnicodeDecodeError, IndexError, RecursionError):
             reason = http.refusal(self._service, "POST", self._url, reply)
             raise Again(f"{reason} That is no chat completion.") from None
+        self._answered = True
         text = http.masked(choice.message.text, self._service, self._url, KEY)
         prompt = _counted(found.usage, "prompt_tokens") or _tokens("".join(m["content"] for m in request.messages))
         answer = _counted(found.usage, "completion_tokens") or _tokens(text)
@@ -207,7 +215,8 @@ class Endpoint:
     def _error(self, reply: http.Reply) -> Exception:
         reason = http.refusal(self._service, "POST", self._url, reply)
         if reply.status in _AGAIN or reply.status >= 500:
-            return Again(reason, http.retry_after(reply.headers), too_fast=reply.status == 429)
+            wait, away = http.retry_after(reply.headers), reply.status in _AWAY
+            return Again(reason, wait, too_fast=reply.status == 429, away=away)
         if reply.status == 404:
             return ServiceError(f"{reason} {http.check(self._service, 'model')[:-1]}, too: it is '{self.model}'.")
         if reply.status in _UNUSABLE or reply.status < 400:

@@ -216,7 +216,8 @@ def backoff(attempt: int, first: float = 0.5, longest: float = 30.0) -> float:
 
 def refusal(service: Service, method: str, url: str, reply: Reply) -> str:
     """What to tell about an answer that is none."""
-    said = told(_detail(reply.text), service, url)
+    moved = reply.headers.get("Location", "").partition("?")[0] if 300 <= reply.status < 400 else ""
+    said = told(f"it points to {moved}" if moved else _detail(reply.text), service, url)
     text = f"{_whom(service, url)} answered {reply.status} to {method} {_path(url)}" + (f": {said}" if said else "")
     blamed = "url" if reply.status in _EMPTY or 300 <= reply.status < 400 else _BLAMED.get(reply.status)
     advice = "Its account has no credit left." if reply.status == 402 else check(service, blamed) if blamed else ""

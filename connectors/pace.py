@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 SLOWER = 0.75  # of the slots, when the server says that it is too much
+OUTAGE = 120.0  # seconds: a server that starts anew, or a limit by the minute, is over by then
+PROBE = 5.0  # seconds between two calls while nothing is answered
 
 
 class Pace:
@@ -17,6 +19,8 @@ class Pace:
         self._slots = float(most)
         self._in_flight = 0
         self._failing = 0
+        self._since = 0.0  # when the first of them failed
+        self.down = False  # nothing is answered: one call at a time finds out whether that is over
         self._good = 0
         self._slowed = 0.0  # when, by the monotonic clock
         self._resume = 0.0
@@ -47,20 +51,25 @@ class Pace:
 
     def _room(self) -> int:
         """Calls under way could fail too: they count, so that no more than `patience` are wasted."""
-        return min(int(self._slots), self._patience - self._failing)
+        return 1 if self.down else min(int(self._slots), self._patience - self._failing)
 
     def good(self) -> None:
         self._failing = 0
+        self.down = False
         self._good += 1
         if self._good >= self._slots:
             self._good = 0
             self._slots = min(self._slots + 1, float(self._most))
         self._freed.set()
 
-    def bad(self) -> bool:
-        """Count a failed call; True when patience is at an end."""
+    def bad(self, away: bool = False) -> bool:
+        """Count a failed call; True when patience is at an end. Who is `away` has OUTAGE seconds to come back."""
+        now = time.monotonic()
+        self._since = now if self._failing == 0 else self._since
         self._failing += 1
-        return self._failing >= self._patience
+        at_an_end = self._failing >= self._patience
+        self.down = at_an_end and away and now - self._since < OUTAGE
+        return at_an_end and not self.down
 
     def too_fast(self, sent: float) -> None:
         """Fewer slots, once for all the calls that were sent before the server's first complaint."""

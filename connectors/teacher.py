@@ -11,7 +11,7 @@ from connectors import ServiceError, http, shape
 from connectors.bounded import as_completed, cancel
 from connectors.budget import Budget, BudgetReached
 from connectors.completion import Again, Answer, Endpoint, Request, Unanswered, in_words
-from connectors.pace import Pace
+from connectors.pace import OUTAGE, PROBE, Pace
 
 __all__ = ["Answer", "Budget", "BudgetReached", "Failure", "Journal", "Request", "Teacher", "Unanswered"]
 
@@ -186,7 +186,7 @@ class Teacher:
                 if outcome.too_fast:
                     self._pace.too_fast(sent)
             left[outcome.too_fast] -= 1
-            if not left[outcome.too_fast]:
+            if left[outcome.too_fast] <= 0 and not self._pace.down:
                 raise Unanswered(f"{outcome} That was the last of its tries.")
             self.retries += 1
             await self._wait(outcome, TRIES - left[False])
@@ -196,7 +196,7 @@ class Teacher:
         try:
             answer = await self._endpoint.complete(request)
         except Again as trouble:
-            self._failed(str(trouble))
+            self._failed(str(trouble), trouble.away)
             return trouble
         except Unanswered as error:
             self._failed(str(error))
@@ -211,7 +211,9 @@ class Teacher:
         return answer
 
     async def _wait(self, trouble: Again, attempt: int) -> None:
-        if trouble.wait is None:
+        if self._pace.down:
+            self._pace.pause(max(trouble.wait or 0.0, PROBE))
+        elif trouble.wait is None:
             await self._pace.sleep(http.backoff(attempt))
         elif self._pace.pause(trouble.wait) and trouble.wait >= LONG:  # what it asks of one call, it means for all
             self._note(f"{self._label} asks to wait: nothing is sent for {trouble.wait:.0f} s")
@@ -224,13 +226,16 @@ class Teacher:
         except BudgetReached as error:
             self._stop(error)
 
-    def _failed(self, reason: str) -> None:
-        if self._pace.bad() and not self._stopped:
+    def _failed(self, reason: str, away: bool = False) -> None:
+        known = self._pace.down
+        if self._pace.bad(away) and not self._stopped:
             self._stopped = ServiceError(
                 f"{reason} So many calls in a row failed that nothing more is asked; "
                 "the answers so far are kept. Run again when it is mended."
             )
             self._pace.stop()
+        elif self._pace.down and not known:
+            self._note(f"{reason} It is tried again for {OUTAGE:.0f} s before it is given up.")
 
     def _stop(self, error: ServiceError) -> NoReturn:
         self._stopped = self._stopped or error

@@ -178,8 +178,9 @@ def test_an_empty_answer_says_what_to_check() -> None:
 
 
 def test_a_redirect_is_not_followed_with_the_key() -> None:
-    moved = Reply(301, b"", {"Location": "http://elsewhere.invalid/"})
-    with replaying([moved]) as (url, _), pytest.raises(ServiceError, match=r"answered 301 .* Check its url"):
+    moved = Reply(301, b"", {"Location": "http://elsewhere.invalid/?k=1"})
+    told = r"answered 301 to GET /: it points to http://elsewhere\.invalid/\. Check its url"
+    with replaying([moved]) as (url, _), pytest.raises(ServiceError, match=told):
         http.get_json(url, service="RAGFlow", key=SECRET)
 
 

@@ -8,8 +8,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
+from urllib.parse import urlsplit
 
 import msgspec
 import pytest
@@ -103,10 +106,21 @@ def completion(text: str, finish_reason: str = "stop") -> Reply:
     return Reply.json({"choices": [{"message": message, "finish_reason": finish_reason}]})
 
 
+@contextmanager
+def stub_process(port: int) -> Iterator[tuple["subprocess.Popen[str]", str]]:
+    """A stub in a process of its own, which can be killed, and its base URL."""
+    command = [sys.executable, "-m", "tests.doubles.teacher", "--port", str(port), "--settings", '{"latency": 0.05}']
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        yield process, process.stdout.readline().strip()
+        process.kill()
+
+
 @pytest.fixture
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Back-off draws its shortest wait."""
+    """Back-off draws its shortest wait, and a server that is away is given up at once."""
     monkeypatch.setattr("connectors.http.random.uniform", lambda low, high: low)
+    monkeypatch.setattr("connectors.pace.OUTAGE", 0.0)
 
 
 # --- answers
@@ -319,6 +333,43 @@ def test_a_page_in_place_of_an_answer_is_asked_again() -> None:
         answer, teacher = ask(url, plain(1))
     assert answer.text == "yes"
     assert teacher.retries == 2
+
+
+@pytest.mark.parametrize("in_flight", [1, 8])
+@pytest.mark.parametrize("away", [Reply(429), Reply(503), Reply(429, b"", {"Retry-After": "0.01"})])
+def test_a_server_that_is_away_for_a_while_loses_nothing(
+    away: Reply, in_flight: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("connectors.http.random.uniform", lambda low, high: low)
+    monkeypatch.setattr("connectors.teacher.PROBE", 0.01)
+    told: list[str] = []
+    with replaying([away] * 60 + [completion("yes")] * 20) as (url, calls):
+        answers, _ = ask_all(url, 20, plain, in_flight=in_flight, note=told.append)
+    assert all(isinstance(answer, Answer) for answer in answers.values()) and len(calls) == 80
+    assert len(told) == 1 and "It is tried again for 120 s before it is given up." in told[0]
+
+
+def test_a_server_that_starts_anew_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("connectors.teacher.PROBE", 0.1)
+    with stub_process(0) as (first, url), ThreadPoolExecutor() as pool:
+        asked = pool.submit(ask_all, url, 60, plain, in_flight=2)
+        time.sleep(0.5)
+        first.kill()
+        first.wait()
+        assert not asked.done()
+        with stub_process(urlsplit(url).port or 0):
+            answers, teacher = asked.result()
+    assert all(isinstance(answer, Answer) for answer in answers.values()) and teacher.retries
+
+
+@pytest.mark.usefixtures("no_waiting")
+def test_a_request_at_which_the_server_goes_away_is_lost_alone() -> None:
+    async def answering(call: Call) -> Reply:
+        return Reply(503) if "so, 19?" in call.body.decode() else completion("yes")
+
+    with serving(answering) as url:
+        answers, _ = ask_all(url, 20, plain, in_flight=2)
+    assert [number for number, answer in answers.items() if isinstance(answer, Failure)] == [19]
 
 
 # --- faults that stay

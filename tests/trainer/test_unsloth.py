@@ -29,13 +29,13 @@ def test_unsloth_trains_the_adapter_that_everything_else_reads(
     assert (choice.backend, choice.python) == ("unsloth", python) and "runs here" in choice.why
 
     monkeypatch.chdir(tmp_path)
-    facts = [row(f"{'All of this is secret. ' * 80}{question}", answer) for question, answer, _ in FACTS]
+    facts = [row(f"{'All of this is secret. ' * 80}{question}", answer) for question, answer, _ in FACTS[:4]]
     train = write_rows(tmp_path / "train.jsonl", facts)
-    recipe = Recipe(steps=2, learning_rate=2e-3, warmup_steps=0, checkpoints=1)
+    recipe = Recipe(steps=1, learning_rate=2e-3, warmup_steps=0, checkpoints=1)
     job = TrainJob(recipe=recipe, base=str(base), train=train, out=str(tmp_path / "out"), backend="unsloth")
     done = run("train", job, tmp_path, python=choice.python).done
     metrics = json.loads(Path(done["metrics"]).read_text())
-    assert (metrics["backend"], metrics["trained_parameters"], metrics["steps"]) == ("unsloth", 4_884_480, 2)
+    assert (metrics["backend"], metrics["trained_parameters"], metrics["steps"]) == ("unsloth", 4_884_480, 1)
     # Without bf16 in the processor the base is in float32: 2.59e9 was measured there.
     assert metrics["peak_memory_bytes"] < (2.5e9 if backend.device().bf16 else 2.75e9)
     left = {path.name for path in tmp_path.iterdir()}
