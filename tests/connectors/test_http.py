@@ -172,6 +172,12 @@ def test_a_key_is_not_shown_however_the_server_spells_it(spelt: str) -> None:
     assert "no such key: ***. Check" in str(caught.value)
 
 
+def test_the_beginning_of_a_key_is_not_shown_either() -> None:
+    said = b"no such key: sk-0123456789abcde, sk-012"
+    with replaying([Reply(401, said)]) as (url, _), pytest.raises(ServiceError, match=r"key: \*\*\*, sk-012\."):
+        http.get_json(url, service="RAGFlow", key="sk-0123456789abcdefghijkl")
+
+
 def test_an_empty_answer_says_what_to_check() -> None:
     with replaying([Reply(204)]) as (url, _), pytest.raises(ServiceError, match=r"answered 204 .* Check its url"):
         http.get_json(url, service="RAGFlow")
