@@ -16,7 +16,8 @@ from connectors.pace import OUTAGE, PROBE, Pace
 __all__ = ["Answer", "Budget", "BudgetReached", "Failure", "Journal", "Request", "Teacher", "Unanswered"]
 
 TRIES = 6  # of one request, before it is given up
-REPAIRS = 2  # of one broken answer
+REPAIRS = 2  # of one broken answer, in one run
+MOST_REPAIRS = 6  # of one that no repair mends, in all runs: each is paid
 SHOWN = 1500  # bytes of a broken answer that its author sees again
 LONG = 3.0  # seconds of waiting that somebody who looks on wants explained
 PATIENCE_429 = 30  # the same for "too many requests", which is about us and not about the request
@@ -124,8 +125,12 @@ class Teacher:
 
     async def _mended(self, request: Request, wanted: shape.Shape, first: Answer, problem: str) -> Answer:
         """The first repair that is whole, else the most that is whole in one of the versions; each is paid."""
-        versions = [first]
-        while len(versions) <= REPAIRS and (repair := await self._repair(request, versions, problem)):
+        versions, asked = [first], 0
+        while asked < REPAIRS and len(versions) <= self._most(request, versions):
+            repaired = _repair_request(request, versions, problem)
+            asked += self._known(self.key(repaired)) is None
+            if (repair := await self._repair(request, repaired, versions)) is None:
+                break
             versions.append(repair)
             try:
                 text = shape.read(repair.text, wanted)
@@ -136,21 +141,23 @@ class Teacher:
             return _paid(versions, msgspec.structs.replace(repair, text=text))
         return _salvaged(versions, wanted, problem)
 
-    async def _repair(self, request: Request, versions: list[Answer], problem: str) -> Answer | None:
+    def _most(self, request: Request, versions: list[Answer]) -> int:
+        """How many repairs this answer is worth: of one that is lost the next runs try some more."""
+        if not any(_usable(request, one) for one in versions):
+            return MOST_REPAIRS
+        told_to_write_less = [one.finish_reason for one in versions[-2:]] == ["length", "length"]
+        return 0 if told_to_write_less else REPAIRS
+
+    async def _repair(self, request: Request, repaired: Request, versions: list[Answer]) -> Answer | None:
         """The next version. None if part of the others has to do; raises Unanswered if nothing can be had."""
-        rescued = any(_usable(request, one) for one in versions)
-        if rescued and [one.finish_reason for one in versions[-2:]] == ["length", "length"]:
-            return None  # told to write less it did not: that is not worth paying for again
-        repair = _repair_request(request, versions, problem)
-        more_to_come = len(versions) < REPAIRS
-        try:  # a broken one is kept too, but for the one that leaves the row lost: the next run asks for that again
-            return await self._kept(repair, lambda answer: rescued or more_to_come or _usable(repair, answer))
+        try:
+            return await self._kept(repaired)
         except Unanswered:
-            if not rescued:
+            if not any(_usable(request, one) for one in versions):
                 raise
             return None
 
-    async def _kept(self, request: Request, worth_keeping: Callable[[Answer], bool] = lambda answer: True) -> Answer:
+    async def _kept(self, request: Request) -> Answer:
         """The raw answer: from the journal, from the same request in flight, or by a call."""
         key = self.key(request)
         while (known := self._known(key)) is None and key in self._asked:
@@ -164,7 +171,7 @@ class Teacher:
         mine = self._asked[key] = asyncio.get_running_loop().create_future()
         try:
             answer = await self._called(request)
-            if self._journal is not None and worth_keeping(answer):
+            if self._journal is not None:
                 self._journal.put_answer(key, answer)
             mine.set_result(answer)
             return answer
@@ -273,7 +280,8 @@ def _salvaged(versions: list[Answer], wanted: shape.Shape, problem: str) -> Answ
     parts = [msgspec.structs.replace(one, text=_part(one.text, wanted), partial=True) for one in versions]
     whole = [one for one in parts if one.text]
     if not whole:
-        raise Unanswered(f"The answer was not usable, nor were its repairs: {problem}.")
+        later = "" if len(versions) <= MOST_REPAIRS else " It is not asked for again, unless what is asked changes."
+        raise Unanswered(f"The answer was not usable, nor were its repairs: {problem}.{later}")
     return _paid(versions, max(whole, key=lambda one: shape.elements(one.text)))
 
 

@@ -83,6 +83,7 @@ def _sync(
 ) -> None:
     known = store.documents(name, folder.name)
     found.skipped += [f"{path}: {why}" for path, why in folder.skipped()]
+    found.unreadable += [f"{path}: {why}." for path, why in folder.refused()]
     for document in documents:
         fingerprint = _fingerprint(document, loop.curate)
         if known.pop(document.path, "") == fingerprint != "":

@@ -22,6 +22,7 @@ class Task:
 
     def __init__(self, name: str, total: float | None) -> None:
         self.name, self.total, self.done, self.detail = name, total, 0.0, ""
+        self.known = 0.0  # how much of what is done was done before: it tells nothing of how long the rest takes
 
     def advance(self, by: float = 1) -> None:
         self.at(self.done + by)
@@ -63,7 +64,7 @@ class _PlainTask(Task):
         self.points: list[tuple[float, float]] = []  # when, and how much was done then: at first and at each line
 
     def show(self) -> None:
-        self.points = self.points or [(time.monotonic(), self.done)]  # work may be taken up again
+        self.points = self.points or [(time.monotonic(), self._fresh())]  # work may be taken up again
         self.remind()
 
     def remind(self) -> None:
@@ -74,19 +75,23 @@ class _PlainTask(Task):
             so_far = self.count() or (f" 0/{self.total:g}" if self.total else "")
             self.progress.say(f"{self.name}:{so_far}{self._left(now)} {self.detail}".rstrip())
             if self.points:
-                self.points.append((now, self.done))
+                self.points.append((now, self._fresh()))
 
     def count(self) -> str:
         if not self.done:
             return ""
         return f" {self.done:g}/{self.total:g}" if self.total else f" {self.done:g}"
 
+    def _fresh(self) -> float:
+        return self.done - self.known
+
     def _left(self, now: float) -> str:
-        recent = [point for point in self.points[-RECENT:] if point[1] < self.done]
-        since, before = [*recent, *self.points[:1], (now, self.done)][0]
-        if not self.total or self.done <= before:
+        fresh = self._fresh()
+        recent = [point for point in self.points[-RECENT:] if point[1] < fresh]
+        since, before = [*recent, *self.points[:1], (now, fresh)][0]
+        if not self.total or fresh <= before:
             return ""
-        left = (now - since) / (self.done - before) * (self.total - self.done)
+        left = (now - since) / (fresh - before) * (self.total - self.done)
         return f", about {duration(left)} left" if left >= 1 else ""
 
 

@@ -53,15 +53,16 @@ class Folder:
         self._include, self._exclude = list(map(_pattern, include)), list(map(_pattern, exclude))
         self._apart = {os.path.realpath(one) for one in apart}
         self._skipped: list[tuple[str, str]] = []
+        self._refused: list[tuple[str, str]] = []
 
     def documents(self) -> list[Document]:
         """All documents by path; raises ServiceError when there is none: a lost mount must retire nothing."""
         if not self._path.is_dir():
             raise ServiceError(f"{self._path}: no such folder. Check `harvest` in flowstill.yml.")
-        self._skipped = []
+        self._skipped, self._refused = [], []
         found = [Document(path, self._fingerprint(path)) for path in sorted(self._readable())]
         if not found:
-            skipped = "".join(f" {path} {why}." for path, why in self.skipped()[:1])
+            skipped = "".join(f" {path} {why}." for path, why in [*self.refused(), *self.skipped()][:1])
             kinds = ", ".join(READERS)
             raise ServiceError(
                 f"{self._path}: holds no document.{skipped} Check `include` and `exclude`. Kinds read: {kinds}."
@@ -71,6 +72,10 @@ class Folder:
     def skipped(self) -> list[tuple[str, str]]:
         """(path, why) of files that the last `documents()` left out; no hidden or excluded ones."""
         return sorted(self._skipped)
+
+    def refused(self) -> list[tuple[str, str]]:
+        """(path, why) of documents that the last `documents()` could not take, for their names or where they lie."""
+        return sorted(self._refused)
 
     def real(self, document: Document) -> str:
         """Where a document lies, whatever folder and links lead to it."""
@@ -93,8 +98,9 @@ class Folder:
         links, real = [], {}
         for path in self._wanted():
             if why := self._unfit(path):
-                # A name that is not UTF-8 can be neither printed nor stored as it is.
                 self._skipped.append((_told(path), why))
+            elif why := self._astray(path):
+                self._refused.append((_told(path), why))
             elif os.path.islink(self._path / path):
                 links.append(path)
             else:
@@ -127,21 +133,26 @@ class Folder:
 
     def _unfit(self, path: str) -> str:
         """Why a file is none to read; empty if it is one."""
-        full, root = self._path / path, os.path.realpath(self._path)
-        try:
-            path.encode()
-        except UnicodeEncodeError:
-            return "has a name that is not UTF-8; rename it"
-        if _CONTROL.search(path):
-            return "has a control character in its name; rename it"
+        full = self._path / path
         if os.path.isdir(full):
             return "is a link to a folder; such links are not followed"
         if _kind(path) not in READERS:
             return f"is of a kind that is not read ({_kind(path) or 'no ending'})"
-        if os.path.islink(full) and not Path(os.path.realpath(full)).is_relative_to(root):
-            return "is a link that leaves the folder; copy the file here"
         if os.path.exists(full) and not os.path.isfile(full):
             return "is not a regular file"
+        return ""
+
+    def _astray(self, path: str) -> str:
+        """Why a document cannot be taken, though it is of a kind that is read; empty if it can."""
+        full, root = self._path / path, os.path.realpath(self._path)
+        try:
+            path.encode()  # else it can be neither printed nor stored as it is
+        except UnicodeEncodeError:
+            return "has a name that is not UTF-8; rename it"
+        if _CONTROL.search(path):
+            return "has a control character in its name; rename it"
+        if os.path.islink(full) and not Path(os.path.realpath(full)).is_relative_to(root):
+            return "is a link that leaves the folder; copy the file here, or exclude it"
         return ""
 
     def _fingerprint(self, path: str) -> str:

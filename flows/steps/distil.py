@@ -55,8 +55,13 @@ async def _distil(work: Work, step: Step) -> tuple[list[Pair], list[Lost], list[
     planned = plan(work.store.records(work.name), options)
     async with opened as teacher:
         with work.progress.task(f"distil: answers of {teacher.model}", planned.calls) as task:
+
+            def answered() -> None:
+                task.known = min(teacher.cached, task.done + 1)
+                task.advance()
+
             try:
-                async for one in distil(_cited(work), teacher, options, planned, task.advance):
+                async for one in distil(_cited(work), teacher, options, planned, answered):
                     match one:
                         case Pair():
                             pairs.append(one)

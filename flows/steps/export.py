@@ -40,7 +40,7 @@ def do(work: Work, step: Step) -> None:
     }
     if unlike := unfaithful(work, float(step.counts["fidelity"])):
         work.note(
-            f"No promotion will come of this run: {unlike} Where they differ: {work.relative(folder / DIFFERENCES)}."
+            f"No promotion will come of this run: {unlike}. Where they differ: {work.relative(folder / DIFFERENCES)}."
         )
     step.outputs = {"gguf": work.relative(made), "sha256": details["sha256"]}
 
@@ -53,7 +53,7 @@ def unfaithful(work: Work, fidelity: float) -> str:
     remedy = "lower it" if options.quantise == "f16" else "take export.quantise: f16, or lower it"
     return (
         f"the {options.quantise} file answers unlike the model it was made from: token F1 {fidelity:.2f} over "
-        f"{len(_prompts(work))} questions, and export.fidelity asks for {options.fidelity:g} ({remedy})."
+        f"{len(_prompts(work))} questions, and export.fidelity asks for {options.fidelity:g} ({remedy})"
     )
 
 

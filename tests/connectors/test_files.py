@@ -695,10 +695,10 @@ def test_documents_are_sorted_and_others_are_told(tmp_path: Path) -> None:
     assert [d.path for d in source.documents()] == ["b.md", "sub/a.MD"]
     assert source.skipped() == [
         ("Makefile", "is of a kind that is not read (no ending)"),
-        ("\\xff.md", "has a name that is not UTF-8; rename it"),
         ("c.png", "is of a kind that is not read (.png)"),
         ("pipe.md", "is not a regular file"),
     ]
+    assert source.refused() == [("\\xff.md", "has a name that is not UTF-8; rename it")]
 
 
 def test_links_never_leave_the_folder_and_loops_end(tmp_path: Path) -> None:
@@ -723,10 +723,10 @@ def test_links_never_leave_the_folder_and_loops_end(tmp_path: Path) -> None:
     assert [d.path for d in documents] == ["a.md", "mounted.md", "nothing.md", "self.md"]
     assert dict(source.skipped()) == {
         "again.md": "is a link to a.md, which is read",
-        "leaves.md": "is a link that leaves the folder; copy the file here",
         "folder": "is a link to a folder; such links are not followed",
         "loop": "is a link to a folder; such links are not followed",
     }
+    assert source.refused() == [("leaves.md", "is a link that leaves the folder; copy the file here, or exclude it")]
     for document, says in zip(documents[2:], ["link to nothing", "cannot be read"], strict=True):
         with pytest.raises(ServiceError, match=says):
             source.read(document)

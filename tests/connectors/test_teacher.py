@@ -683,6 +683,16 @@ def test_a_lost_request_is_tried_again_in_the_next_run() -> None:
     assert pairs_of(answer) == [Pair("a", "b")]
 
 
+def test_a_request_that_no_run_gets_answered_is_not_paid_for_for_ever() -> None:
+    journal, lost = DictJournal(), []
+    with replaying([completion("no")]) as (url, calls):
+        for _ in range(6):
+            with pytest.raises(Unanswered) as caught:
+                ask(url, passage(1), journal=journal)
+            lost.append(("not asked for again" in str(caught.value), len(calls)))
+    assert lost == [(False, 3), (False, 5), (True, 7), (True, 7), (True, 7), (True, 7)]
+
+
 def test_a_server_without_response_format_is_told_in_words() -> None:
     notes: list[str] = []
     with stub_teacher(refuses=("response_format",)) as (url, stub):

@@ -105,6 +105,19 @@ def test_long_work_is_heard_of_every_ten_seconds_with_the_time_left(clock: list[
     ]
 
 
+def test_what_was_done_before_does_not_count_for_the_time_left(clock: list[float]) -> None:
+    stream = io.StringIO()
+    with Progress(stream).task("distil", 18) as task:
+        for now, known, done in ((0.0, 15, 15), (30.0, 15, 15), (60.0, 15, 16), (100.0, 15, 17)):
+            clock[0], task.known = now, known
+            task.at(done)
+    assert stream.getvalue().splitlines()[1:4] == [
+        "distil: 15/18",
+        "distil: 16/18, about 2 min 0 s left",
+        "distil: 17/18, about 50 s left",
+    ]
+
+
 def test_work_that_is_all_but_done_has_no_time_left(clock: list[float]) -> None:
     stream = io.StringIO()
     with Progress(stream).task("train: steps", 100) as task:
