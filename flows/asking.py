@@ -58,8 +58,13 @@ def _check(gguf: Path, config: Config, store: Store, loop: str) -> None:
     """Raises FlowError when it is the version's file that is at fault: the engine's own words say nothing of that."""
     for version in store.versions(loop):
         if config.state / version.path == gguf and file_hash(gguf) != version.sha256:
-            back = f"`flowstill rollback {loop}` puts the version before it into service"
-            raise FlowError(f"loop {loop}: version {version.name}: {gguf} is damaged. {back}; a run makes another.")
+            raise FlowError(f"loop {loop}: version {version.name}: {gguf} is damaged. {remedy(store, loop)}")
+
+
+def remedy(store: Store, loop: str) -> str:
+    """What helps when the file of the model in service is damaged or gone."""
+    back = f"; `flowstill rollback {loop}` puts the version before it into service" if store.previous(loop) else ""
+    return f"`flowstill run {loop}` makes it anew{back}."
 
 
 def _place(passage: Passage) -> str:

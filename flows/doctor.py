@@ -16,6 +16,7 @@ import psutil
 from connectors import ServiceError, http, missing_extra, modelhub
 from connectors.files import Document, Folder
 from flows import FlowError, dataset
+from flows.asking import remedy
 from flows.config import Config, LlamaCppService, OpenAIService, Service
 from flows.cron import read_cron
 from flows.harvest import folders
@@ -119,9 +120,8 @@ def _serving(config: Config, store: Store) -> Iterator[Finding]:
         if champion := store.champion(name):
             path, called = config.state / champion.path, f"{name}-{champion.name}"
             whole = path.is_file() and file_hash(path) == champion.sha256
-            advice = f"`flowstill rollback {name}` puts the one before it into service; a run makes another."
             state = f"{called} is whole" if whole else f"{called}: {path} is {'damaged' if path.is_file() else 'gone'}"
-            yield Finding(f"model {name}", whole, state, "" if whole else advice)
+            yield Finding(f"model {name}", whole, state, "" if whole else remedy(store, name))
 
 
 def _runs(config: Config) -> Iterator[Finding]:

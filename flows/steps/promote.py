@@ -5,6 +5,7 @@ from typing import Any
 from flows import dataset
 from flows.promote import local_models, promote, registries, served_name
 from flows.runs import RunFolder, Step, all_runs, digest, now_text
+from flows.steps.engine import file_hash
 from flows.steps.questions import held_out
 from flows.store import Version
 from flows.work import Work
@@ -20,7 +21,10 @@ def inputs(work: Work) -> Any:
 
 def _serves(work: Work, candidate: str) -> bool:
     champion = work.store.champion(work.name)
-    return bool(champion and champion.sha256 == candidate and (work.config.state / champion.path).is_file())
+    if champion is None or champion.sha256 != candidate:
+        return False
+    path = work.config.state / champion.path
+    return path.is_file() and file_hash(path) == candidate
 
 
 def do(work: Work, step: Step) -> None:

@@ -95,7 +95,7 @@ def test_a_model_in_service_whose_file_was_damaged_or_deleted_is_bad_and_says_wh
     file.write_bytes(b"cut off")
     damaged = found(place)["model units"]
     assert (damaged.good, damaged.state) == (False, f"units-v1: {file} is damaged")
-    assert "flowstill rollback units" in damaged.advice
+    assert damaged.advice == "`flowstill run units` makes it anew."
     file.unlink()
     assert found(place)["model units"].state == f"units-v1: {file} is gone"
 

@@ -9,6 +9,7 @@ import shutil
 import signal
 import sqlite3
 import time
+from collections.abc import Callable
 from contextlib import closing
 from datetime import datetime, tzinfo
 from pathlib import Path
@@ -58,9 +59,7 @@ def test_a_store_that_is_gone_stops_the_next_run_before_anything_is_paid_again(p
     assert place.run().run.verdict == "promoted"
 
 
-def test_a_version_whose_file_is_damaged_says_so_and_how_to_go_back(
-    place: Place, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_version_whose_file_is_damaged_says_so_and_what_helps(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     async def fails(self: FakeModel, request: Request) -> Answer:
         raise ServiceError("The server ended while starting: cmn common_init_: failed to load model.")
 
@@ -72,8 +71,22 @@ def test_a_version_whose_file_is_damaged_says_so_and_how_to_go_back(
         with pytest.raises(ServiceError, match="failed to load model"):
             ask()
         file.write_bytes(b"{}")
-        with pytest.raises(FlowError, match=r"version v1: .*gguf is damaged\. `flowstill rollback units`"):
+        with pytest.raises(FlowError, match=r"version v1: .*gguf is damaged\. `flowstill run units` makes it anew\."):
             ask()
+
+
+@pytest.mark.parametrize("damage", [lambda file: file.write_bytes(b"{}"), Path.unlink])
+def test_a_model_in_service_whose_file_is_damaged_or_gone_is_put_right_by_the_next_run(
+    place: Place, damage: Callable[[Path], object]
+) -> None:
+    place.run()
+    (file,) = place.config.state.glob("models/units/*.gguf")
+    whole = file.read_bytes()
+    damage(file)
+    place.run()
+    with place.store() as store:
+        champion = store.champion("units")
+    assert champion is not None and (place.config.state / champion.path).read_bytes() == whole
 
 
 def test_an_answer_that_was_cut_off_says_so(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
