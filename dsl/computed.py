@@ -10,10 +10,13 @@ from dataclasses import replace
 from typing import Any
 
 from dsl.ir import Edge, Graph, Node, Ref, Script, Text, Type, Value
+from dsl.kinds import outputs
 from dsl.values import unique
 
 Told = Callable[[Node, Node | None], None]  # for each reader: the node, and what computes; None: nothing can
 Fields = dict[str, Any]  # by node (id, title, "" for what comes in): its fields, at the end the name of a variable
+
+ALL = "all_items"  # output of what gives items on n8n: all of them as a list
 
 _LATER = {"until", "tools", "source", "template"}  # asked after the node has begun, or no expression of n8n's
 
@@ -86,18 +89,45 @@ def _insert(graph: Graph, before: Node, node: Node) -> None:
 
 def place(fields: Fields, source: Node | None, ref: Ref, variable: str) -> None:
     """Puts a value where expressions look for it: under the node by id and by title, and under what comes in."""
+    for key in dict.fromkeys(("", ref.node, source.title if source else ref.node)):
+        place_under(key, fields, source, ref, variable)
+
+
+def place_under(key: str, fields: Fields, source: Node | None, ref: Ref, variable: str) -> None:
+    for steps in _called(source, ref):
+        _put(fields, [key, *steps], variable)
+
+
+def _put(fields: Fields, steps: list[str], variable: str) -> None:
+    here: Any = fields
+    for step in steps[:-1]:
+        here = here.setdefault(step, {}) if isinstance(here, dict) else {}
+    if isinstance(here, dict) and not here.get(steps[-1]):
+        here[steps[-1]] = variable
+
+
+_SYSTEM = {"query": "chatInput", "conversation_id": "sessionId"}
+
+
+def _called(source: Node | None, ref: Ref) -> list[list[str]]:
+    """The paths that n8n may have for what is referred to."""
     steps = [str(step) for step in ref.path]
-    if source is not None and source.kind == "http" and steps[:1] == ["body"]:
-        steps = steps[1:]
-    for key in ("", ref.node, source.title if source else ""):
-        here = fields.setdefault(key, {})
-        if not steps:
-            fields[key] = here if here else variable
-            continue
-        for step in steps[:-1]:
-            here = here.setdefault(step, {}) if isinstance(here, dict) else {}
-        if isinstance(here, dict):
-            here.setdefault(steps[-1], variable)
+    first, rest = steps[:1], steps[1:]
+    if ref.scope == "system":
+        return [[_SYSTEM.get(step, step) for step in first] + rest]
+    kind = source.kind if source and first else ""
+    if (kind == "http" and first == ["body"]) or first == [ALL]:
+        return [rest]
+    if kind in ("list", "iterate", "code") and source and (label := outputs(source).get(first[0], Type()).label):
+        return [[label, *rest]]
+    if kind in ("llm", "agent") and first == ["structured"]:
+        return [["output", *rest]]
+    if kind in ("llm", "agent") and first == ["text"]:
+        return [["text"], ["output"], ["message", "content"]] if kind == "agent" else [["text"], *_ANSWERS]
+    return [["output", *steps]] if kind == "extract" else [steps]
+
+
+_ANSWERS = [["output", "0", "content", "0", "text"], ["message", "content"]]  # of n8n's node for OpenAI
 
 
 def printed(fields: Fields) -> str:
@@ -119,17 +149,18 @@ CONTEXT = """function context(input) {{
     }}
   }};
   const fields = {{ {fields} }};
-  const item = (name) => ({{ json: read(fields[name] ?? {{}}) }});
+  const items = (name) => [].concat(read(fields[name] ?? {{}})).map((json) => ({{ json }})); // a list is many items
+  const item = (name, place = 0) => items(name).at(place) ?? {{ json: {{}} }};
   const node = (name) => ({{
     item: item(name),
     json: item(name).json,
     first: () => item(name),
-    last: () => item(name),
-    all: () => [item(name)],
-    itemMatching: () => item(name),
+    last: () => item(name, -1),
+    all: () => items(name),
+    itemMatching: (place) => item(name, place),
     isExecuted: name in fields,
   }});
   const $node = new Proxy({{}}, {{ get: (_, name) => node(name) }});
-  return {{ $input: node(""), items: [item("")], $json: item("").json, $: node, $node }};
+  return {{ $input: node(""), items: items(""), $json: item("").json, $: node, $node }};
 }}
 """

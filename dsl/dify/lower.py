@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from dsl import typescript
+from dsl import computed, typescript
 from dsl.dify import names, shims
 from dsl.dify.expressions import BEGIN, END, Call
 from dsl.dify.readers import OTHER_CLASS
@@ -159,25 +159,52 @@ _NAMED = re.compile(r"""\$(?:node\[|items\(|\()\s*["']([^"'\n]{1,200})["']""")
 def _incoming(work: Work, node: Node, code: shims.Code) -> None:
     """What n8n's code sees: the fields of the nodes before it, and of those that it names."""
     graph = work.where[node.id]
-    before = [work.nodes[edge.source] for edge in graph.edges if edge.target == node.id and edge.source in work.nodes]
+    before = _givers(work, graph, node)
     by_name = {name: each for each in work.nodes.values() for name in (each.id, each.title)}
     named = {name: by_name[name] for name in _NAMED.findall(code.source) if name in by_name}
-    own = dict(node.inputs)
+    own = {name: value for name, value in node.inputs.items() if not _is_whole(value)}
     node.inputs, code.fields = {}, {"": {}}
     for name, value in own.items():
         code.fields[""][name] = _argument(node, value)
     for key, each in [*(("", one) for one in before if not own), *named.items()]:
-        fields = code.fields.setdefault(key, {})
-        for name, ref in _fields(each).items():
-            fields[name] = _argument(node, ref)
+        for ref in _given(work, node, each):
+            value = work.columns[each.id](ref) if each.id in work.columns else ref
+            computed.place_under(key, code.fields, each, ref, _argument(node, value))
 
 
-def _fields(node: Node) -> dict[str, Ref]:
-    if node.kind == "http":
-        return {"": Ref(node.id, ("body",))}
-    if node.kind == "iterate":  # it comes before the nodes of its body
-        return {"": Ref(node.id, ("item",), "item")}
-    return {name: Ref(node.id, (name,)) for name in outputs(node)}
+def _is_whole(value: Value) -> bool:
+    """Whether it only says which node code calls by its name."""
+    return isinstance(value, Ref) and not value.path
+
+
+_HANDS_ON = {"if", "pass", "classify", "answer"}  # the item that comes in goes out
+
+
+def _givers(work: Work, graph: Graph, node: Node) -> list[Node]:
+    """The nodes that give what comes in, past those that hand it on."""
+    found: dict[str, Node] = {}
+    seen, stack = {node.id}, [node.id]
+    while stack:
+        target = stack.pop()
+        sources = [edge.source for edge in graph.edges if edge.target == target and edge.source in work.nodes]
+        for id_ in sources:
+            if work.nodes[id_].kind not in _HANDS_ON:
+                found[id_] = work.nodes[id_]
+            elif id_ not in seen:
+                seen.add(id_)
+                stack.append(id_)
+    return list(found.values())
+
+
+def _given(work: Work, node: Node, giver: Node) -> list[Ref]:
+    """What a node sees of one that gives it items."""
+    if giver.kind == "http":
+        return [Ref(giver.id, ("body",))]
+    if computed.ALL in giver.outputs:
+        return [Ref(giver.id, (computed.ALL,))]
+    if giver.kind == "iterate" and work.where[node.id] is giver.body:
+        return [Ref(giver.id, ("item",), "item")]
+    return [Ref(giver.id, (name,)) for name in outputs(giver)]
 
 
 def _argument(node: Node, value: Value) -> str:
@@ -236,9 +263,10 @@ def _list(work: Work, node: Node) -> None:
         wanted["filter"] = _elements(wanted["filter"])
     spec = [wanted.get(key, [] if key == "sort" else None) for key in _LISTED]
     result = work.type_of(node.params["list"]) if isinstance(node.params.get("list"), Ref) else ANY
+    label = outputs(node)["result"].label
     work.program(node, "list", Call("listed", (node.params.get("list"), *spec)), {})
     item = result.items or ANY
-    node.outputs = {"result": Type("array", items=item), "first": item, "last": item}
+    node.outputs = {"result": Type("array", items=item, label=label), "first": item, "last": item}
     work.boxed |= {(node.id, name) for name in node.outputs}
 
 
@@ -411,7 +439,9 @@ def _collect(work: Work, node: Node) -> None:
     work.program(tail, "row", {"row": dict(collect)}, {"row": OBJECT})
     tail.outputs = {"row": OBJECT}
     node.params["collect"] = {"output": Ref(tail.id, ("row",))}
-    node.outputs = {"output": Type("array", items=OBJECT)}
+    label = node.outputs[name].label if (name := next(iter(collect))) in node.outputs else ""
+    kept = {name: type_ for name, type_ in node.outputs.items() if name == computed.ALL}
+    node.outputs = {"output": Type("array", items=OBJECT, label=label), **kept}
     columns = set(collect)
 
     def column(ref: Ref) -> Value:
@@ -421,6 +451,7 @@ def _collect(work: Work, node: Node) -> None:
         return Call("pick", (list_, *ref.path[1:])) if ref.path[1:] else list_
 
     _redirect(work, column)
+    work.columns[node.id] = column
 
 
 def _loop(work: Work, node: Node) -> None:
