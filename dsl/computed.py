@@ -5,6 +5,7 @@ is not there, and fails when it runs.
 """
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -128,6 +129,74 @@ def _called(source: Node | None, ref: Ref) -> list[list[str]]:
 
 
 _ANSWERS = [["output", "0", "content", "0", "text"], ["message", "content"]]  # of n8n's node for OpenAI
+
+
+_NAMED = re.compile(r"""\$(?:node\[|items\(|\()\s*["']([^"'\n]{1,200})["']""")
+_HANDS_ON = {"if", "pass", "classify", "answer"}  # the item that comes in goes out
+
+
+def seen(
+    node: Node, graph: Graph, known: Mapping[str, Node], refer: Callable[[Ref], Value] = lambda ref: ref
+) -> tuple[dict[str, Value], Fields]:
+    """Arguments for code of n8n, and where it looks for them: what comes in, and what it calls by a node's name."""
+    by_name = {name: each for each in known.values() for name in (each.id, each.title)}
+    called = {name: by_name[name] for name in _NAMED.findall(str(node.params.get("source"))) if name in by_name}
+    own = {name: value for name, value in node.inputs.items() if not (isinstance(value, Ref) and not value.path)}
+    inputs: dict[str, Value] = {f"in_{i}": value for i, value in enumerate(own.values())}
+    fields: Fields = {"": {name: f"in_{i}" for i, name in enumerate(own)}}
+    for key, each in [*(("", one) for one in _givers(graph, node, known) if not own), *called.items()]:
+        for ref in _given(each, each.body is not None and node in each.body.nodes):
+            variable = f"in_{len(inputs)}"
+            inputs[variable] = refer(ref)
+            place_under(key, fields, each, ref, variable)
+    return inputs, fields
+
+
+def _givers(graph: Graph, node: Node, known: Mapping[str, Node]) -> list[Node]:
+    """The nodes that give what comes in, past those that hand it on."""
+    found: dict[str, Node] = {}
+    met, stack = {node.id}, [node.id]
+    while stack:
+        target = stack.pop()
+        for id_ in [edge.source for edge in graph.edges if edge.target == target and edge.source in known]:
+            if known[id_].kind not in _HANDS_ON:
+                found[id_] = known[id_]
+            elif id_ not in met:
+                met.add(id_)
+                stack.append(id_)
+    return list(found.values())
+
+
+def _given(giver: Node, inside: bool) -> list[Ref]:
+    """What one sees of a node that gives it items, inside its body or behind it."""
+    if giver.kind == "http":
+        return [Ref(giver.id, ("body",))]
+    if ALL in giver.outputs and not inside:
+        return [Ref(giver.id, (ALL,))]
+    if giver.kind == "iterate" and inside:
+        return [Ref(giver.id, ("item",), "item")]
+    return [Ref(giver.id, (name,)) for name in outputs(giver)]
+
+
+def of_input(fields: Fields) -> Fields:
+    """With the arguments as parts of the variable `input`."""
+    return {name: f"input.{inner}" if isinstance(inner, str) else of_input(inner) for name, inner in fields.items()}
+
+
+RUNS = {  # n8n's code, a function called `run`, once for all items or once for each; `x` is what `context` gives
+    "items": "run(x.$input, x.items, x.items[0], x.$json, x.$, x.$node)",
+    "item": "Promise.all(x.items.map((item) => run({ ...x.$input, item }, x.items, item, item.json, x.$, x.$node)))",
+}
+HANDED = """  const all = [].concat(result ?? []).map((item) => item?.json ?? item);
+  result = { ALL: all, ...all[0] };
+""".replace("ALL", ALL)
+
+
+def around(style: str, fields: Fields, head: str) -> tuple[str, str]:
+    """Lines before and behind n8n's code that call it; `head` begins a function `main` whose parameter is `input`."""
+    run = f"  const x = context(input);\n  let result = await {RUNS[style]};\n{HANDED}  return result;\n}}\n"
+    after = f"}};\n{CONTEXT.format(fields=printed(of_input(fields)))}{head}{run}"
+    return "const run = async ($input, items, item, $json, $, $node) => {\n", after
 
 
 def printed(fields: Fields) -> str:

@@ -125,7 +125,8 @@ def _code(work: Work, node: Node) -> None:
         return
     if style in ("items", "item"):
         _promise(work, node)
-    boxed = {name: names.word_of(type_) for name, type_ in node.outputs.items() if not _declarable(type_)}
+    loose = {name: type_ for name, type_ in node.outputs.items() if name == computed.ALL or not _declarable(type_)}
+    boxed = {name: names.word_of(type_) for name, type_ in loose.items()}
     if style == "kwargs" and not boxed:
         return
     work.boxed |= {(node.id, name) for name in boxed}
@@ -153,64 +154,10 @@ def _promise(work: Work, node: Node) -> None:
                 node.outputs.setdefault(str(ref.path[0]), ANY)
 
 
-_NAMED = re.compile(r"""\$(?:node\[|items\(|\()\s*["']([^"'\n]{1,200})["']""")
-
-
 def _incoming(work: Work, node: Node, code: shims.Code) -> None:
-    """What n8n's code sees: the fields of the nodes before it, and of those that it names."""
-    graph = work.where[node.id]
-    before = _givers(work, graph, node)
-    by_name = {name: each for each in work.nodes.values() for name in (each.id, each.title)}
-    named = {name: by_name[name] for name in _NAMED.findall(code.source) if name in by_name}
-    own = {name: value for name, value in node.inputs.items() if not _is_whole(value)}
-    node.inputs, code.fields = {}, {"": {}}
-    for name, value in own.items():
-        code.fields[""][name] = _argument(node, value)
-    for key, each in [*(("", one) for one in before if not own), *named.items()]:
-        for ref in _given(work, node, each):
-            value = work.columns[each.id](ref) if each.id in work.columns else ref
-            computed.place_under(key, code.fields, each, ref, _argument(node, value))
-
-
-def _is_whole(value: Value) -> bool:
-    """Whether it only says which node code calls by its name."""
-    return isinstance(value, Ref) and not value.path
-
-
-_HANDS_ON = {"if", "pass", "classify", "answer"}  # the item that comes in goes out
-
-
-def _givers(work: Work, graph: Graph, node: Node) -> list[Node]:
-    """The nodes that give what comes in, past those that hand it on."""
-    found: dict[str, Node] = {}
-    seen, stack = {node.id}, [node.id]
-    while stack:
-        target = stack.pop()
-        sources = [edge.source for edge in graph.edges if edge.target == target and edge.source in work.nodes]
-        for id_ in sources:
-            if work.nodes[id_].kind not in _HANDS_ON:
-                found[id_] = work.nodes[id_]
-            elif id_ not in seen:
-                seen.add(id_)
-                stack.append(id_)
-    return list(found.values())
-
-
-def _given(work: Work, node: Node, giver: Node) -> list[Ref]:
-    """What a node sees of one that gives it items."""
-    if giver.kind == "http":
-        return [Ref(giver.id, ("body",))]
-    if computed.ALL in giver.outputs:
-        return [Ref(giver.id, (computed.ALL,))]
-    if giver.kind == "iterate" and work.where[node.id] is giver.body:
-        return [Ref(giver.id, ("item",), "item")]
-    return [Ref(giver.id, (name,)) for name in outputs(giver)]
-
-
-def _argument(node: Node, value: Value) -> str:
-    name = f"in_{len(node.inputs)}"
-    node.inputs[name] = value
-    return name
+    """What n8n's code sees, as arguments."""
+    column = lambda ref: work.columns[ref.node](ref) if ref.node in work.columns else ref  # noqa: E731
+    node.inputs, code.fields = computed.seen(node, work.where[node.id], work.nodes, column)
 
 
 def _template(work: Work, node: Node) -> None:

@@ -17,7 +17,7 @@ import re
 from dataclasses import dataclass, field
 
 from dsl import typescript
-from dsl.computed import ALL, CONTEXT, Fields, printed
+from dsl.computed import ALL, CONTEXT, HANDED, RUNS, Fields, of_input, printed
 from dsl.dify.expressions import BEGIN, END
 
 STYLES = ("args", "items", "item", "kwargs")
@@ -160,30 +160,19 @@ def main({arguments}):
 
 
 def _javascript(code: Code) -> tuple[str, str]:
-    items = _OF_ITEMS.replace("ALL", ALL) if code.style in ("items", "item") else ""
+    items = HANDED if code.style in ("items", "item") else ""
     finish = _FINISH.format(items=items, outputs=json.dumps(code.outputs), boxed=json.dumps(list(code.boxed)))
     waits = "async " if re.search(r"\bawait\b", code.source) else ""
     if code.style in ("args", "kwargs"):
         call = "originalMain({ params: input })" if code.style == "args" else "originalMain(input)"
         return "const originalMain = (() => {\n", f"return main;\n}})();\n{finish}{_MAIN.format(call=call)}"
     head = f"const originalMain = {waits}($input, items, item, $json, $, $node) => {{\n"
-    fields = printed(_of_input(code.fields))
-    call = _EACH if code.style == "item" else _ALL
-    call = f"Promise.all({call})" if waits and code.style == "item" else call
+    fields = printed(of_input(code.fields))
+    call = RUNS[code.style].replace("run(", "originalMain(")
+    call = call if waits else call.removeprefix("Promise.all(").removesuffix(")") if code.style == "item" else call
     return head, f"}};\n{CONTEXT.format(fields=fields)}{finish}{_MAIN.format(call=f'((x) => {call})(context(input))')}"
 
 
-def _of_input(fields: Fields) -> Fields:
-    return {
-        name: f"input.{inner}" if isinstance(inner, str) else _of_input(inner) for name, inner in fields.items()
-    }
-
-
-_ALL = "originalMain(x.$input, x.items, x.items[0], x.$json, x.$, x.$node)"
-_EACH = "x.items.map((item) => originalMain({ ...x.$input, item }, x.items, item, item.json, x.$, x.$node))"
-_OF_ITEMS = """  const all = [].concat(result ?? []).map((item) => item?.json ?? item);
-  result = { ALL: all, ...all[0] };
-"""
 _FINISH = """function finish(result) {{
 {items}  result = result ?? {{}};
   const boxed = {boxed};

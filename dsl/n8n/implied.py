@@ -6,8 +6,8 @@ just that.
 
 from dataclasses import replace
 
-from dsl.ir import Edge, Graph, Node, Ref, Type
 from dsl.computed import ALL
+from dsl.ir import Edge, Graph, Node, Ref, Type
 from dsl.kinds import KINDS, outputs
 
 _END = "/end"
@@ -88,7 +88,9 @@ def without(graph: Graph) -> Graph:
     if not gone and not inner:
         return graph
     nodes = [replace(node, body=without(_led_out(node.body))) if node.body else node for node in graph.nodes]
-    edges = [edge for edge in graph.edges if edge.target not in gone and not (edge.port == "done" and edge.target in apart)]
+    edges = [
+        edge for edge in graph.edges if edge.target not in gone and not (edge.port == "done" and edge.target in apart)
+    ]
     return Graph([node for node in nodes if node.id not in gone], edges)
 
 

@@ -100,6 +100,7 @@ class Reader:
             node = self.node(raw)
             made[raw.name] = node
             self._graph_of(raw.name, graph, bodies).nodes.append(node)
+        self._several()
         self._last_items()
         self._declare_items(made)
         for region in self.gathering.values():
@@ -195,6 +196,16 @@ class Reader:
                 policy = node.on_error
                 node.on_error = OnError("default", policy.retries, policy.wait_ms, default=self.defaults[node.id])
 
+    def _several(self) -> None:
+        """Who gives several items, for each of which n8n runs what follows."""
+        found: dict[str, Raw] = {}
+        for raw in self.main:
+            if readers.runs_for_each(self, raw) and (giver := readers.many_above(self, raw)):
+                found.setdefault(giver, raw)
+        for name, raw in found.items():
+            message = f"n8n runs {raw.name} and what follows once for each item that it gives, elsewhere once for all."
+            self.note(self.nodes[name], "degraded", "items.many", message, "Put what follows into a loop.")
+
     def _last_items(self) -> None:
         """All the items of a last node are what a workflow gives."""
         for name in reached(self.source, [raw.name for raw in self.main if _answers(raw)], ()):
@@ -220,8 +231,11 @@ class Reader:
         for name in sorted(self.whole):
             if region := self.regions.get(name):
                 made[name].params["collect"] = {ALL: readers.round_item(self, region)}
-        for name in self.whole:
-            made[name].outputs.setdefault(ALL, tables.ARRAY)
+        for name in sorted(self.whole):
+            made[name].outputs.setdefault(ALL, tables.ITEMS)
+            if made[name].kind == "tool":
+                message = f"n8n's gives an item for each record; elsewhere it has to give a list of them as {ALL}."
+                self.note(self.nodes[name], "needs_binding", "items.many", message, "Make the tool give that.")
 
     def _gather(self, region: Region, graph: Graph, body: Graph) -> None:
         """What came to the aggregate in a round, kept by a node of its own: what did not run gives nothing."""

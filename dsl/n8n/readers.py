@@ -271,6 +271,9 @@ def _switch(reader: "Reader", raw: Raw, node: Node) -> None:
     node.kind = "if"
     node.params["cases"] = conditions.switched(reader, raw)
     rules = members(raw.params, "rules", "values")
+    if len(node.params["cases"]) > 1 and dig(raw.params, "options", "allMatchingOutputs") is True:
+        message = "Control goes every way whose condition holds; elsewhere it goes the first of them."
+        reader.note(raw, "degraded", "switch.all", message, "Make a branch of each condition, one beside the other.")
     if rules and all(conditions.ignores_case(rule.get("conditions")) for rule in rules):
         node.params["ignore_case"] = True
 
@@ -944,36 +947,50 @@ def container(reader: "Reader", raw: Raw, node: Node, region: "Region") -> None:
 
 def _batched(reader: "Reader", raw: Raw, region: "Region") -> Value:
     """All the items that a loop goes through."""
-    makers = [maker for maker in _makers(reader, raw) if maker.name not in region.body]
+    makers = [maker for maker in _makers(reader, raw) if maker.name not in region.body and maker is not raw]
     if len(makers) == 1 and _gives_items(makers[0]):
         return _items(reader, makers[0])
-    if many := [maker.name for maker in makers if (found := _many_above(reader, maker)) and found != maker.name]:
+    if many := [maker.name for maker in makers if many_above(reader, maker)]:
         return _lost(reader, raw, f"It goes through what {many[0]} makes of each item of a node before it.")
     refs = tuple(reader.ref(raw, maker, ()) or Ref(maker.id, ()) for maker in makers)
     return Script("n8n", "$input.all().map((item) => item.json)", refs)
 
 
-def _many_above(reader: "Reader", raw: Raw) -> str:
-    """The node that gives the items which one runs for, once for each; "" for one item, as far as is known."""
+def many_above(reader: "Reader", raw: Raw) -> str:
+    """The node whose several items one runs for, once for each; "" for one item, as far as is known."""
     seen, stack = {raw.name}, [raw.name]
     while stack:
-        name = stack.pop()
-        other = reader.nodes[name]
-        if _gives_many(other):
-            return name
-        if other.kind == "aggregate" or name in reader.own or _gives_items(other):
-            continue
-        before = [link.source for link in reader.source.into[name] if link.source not in seen]
+        before = [link.source for link in reader.source.into[stack.pop()] if link.source not in seen]
         seen.update(before)
-        stack += before
+        for name in before:
+            if _gives_many(reader.nodes[name]):
+                return name
+        stack += [name for name in before if not _gathers(reader, reader.nodes[name])]
     return ""
+
+
+def _gathers(reader: "Reader", raw: Raw) -> bool:
+    """Whether what follows a node does not run for each item that came to it."""
+    return raw.kind == "aggregate" or raw.name in reader.own or raw.kind in tables.STREAMS or is_code(raw)
+
+
+def runs_for_each(reader: "Reader", raw: Raw) -> bool:
+    """Whether a node runs for each item that comes in, where a node of the common form runs once."""
+    alone = raw.disabled or raw.kind in ("stickyNote", "noOp") or tables.is_trigger(raw.kind)
+    of_all = _gathers(reader, raw) or reader_of(raw) is _list
+    return not alone and not of_all and raw.name not in reader.inside
+
+
+_RETURNS_MANY = re.compile(
+    r"\breturn (items|\$input\.all\(\))\s*(;|\Z)|\breturn [^{};]{1,200}?\.map\(|\.push\(\s*\{\s*json\b"
+)
 
 
 def _gives_many(raw: Raw) -> bool:
     """Whether a tool gives an item for each record, or code one for each of several values."""
     if reader_of(raw) is _code:
         source = raw.params.get("jsCode", raw.params.get("functionCode"))
-        return isinstance(source, str) and re.search(r"\.map\(|\.push\(|\breturn items\b", source) is not None
+        return isinstance(source, str) and _RETURNS_MANY.search(source) is not None
     operation = raw.params.get("operation", tables.READS.get(raw.kind))
     return reader_of(raw) is _tool and isinstance(operation, str) and operation in tables.MANY
 

@@ -301,6 +301,7 @@ ROLES = {
 
 ANY, STRING, NUMBER, OBJECT = Type("any"), Type("string"), Type("number"), Type("object")
 ARRAY = Type("array")
+ITEMS = Type("array", items=OBJECT)
 
 # What an HTTP node sends by name: where the common form has it, the switch, and where n8n has it.
 SENT = (("query", "sendQuery", "queryParameters"), ("headers", "sendHeaders", "headerParameters"))

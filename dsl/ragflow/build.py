@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from dsl import computed, conditions
+from dsl import collected, computed, conditions
 from dsl.ir import Edge, Flow, Graph, Node, Ref, Type, Variable
 from dsl.kinds import ports
 from dsl.layout import Point, layout, size
@@ -40,6 +40,7 @@ class _Builder:
         """What RAGFlow has no words for, in words that it has."""
         graph, taken = self.flow.graph, {*nodes(self.flow)}
         choices.ask(graph, taken, self._chosen)
+        collected.compute(graph, taken, self._added)
         computed.compute(graph, nodes(self.flow), taken, self._expressions)
         conditions.compute(graph, taken, SIGNS, self._compared)
         choices.otherwise(graph, taken, self._nothing)
@@ -75,6 +76,9 @@ class _Builder:
     def _nothing(self, node: Node, nothing: Node) -> None:
         self.source[id(nothing)] = ""
         self._tell(node, "equivalent", "switch.else", "A switch needs a way for the rest: a step that does nothing.")
+
+    def _added(self, owner: Node, made: Node) -> None:
+        self.source[id(made)] = ""
 
     def _expressions(self, node: Node, before: Node | None) -> None:
         if before is None:

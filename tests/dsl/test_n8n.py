@@ -489,3 +489,60 @@ def test_types_that_are_asked_for_are_kept() -> None:
         "Age": Type("number", required=True),
         "size": Type("string", label="Size", options=("S",)),
     }
+
+
+# -- several items where other platforms have one
+
+
+@pytest.mark.parametrize(
+    ("giver", "told"),
+    [
+        (node("Rows", "googleSheets", 4.5, documentId={"value": "1"}), True),
+        (node("Rows", "postgres", 2.6, operation="executeQuery", query="select 1"), True),
+        (node("Rows", "slack", 2.3, operation="post", text="x"), False),
+        (node("Rows", "code", 2, jsCode="return [1, 2].map((n) => ({json: {n}}));"), True),
+        (node("Rows", "code", 2, jsCode="return [{json: {n: $input.all().map((one) => one.json)}}];"), False),
+    ],
+)
+def test_a_node_that_runs_for_each_of_several_items_is_told(giver: dict[str, Any], told: bool) -> None:
+    flow = n8n.read(workflow(giver, node("Say", "set", 3.4, **_assigned(n="={{ $json.n }}")), Rows="Say"))
+    assert [note.title for note in flow.notes if note.code == "items.many"] == ["Rows"] * told
+
+
+def test_a_loop_over_what_is_made_of_each_item_raises() -> None:
+    rows = node("Rows", "googleSheets", 4.5, documentId={"value": "1"})
+    say = node("Say", "set", 3.4, **_assigned(n="={{ $json.n }}"))
+    document = workflow(rows, say, node("Loop", "splitInBatches", 3), node("Get", "noOp"), Rows="Say", Say="Loop")
+    document["connections"] |= workflow(Loop=["", "Get"], Get="Loop")["connections"]
+    flow = n8n.read(document)
+    walked = values.nodes(flow)["Loop"].inputs["item"]
+    assert isinstance(walked, Script) and "throw" in walked.source
+    assert "stub" in [note.severity for note in flow.notes if note.title == "Loop"]
+
+
+def test_a_loop_over_records_of_a_service_wants_them_as_a_list() -> None:
+    rows = node("Rows", "googleSheets", 4.5, documentId={"value": "1"})
+    document = workflow(rows, node("Loop", "splitInBatches", 3), node("Get", "noOp"), Rows="Loop", Loop=["", "Get"])
+    document["connections"] |= workflow(Get="Loop")["connections"]
+    flow = n8n.read(document)
+    assert values.nodes(flow)["Loop"].inputs == {"item": Ref("Rows", ("all_items",))}
+    assert [(note.severity, note.title) for note in flow.notes] == [("needs_binding", "Rows")]
+
+
+def test_a_switch_that_goes_every_fitting_way_is_told() -> None:
+    rules = {"values": [{"conditions": _asked("a")}, {"conditions": _asked("b")}]}
+    flow = n8n.read(workflow(node("S", "switch", 3.2, rules=rules, options={"allMatchingOutputs": True})))
+    assert [(note.severity, note.code, note.node) for note in flow.notes] == [("degraded", "switch.all", "S")]
+    flow = n8n.read(workflow(node("S", "switch", 3.2, rules=rules, options={})))
+    assert flow.notes == []
+
+
+def _asked(value: str) -> dict[str, Any]:
+    operator = {"type": "string", "operation": "equals"}
+    return {"combinator": "and", "conditions": [{"leftValue": "x", "rightValue": value, "operator": operator}]}
+
+
+def test_last_node_without_known_fields_is_told() -> None:
+    called = node("In", "executeWorkflowTrigger", 1.1)
+    flow = n8n.read(workflow(called, node("Send", "slack", 2.3, operation="post", text="x"), In="Send"))
+    assert [(note.code, note.title) for note in flow.notes] == [("end.unknown", "Send")]

@@ -59,9 +59,7 @@ FLOWS = {
     "what is made of filtered items": workflow(
         [called(), ROWS, SPLIT, DEAR, SHAPE, ALL, SAY], "In>Rows Rows>Split Split>Dear Dear>Shape Shape>All All>Say"
     ),
-    "items from code to code": workflow(
-        [called(), MANY, DOUBLE, SUM, TAKE], "In>Many Many>Double Double>Sum Sum>Take"
-    ),
+    "items from code to code": workflow([called(), MANY, DOUBLE, SUM, TAKE], "In>Many Many>Double Double>Sum Sum>Take"),
     "code that runs for each item": workflow([called(), MANY, EACH, SUM, TAKE], "In>Many Many>Each Each>Sum Sum>Take"),
     "a loop over items of code": workflow(
         [called(), MANY, DOUBLE, LOOP, BODY, TOLD, TELL],
