@@ -109,6 +109,8 @@ def write(flow: Flow, dialect: str, **options: Any) -> Written:
     _check_options(dialect, target, options)
     if flow.dialect == dialect and flow.raw is not None:
         document, notes = _changed(flow, target, options)
+        if reshaped := getattr(target, "reshaped", None):
+            document, notes = reshaped(document, notes, **options)
     else:
         document, notes = _converted(flow, target, options)
     rebind = [] if flow.dialect == dialect else flow.resources

@@ -31,6 +31,9 @@ class Dialect(Protocol):
         Always made anew from the common form, never from `raw`; what that holds beside is left to `dsl.write`.
         """
 
+    # A dialect whose forms differ in what they may hold beside has `reshaped(document, notes, **options)`, too: a
+    # document of its own, read in one form, in another.
+
     def dump(self, document: Any) -> str | bytes:
         """The document as a file."""
 
