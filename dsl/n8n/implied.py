@@ -9,6 +9,7 @@ from dataclasses import replace
 from dsl.computed import ALL
 from dsl.ir import Edge, Graph, Node, Ref, Type
 from dsl.kinds import KINDS, outputs
+from dsl.n8n.tools import DEFINED
 
 _END = "/end"
 _MANY = ("code", "iterate", "list")
@@ -85,6 +86,7 @@ def without(graph: Graph) -> Graph:
     }
     inner = {each.id for node in graph.nodes for each in (node.body.nodes if node.body else ())}
     apart = {id_ for id_ in known if id_ + ITEM in inner}
+    gone |= {id_ for id_, node in known.items() if node.kind == "note" and id_.endswith(DEFINED)}
     if not gone and not inner:
         return graph
     nodes = [replace(node, body=without(_led_out(node.body))) if node.body else node for node in graph.nodes]

@@ -12,7 +12,7 @@ from dsl import DslError, values
 from dsl.computed import ALL
 from dsl.ir import Edge, Flow, Graph, Node, OnError, Ref, Resource, Type, Value, Variable
 from dsl.kinds import KINDS, outputs
-from dsl.n8n import forms, implied, names, readers, subnodes, tables, text, written
+from dsl.n8n import forms, implied, names, readers, subnodes, tables, text, tools, written
 from dsl.n8n.reach import backward
 from dsl.n8n.regions import Region, innermost, reached, regions
 from dsl.n8n.source import Link, Raw, Source, described, dig, source
@@ -59,6 +59,7 @@ class Reader:
         self.own = {name: region for region in self.regions.values() for name in region.own}
         self.inside = innermost(self.regions.values())
         self.gathering = {region.end.name: region for region in self.regions.values() if region.end and region.apart}
+        self.tools: dict[str, list[Raw]] = {}  # by agent's id
         self.whole: set[str] = set()  # the nodes all of whose items are read
         self.ambiguous: set[str] = set()
         self.assigned: dict[str, set[str]] = {}  # the fields that Set nodes set
@@ -125,6 +126,9 @@ class Reader:
         own = any(raw.mark for raw in self.main)
         if not own:
             self._imply(graph, chat)
+        graph.nodes += [
+            tools.note(node, self.tools[node.id], subnodes.told) for node in made.values() if node.id in self.tools
+        ]
         self._rings(graph)
         return Flow(
             workflow["name"] if isinstance(workflow.get("name"), str) else "",

@@ -175,6 +175,28 @@ def test_a_chat_asks_by_the_system() -> None:
     assert len(agent.folded) == 4
 
 
+def test_what_tools_do_stands_beside_the_agent_and_is_told() -> None:
+    url = "https://api.example.com/{city}?key=abcdef123456789012"
+    document = workflow(
+        node("Agent", "ai:agent", 1.9, promptType="define", text="hi"),
+        node("rev", "ai:toolCode", 1.1, description="reverses", jsCode="return query.length"),
+        node("weather", "ai:toolHttpRequest", 1.1, toolDescription="Weather", url=url),
+    )
+    for tool in ("rev", "weather"):
+        attach(document, tool, "Agent", "ai_tool")
+    flow = n8n.read(document)
+    said = values.nodes(flow)["Agent/tools"].params["text"]
+    assert "return query.length" in said and "https://api.example.com/{city}" in said
+    assert "abcdef123456789012" not in said
+    told = [note.message for note in flow.notes if note.code == "resource.tool"]
+    assert ["code that stands in the file" in told[0], "calls https://api.example.com/{city}:" in told[1]] == [
+        True,
+        True,
+    ]
+    again = n8n.build(flow)[0]
+    assert [each["name"] for each in again["nodes"]] == ["Agent", "rev", "weather"]
+
+
 def test_a_secret_in_the_file_becomes_a_variable() -> None:
     headers = {"parameters": [{"name": "X-Api-Key", "value": "abcdefgh12345"}]}
     flow = n8n.read(workflow(node("Call", "httpRequest", 4.2, url="u", sendHeaders=True, headerParameters=headers)))
