@@ -106,6 +106,8 @@ def write(flow: Flow, dialect: str, **options: Any) -> Written:
     that the way back would not restore. DslError: unknown dialect or option.
     """
     target = named(dialect)
+    if not isinstance(flow, Flow):
+        raise DslError(f"What is written is a flow, as dsl.read gives it, and not {type(flow).__name__}.")
     _check_options(dialect, target, options)
     if flow.dialect == dialect and flow.raw is not None:
         document, notes = _changed(flow, target, options)

@@ -39,8 +39,8 @@ class Dialect(Protocol):
 
 
 def named(name: str) -> Dialect:
-    if name not in DIALECTS:
-        near = difflib.get_close_matches(name, DIALECTS, 1)
+    if not isinstance(name, str) or name not in DIALECTS:
+        near = difflib.get_close_matches(str(name), DIALECTS, 1)
         hint = f" Did you mean {near[0]!r}?" if near else f" There are: {', '.join(DIALECTS)}."
         raise OptionError(f"There is no dialect {name!r}.{hint}")
     return cast(Dialect, importlib.import_module(DIALECTS[name]))

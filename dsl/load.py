@@ -14,6 +14,8 @@ MAX_VALUES = 2_000_000  # with every alias followed
 
 
 def text(data: bytes | str) -> str:
+    if not isinstance(data, (bytes, bytearray, str)):
+        raise DslError(f"A file's contents are wanted, as bytes or text, and not {type(data).__name__}.")
     if isinstance(data, str):
         data = data.encode("utf-8", "surrogatepass")
     if len(data) > MAX_BYTES:

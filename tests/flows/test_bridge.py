@@ -99,6 +99,23 @@ def test_a_workflow_is_drawn_in_the_form_that_the_name_ends_with(
     assert wrong.returncode == 2 and b"There are: svg, mmd, html" in wrong.stderr
 
 
+def test_a_sidecar_of_another_file_is_neither_used_nor_overwritten(tmp_path: Path) -> None:
+    for name in ("one", "other"):
+        steps = [{"id": f"{name} {i}", "name": f"{name} {i}", "type": "n8n-nodes-base.noOp"} for i in (1, 2)]
+        (tmp_path / name).write_text(json.dumps({"name": name, "nodes": steps, "connections": {}}))
+        assert flowstill("convert", tmp_path / name, "--to", "dify", "-o", tmp_path / f"{name}.yml").returncode == 0
+    kept = ("--sidecar", tmp_path / "kept")
+    assert flowstill("convert", tmp_path / "one", "--to", "dify", "-o", tmp_path / "one.yml", *kept).returncode == 0
+    before = (tmp_path / "kept").read_bytes()
+    refused = flowstill("convert", tmp_path / "other", "--to", "dify", *kept)
+    assert refused.returncode == 1 and b"kept: This is the sidecar of one, which would be lost" in refused.stderr
+    refused = flowstill("convert", tmp_path / "other.yml", "--to", "n8n", *kept)
+    assert refused.returncode == 1 and b"kept: This is the sidecar of another flow ('one', from one)" in refused.stderr
+    assert (tmp_path / "kept").read_bytes() == before
+    back = flowstill("convert", tmp_path / "one.yml", "--to", "n8n", *kept)
+    assert json.loads(back.stdout) == json.loads((tmp_path / "one").read_text())
+
+
 FLOW = b'{"flowstill": "1", "flow": {"name": "x", "dialect": "ir"}}'
 TO_IR = ("convert", "-", "--to", "ir")
 
