@@ -142,8 +142,11 @@ def check(file: str, dialect: str | None, form: str, fix: bool, out: str | None)
         flow, mended_now = mend(flow)
         for done in mended_now:
             click.echo(f"mended: {done}", err=True)
-        mended = dsl.write(flow, flow.dialect).data
-        _write(out or file, mended)
+        mended = dsl.write(flow, flow.dialect).data if mended_now else data
+        if mended_now and out is None and file != "-":
+            _anew(file, data)
+        if mended_now or out is not None or file == "-":
+            _write(out or file, mended)
         flow = _flow(file, mended.encode() if isinstance(mended, str) else mended, flow.dialect)
     found = find(flow)
     if form == "text":
@@ -151,6 +154,15 @@ def check(file: str, dialect: str | None, form: str, fix: bool, out: str | None)
     else:
         click.echo(findings.as_json(file, found) if form == "json" else findings.sarif(file, found, _version()))
     sys.exit(any(each.level == "error" for each in found))
+
+
+def _anew(file: str, data: bytes) -> None:
+    """Says before it happens what mending a file of YAML in its place takes away."""
+    from dsl.load import comments
+
+    if count := comments(data.decode("utf-8", "replace")):
+        lost = "its comment is" if count == 1 else f"its {count} comments are"
+        click.echo(f"{file} is written anew: {lost} lost, and how it was laid out. Use --out to keep it.", err=True)
 
 
 def _version() -> str:

@@ -9,7 +9,7 @@ import pytest
 
 import dsl
 from dsl import DslError
-from dsl.load import Quoted, dump_yaml, load, text
+from dsl.load import Quoted, comments, dump_yaml, load, text
 from tests.dsl.kitchen import kitchen_sink
 
 
@@ -80,6 +80,20 @@ def test_quoted_text_stays_text_for_every_reader() -> None:
 
 def test_merge_keys_are_followed() -> None:
     assert load("a: &a {x: 1, y: 2}\nb:\n  <<: *a\n  y: 3\n")["b"] == {"x": 1, "y": 3}
+
+
+@pytest.mark.parametrize(
+    ("source", "count"),
+    [
+        ("# one\na: 1  # two\nb: 'no # comment'\nc: x#y\n", 2),
+        ("a: |\n  # text of a block\n  more\n# one\nb: 2\n", 1),
+        ('{"a": "# text"}', 0),
+        ("a: [1, # one\n  2]\n", 1),
+        ("a: {", 0),
+    ],
+)
+def test_comments_are_counted(source: str, count: int) -> None:
+    assert comments(source) == count
 
 
 @pytest.mark.parametrize("given", [None, 123, {"a": 1}, Path("x.yml")])

@@ -74,6 +74,27 @@ def test_check_finds_what_would_fail_and_mends_what_is_clear(tmp_path: Path) -> 
     assert {each["ruleId"] for each in results if each["level"] == "error"} == {"port.unknown", "ref.unknown"}
 
 
+def test_a_file_is_left_alone_when_nothing_is_mended_and_lost_comments_are_told(tmp_path: Path) -> None:
+    node = "    - {{id: {0}, type: custom, position: {{x: 0, y: 0}}, data: {{type: {0}, title: {0}, {1}: []}}}}\n"
+    nodes = node.format("start", "variables") + node.format("end", "outputs")
+    edge = "    - {{id: {0}, source: start, target: {0}, sourceHandle: source, targetHandle: target}}\n"
+    head = "# mine\nversion: 0.6.0\nkind: app\napp: {name: x, mode: workflow}  # keep\nworkflow:\n  graph:\n"
+    good = f"{head}    nodes:\n{nodes}    edges:\n{edge.format('end')}"
+    path = tmp_path / "x.yml"
+    path.write_text(good)
+    done = flowstill("check", path, "--fix")
+    assert (done.returncode, done.stderr, path.read_text()) == (0, b"", good)
+    path.write_text(good + edge.format("gone"))
+    done = flowstill("check", path, "--fix")
+    assert b"x.yml is written anew: its 2 comments are lost, and how it was laid out." in done.stderr
+    assert "gone" not in path.read_text()
+    path.write_text(good + edge.format("gone"))
+    done = flowstill("check", path, "--fix", "-o", tmp_path / "y.yml")
+    assert (
+        b"lost" not in done.stderr and "# keep" in path.read_text() and "gone" not in (tmp_path / "y.yml").read_text()
+    )
+
+
 def test_inspect_says_what_it_takes_to_run_elsewhere(sink: Path) -> None:
     said = flowstill("inspect", sink).stdout.decode()
     assert "model: qwen3-8b (provider langgenius/ollama/ollama)" in said and "q: string, required" in said
