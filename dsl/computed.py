@@ -175,7 +175,8 @@ def _given(giver: Node, inside: bool) -> list[Ref]:
         return [Ref(giver.id, (ALL,))]
     if giver.kind == "iterate" and inside:
         return [Ref(giver.id, ("item",), "item")]
-    return [Ref(giver.id, (name,)) for name in outputs(giver)]
+    asked = giver.kind == "start" and (giver.params.get("trigger") or {}).get("type") == "chat"
+    return [Ref("", ("query",), "system")] * asked + [Ref(giver.id, (name,)) for name in outputs(giver)]
 
 
 def of_input(fields: Fields) -> Fields:

@@ -12,7 +12,7 @@ from dsl.kinds import KINDS, outputs
 from dsl.n8n.tools import DEFINED
 
 _END = "/end"
-_MANY = ("code", "iterate", "list")
+_UNSAID = ("code", "iterate", "list", "http")  # a chat shows of an item its output or its text, if it has one
 ITEM = "/item"  # in a body, what stands for a round's coming to the aggregate behind it
 
 
@@ -63,7 +63,7 @@ def add(graph: Graph, answering: set[str], chat: bool, first: bool) -> list[Node
 
 def made_for(node: Node, chat: bool, first: bool) -> Node | None:
     found = results(node, first)
-    if not found or (chat and node.kind in _MANY):
+    if not found or (chat and node.kind in _UNSAID):
         return None
     position = (node.position[0] + 300, node.position[1]) if node.position else None
     if chat and (said := found.get("output") or found.get("text") or found.get("structured")):

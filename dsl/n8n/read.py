@@ -63,6 +63,8 @@ class Reader:
         self.whole: set[str] = set()  # the nodes all of whose items are read
         self.ambiguous: set[str] = set()
         self.assigned: dict[str, set[str]] = {}  # the fields that Set nodes set
+        self.marked = any(raw.mark for raw in self.main)  # flowstill wrote the file
+        self.streams = readers.streams(self)
         self.before, self.after = self._beside()
         self.defaults: dict[str, dict[str, Any]] = {}
 
@@ -123,8 +125,7 @@ class Reader:
         _declare(graph)
         self._dangling()
         chat = any(tables.TRIGGERS.get(raw.kind) == "chat" and not raw.disabled for raw in self.main)
-        own = any(raw.mark for raw in self.main)
-        if not own:
+        if not self.marked:
             self._imply(graph, chat)
         graph.nodes += [
             tools.note(node, self.tools[node.id], subnodes.told) for node in made.values() if node.id in self.tools
@@ -133,7 +134,7 @@ class Reader:
         return Flow(
             workflow["name"] if isinstance(workflow.get("name"), str) else "",
             "n8n",
-            form + (forms.OWN if own else ""),
+            form + (forms.OWN if self.marked else ""),
             "chat" if chat else "workflow",
             workflow["description"] if isinstance(workflow.get("description"), str) else "",
             graph,
@@ -204,15 +205,16 @@ class Reader:
         """Who gives several items, for each of which n8n runs what follows."""
         found: dict[str, Raw] = {}
         for raw in self.main:
-            if readers.runs_for_each(self, raw) and (giver := readers.many_above(self, raw)):
-                found.setdefault(giver, raw)
+            if raw.name in self.streams and readers.runs_for_each(self, raw):
+                found.setdefault(self.streams[raw.name], raw)
         for name, raw in found.items():
             message = f"n8n runs {raw.name} and what follows once for each item that it gives, elsewhere once for all."
             self.note(self.nodes[name], "degraded", "items.many", message, "Put what follows into a loop.")
 
     def _last_items(self) -> None:
         """All the items of a last node are what a workflow gives."""
-        for name in reached(self.source, [raw.name for raw in self.main if _answers(raw)], ()):
+        answering = [] if self.marked else [raw.name for raw in self.main if _answers(raw)]
+        for name in reached(self.source, answering, ()):
             raw, region = self.nodes[name], self.regions.get(name)
             if region is None:
                 last = readers.is_code(raw) and not self.source.out[name] and name not in self.inside

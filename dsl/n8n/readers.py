@@ -905,7 +905,7 @@ def _makers(reader: "Reader", raw: Raw) -> list[Raw]:
 
 def round_item(reader: "Reader", region: "Region") -> Value:
     """What a round of a container without an aggregate gives."""
-    if region.kind == "batches":  # where several ways lead back any of them may have made the item
+    if region.kind == "batches":
         makers = [maker for maker in _makers(reader, region.owner) if maker.name in region.body]
         return _item(reader, region.owner, makers or [region.owner])
     last = [reader.nodes[name] for name in sorted(region.body) if not reader.source.out[name]]
@@ -950,23 +950,22 @@ def _batched(reader: "Reader", raw: Raw, region: "Region") -> Value:
     makers = [maker for maker in _makers(reader, raw) if maker.name not in region.body and maker is not raw]
     if len(makers) == 1 and _gives_items(makers[0]):
         return _items(reader, makers[0])
-    if many := [maker.name for maker in makers if many_above(reader, maker)]:
+    if many := [maker.name for maker in makers if maker.name in reader.streams]:
         return _lost(reader, raw, f"It goes through what {many[0]} makes of each item of a node before it.")
     refs = tuple(reader.ref(raw, maker, ()) or Ref(maker.id, ()) for maker in makers)
     return Script("n8n", "$input.all().map((item) => item.json)", refs)
 
 
-def many_above(reader: "Reader", raw: Raw) -> str:
-    """The node whose several items one runs for, once for each; "" for one item, as far as is known."""
-    seen, stack = {raw.name}, [raw.name]
-    while stack:
-        before = [link.source for link in reader.source.into[stack.pop()] if link.source not in seen]
-        seen.update(before)
-        for name in before:
-            if _gives_many(reader.nodes[name]):
-                return name
-        stack += [name for name in before if not _gathers(reader, reader.nodes[name])]
-    return ""
+def streams(reader: "Reader") -> dict[str, str]:
+    """The nodes that several items come to, and who gave those, as far as is known."""
+    found: dict[str, str] = {}
+    for giver in reader.main:
+        stack = [giver.name] if _gives_many(giver) else []
+        while stack:
+            after = [link.target for link in reader.source.out[stack.pop()] if link.target not in found]
+            found.update(dict.fromkeys(after, giver.name))
+            stack += [name for name in after if not _gathers(reader, reader.nodes[name])]
+    return found
 
 
 def _gathers(reader: "Reader", raw: Raw) -> bool:
@@ -988,6 +987,8 @@ _RETURNS_MANY = re.compile(
 
 def _gives_many(raw: Raw) -> bool:
     """Whether a tool gives an item for each record, or code one for each of several values."""
+    if raw.mark or raw.disabled:
+        return False
     if reader_of(raw) is _code:
         source = raw.params.get("jsCode", raw.params.get("functionCode"))
         return isinstance(source, str) and _RETURNS_MANY.search(source) is not None

@@ -143,7 +143,7 @@ def _told(reader: "Reader", owner: Raw, node: Node, part: Raw, port: str, entry:
     elif port in ("ai_tool", "ai_retriever") and node.kind in ("agent", "llm"):
         tool = _tool(reader, part, entry)
         node.params.setdefault("tools", []).append(tool)
-        if not owner.mark:
+        if not reader.marked:
             reader.tools.setdefault(node.id, []).append(part)
             message = f"The tool {tool['name']} {tools.what(part)}: elsewhere an agent holds only its name."
             reader.note(owner, "needs_binding", "resource.tool", message, "Make a tool of it, and choose it there.")

@@ -51,6 +51,15 @@ def test_what_n8n_computes_in_an_expression_a_code_node_computes_elsewhere(targe
 
 
 @pytest.mark.parametrize("target", ["coze", "ragflow"])
+def test_code_behind_a_chat_sees_what_was_asked(target: str) -> None:
+    chat = node("Chat", "@n8n/n8n-nodes-langchain.chatTrigger", 1.1, options={})
+    loud = node("Loud", "code", 2, jsCode="return [{json: {output: $json.chatInput + '!'}}];")
+    written = dsl.write(dsl.read(json.dumps(workflow([chat, loud], "Chat>Loud"))), target)
+    made = run(javascript(written.document)[0], {"in_0": "hi"}, CALLS[target])
+    assert made["output"] == "hi!"
+
+
+@pytest.mark.parametrize("target", ["coze", "ragflow"])
 @pytest.mark.parametrize(
     ("source", "mode"),
     [
