@@ -108,7 +108,7 @@ def _list(node: Node, names: dict[Ref, str]) -> Code:
     if params.get("filter"):
         tests = [_test(each, names) for each in params["filter"].get("conditions", [])]
         joined = f" {params['filter'].get('logic', 'and')} ".join(f"({each})" for each in tests) or "True"
-        lines += ["    import re"] * ("re.search" in joined)
+        lines += ["    import re"] * (".search(" in joined)
         lines.append(f"    found = [each for each in found if {joined}]")
     for order in reversed(params.get("sort") or []):
         key = f"each[{order['key']!r}]" if order.get("key") else "each"

@@ -45,7 +45,7 @@ def note(agent: Node, parts: list[Raw], told: Callable[[str], tuple[str, str]]) 
         _definition(part, told(part.kind)) for part in parts
     )
     place = (agent.position[0], agent.position[1] + 300) if agent.position else None
-    params = {"text": text, "size": (480, 320)}
+    params = {"text": text, "size": [480, 320]}
     return Node(agent.id + DEFINED, "note", f"Tools of {agent.title}", params=params, position=place)
 
 
