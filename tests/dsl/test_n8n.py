@@ -242,6 +242,31 @@ def test_split_and_aggregate_are_an_iteration() -> None:
     ]
 
 
+def test_rounds_that_a_filter_ends_have_no_place_in_the_list() -> None:
+    document = workflow(
+        node("Split", "splitOut", fieldToSplitOut="rows"),
+        node("Dear", "filter", 2.2, conditions=_asked("x")),
+        node("Shape", "set", 3.4, **_assigned(a="={{ $json.a }}")),
+        node("All", "aggregate", aggregate="aggregateAllItemData", destinationFieldName="lines"),
+        node("Say", "set", 3.4, **_assigned(q="={{ $json.lines }}")),
+        Split="Dear",
+        Dear="Shape",
+        Shape="All",
+        All="Say",
+    )
+    flow = n8n.read(document)
+    found = values.nodes(flow)
+    assert found["All/item"].inputs == {"item": {"a": Ref("Shape", ("a",))}}
+    assert found["Split"].params["collect"] == {"output": Ref("All/item", ("item",))}
+    kept = found["All"].params["filter"]["conditions"]
+    assert (found["All"].kind, found["All"].params["list"]) == ("list", Ref("Split", ("output",)))
+    assert [(each["left"], each["op"]) for each in kept] == [(Ref("All", (), "item"), "not_null")]
+    assert found["Say"].inputs["q"] == Ref("All", ("result",))
+    built = n8n.build(flow)[0]
+    assert built["connections"] == document["connections"]
+    assert [each["name"] for each in built["nodes"]] == ["Split", "All", "Say", "Dear", "Shape"]
+
+
 def test_a_loop_over_items_is_an_iteration() -> None:
     document = workflow(
         node("List", "code", 2, jsCode="return []"),
