@@ -106,9 +106,13 @@ def write(flow: Flow, dialect: str, **options: Any) -> Written:
     that the way back would not restore. DslError: unknown dialect or option.
     """
     target = named(dialect)
+    if not isinstance(flow, Flow):
+        raise DslError(f"What is written is a flow, as dsl.read gives it, and not {type(flow).__name__}.")
     _check_options(dialect, target, options)
     if flow.dialect == dialect and flow.raw is not None:
         document, notes = _changed(flow, target, options)
+        if reshaped := getattr(target, "reshaped", None):
+            document, notes = reshaped(document, notes, **options)
     else:
         document, notes = _converted(flow, target, options)
     rebind = [] if flow.dialect == dialect else flow.resources

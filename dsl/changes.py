@@ -5,11 +5,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from dsl.ir import Edge, Flow, Node, OnError, Ref, Script, Text, Type, Value
-from dsl.values import parts, rename, walk
+from dsl.ir import Edge, Flow, Node, OnError, Type
+from dsl.secrets import mask
+from dsl.telling import change
+from dsl.values import rename, walk
 
 _FIELDS = ("kind", "title", "description", "params", "inputs", "outputs", "on_error")
-_LONGEST = 60
 
 
 @dataclass(frozen=True)
@@ -25,20 +26,38 @@ class Change:
         return f"{self.sign} {self.where}: {self.message}" if self.message else f"{self.sign} {self.where}"
 
 
+Found = dict[tuple[Any, ...], Change]  # by what is different, whatever it is and was
+
+
 def diff(one: Flow, other: Flow) -> list[Change]:
-    """The changes that lead from `one` to `other`. Positions, ids and the order of nodes are none."""
+    """The changes that lead from `one` to `other`, without secrets. Positions, ids and the order of nodes are none."""
+    told = _changes(mask(one)[0], mask(other)[0])
+    return [told.get(key) or _of_secrets(key, each) for key, each in _changes(one, other).items()]
+
+
+def _of_secrets(key: tuple[Any, ...], change: Change) -> Change:
+    name = f"{key[-1]}: " if key[-1] else ""
+    return replace(change, message=f"{name}a secret -> another secret")
+
+
+def _changes(one: Flow, other: Flow) -> Found:
     names = _pairs(one, other)
     copied = _renamed(other, {new: old for old, new in names.items()})
     mine, theirs = ({node.id: node for node, _, _ in walk(flow.graph)} for flow in (one, copied))
-    changes = [Change("-", _named(node), node.kind, node.pointer) for key, node in mine.items() if key not in theirs]
-    changes += [Change("+", _named(node), node.kind, node.pointer) for key, node in theirs.items() if key not in mine]
+    changes = {("-", key, ""): _whole("-", node) for key, node in mine.items() if key not in theirs}
+    changes |= {("+", key, ""): _whole("+", node) for key, node in theirs.items() if key not in mine}
     for key in mine:
-        changes += _node(mine[key], theirs[key]) if key in theirs else ()
-    changes += _edges(one, copied, mine | theirs)
-    changes += _named_things("variable", one.variables, other.variables, lambda each: f"{each.scope}.{each.name}")
-    changes += [Change("~", "flow", told) for told in _values("name", one.name, other.name)]
-    changes += [Change("~", "flow", told) for told in _values("mode", one.mode, other.mode)]
+        changes |= _node(mine[key], theirs[key]) if key in theirs else {}
+    changes |= _edges(one, copied, mine | theirs)
+    changes |= _variables(one, other)
+    for name in ("name", "mode"):
+        for place, told in _values(name, getattr(one, name), getattr(other, name)):
+            changes["~", "", place] = Change("~", "flow", f"{place}: {told}")
     return changes
+
+
+def _whole(sign: str, node: Node) -> Change:
+    return Change(sign, _named(node), node.kind, node.pointer)
 
 
 def _pairs(one: Flow, other: Flow) -> dict[str, str]:
@@ -76,15 +95,18 @@ def _named(node: Node) -> str:
     return f"'{node.title or node.id}'"
 
 
-def _node(one: Node, other: Node) -> Iterator[Change]:
+def _node(one: Node, other: Node) -> Found:
+    found: Found = {}
     for name in _FIELDS:
-        for told in _values("" if name in ("params", "inputs") else name, getattr(one, name), getattr(other, name)):
-            yield Change("~", _named(one), told, one.pointer)
+        shown = "" if name in ("params", "inputs") else name
+        for place, told in _values(shown, getattr(one, name), getattr(other, name)):
+            found["~", one.id, name, place] = Change("~", _named(one), f"{place}: {told}", one.pointer)
+    return found
 
 
-def _values(name: str, one: Any, other: Any) -> Iterator[str]:
-    """One line for each value that differs."""
-    if one == other:
+def _values(name: str, one: Any, other: Any) -> Iterator[tuple[str, str]]:
+    """The name and the change of each value that differs."""
+    if one == other and isinstance(one, bool) == isinstance(other, bool):
         return
     if isinstance(one, (OnError, Type)) and isinstance(other, type(one)):
         one, other = vars(one), vars(other)
@@ -95,32 +117,14 @@ def _values(name: str, one: Any, other: Any) -> Iterator[str]:
         for place, (left, right) in enumerate(zip(one, other, strict=True)):
             yield from _values(f"{name}[{place}]", left, right)
     else:
-        yield f"{name}: {shown(one)} -> {shown(other)}"
+        yield name, change(one, other)
 
 
-def shown(value: Value) -> str:
-    """A value in a few words: references in braces, long text cut where it stands."""
-    if value is None or value == "":
-        return "nothing"
-    if isinstance(value, (Ref, Text, Script, str)):
-        words = "".join(_shown_part(part) for part in parts(value))
-        words = " ".join(words.split())
-        return words if len(words) <= _LONGEST else f"{words[: _LONGEST - 3]}..."
-    text = str(value)
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
-
-
-def _shown_part(part: "str | Ref | Script") -> str:
-    if isinstance(part, Ref):
-        return "{" + ".".join([part.node or part.scope, *map(str, part.path)]) + "}"
-    return part.source if isinstance(part, Script) else part
-
-
-def _edges(one: Flow, other: Flow, nodes: dict[str, Node]) -> list[Change]:
+def _edges(one: Flow, other: Flow, nodes: dict[str, Node]) -> Found:
     mine, theirs = ({edge for _, inside in _graphs(flow) for edge in inside} for flow in (one, other))
-    gone = [Change("-", _edge(edge, nodes), "", edge.pointer) for edge in mine - theirs]
-    new = [Change("+", _edge(edge, nodes), "", edge.pointer) for edge in theirs - mine]
-    return sorted(gone + new, key=str)
+    gone = {("-", edge, ""): Change("-", _edge(edge, nodes), "", edge.pointer) for edge in mine - theirs}
+    new = {("+", edge, ""): Change("+", _edge(edge, nodes), "", edge.pointer) for edge in theirs - mine}
+    return dict(sorted((gone | new).items(), key=lambda pair: str(pair[1])))
 
 
 def _graphs(flow: Flow) -> Iterator[tuple[str, list[Edge]]]:
@@ -135,12 +139,12 @@ def _edge(edge: Edge, nodes: dict[str, Node]) -> str:
     return f"edge {one} {f'({edge.port}) ' if edge.port != 'out' else ''}to {other}"
 
 
-def _named_things(what: str, one: list[Any], other: list[Any], key: Any) -> Iterator[Change]:
-    mine, theirs = ({key(each): each for each in things} for things in (one, other))
-    for name in mine.keys() - theirs.keys():
-        yield Change("-", f"{what} {name}", "")
-    for name in theirs.keys() - mine.keys():
-        yield Change("+", f"{what} {name}", "")
+def _variables(one: Flow, other: Flow) -> Found:
+    mine, theirs = ({f"{each.scope}.{each.name}": each for each in flow.variables} for flow in (one, other))
+    found = {("-", name, ""): Change("-", f"variable {name}", "") for name in mine.keys() - theirs.keys()}
+    found |= {("+", name, ""): Change("+", f"variable {name}", "") for name in theirs.keys() - mine.keys()}
     for name in mine.keys() & theirs.keys():
-        if mine[name] != theirs[name]:
-            yield Change("~", f"{what} {name}", f"{shown(mine[name].default)} -> {shown(theirs[name].default)}")
+        for place, told in _values("", vars(mine[name]), vars(theirs[name])):
+            shown = "" if place == "default" else place
+            found["~", name, shown] = Change("~", f"variable {name}", f"{shown}: {told}" if shown else told)
+    return found

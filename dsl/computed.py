@@ -5,15 +5,19 @@ is not there, and fails when it runs.
 """
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from dsl.ir import Edge, Graph, Node, Ref, Script, Text, Type, Value
+from dsl.kinds import outputs
 from dsl.values import unique
 
 Told = Callable[[Node, Node | None], None]  # for each reader: the node, and what computes; None: nothing can
 Fields = dict[str, Any]  # by node (id, title, "" for what comes in): its fields, at the end the name of a variable
+
+ALL = "all_items"  # output of what gives items on n8n: all of them as a list
 
 _LATER = {"until", "tools", "source", "template"}  # asked after the node has begun, or no expression of n8n's
 
@@ -86,18 +90,114 @@ def _insert(graph: Graph, before: Node, node: Node) -> None:
 
 def place(fields: Fields, source: Node | None, ref: Ref, variable: str) -> None:
     """Puts a value where expressions look for it: under the node by id and by title, and under what comes in."""
+    for key in dict.fromkeys(("", ref.node, source.title if source else ref.node)):
+        place_under(key, fields, source, ref, variable)
+
+
+def place_under(key: str, fields: Fields, source: Node | None, ref: Ref, variable: str) -> None:
+    for steps in _called(source, ref):
+        _put(fields, [key, *steps], variable)
+
+
+def _put(fields: Fields, steps: list[str], variable: str) -> None:
+    here: Any = fields
+    for step in steps[:-1]:
+        here = here.setdefault(step, {}) if isinstance(here, dict) else {}
+    if isinstance(here, dict) and not here.get(steps[-1]):
+        here[steps[-1]] = variable
+
+
+_SYSTEM = {"query": "chatInput", "conversation_id": "sessionId"}
+
+
+def _called(source: Node | None, ref: Ref) -> list[list[str]]:
+    """The paths that n8n may have for what is referred to."""
     steps = [str(step) for step in ref.path]
-    if source is not None and source.kind == "http" and steps[:1] == ["body"]:
-        steps = steps[1:]
-    for key in ("", ref.node, source.title if source else ""):
-        here = fields.setdefault(key, {})
-        if not steps:
-            fields[key] = here if here else variable
-            continue
-        for step in steps[:-1]:
-            here = here.setdefault(step, {}) if isinstance(here, dict) else {}
-        if isinstance(here, dict):
-            here.setdefault(steps[-1], variable)
+    first, rest = steps[:1], steps[1:]
+    if ref.scope == "system":
+        return [[_SYSTEM.get(step, step) for step in first] + rest]
+    kind = source.kind if source and first else ""
+    if (kind == "http" and first == ["body"]) or first == [ALL]:
+        return [rest]
+    if kind in ("list", "iterate", "code") and source and (label := outputs(source).get(first[0], Type()).label):
+        return [[label, *rest]]
+    if kind in ("llm", "agent") and first == ["structured"]:
+        return [["output", *rest]]
+    if kind in ("llm", "agent") and first == ["text"]:
+        return [["text"], ["output"], ["message", "content"]] if kind == "agent" else [["text"], *_ANSWERS]
+    return [["output", *steps]] if kind == "extract" else [steps]
+
+
+_ANSWERS = [["output", "0", "content", "0", "text"], ["message", "content"]]  # of n8n's node for OpenAI
+
+
+_NAMED = re.compile(r"""\$(?:node\[|items\(|\()\s*["']([^"'\n]{1,200})["']""")
+_HANDS_ON = {"if", "pass", "classify", "answer"}  # the item that comes in goes out
+
+
+def seen(
+    node: Node, graph: Graph, known: Mapping[str, Node], refer: Callable[[Ref], Value] = lambda ref: ref
+) -> tuple[dict[str, Value], Fields]:
+    """Arguments for code of n8n, and where it looks for them: what comes in, and what it calls by a node's name."""
+    by_name = {name: each for each in known.values() for name in (each.id, each.title)}
+    called = {name: by_name[name] for name in _NAMED.findall(str(node.params.get("source"))) if name in by_name}
+    own = {name: value for name, value in node.inputs.items() if not (isinstance(value, Ref) and not value.path)}
+    inputs: dict[str, Value] = {f"in_{i}": value for i, value in enumerate(own.values())}
+    fields: Fields = {"": {name: f"in_{i}" for i, name in enumerate(own)}}
+    for key, each in [*(("", one) for one in _givers(graph, node, known) if not own), *called.items()]:
+        for ref in _given(each, each.body is not None and node in each.body.nodes):
+            variable = f"in_{len(inputs)}"
+            inputs[variable] = refer(ref)
+            place_under(key, fields, each, ref, variable)
+    return inputs, fields
+
+
+def _givers(graph: Graph, node: Node, known: Mapping[str, Node]) -> list[Node]:
+    """The nodes that give what comes in, past those that hand it on."""
+    found: dict[str, Node] = {}
+    met, stack = {node.id}, [node.id]
+    while stack:
+        target = stack.pop()
+        for id_ in [edge.source for edge in graph.edges if edge.target == target and edge.source in known]:
+            if known[id_].kind not in _HANDS_ON:
+                found[id_] = known[id_]
+            elif id_ not in met:
+                met.add(id_)
+                stack.append(id_)
+    return list(found.values())
+
+
+def _given(giver: Node, inside: bool) -> list[Ref]:
+    """What one sees of a node that gives it items, inside its body or behind it."""
+    if giver.kind == "http":
+        return [Ref(giver.id, ("body",))]
+    if ALL in giver.outputs and not inside:
+        return [Ref(giver.id, (ALL,))]
+    if giver.kind == "iterate" and inside:
+        return [Ref(giver.id, ("item",), "item")]
+    asked = giver.kind == "start" and (giver.params.get("trigger") or {}).get("type") == "chat"
+    return [Ref("", ("query",), "system")] * asked + [Ref(giver.id, (name,)) for name in outputs(giver)]
+
+
+def of_input(fields: Fields) -> Fields:
+    """With the arguments as parts of the variable `input`."""
+    return {name: f"input.{inner}" if isinstance(inner, str) else of_input(inner) for name, inner in fields.items()}
+
+
+RUNS = {  # n8n's code, a function called `run`, once for all items or once for each; `x` is what `context` gives
+    "items": "run(x.$input, x.items, x.items[0], x.$json, x.$, x.$node)",
+    "item": "Promise.all(x.items.map((item) => run({ ...x.$input, item }, x.items, item, item.json, x.$, x.$node)))",
+}
+HANDED = """  const all = [].concat(result ?? []).map((item) => item?.json ?? item);
+  result = { ALL: all, ...all[0] };
+""".replace("ALL", ALL)
+
+
+def around(style: str, fields: Fields, head: str) -> tuple[str, str]:
+    """Lines before and behind n8n's code that call it; `head` begins a function `main` whose parameter is `input`."""
+    run = f"  const x = context(input);\n  let result = await {RUNS[style]};\n{HANDED}  return result;\n}}\n"
+    after = f"}};\n{CONTEXT.format(fields=printed(of_input(fields)))}{head}{run}"
+    return "const run = async ($input, items, item, $json, $, $node) => {\n", after
 
 
 def printed(fields: Fields) -> str:
@@ -119,17 +219,18 @@ CONTEXT = """function context(input) {{
     }}
   }};
   const fields = {{ {fields} }};
-  const item = (name) => ({{ json: read(fields[name] ?? {{}}) }});
+  const items = (name) => [].concat(read(fields[name] ?? {{}})).map((json) => ({{ json }})); // a list is many items
+  const item = (name, place = 0) => items(name).at(place) ?? {{ json: {{}} }};
   const node = (name) => ({{
     item: item(name),
     json: item(name).json,
     first: () => item(name),
-    last: () => item(name),
-    all: () => [item(name)],
-    itemMatching: () => item(name),
+    last: () => item(name, -1),
+    all: () => items(name),
+    itemMatching: (place) => item(name, place),
     isExecuted: name in fields,
   }});
   const $node = new Proxy({{}}, {{ get: (_, name) => node(name) }});
-  return {{ $input: node(""), items: [item("")], $json: item("").json, $: node, $node }};
+  return {{ $input: node(""), items: items(""), $json: item("").json, $: node, $node }};
 }}
 """

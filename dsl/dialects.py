@@ -31,13 +31,16 @@ class Dialect(Protocol):
         Always made anew from the common form, never from `raw`; what that holds beside is left to `dsl.write`.
         """
 
+    # A dialect whose forms differ in what they may hold beside has `reshaped(document, notes, **options)`, too: a
+    # document of its own, read in one form, in another.
+
     def dump(self, document: Any) -> str | bytes:
         """The document as a file."""
 
 
 def named(name: str) -> Dialect:
-    if name not in DIALECTS:
-        near = difflib.get_close_matches(name, DIALECTS, 1)
+    if not isinstance(name, str) or name not in DIALECTS:
+        near = difflib.get_close_matches(str(name), DIALECTS, 1)
         hint = f" Did you mean {near[0]!r}?" if near else f" There are: {', '.join(DIALECTS)}."
         raise OptionError(f"There is no dialect {name!r}.{hint}")
     return cast(Dialect, importlib.import_module(DIALECTS[name]))

@@ -1,7 +1,9 @@
 """Files from strangers: bytes to plain data, in bounded time and memory, or one clear DslError."""
 
+import bisect
 import json
 import math
+import re
 from typing import Any, NoReturn
 
 import yaml
@@ -14,6 +16,8 @@ MAX_VALUES = 2_000_000  # with every alias followed
 
 
 def text(data: bytes | str) -> str:
+    if not isinstance(data, (bytes, bytearray, str)):
+        raise DslError(f"A file's contents are wanted, as bytes or text, and not {type(data).__name__}.")
     if isinstance(data, str):
         data = data.encode("utf-8", "surrogatepass")
     if len(data) > MAX_BYTES:
@@ -223,6 +227,21 @@ class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[mi
 
 
 _Dumper.add_representer(Quoted, lambda dumper, data: dumper.represent_scalar(_STR, str(data), style="'"))
+
+
+def comments(source: str) -> int:
+    """How many comments a file in YAML holds: the signs for one that stand in no value."""
+    values = []
+    try:
+        for token in yaml.scan(source, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+            if isinstance(token, yaml.ScalarToken):
+                values.append((token.start_mark.index, token.end_mark.index))
+    except yaml.YAMLError:
+        return 0
+    signs = [match.start(1) for match in re.finditer(r"(?:^|\s)(#)", source, re.M)]
+    ends = [start for start, _ in values]
+    inside = (bisect.bisect_right(ends, sign) - 1 for sign in signs)
+    return sum(place < 0 or values[place][1] <= sign for place, sign in zip(inside, signs, strict=True))
 
 
 def dump_yaml(document: Any) -> str:

@@ -65,9 +65,33 @@ def restore(flow: Flow, sidecar: Sidecar, original: bytes = b"", **options: Any)
     if same(flow.raw, sidecar.written):
         return mine, notes
     source, target = named(sidecar.dialect), named(sidecar.target)
-    before, _ = source.build(target.read(sidecar.written), **options)
+    written = target.read(sidecar.written)
+    if not _of_one(flow, written):
+        raise DslError(
+            f"This is the sidecar of another flow ({_about(written, sidecar)}): nothing of it is in this file."
+        )
+    before, _ = source.build(written, **options)
     after, more = source.build(flow, **options)
     return merge(mine, before, after), notes + [note for note in more if note.node not in _known(sidecar)]
+
+
+def _of_one(flow: Flow, written: Flow) -> bool:
+    """Whether one may be the other, edited: some step is in both. Beginnings and ends look alike everywhere."""
+    one, other = (
+        {(node.id, node.title) for node in nodes(each).values() if node.kind not in ("start", "end", "note")}
+        for each in (flow, written)
+    )
+    return bool(one & other) or not one or not other
+
+
+def _about(written: Flow, sidecar: Sidecar) -> str:
+    return f"{written.name!r}" + (f", from {sidecar.file}" if sidecar.file else "")
+
+
+def refuse_another(kept: Sidecar, made: Sidecar) -> None:
+    """DslError when writing what was made would take another file's sidecar away."""
+    if kept.file and made.file and kept.file != made.file and kept.sha256 != made.sha256:
+        raise DslError(f"This is the sidecar of {kept.file}, which would be lost: name another file.")
 
 
 def _known(sidecar: Sidecar) -> set[str]:

@@ -70,6 +70,7 @@ def _split(node: Node, names: dict[Ref, str]) -> Code:
     return body, {"items": f"re.split(pattern, str({expression(node.params.get('text'), names)}))"}
 
 
+_LENGTHS = {"eq": "==", "ne": "!=", "gt": ">", "ge": ">=", "lt": "<", "le": "<="}
 _TESTS = {
     "eq": "{0} == {1}",
     "ne": "{0} != {1}",
@@ -85,7 +86,20 @@ _TESTS = {
     "not_empty": "bool({0})",
     "in": "{0} in {1}",
     "not_in": "{0} not in {1}",
-}
+    "not_starts": "not str({0}).startswith({1})",
+    "not_ends": "not str({0}).endswith({1})",
+    "regex": "re.search({1}, str({0})) is not None",
+    "not_regex": "re.search({1}, str({0})) is None",
+    "null": "{0} is None",
+    "not_null": "{0} is not None",
+    "exists": "{0} is not None",
+    "not_exists": "{0} is None",
+    "true": "{0} is True",
+    "false": "{0} is False",
+    "before": "str({0}) < str({1})",
+    "after": "str({0}) > str({1})",
+    "all_of": "all(one in {0} for one in {1})",
+} | {f"length_{name}": f"len({{0}}) {sign} {{1}}" for name, sign in _LENGTHS.items()}
 
 
 def _list(node: Node, names: dict[Ref, str]) -> Code:
@@ -94,6 +108,7 @@ def _list(node: Node, names: dict[Ref, str]) -> Code:
     if params.get("filter"):
         tests = [_test(each, names) for each in params["filter"].get("conditions", [])]
         joined = f" {params['filter'].get('logic', 'and')} ".join(f"({each})" for each in tests) or "True"
+        lines += ["    import re"] * (".search(" in joined)
         lines.append(f"    found = [each for each in found if {joined}]")
     for order in reversed(params.get("sort") or []):
         key = f"each[{order['key']!r}]" if order.get("key") else "each"
@@ -112,10 +127,12 @@ def _list(node: Node, names: dict[Ref, str]) -> Code:
 
 
 def _test(each: dict[str, Any], names: dict[Ref, str]) -> str:
+    if "conditions" in each:
+        return f" {each.get('logic', 'and')} ".join(f"({_test(one, names)})" for one in each["conditions"]) or "True"
     left = each.get("left")
     path = left.path if isinstance(left, Ref) and left.scope == "item" else ()
     subject = "each" + "".join(f"[{key!r}]" for key in path if key != "item")
-    return _TESTS.get(each.get("op", "eq"), "{0} == {1}").format(subject, expression(each.get("right"), names))
+    return _TESTS[each.get("op", "eq")].format(subject, expression(each.get("right"), names))
 
 
 def _pass(node: Node, names: dict[Ref, str]) -> Code:

@@ -151,6 +151,11 @@ def walk(graph: Graph) -> Iterator[tuple[Node, Graph, Node | None]]:
                 stack.append((node.body, node))
 
 
+def graph_of(flow: Flow, node: Node) -> Graph:
+    """The graph that a node of the flow is in."""
+    return next(graph for each, graph, _ in walk(flow.graph) if each is node)
+
+
 def nodes(flow: Flow) -> dict[str, Node]:
     """Every node by its id, those of bodies too."""
     return {node.id: node for node, _, _ in walk(flow.graph)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,10 @@ from dsl.notes import SEVERITIES
 from flows import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from dsl import Flow, Note, Written
+    from dsl.sidecar import Sidecar
 
 LOSSY = 3
 _FILE = click.argument("file", metavar="FILE")
@@ -65,17 +69,41 @@ def convert(
 def _written(flow: Flow, target: str, options: dict[str, Any], sidecar: Path | None, file: str, data: bytes) -> Written:
     import dsl
     from dsl import sidecar as side
-    from dsl.load import dump_json, load_json
+    from dsl.load import dump_json
 
-    if sidecar and sidecar.exists():
-        kept = side.parse(load_json(sidecar.read_text("utf-8")))
-        if (kept.target, kept.dialect) == (flow.dialect, target):
+    kept = _kept(sidecar) if sidecar and sidecar.exists() else None
+    if sidecar and kept and (kept.target, kept.dialect) == (flow.dialect, target):
+        with _naming(sidecar):
             return dsl.restored(flow, kept, _original(sidecar, kept.file), **options)
     written = dsl.write(flow, target, **options)
     if sidecar:
         made = side.make(flow, target, written.document, file=_beside(sidecar, file), data=data)
+        if kept:
+            with _naming(sidecar):
+                side.refuse_another(kept, made)
         _save(sidecar, dump_json(made.plain()).encode())
     return written
+
+
+def _kept(path: Path) -> Sidecar:
+    from dsl import sidecar as side
+    from dsl.load import load_json
+
+    with _naming(path):
+        return side.parse(load_json(path.read_text("utf-8")))
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Errors say which file they are about."""
+    import dsl
+
+    try:
+        yield
+    except dsl.OptionError:
+        raise
+    except dsl.DslError as error:
+        raise dsl.DslError(f"{path}: {error}") from None
 
 
 def _beside(sidecar: Path, file: str) -> str:
@@ -114,8 +142,11 @@ def check(file: str, dialect: str | None, form: str, fix: bool, out: str | None)
         flow, mended_now = mend(flow)
         for done in mended_now:
             click.echo(f"mended: {done}", err=True)
-        mended = dsl.write(flow, flow.dialect).data
-        _write(out or file, mended)
+        mended = dsl.write(flow, flow.dialect).data if mended_now else data
+        if mended_now and out is None and file != "-":
+            _anew(file, data)
+        if mended_now or out is not None or file == "-":
+            _write(out or file, mended)
         flow = _flow(file, mended.encode() if isinstance(mended, str) else mended, flow.dialect)
     found = find(flow)
     if form == "text":
@@ -123,6 +154,15 @@ def check(file: str, dialect: str | None, form: str, fix: bool, out: str | None)
     else:
         click.echo(findings.as_json(file, found) if form == "json" else findings.sarif(file, found, _version()))
     sys.exit(any(each.level == "error" for each in found))
+
+
+def _anew(file: str, data: bytes) -> None:
+    """Says before it happens what mending a file of YAML in its place takes away."""
+    from dsl.load import comments
+
+    if count := comments(data.decode("utf-8", "replace")):
+        lost = "its comment is" if count == 1 else f"its {count} comments are"
+        click.echo(f"{file} is written anew: {lost} lost, and how it was laid out. Use --out to keep it.", err=True)
 
 
 def _version() -> str:

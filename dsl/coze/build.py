@@ -4,7 +4,7 @@ import copy
 import re
 from typing import Any
 
-from dsl import OptionError, computed, conditions
+from dsl import OptionError, collected, computed, conditions
 from dsl.coze import buttons, yamlform
 from dsl.coze.formats import CLIPBOARD, EXPORT
 from dsl.coze.tables import END, SIGNS, START
@@ -94,6 +94,7 @@ class _Builder:
         self._one_end()
         if flow.dialect != "coze":
             buttons.choose(self.flow.graph, self._chosen)
+            collected.compute(self.flow.graph, {*nodes(self.flow)}, self._added)
             computed.compute(self.flow.graph, nodes(self.flow), {*nodes(self.flow)}, self._expressions)
             conditions.compute(self.flow.graph, {*nodes(self.flow)}, SIGNS, self._computed)
         rename(self.flow, _names(self.flow))
@@ -191,6 +192,9 @@ class _Builder:
             self._note(
                 node, "stub", "ask.actions", message, "Ask for the fields and for the choice one after the other."
             )
+
+    def _added(self, owner: Node, made: Node) -> None:
+        self.origin[id(made)] = ""
 
     def _expressions(self, node: Node, before: Node | None) -> None:
         if before is None:

@@ -8,6 +8,7 @@ import json
 import re
 
 from dsl import DslError
+from dsl.computed import RUNS, Fields, around
 from dsl.ir import Node, Ref, Type, Value
 from dsl.irjson import decode, encode
 from dsl.kinds import KINDS
@@ -20,27 +21,23 @@ _MARKS = {"python3": "#", "javascript": "//"}
 _AFTER = {
     ("python3", "kwargs"): "__main = main\nasync def main(args):\n    return __main(**dict(args.params))\n",
     ("javascript", "kwargs"): "const __main = main;\nmain = async ({ params }) => __main(params);\n",
-    ("javascript", "items"): "}\nasync function main({ params }) {\n  const items = [{ json: params }];\n"
-    "  const input = { all: () => items, first: () => items[0], item: items[0] };\n"
-    "  const made = await __run(items, params, input);\n"
-    "  const one = Array.isArray(made) ? made[0] : made;\n  return (one && one.json) || one || {};\n}\n",
 }
-_AFTER["javascript", "item"] = _AFTER["javascript", "items"]
-_BEFORE = dict.fromkeys(_AFTER, "") | {
-    ("javascript", "items"): "async function __run(items, $json, $input) {\n",
-    ("javascript", "item"): "async function __run(items, $json, $input) {\n",
-}
+_BEFORE = dict.fromkeys(_AFTER, "")
 
 
-def wrapped(lang: str, style: str, source: str) -> str | None:
-    """The code as Coze calls it; None when that cannot be."""
+def wrapped(lang: str, style: str, source: str, fields: Fields | None = None) -> str | None:
+    """The code as Coze calls it; None when that cannot be. `fields` are what code of n8n sees."""
     if style == "args":
         return source
-    if (lang, style) not in _AFTER:
+    if lang == "javascript" and style in RUNS:
+        before, after = around(style, fields or {}, "async function main({ params: input }) {\n")
+    elif (lang, style) in _AFTER:
+        before, after = _BEFORE[lang, style], _AFTER[lang, style]
+    else:
         return None
     mark = _MARKS[lang]
     begin, end = f"{mark} flowstill:begin {style}\n", f"{mark} flowstill:end\n"
-    return f"{begin}{_BEFORE[lang, style]}{end}{source}\n{begin}{_AFTER[lang, style]}{end}"
+    return f"{begin}{before}{end}{source}\n{begin}{after}{end}"
 
 
 def unwrapped(node: Node, lang: str, source: str, arguments: dict[str, Value], outputs: dict[str, Type]) -> bool:

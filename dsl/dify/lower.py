@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from dsl import typescript
+from dsl import computed, typescript
 from dsl.dify import names, shims
 from dsl.dify.expressions import BEGIN, END, Call
 from dsl.dify.readers import OTHER_CLASS
@@ -125,7 +125,8 @@ def _code(work: Work, node: Node) -> None:
         return
     if style in ("items", "item"):
         _promise(work, node)
-    boxed = {name: names.word_of(type_) for name, type_ in node.outputs.items() if not _declarable(type_)}
+    loose = {name: type_ for name, type_ in node.outputs.items() if name == computed.ALL or not _declarable(type_)}
+    boxed = {name: names.word_of(type_) for name, type_ in loose.items()}
     if style == "kwargs" and not boxed:
         return
     work.boxed |= {(node.id, name) for name in boxed}
@@ -153,37 +154,10 @@ def _promise(work: Work, node: Node) -> None:
                 node.outputs.setdefault(str(ref.path[0]), ANY)
 
 
-_NAMED = re.compile(r"""\$(?:node\[|items\(|\()\s*["']([^"'\n]{1,200})["']""")
-
-
 def _incoming(work: Work, node: Node, code: shims.Code) -> None:
-    """What n8n's code sees: the fields of the nodes before it, and of those that it names."""
-    graph = work.where[node.id]
-    before = [work.nodes[edge.source] for edge in graph.edges if edge.target == node.id and edge.source in work.nodes]
-    by_name = {name: each for each in work.nodes.values() for name in (each.id, each.title)}
-    named = {name: by_name[name] for name in _NAMED.findall(code.source) if name in by_name}
-    own = dict(node.inputs)
-    node.inputs, code.fields = {}, {"": {}}
-    for name, value in own.items():
-        code.fields[""][name] = _argument(node, value)
-    for key, each in [*(("", one) for one in before if not own), *named.items()]:
-        fields = code.fields.setdefault(key, {})
-        for name, ref in _fields(each).items():
-            fields[name] = _argument(node, ref)
-
-
-def _fields(node: Node) -> dict[str, Ref]:
-    if node.kind == "http":
-        return {"": Ref(node.id, ("body",))}
-    if node.kind == "iterate":  # it comes before the nodes of its body
-        return {"": Ref(node.id, ("item",), "item")}
-    return {name: Ref(node.id, (name,)) for name in outputs(node)}
-
-
-def _argument(node: Node, value: Value) -> str:
-    name = f"in_{len(node.inputs)}"
-    node.inputs[name] = value
-    return name
+    """What n8n's code sees, as arguments."""
+    column = lambda ref: work.columns[ref.node](ref) if ref.node in work.columns else ref  # noqa: E731
+    node.inputs, code.fields = computed.seen(node, work.where[node.id], work.nodes, column)
 
 
 def _template(work: Work, node: Node) -> None:
@@ -236,9 +210,10 @@ def _list(work: Work, node: Node) -> None:
         wanted["filter"] = _elements(wanted["filter"])
     spec = [wanted.get(key, [] if key == "sort" else None) for key in _LISTED]
     result = work.type_of(node.params["list"]) if isinstance(node.params.get("list"), Ref) else ANY
+    label = outputs(node)["result"].label
     work.program(node, "list", Call("listed", (node.params.get("list"), *spec)), {})
     item = result.items or ANY
-    node.outputs = {"result": Type("array", items=item), "first": item, "last": item}
+    node.outputs = {"result": Type("array", items=item, label=label), "first": item, "last": item}
     work.boxed |= {(node.id, name) for name in node.outputs}
 
 
@@ -411,7 +386,9 @@ def _collect(work: Work, node: Node) -> None:
     work.program(tail, "row", {"row": dict(collect)}, {"row": OBJECT})
     tail.outputs = {"row": OBJECT}
     node.params["collect"] = {"output": Ref(tail.id, ("row",))}
-    node.outputs = {"output": Type("array", items=OBJECT)}
+    label = node.outputs[name].label if (name := next(iter(collect))) in node.outputs else ""
+    kept = {name: type_ for name, type_ in node.outputs.items() if name == computed.ALL}
+    node.outputs = {"output": Type("array", items=OBJECT, label=label), **kept}
     columns = set(collect)
 
     def column(ref: Ref) -> Value:
@@ -421,6 +398,7 @@ def _collect(work: Work, node: Node) -> None:
         return Call("pick", (list_, *ref.path[1:])) if ref.path[1:] else list_
 
     _redirect(work, column)
+    work.columns[node.id] = column
 
 
 def _loop(work: Work, node: Node) -> None:

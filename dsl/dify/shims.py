@@ -17,7 +17,7 @@ import re
 from dataclasses import dataclass, field
 
 from dsl import typescript
-from dsl.computed import CONTEXT
+from dsl.computed import ALL, CONTEXT, HANDED, RUNS, Fields, of_input, printed
 from dsl.dify.expressions import BEGIN, END
 
 STYLES = ("args", "items", "item", "kwargs")
@@ -34,7 +34,7 @@ class Code:
     inputs: list[str] = field(default_factory=list)  # names of the arguments
     outputs: list[str] = field(default_factory=list)
     boxed: dict[str, str] = field(default_factory=dict)  # outputs that are one level deeper, with their types
-    fields: dict[str, dict[str, str]] = field(default_factory=dict)  # n8n: by node, the argument of each of its fields
+    fields: Fields = field(default_factory=dict)  # n8n: by node, its fields, at the end the name of an argument
 
 
 def wrapped(code: Code) -> str:
@@ -81,14 +81,15 @@ def _python(code: Code) -> tuple[str, str]:
         )
     if code.style == "kwargs":
         return "", _PYTHON_KWARGS.format(arguments=arguments, finish=finish)
-    fields = "{" + ", ".join(f"{node!r}: {_python_fields(each)}" for node, each in code.fields.items()) + "}"
-    return _ITEMS, _PYTHON_ITEMS.format(arguments=arguments, fields=fields, finish=finish)
+    fields = _python_fields(code.fields)
+    call = _PYTHON_EACH if code.style == "item" else _PYTHON_ALL
+    return _ITEMS, _PYTHON_ITEMS.format(arguments=arguments, fields=fields, call=call, all=ALL, finish=finish)
 
 
-def _python_fields(fields: dict[str, str]) -> str:
-    if "" in fields:
-        return fields[""]
-    return "{" + ", ".join(f"{name!r}: {variable}" for name, variable in fields.items()) + "}"
+def _python_fields(fields: Fields | str) -> str:
+    if isinstance(fields, str):
+        return fields
+    return "{" + ", ".join(f"{name!r}: {_python_fields(inner)}" for name, inner in fields.items()) + "}"
 
 
 _PYTHON_FINISH = """    result = {{name: result.get(name) for name in {outputs!r}}}
@@ -124,6 +125,8 @@ def main({arguments}):
     result = original_main({arguments})
 {finish}"""
 _ITEMS = "def original_main(_input, _items, _item, _json, _node):\n"
+_PYTHON_ALL = "original_main(incoming, all_of(''), one, one.json, nodes)"
+_PYTHON_EACH = "[original_main(incoming, all_of(''), each, each.json, nodes) for each in all_of('')]"
 _PYTHON_ITEMS = """
 def main({arguments}):
     import json
@@ -136,12 +139,20 @@ def main({arguments}):
         return Data(json=Data(value) if isinstance(value, dict) else value)
 
     fields = {fields}
-    nodes = {{name: Data(item=item(value), first=lambda value=value: item(value)) for name, value in fields.items()}}
-    one = item(fields.get("", {{}}))
-    incoming = Data(item=one, all=lambda: [one], first=lambda: one, last=lambda: one)
-    result = original_main(incoming, [one], one, one.json, nodes)
-    result = result[0] if isinstance(result, list) and result else result or {{}}
-    result = result.get("json", result)
+
+    def all_of(name):
+        value = item(fields.get(name, {{}})).json
+        return [item(each) for each in value] if isinstance(value, list) else [item(value)]
+
+    def first(name):
+        return next(iter(all_of(name)), item({{}}))
+
+    nodes = {{name: Data(item=first(name), first=lambda name=name: first(name)) for name in fields}}
+    one = first("")
+    incoming = Data(item=one, all=lambda: all_of(""), first=lambda: one, last=lambda: [one, *all_of("")][-1])
+    made = {call}
+    made = [each.get("json", each) for each in (made if isinstance(made, list) else [made or {{}}])]
+    result = {{"{all}": made, **(made[0] if made else {{}})}}
 {finish}"""
 
 
@@ -149,27 +160,19 @@ def main({arguments}):
 
 
 def _javascript(code: Code) -> tuple[str, str]:
-    items = _OF_ITEMS if code.style in ("items", "item") else ""
+    items = HANDED if code.style in ("items", "item") else ""
     finish = _FINISH.format(items=items, outputs=json.dumps(code.outputs), boxed=json.dumps(list(code.boxed)))
     waits = "async " if re.search(r"\bawait\b", code.source) else ""
     if code.style in ("args", "kwargs"):
         call = "originalMain({ params: input })" if code.style == "args" else "originalMain(input)"
         return "const originalMain = (() => {\n", f"return main;\n}})();\n{finish}{_MAIN.format(call=call)}"
     head = f"const originalMain = {waits}($input, items, item, $json, $, $node) => {{\n"
-    fields = ", ".join(f"{json.dumps(node)}: {_fields(each)}" for node, each in code.fields.items())
-    call = "((x) => originalMain(x.$input, x.items, x.items[0], x.$json, x.$, x.$node))(context(input))"
-    return head, f"}};\n{CONTEXT.format(fields=fields)}{finish}{_MAIN.format(call=call)}"
+    fields = printed(of_input(code.fields))
+    call = RUNS[code.style].replace("run(", "originalMain(")
+    call = call if waits else call.removeprefix("Promise.all(").removesuffix(")") if code.style == "item" else call
+    return head, f"}};\n{CONTEXT.format(fields=fields)}{finish}{_MAIN.format(call=f'((x) => {call})(context(input))')}"
 
 
-def _fields(fields: dict[str, str]) -> str:
-    if "" in fields:
-        return f"input.{fields['']}"
-    return "{ " + ", ".join(f"{json.dumps(name)}: input.{variable}" for name, variable in fields.items()) + " }"
-
-
-_OF_ITEMS = """  result = Array.isArray(result) ? result[0] : result;
-  result = result?.json ?? result;
-"""
 _FINISH = """function finish(result) {{
 {items}  result = result ?? {{}};
   const boxed = {boxed};

@@ -28,6 +28,9 @@ def starts(work: Work) -> None:
     if not found:
         found = [_added(work)]
     _one(work, found)
+    for node in [node for node in found if node.id in work.nodes]:
+        _times(work, node)
+        _answer(work, node)
     if work.flow.mode == "workflow":
         _ask(work, next(node for node in work.flow.graph.nodes if node.kind == "start"))
 
@@ -54,6 +57,27 @@ def _one(work: Work, found: list[Node]) -> None:
         _dropped(work, plain, triggers[0])
     else:
         _dropped(work, [*plain[1:], *triggers], plain[0])
+
+
+def _times(work: Work, node: Node) -> None:
+    """A schedule here has one time, and there may be several schedules."""
+    given = node.params.get("trigger") or {}
+    more = given.get("more") if trigger(node) == "schedule" else None
+    graph = work.flow.graph
+    for cron in more if isinstance(more, list) else []:
+        params = {**node.params, "trigger": {**given, "cron": cron}}
+        other = Node(work.new_id(node.id), "start", node.title, node.description, params, outputs=node.outputs)
+        graph.edges += [replace(edge, source=other.id) for edge in graph.edges if edge.source == node.id]
+        work.add(other, node, after=True)
+    if more:
+        work.note(node, "equivalent", "trigger.several", "Each time of the schedule is a trigger of its own.")
+
+
+def _answer(work: Work, node: Node) -> None:
+    if trigger(node) == "webhook" and any(each.kind in ("end", "answer") for each in work.flow.graph.nodes):
+        message = "Dify answers the caller of a webhook at once and empty: the results at the end do not reach it."
+        advice = "Call the app by Dify's API where the answer is wanted, or send it by an HTTP node."
+        work.note(node, "degraded", "trigger.answer", message, advice)
 
 
 def _dropped(work: Work, gone: list[Node], kept: Node) -> None:

@@ -1,7 +1,7 @@
 """A flow on its way to Dify: a copy that may be changed, and what one asks about it."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -35,6 +35,7 @@ class Work:
         self.container: dict[str, str] = {}
         self.boxed: set[tuple[str, str]] = set()  # (node, output): an object with the value in it
         self.moved: dict[tuple[str, str], str] = {}  # outputs that have another name here
+        self.columns: dict[str, Callable[[Ref], Value]] = {}  # of iterations that give rows: an output is one of them
         self.index()
 
     def index(self) -> None:

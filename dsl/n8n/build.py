@@ -45,8 +45,10 @@ class Builder:
 
     def __init__(self, flow: Flow, trigger: str, path: str) -> None:
         self.own = flow.dialect != "n8n" or flow.version.endswith(forms.OWN)
+        ends = len(flow.graph.nodes)
         if not self.own:
             flow = replace(flow, graph=implied.without(flow.graph))
+        self.implies = len(flow.graph.nodes) < ends  # the last node's item is what the workflow gives
         self.flow, self.trigger, self.path = flow, trigger, path
         self.notes: list[Note] = []
         self.nodes: dict[str, Node] = values.nodes(flow)

@@ -5,10 +5,12 @@ GET, a template's wrapper, and `.n8np`: a gzipped tar with manifest.json and wor
 """
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from dsl import DslError
 from dsl.load import dump_json, load_json
+from dsl.notes import Note
 from dsl.values import pointer
 
 MAX_UNPACKED = 64 * 2**20
@@ -20,6 +22,18 @@ OWN = " by flowstill"  # behind the form: the file holds nodes that flowstill wr
 
 # What the public API takes (n8n.md, section 4); it refuses everything else.
 _API_TOP = ("name", "nodes", "connections", "settings")
+_API_MORE = ("pinData", "staticData", "nodeGroups")
+_API_SETTINGS = (
+    *("saveExecutionProgress", "saveManualExecutions", "saveDataErrorExecution", "saveDataSuccessExecution"),
+    *("executionTimeout", "errorWorkflow", "timezone", "executionOrder", "binaryMode", "callerPolicy", "callerIds"),
+    *("timeSavedMode", "timeSavedPerExecution", "redactionPolicy", "availableInMCP", "customTelemetryTags"),
+    "credentialResolverId",
+)
+_API_NODE = (
+    *("id", "name", "type", "typeVersion", "position", "parameters", "credentials", "disabled", "notes", "notesInFlow"),
+    *("webhookId", "executeOnce", "alwaysOutputData", "retryOnFail", "maxTries", "waitBetweenTries", "continueOnFail"),
+    *("onError", "customTelemetryTags"),
+)
 
 
 def is_workflow(document: Any) -> bool:
@@ -91,6 +105,32 @@ def shaped(workflow: dict[str, Any], form: str) -> dict[str, Any]:
     if form == "cli":
         return {"id": _id_of(workflow["name"]), **workflow, "active": False}
     return {**workflow, "active": False, "pinData": {}}
+
+
+def reshaped(document: Any, notes: list[Note], *, form: str = "ui", **_: Any) -> tuple[Any, list[Note]]:
+    """A document of n8n in the form that is asked for, with all that it takes of what stands in the document."""
+    found = find(document)
+    if found is None or form == "ui":
+        return document, notes
+    workflow = found[2]
+    if form == "cli":
+        return ({"id": _id_of(str(workflow.get("name", ""))), **workflow}, notes)
+    made = {"name": "Workflow", "settings": SETTINGS, **_only(workflow, (*_API_TOP, *_API_MORE))}
+    made["settings"] = _only(made["settings"] or {}, _API_SETTINGS)
+    made["nodes"] = [_only(node, _API_NODE) for node in workflow["nodes"]]
+    gone = ", ".join(dict.fromkeys(_gone(workflow)))
+    message = f"The public API takes none of these: {gone}."
+    return made, [*notes, *([Note("dropped", "leaf.dropped", message)] if gone else [])]
+
+
+def _only(given: dict[str, Any], known: tuple[str, ...]) -> dict[str, Any]:
+    return {key: value for key, value in given.items() if key in known}
+
+
+def _gone(workflow: dict[str, Any]) -> Iterator[str]:
+    yield from (key for key in workflow if key not in (*_API_TOP, *_API_MORE))
+    yield from (f"settings/{key}" for key in workflow.get("settings") or {} if key not in _API_SETTINGS)
+    yield from (f"nodes/{key}" for node in workflow["nodes"] for key in node if key not in _API_NODE)
 
 
 def _id_of(name: str) -> str:

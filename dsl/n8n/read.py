@@ -9,11 +9,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from dsl import DslError, values
+from dsl.computed import ALL
 from dsl.ir import Edge, Flow, Graph, Node, OnError, Ref, Resource, Type, Value, Variable
 from dsl.kinds import KINDS, outputs
-from dsl.n8n import forms, implied, names, readers, subnodes, tables, text, written
+from dsl.n8n import forms, implied, names, readers, subnodes, tables, text, tools, written
 from dsl.n8n.reach import backward
-from dsl.n8n.regions import Region, innermost, regions
+from dsl.n8n.regions import Region, innermost, reached, regions
 from dsl.n8n.source import Link, Raw, Source, described, dig, source
 from dsl.notes import Note
 
@@ -57,8 +58,13 @@ class Reader:
         self.regions = regions(found, self.main, self.parts)
         self.own = {name: region for region in self.regions.values() for name in region.own}
         self.inside = innermost(self.regions.values())
+        self.gathering = {region.end.name: region for region in self.regions.values() if region.end and region.apart}
+        self.tools: dict[str, list[Raw]] = {}  # by agent's id
+        self.whole: set[str] = set()  # the nodes all of whose items are read
         self.ambiguous: set[str] = set()
         self.assigned: dict[str, set[str]] = {}  # the fields that Set nodes set
+        self.marked = any(raw.mark for raw in self.main)  # flowstill wrote the file
+        self.streams = readers.streams(self)
         self.before, self.after = self._beside()
         self.defaults: dict[str, dict[str, Any]] = {}
 
@@ -97,6 +103,11 @@ class Reader:
             node = self.node(raw)
             made[raw.name] = node
             self._graph_of(raw.name, graph, bodies).nodes.append(node)
+        self._several()
+        self._last_items()
+        self._declare_items(made)
+        for region in self.gathering.values():
+            self._gather(region, graph, bodies[region.owner.name])
         for name in self.after:
             written.session(self, self.nodes[name])
         for name, owner in self.before.items():
@@ -114,14 +125,16 @@ class Reader:
         _declare(graph)
         self._dangling()
         chat = any(tables.TRIGGERS.get(raw.kind) == "chat" and not raw.disabled for raw in self.main)
-        own = any(raw.mark for raw in self.main)
-        if not own:
-            implied.add(graph, {raw.id for raw in self.main if _answers(raw)}, chat)
+        if not self.marked:
+            self._imply(graph, chat)
+        graph.nodes += [
+            tools.note(node, self.tools[node.id], subnodes.told) for node in made.values() if node.id in self.tools
+        ]
         self._rings(graph)
         return Flow(
             workflow["name"] if isinstance(workflow.get("name"), str) else "",
             "n8n",
-            form + (forms.OWN if own else ""),
+            form + (forms.OWN if self.marked else ""),
             "chat" if chat else "workflow",
             workflow["description"] if isinstance(workflow.get("description"), str) else "",
             graph,
@@ -188,6 +201,57 @@ class Reader:
                 policy = node.on_error
                 node.on_error = OnError("default", policy.retries, policy.wait_ms, default=self.defaults[node.id])
 
+    def _several(self) -> None:
+        """Who gives several items, for each of which n8n runs what follows."""
+        found: dict[str, Raw] = {}
+        for raw in self.main:
+            if raw.name in self.streams and readers.runs_for_each(self, raw):
+                found.setdefault(self.streams[raw.name], raw)
+        for name, raw in found.items():
+            message = f"n8n runs {raw.name} and what follows once for each item that it gives, elsewhere once for all."
+            self.note(self.nodes[name], "degraded", "items.many", message, "Put what follows into a loop.")
+
+    def _last_items(self) -> None:
+        """All the items of a last node are what a workflow gives."""
+        answering = [] if self.marked else [raw.name for raw in self.main if _answers(raw)]
+        for name in reached(self.source, answering, ()):
+            raw, region = self.nodes[name], self.regions.get(name)
+            if region is None:
+                last = readers.is_code(raw) and not self.source.out[name] and name not in self.inside
+            else:
+                onward = {region.leaves(link) for link in self.source.out[name]}
+                last = region.kind in ("split", "batches") and region.end is None and "done" not in onward
+            if last:
+                self.whole.add(name)
+
+    def _imply(self, graph: Graph, chat: bool) -> None:
+        """What the workflow answers without a node that says so."""
+        answering = [raw for raw in self.main if _answers(raw)]
+        first = any(raw.kind == "webhook" and raw.params.get("responseData") != "allEntries" for raw in answering)
+        for node in implied.add(graph, {raw.id for raw in answering}, chat, first):
+            message = "What it gives is the answer of the workflow; which fields that has is not known: no end says it."
+            self.note(self.nodes[node.title], "degraded", "end.unknown", message, "Add an end with what is wanted.")
+
+    def _declare_items(self, made: dict[str, Node]) -> None:
+        """Who is read for all its items gives them as a list."""
+        for name in sorted(self.whole):
+            if region := self.regions.get(name):
+                made[name].params["collect"] = {ALL: readers.round_item(self, region)}
+        for name in sorted(self.whole):
+            made[name].outputs.setdefault(ALL, tables.ITEMS)
+            if made[name].kind == "tool":
+                message = f"n8n's gives an item for each record; elsewhere it has to give a list of them as {ALL}."
+                self.note(self.nodes[name], "needs_binding", "items.many", message, "Make the tool give that.")
+
+    def _gather(self, region: Region, graph: Graph, body: Graph) -> None:
+        """What came to the aggregate in a round, kept by a node of its own: what did not run gives nothing."""
+        assert region.end is not None
+        value = readers.gathered_item(self, region.end)
+        title = f"{region.end.name}: item"
+        inputs, types = {"item": value}, {"item": Type()}
+        body.nodes.append(Node(region.gatherer, "set", title, inputs=inputs, outputs=types, pointer=region.end.place))
+        self._graph_of(region.owner.name, graph, {}).edges.append(Edge(region.owner.id, region.end.id, "done"))
+
     # -- edges
 
     def _edges(self, graph: Graph, bodies: dict[str, Graph], made: dict[str, Node]) -> None:
@@ -208,6 +272,8 @@ class Reader:
         region = self.own.get(link.target)
         if region:
             return region.owner.id if region.enters(link) else ""
+        if link.target in self.gathering:
+            return self.gathering[link.target].gatherer
         return made[link.target].id if link.target in made else ""
 
     def _sources(self, link: Link, made: dict[str, Node]) -> Iterable[tuple[str, str, Region | None]]:
@@ -371,13 +437,16 @@ class Reader:
             return Ref("", steps, "session")
         region = self.own.get(raw.name)
         if region:
-            return region.ref(raw, steps, self._within(asker, region))
+            ref = region.ref(raw, steps, self._within(asker, region))
+            if ref is not None and ref.path[:1] == (ALL,):
+                self.whole.add(region.owner.name)
+            return ref
         if steps[:1] == ("error",) and raw.failing != "stop":
             return Ref(raw.id, steps)
         return names.to_common(self.view(raw), raw.id, steps)
 
     def _within(self, raw: Raw, region: Region) -> bool:
-        return raw.name in region.body
+        return raw.name in region.body or raw in (region.owner, region.end)
 
     # -- for the readers of single nodes
 

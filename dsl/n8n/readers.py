@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from dsl import DslError, kinds
+from dsl.computed import ALL
 from dsl.ir import Node, OnError, Ref, Resource, Script, Text, Type, Value
 from dsl.load import load_json
 from dsl.n8n import conditions, containers, names, python, schedules, shims, starts, subnodes, tables, text, written
@@ -270,6 +271,9 @@ def _switch(reader: "Reader", raw: Raw, node: Node) -> None:
     node.kind = "if"
     node.params["cases"] = conditions.switched(reader, raw)
     rules = members(raw.params, "rules", "values")
+    if len(node.params["cases"]) > 1 and dig(raw.params, "options", "allMatchingOutputs") is True:
+        message = "Control goes every way whose condition holds; elsewhere it goes the first of them."
+        reader.note(raw, "degraded", "switch.all", message, "Make a branch of each condition, one beside the other.")
     if rules and all(conditions.ignores_case(rule.get("conditions")) for rule in rules):
         node.params["ignore_case"] = True
 
@@ -292,6 +296,11 @@ def _code(reader: "Reader", raw: Raw, node: Node) -> None:
         "style": "items" if once else "item",
     }
     node.inputs = _read_by_code(reader, raw, source)
+    for maker in _makers(reader, raw):
+        region = reader.regions.get(maker.name)
+        loops = region is not None and region.kind == "batches" and raw.name not in region.body
+        if loops or (region is None and _gives_items(maker)):
+            reader.whole.add(maker.name)
 
 
 def _read_by_code(reader: "Reader", raw: Raw, source: str) -> dict[str, Value]:
@@ -532,30 +541,37 @@ _LISTS: dict[str, Callable[["Reader", Raw], dict[str, Value]]] = {
 
 def _aggregate(reader: "Reader", raw: Raw, node: Node) -> None:
     """All items as one list. The name of its field is the label of the output."""
-    key, source = gathered(raw)
+    key, source, _ = gathered(raw)
     if not key:
         _opaque(reader, raw, node)
         return
     node.kind = "list"
+    if region := reader.gathering.get(raw.name):
+        there = {"left": Ref(raw.id, (), "item"), "op": "not_null", "right": None}
+        node.params = {"list": Ref(region.owner.id, ("output",)), "filter": {"logic": "and", "conditions": [there]}}
+        node.params["attached"] = [_piece(reader, raw, "end", raw.params)]
+        node.outputs = {"result": Type("array", label=key)}
+        return
     node.params = {"list": Script("n8n", source)}
     node.outputs = {"result": Type("array", label=key)}
     reader.note(raw, "degraded", "items.many", "It makes one list of all items that come in.")
 
 
-def gathered(raw: Raw) -> tuple[str, str]:
-    """The field that an aggregate makes, "" for several, and the JavaScript for what is in it."""
+def gathered(raw: Raw) -> tuple[str, str, str]:
+    """The field that an aggregate makes, "" for several, the JavaScript for what is in it, and the field it takes."""
+    field: Any = ""
     if raw.params.get("aggregate") == "aggregateAllItemData":
         key, source = raw.params.get("destinationFieldName", "data"), "$input.all().map((item) => item.json)"
     else:
         items = members(raw.params, "fieldsToAggregate", "fieldToAggregate")
         field = items[0].get("fieldToAggregate") if len(items) == 1 else None
         if not isinstance(field, str) or not re.fullmatch(r"[\w.]+", field):
-            return "", ""
+            return "", "", ""
         renamed = items[0].get("outputFieldName") if items[0].get("renameField") is True else None
         key = renamed or field.split(".")[-1]
         source = f"$input.all().map((item) => item.json.{field})"
     fits = isinstance(key, str) and key and not key.startswith("=") and "." not in key
-    return (key, source) if fits else ("", "")
+    return (key, source, field) if fits else ("", "", "")
 
 
 def _answered(reader: "Reader", raw: Raw, node: Node) -> None:
@@ -589,18 +605,23 @@ def _incoming_item(reader: "Reader", raw: Raw, how: str) -> dict[str, Value]:
     """The fields of what came in, where they are known; else the item as a whole."""
     makers = reader.producers(raw, ())
     if how == "firstIncomingItem" and len(makers) == 1:
-        maker = reader.nodes[next(iter(makers))[0]]
-        known = KNOWN.get(maker.kind, ())
-        if maker.kind == "set" and not _includes(maker):
-            known = tuple(dict.fromkeys(name.split(".")[0] for name, _, _ in assignments(maker)))
-        found = {name: reader.incoming(raw, (name,)) for name in known}
-        if found and all(found.values()):
+        found = _known_fields(reader, raw, reader.nodes[next(iter(makers))[0]])
+        if found:
             return found
     if how == "firstIncomingItem" and (whole := reader.incoming(raw, ())) is not None and whole.path:
         return {"result": whole}
     source = "$json" if how == "firstIncomingItem" else "$input.all().map((item) => item.json)"
     refs = tuple(Ref(reader.nodes[name].id, ()) for name, _ in sorted(makers))
     return {"result": Script("n8n", source, refs)}
+
+
+def _known_fields(reader: "Reader", raw: Raw, maker: Raw) -> dict[str, Value]:
+    """The fields of what comes into a node from the one that makes it; none when they are not all known."""
+    known = KNOWN.get(maker.kind, ())
+    if maker.kind == "set" and not _includes(maker):
+        known = tuple(dict.fromkeys(name.split(".")[0] for name, _, _ in assignments(maker)))
+    found = {name: reader.ref(raw, maker, (name,)) for name in known}
+    return dict(found) if all(found.values()) else {}
 
 
 KNOWN: dict[str, tuple[str, ...]] = {"ai:agent": ("output",), "ai:chainLlm": ("text",)}
@@ -846,6 +867,56 @@ READERS: dict[str, Read] = {
 # -- containers
 
 
+_LOST = "(() => {{ throw new Error({message}) }})()"
+
+
+def _lost(reader: "Reader", raw: Raw, message: str) -> Script:
+    """An expression that says, when it is reached, why there is no value."""
+    reader.note(raw, "stub", "items.many", message, "Make the list in a code node.")
+    return Script("n8n", _LOST.format(message=text.string(message)))
+
+
+def _gives_items(raw: Raw) -> bool:
+    """Whether a node itself decides how many items it gives."""
+    return reader_of(raw) in (_code, _tool) and not raw.disabled and not raw.mark
+
+
+def is_code(raw: Raw) -> bool:
+    return reader_of(raw) is _code and not raw.disabled and not raw.mark
+
+
+def _item(reader: "Reader", raw: Raw, makers: list[Raw]) -> Value:
+    """The item that comes into a node from its makers; of code and of tools all their items (see `_flat`)."""
+    if len(makers) == 1 and _gives_items(makers[0]):
+        return _items(reader, makers[0])
+    fields = _known_fields(reader, raw, makers[0]) if len(makers) == 1 else {}
+    if fields:
+        return fields
+    whole = reader.ref(raw, makers[0], ()) if len(makers) == 1 else None
+    if whole is not None and whole.path:
+        return whole
+    named = ", ".join(sorted(maker.name for maker in makers)) or "nothing"
+    return _lost(reader, raw, f"What it takes of each item comes from {named}: its fields are not known.")
+
+
+def _makers(reader: "Reader", raw: Raw) -> list[Raw]:
+    return [reader.nodes[name] for name, _ in sorted(reader.producers(raw, ()))]
+
+
+def round_item(reader: "Reader", region: "Region") -> Value:
+    """What a round of a container without an aggregate gives."""
+    if region.kind == "batches":
+        makers = [maker for maker in _makers(reader, region.owner) if maker.name in region.body]
+        return _item(reader, region.owner, makers or [region.owner])
+    last = [reader.nodes[name] for name in sorted(region.body) if not reader.source.out[name]]
+    return _item(reader, region.owner, last)
+
+
+def _items(reader: "Reader", maker: Raw) -> Ref:
+    reader.whole.add(maker.name)
+    return Ref(maker.id, (ALL,))
+
+
 def container(reader: "Reader", raw: Raw, node: Node, region: "Region") -> None:
     for name in region.own - {raw.name}:
         reader.fold(raw, reader.nodes[name])
@@ -858,17 +929,77 @@ def container(reader: "Reader", raw: Raw, node: Node, region: "Region") -> None:
     if region.kind == "split":
         node.inputs = {"item": _split_list(reader, raw, str(left.pop("fieldToSplitOut")))}
     else:
-        makers = sorted({name for name, _ in reader.producers(raw, ())} - region.body)
-        refs = tuple(Ref(reader.nodes[name].id, ()) for name in makers)
-        node.inputs = {"item": Script("n8n", "$input.all().map((item) => item.json)", refs)}
+        node.inputs = {"item": _batched(reader, raw, region)}
         if left.get("batchSize", 1) != 1:
             reader.note(raw, "degraded", "items.many", "A round is for several items at once; elsewhere it is for one.")
     attached = [_piece(reader, raw, "container", left)]
-    if region.end:
+    if region.end and region.apart:
+        node.outputs = {"output": tables.ARRAY}
+        node.params["collect"] = {"output": Ref(region.gatherer, ("item",))}
+    elif region.end:
         attached.append(_piece(reader, region.end, "end", {}))
         node.outputs = {"output": Type("array", label=gathered(region.end)[0])}
-        node.params["collect"] = {"output": _collected(reader, region.end)}
+        node.params["collect"] = {"output": gathered_item(reader, region.end)}
+    if region.end and _flat(reader, region.end):
+        node.params["flatten"] = True
     node.params["attached"] = attached
+
+
+def _batched(reader: "Reader", raw: Raw, region: "Region") -> Value:
+    """All the items that a loop goes through."""
+    makers = [maker for maker in _makers(reader, raw) if maker.name not in region.body and maker is not raw]
+    if len(makers) == 1 and _gives_items(makers[0]):
+        return _items(reader, makers[0])
+    if many := [maker.name for maker in makers if maker.name in reader.streams]:
+        return _lost(reader, raw, f"It goes through what {many[0]} makes of each item of a node before it.")
+    refs = tuple(reader.ref(raw, maker, ()) or Ref(maker.id, ()) for maker in makers)
+    return Script("n8n", "$input.all().map((item) => item.json)", refs)
+
+
+def streams(reader: "Reader") -> dict[str, str]:
+    """The nodes that several items come to, and who gave those, as far as is known."""
+    found: dict[str, str] = {}
+    for giver in reader.main:
+        stack = [giver.name] if _gives_many(giver) else []
+        while stack:
+            after = [link.target for link in reader.source.out[stack.pop()] if link.target not in found]
+            found.update(dict.fromkeys(after, giver.name))
+            stack += [name for name in after if not _gathers(reader, reader.nodes[name])]
+    return found
+
+
+def _gathers(reader: "Reader", raw: Raw) -> bool:
+    """Whether what follows a node does not run for each item that came to it."""
+    return raw.kind == "aggregate" or raw.name in reader.own or raw.kind in tables.STREAMS or is_code(raw)
+
+
+def runs_for_each(reader: "Reader", raw: Raw) -> bool:
+    """Whether a node runs for each item that comes in, where a node of the common form runs once."""
+    alone = raw.disabled or raw.kind in ("stickyNote", "noOp") or tables.is_trigger(raw.kind)
+    of_all = _gathers(reader, raw) or reader_of(raw) is _list
+    return not alone and not of_all and raw.name not in reader.inside
+
+
+_RETURNS_MANY = re.compile(
+    r"\breturn (items|\$input\.all\(\))\s*(;|\Z)|\breturn [^{};]{1,200}?\.map\(|\.push\(\s*\{\s*json\b"
+)
+
+
+def _gives_many(raw: Raw) -> bool:
+    """Whether a tool gives an item for each record, or code one for each of several values."""
+    if raw.mark or raw.disabled:
+        return False
+    if reader_of(raw) is _code:
+        source = raw.params.get("jsCode", raw.params.get("functionCode"))
+        return isinstance(source, str) and _RETURNS_MANY.search(source) is not None
+    operation = raw.params.get("operation", tables.READS.get(raw.kind))
+    return reader_of(raw) is _tool and isinstance(operation, str) and operation in tables.MANY
+
+
+def _flat(reader: "Reader", end: Raw) -> bool:
+    """Whether a round gives a list of items."""
+    makers = _makers(reader, end)
+    return not gathered(end)[2] and len(makers) == 1 and _gives_items(makers[0])
 
 
 def _piece(reader: "Reader", raw: Raw, port: str, left: dict[str, Any]) -> dict[str, Any]:
@@ -888,15 +1019,13 @@ def _split_list(reader: "Reader", raw: Raw, name: str) -> Value:
     return found if found is not None else Script("n8n", f"$json.{name}")
 
 
-def _collected(reader: "Reader", end: Raw) -> Value:
+def gathered_item(reader: "Reader", end: Raw) -> Value:
     """What an aggregate takes of each item: a field, or all of it."""
-    source = gathered(end)[1]
-    field = source.partition("item.json")[2].rstrip(")").lstrip(".")
-    found = reader.incoming(end, tuple(field.split("."))) if field else None
-    if found is not None:
-        return found
-    makers = sorted(reader.producers(end, ()))
-    return Script("n8n", source, tuple(Ref(reader.nodes[name].id, ()) for name, _ in makers))
+    field = gathered(end)[2]
+    if not field:
+        return _item(reader, end, _makers(reader, end))
+    found = reader.incoming(end, tuple(field.split(".")))
+    return found if found is not None else _lost(reader, end, f"Several nodes may have made the field {field}.")
 
 
 # -- what leaves a node by which output

@@ -8,8 +8,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
+from dsl.computed import ALL
 from dsl.ir import Ref
 from dsl.n8n import names, shims
+from dsl.n8n.implied import ITEM
 from dsl.n8n.readers import gathered
 from dsl.n8n.source import Link, Raw, Source
 
@@ -25,12 +27,18 @@ class Region:
     owner: Raw  # whose id and name the container has
     body: set[str]
     end: Raw | None = None  # the aggregate
+    apart: bool = False  # rounds may come to nothing: the aggregate is a node of its own, which leaves those out
     helpers: dict[str, str] = field(default_factory=dict)  # what flowstill wrote beside the owner: role by name
 
     @property
     def own(self) -> set[str]:
         """The nodes that together are the container."""
-        return {self.owner.name, *self.helpers} | ({self.end.name} if self.end else set())
+        return {self.owner.name, *self.helpers} | ({self.end.name} if self.end and not self.apart else set())
+
+    @property
+    def gatherer(self) -> str:
+        """The id of the node in the body that stands for a round's coming to the aggregate."""
+        return self.end.id + ITEM if self.end and self.apart else ""
 
     def leaves(self, link: Link) -> str:
         """The port that a connection from one of the container's own nodes leaves by; "" for its own wiring."""
@@ -59,7 +67,7 @@ class Region:
         if self.end and raw.name == self.end.name:
             return Ref(self.owner.id, ("output", *steps[1:])) if steps[:1] == (gathered(self.end)[0],) else None
         if not inside:
-            return None
+            return Ref(self.owner.id, (ALL, 0, *steps)) if self.kind == "batches" and raw is self.owner else None
         if self.kind == "split" and steps[:1] == (field_of(self.owner).split(".")[-1],):
             steps = steps[1:]
         return Ref(self.owner.id, ("item", *steps), "item")
@@ -100,15 +108,16 @@ def innermost(found: Iterable[Region]) -> dict[str, Region]:
     return inside
 
 
-def _reached(found: Source, first: Iterable[str], stop: Iterable[str]) -> set[str]:
-    reached, ends = set(), set(stop)
+def reached(found: Source, first: Iterable[str], stop: Iterable[str]) -> set[str]:
+    """The nodes that control comes to from some, those among them, and no further than where it stops."""
+    met, ends = set(), set(stop)
     stack = [name for name in first if name not in ends]
     while stack:
         name = stack.pop()
-        if name not in reached:
-            reached.add(name)
+        if name not in met:
+            met.add(name)
             stack += [link.target for link in found.out[name] if link.target not in ends]
-    return reached
+    return met
 
 
 def _closed(found: Source, body: set[str], owner: str) -> bool:
@@ -118,7 +127,7 @@ def _closed(found: Source, body: set[str], owner: str) -> bool:
 
 def _split(found: Source, raw: Raw) -> Region | None:
     ends = [name for name, other in found.nodes.items() if other.kind == "aggregate" and not other.disabled]
-    body = _reached(found, [link.target for link in found.out[raw.name]], [*ends, raw.name])
+    body = reached(found, [link.target for link in found.out[raw.name]], [*ends, raw.name])
     if not _closed(found, body, raw.name) or any(link.target == raw.name for name in body for link in found.out[name]):
         return None
     met = {link.target for name in (*body, raw.name) for link in found.out[name]} & set(ends)
@@ -126,11 +135,17 @@ def _split(found: Source, raw: Raw) -> Region | None:
         return Region("split", raw, body)
     end = found.nodes[met.pop()]
     fits = not met and gathered(end)[0] and all(link.source in body for link in found.into[end.name])
-    return Region("split", raw, body, end) if fits and end.failing == "stop" else None
+    apart = any(_drops(found.nodes[name]) for name in body)
+    return Region("split", raw, body, end, apart) if fits and end.failing == "stop" else None
+
+
+def _drops(raw: Raw) -> bool:
+    """Whether an item may end in a node, or leave it by another way."""
+    return raw.kind in ("if", "filter", "switch", "ai:textClassifier") or raw.failing != "stop"
 
 
 def _batches(found: Source, raw: Raw) -> Region | None:
-    body = _reached(found, [link.target for link in found.out[raw.name] if link.output == 1], [raw.name])
+    body = reached(found, [link.target for link in found.out[raw.name] if link.output == 1], [raw.name])
     back = any(link.target == raw.name for name in body for link in found.out[name])
     after = {link.target for link in found.out[raw.name] if link.output == 0}
     return Region("batches", raw, body) if back and not body & after and _closed(found, body, raw.name) else None
@@ -144,5 +159,5 @@ def _written(found: Source, raw: Raw, parts: dict[str, list[Raw]]) -> Region | N
         return None
     helpers = {each.name: role for role in (*HELPERS, "until") for each in parts.get(role, ())}
     item = parts["item"][0].name
-    body = _reached(found, [link.target for link in found.out[item]], [*helpers, raw.name])
+    body = reached(found, [link.target for link in found.out[item]], [*helpers, raw.name])
     return Region("loop" if shim.role == "loop" else "iterate", raw, body, helpers=helpers)

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from dsl import typescript, values
 from dsl.ir import Node, Ref, Script, Text, Type, Value
-from dsl.n8n import conditions, python, shims, text
+from dsl.n8n import conditions, python, shims, tables, text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -192,6 +192,11 @@ def aggregate(builder: "Builder", node: Node) -> None:
 
 
 def listed(builder: "Builder", node: Node) -> None:
+    pieces = [] if builder.own else node.params.get("attached", [])
+    if pieces:  # an aggregate as it was read
+        params = builder.printer(node).param(pieces[0]["parameters"])
+        builder.add(node, tables.short(pieces[0]["type"]), params, typeVersion=pieces[0]["version"])
+        return
     if not builder.own and (native := _native_list(builder, node)):
         builder.add(node, *native)
         return

@@ -118,7 +118,7 @@ def _webhook(builder: "Builder", node: Node) -> dict[str, Any]:
     return {
         "httpMethod": trigger.get("method", "POST") if own else "POST",
         "path": builder.path or (trigger.get("path") if own else "") or _slug(builder.flow.name or node.id),
-        "responseMode": "responseNode" if ends else "lastNode",
+        "responseMode": "responseNode" if ends else "lastNode" if builder.own or builder.implies else "onReceived",
         "options": {},
     }
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from dsl import DslError
 from dsl.ir import Node, Resource, Type
 from dsl.load import load_json
-from dsl.n8n import tables
+from dsl.n8n import tables, tools
 from dsl.n8n.source import Raw, dig
 
 if TYPE_CHECKING:
@@ -141,7 +141,12 @@ def _told(reader: "Reader", owner: Raw, node: Node, part: Raw, port: str, entry:
             for key in ("schemaType", "inputSchema", "jsonSchema", "jsonSchemaExample"):
                 entry["parameters"].pop(key, None)
     elif port in ("ai_tool", "ai_retriever") and node.kind in ("agent", "llm"):
-        node.params.setdefault("tools", []).append(_tool(reader, part, entry))
+        tool = _tool(reader, part, entry)
+        node.params.setdefault("tools", []).append(tool)
+        if not reader.marked:
+            reader.tools.setdefault(node.id, []).append(part)
+            message = f"The tool {tool['name']} {tools.what(part)}: elsewhere an agent holds only its name."
+            reader.note(owner, "needs_binding", "resource.tool", message, "Make a tool of it, and choose it there.")
 
 
 def _model(reader: "Reader", node: Node, part: Raw, entry: dict[str, Any]) -> None:

@@ -96,6 +96,9 @@ PASSING = {
 }
 # -- nodes that make one item of many, or many of one, in a way that the common form has no word for
 STREAMS = {"summarize", "compareDatasets", "merge", "splitOut", "splitInBatches", "itemLists", "executeCommand"}
+# -- operations of services that give an item for each record, and the nodes that do one of them by default
+MANY = {"getAll", "getMany", "search", "read", "select", "executeQuery", "list", "find", "lookup", "history"}
+READS = {"googleSheets": "read", "postgres": "executeQuery", "mySql": "executeQuery", "rssFeedRead": "read"}
 
 # -- conditions
 
@@ -298,6 +301,7 @@ ROLES = {
 
 ANY, STRING, NUMBER, OBJECT = Type("any"), Type("string"), Type("number"), Type("object")
 ARRAY = Type("array")
+ITEMS = Type("array", items=OBJECT)
 
 # What an HTTP node sends by name: where the common form has it, the switch, and where n8n has it.
 SENT = (("query", "sendQuery", "queryParameters"), ("headers", "sendHeaders", "headerParameters"))

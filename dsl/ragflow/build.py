@@ -5,8 +5,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from dsl import computed, conditions
-from dsl.ir import Edge, Flow, Graph, Node, Ref, Type, Variable
+from dsl import collected, computed, conditions
+from dsl.ir import Edge, Flow, Graph, Node, Ref, Resource, Type, Variable
 from dsl.kinds import ports
 from dsl.layout import Point, layout, size
 from dsl.notes import Note, Severity
@@ -40,6 +40,7 @@ class _Builder:
         """What RAGFlow has no words for, in words that it has."""
         graph, taken = self.flow.graph, {*nodes(self.flow)}
         choices.ask(graph, taken, self._chosen)
+        collected.compute(graph, taken, self._added)
         computed.compute(graph, nodes(self.flow), taken, self._expressions)
         conditions.compute(graph, taken, SIGNS, self._compared)
         choices.otherwise(graph, taken, self._nothing)
@@ -75,6 +76,9 @@ class _Builder:
     def _nothing(self, node: Node, nothing: Node) -> None:
         self.source[id(nothing)] = ""
         self._tell(node, "equivalent", "switch.else", "A switch needs a way for the rest: a step that does nothing.")
+
+    def _added(self, owner: Node, made: Node) -> None:
+        self.source[id(made)] = ""
 
     def _expressions(self, node: Node, before: Node | None) -> None:
         if before is None:
@@ -188,15 +192,20 @@ class _Builder:
     def _unbound(self) -> list[Note]:
         used = {word for node, _, _ in walk(self.flow.graph) for word in _strings(node.params)}
         return [
-            Note(
-                "needs_binding",
-                f"resource.{each.kind}",
-                f"The {each.kind} {each.name} has another id on this server.",
-                f"Choose the {each.kind} again in the canvas.",
-            )
+            Note("needs_binding", f"resource.{each.kind}", *_unbound(each))
             for each in self.flow.resources
             if each.id in used and self.flow.dialect != "ragflow"
         ]
+
+
+def _unbound(resource: Resource) -> tuple[str, str]:
+    what = f"The {resource.kind} {resource.name}"
+    if resource.kind == "tool":
+        return (
+            f"{what} is not on this server.",
+            "Make it, as an MCP server or a component, and choose it in the canvas.",
+        )
+    return f"{what} has another id on this server.", f"Choose the {resource.kind} again in the canvas."
 
 
 def _names(flow: Flow) -> dict[str, str]:

@@ -9,6 +9,7 @@ import re
 from typing import Any
 
 from dsl import typescript
+from dsl.computed import RUNS, Fields, around
 from dsl.ir import Node, Ref, Type, Value
 from dsl.irjson import decode, encode
 from dsl.steps import arguments
@@ -19,31 +20,28 @@ _MARKS = {"python3": "#", "javascript": "//"}
 _BEFORE = {
     ("python3", "args"): "import asyncio\nfrom types import SimpleNamespace\n",
     ("javascript", "args"): "",
-    ("javascript", "items"): "function __run(items, $json, $input) {\n",
-    ("javascript", "item"): "function __run(items, $json, $input) {\n",
 }
 _AFTER = {
     ("python3", "args"): "__main = main\ndef main(**params):\n"
     "    return asyncio.run(__main(SimpleNamespace(params=params)))\n",
     ("javascript", "args"): "const __main = main;\nmain = async (params) => await __main({params});\n",
-    ("javascript", "items"): "}\nfunction main(args) {\n  const items = [{json: args}];\n"
-    "  const input = {all: () => items, first: () => items[0], item: items[0]};\n"
-    "  const made = __run(items, args, input);\n"
-    "  const one = Array.isArray(made) ? made[0] : made;\n  return (one && one.json) || one || {};\n}\n",
 }
-_AFTER["javascript", "item"] = _AFTER["javascript", "items"]
 
 
-def wrapped(lang: str, style: str, source: str) -> str | None:
-    """The code as RAGFlow calls it; None when that cannot be."""
+def wrapped(lang: str, style: str, source: str, fields: Fields | None = None) -> str | None:
+    """The code as RAGFlow calls it; None when that cannot be. `fields` are what code of n8n sees."""
     if style == "kwargs":
         return source
-    if (lang, style) not in _BEFORE:
+    if lang == "javascript" and style in RUNS:
+        before, after = around(style, fields or {}, "async function main(input) {\n")
+    elif (lang, style) in _BEFORE:
+        before, after = _BEFORE[lang, style], _AFTER[lang, style]
+    else:
         return None
     mark = _MARKS[lang]
     begin, end = f"{mark} flowstill:begin {style}\n", f"{mark} flowstill:end\n"
     source = typescript.hidden(source) if (lang, style) == ("javascript", "args") else source
-    return f"{begin}{_BEFORE[lang, style]}{end}{source}\n{begin}{_AFTER[lang, style]}{end}"
+    return f"{begin}{before}{end}{source}\n{begin}{after}{end}"
 
 
 def unwrapped(node: Node, lang: str, source: str, arguments: dict[str, Value], outputs: dict[str, Type]) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from dsl import typescript
+from dsl import computed, typescript
 from dsl.ir import Edge, Flow, Node, OnError, Ref, Script, Text, Type, Value
 from dsl.kinds import UNARY, outputs
 from dsl.notes import Note, Severity
@@ -26,7 +26,7 @@ from dsl.ragflow.tables import (
 )
 from dsl.ragflow.text import swallowed, write_text
 from dsl.steps import STEPS, arguments, plain
-from dsl.values import refs, unique
+from dsl.values import graph_of, refs, unique
 
 Made = tuple[str, dict[str, Any]]
 _ASSIGN = {ours: theirs for theirs, ours in reversed(ASSIGNMENTS.items())}
@@ -369,7 +369,10 @@ def _items(writing: Writing, each: dict[str, Any], signs: dict[str, str], left: 
 
 def code(writing: Writing) -> Made:
     params = writing.node.params
-    source = wrapped(params.get("lang", "python3"), params.get("style", "kwargs"), params.get("source", ""))
+    node, fields = writing.node, computed.Fields()
+    if params.get("style") in computed.RUNS:
+        node.inputs, fields = computed.seen(node, graph_of(writing.flow, node), writing.known)
+    source = wrapped(params.get("lang", "python3"), params.get("style", "kwargs"), params.get("source", ""), fields)
     if source is None:
         return stub(writing)
     if params.get("style") != "kwargs":

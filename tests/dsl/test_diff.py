@@ -2,9 +2,10 @@
 
 import copy
 from dataclasses import replace
+from typing import Any
 
 from dsl.changes import diff
-from dsl.ir import Edge, Node, Ref, Text, Variable
+from dsl.ir import Edge, Flow, Graph, Node, Ref, Text, Type, Variable
 from dsl.values import nodes, rename
 from tests.dsl.kitchen import kitchen_sink
 
@@ -50,4 +51,65 @@ def test_a_new_node_its_edge_and_a_lost_variable_are_told() -> None:
         "+ edge 'Say' to 'Notify'",
         "- variable env.API_URL",
         "+ variable env.REGION",
+    ]
+
+
+def _told(**changed: tuple[Any, Any]) -> list[str]:
+    """What is said of parameters that were one thing and are another."""
+    flows = [
+        Flow("t", "ir", graph=Graph([Node("h", "http", "H", params={name: pair[i] for name, pair in changed.items()})]))
+        for i in (0, 1)
+    ]
+    return [change.message for change in diff(*flows)]
+
+
+def test_values_are_told_in_words() -> None:
+    assert _told(follow_redirects=(True, False)) == ["follow_redirects: yes -> no"]
+    pairs = [["A", Ref("begin", ("q",))]], [["A", "b"], ["C", Text(("d", Ref("", ("E",), "env")))]]
+    assert _told(headers=pairs) == ["headers: [[A, {begin.q}]] -> [[A, b], [C, d{env.E}]]"]
+    assert _told(body=({"type": "json"}, None)) == ["body: {type: json} -> nothing"]
+
+
+def test_types_are_told_in_words() -> None:
+    one, other = (
+        Flow("t", "ir", graph=Graph([Node("s", "start", "S", outputs=outputs)]))
+        for outputs in ({"q": Type("string")}, {"q": Type("string"), "xs": Type("array", items=Type("number"))})
+    )
+    assert [change.message for change in diff(one, other)] == ["outputs.xs: nothing -> array of number"]
+
+
+def test_a_difference_late_in_a_long_text_is_seen() -> None:
+    start = "https://shop.example.com/a/very/long/address/that/goes/on/and/on/and/on"
+    (line,) = _told(url=(f"{start}/one?x=1", f"{start}/two?x=1"))
+    one, _, other = line.removeprefix("url: ").partition(" -> ")
+    assert one.startswith("...") and one.endswith("/one?x=1") and other.endswith("/two?x=1") and len(line) < 140
+
+
+def test_values_that_look_alike_are_told_apart() -> None:
+    assert _told(x=("a b", "a  b")) == ["x: 'a b' -> 'a  b'"]
+    assert _told(x=(100, "100")) == ["x: 100 (a number) -> 100 (a text)"]
+    assert _told(x=(None, "")) == ["x: nothing -> nothing (an empty text)"]
+    reference = Ref("", ("LIMIT",), "env")
+    assert _told(x=(reference, Text((reference,)))) == ["x: {env.LIMIT} (a reference) -> {env.LIMIT} (a text)"]
+    assert _told(x=(True, "yes")) == ["x: yes (a truth value) -> yes (a text)"]
+
+
+def test_no_secret_is_told_and_another_one_is_a_change() -> None:
+    one, other = "AKIAABCDEFGHIJKLMNOP", "AKIAQRSTUVWXYZABCDEF"
+    told = _told(headers=([["X-Api-Key", one]], [["X-Api-Key", other]]))
+    assert told == ["headers[0][1]: a secret -> another secret"]
+    (line,) = _told(url=(f"https://a.example.com/?key={one}", "https://b.example.com/"))
+    assert one not in line and "a.example.com" in line
+    flows = [Flow("t", "ir", variables=[Variable("env", "API_KEY", default=each)]) for each in (one, other)]
+    assert [str(change) for change in diff(*flows)] == ["~ variable env.API_KEY: a secret -> another secret"]
+
+
+def test_what_else_changed_of_a_variable_is_told_and_a_whole_number_is_one() -> None:
+    one, other = (
+        Flow("t", "ir", variables=[Variable("env", "LIMIT", Type(name), default, about)])  # type: ignore[arg-type]
+        for name, default, about in (("string", 1, ""), ("number", 1.0, "rounds"))
+    )
+    assert [str(each) for each in diff(one, other)] == [
+        "~ variable env.LIMIT: type.name: string -> number",
+        "~ variable env.LIMIT: description: nothing -> rounds",
     ]

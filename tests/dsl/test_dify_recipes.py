@@ -493,3 +493,23 @@ def test_code_of_n8n_sees_the_nodes_that_it_names() -> None:
 def test_code_that_declares_what_dify_can_promise_is_left_alone() -> None:
     params = {"lang": "python3", "style": "kwargs", "source": "def main():\n    return {'a': 1}"}
     assert _written(_flow(Node("c", "code", params=params, outputs={"a": NUMBER})))["c"]["code"] == params["source"]
+
+
+def test_every_time_of_a_schedule_is_a_trigger_of_its_own() -> None:
+    given = {"type": "schedule", "cron": "0 9 * * *", "more": ["0 18 * * *"]}
+    nodes = [Node("s", "start", "Clock", params={"trigger": given}), Node("e", "end")]
+    flow = Flow("t", "n8n", graph=Graph(nodes, [Edge("s", "e")]))
+    document, notes = dify.build(flow)
+    triggers = [each for each in document["workflow"]["graph"]["nodes"] if each["data"]["type"] == "trigger-schedule"]
+    assert [each["data"]["cron_expression"] for each in triggers] == ["0 9 * * *", "0 18 * * *"]
+    assert {edge["source"] for edge in document["workflow"]["graph"]["edges"]} == {each["id"] for each in triggers}
+    assert [(note.severity, note.code) for note in notes] == [("equivalent", "trigger.several")]
+
+
+def test_a_caller_who_waits_for_an_answer_of_a_webhook_is_told_of() -> None:
+    hook = Node("w", "start", "Hook", params={"trigger": {"type": "webhook", "method": "POST", "path": "x"}})
+    end = Node("e", "end", inputs={"r": "x"}, outputs={"r": Type("string")})
+    _, notes = dify.build(Flow("t", "n8n", graph=Graph([hook, end], [Edge("w", "e")])))
+    assert [(note.severity, note.code, note.node) for note in notes] == [("degraded", "trigger.answer", "w")]
+    _, notes = dify.build(Flow("t", "n8n", graph=Graph([hook, Node("p", "pass")], [Edge("w", "p")])))
+    assert [note.code for note in notes] == []

@@ -2,11 +2,15 @@
 
 import datetime
 import re
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+import dsl
 from dsl import DslError
-from dsl.load import Quoted, dump_yaml, load, text
+from dsl.load import Quoted, comments, dump_yaml, load, text
+from tests.dsl.kitchen import kitchen_sink
 
 
 def test_json_and_yaml_are_told_apart() -> None:
@@ -76,3 +80,35 @@ def test_quoted_text_stays_text_for_every_reader() -> None:
 
 def test_merge_keys_are_followed() -> None:
     assert load("a: &a {x: 1, y: 2}\nb:\n  <<: *a\n  y: 3\n")["b"] == {"x": 1, "y": 3}
+
+
+@pytest.mark.parametrize(
+    ("source", "count"),
+    [
+        ("# one\na: 1  # two\nb: 'no # comment'\nc: x#y\n", 2),
+        ("a: |\n  # text of a block\n  more\n# one\nb: 2\n", 1),
+        ('{"a": "# text"}', 0),
+        ("a: [1, # one\n  2]\n", 1),
+        ("a: {", 0),
+    ],
+)
+def test_comments_are_counted(source: str, count: int) -> None:
+    assert comments(source) == count
+
+
+@pytest.mark.parametrize("given", [None, 123, {"a": 1}, Path("x.yml")])
+def test_what_is_no_file_at_all_is_one_error(given: Any) -> None:
+    for act in (lambda: dsl.read(given), lambda: dsl.sniff(given)):
+        with pytest.raises(dsl.DslError, match="bytes or text"):
+            act()
+
+
+@pytest.mark.parametrize("name", [None, 123, {"a": 1}])
+def test_what_is_no_name_of_a_dialect_is_one_error(name: Any) -> None:
+    with pytest.raises(dsl.DslError, match="There is no dialect"):
+        dsl.write(kitchen_sink(), name)
+
+
+def test_what_is_no_flow_is_one_error() -> None:
+    with pytest.raises(dsl.DslError, match="a flow"):
+        dsl.write({"nodes": []}, "n8n")  # type: ignore[arg-type]

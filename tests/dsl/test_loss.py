@@ -70,3 +70,33 @@ def _under(place: str, named: set[str]) -> bool:
 
 def _bytes(data: str | bytes) -> bytes:
     return data.encode() if isinstance(data, str) else data
+
+
+def test_a_sidecar_of_another_flow_is_refused() -> None:
+    one, other = (_n8n(name) for name in ("Ask", "Tell"))
+    written = dsl.write(one, "dify")
+    kept = sidecar.make(one, "dify", written.document, file="ask.json")
+    back = dsl.restored(dsl.read(_bytes(written.data)), kept)
+    assert same(back.document, one.raw)
+    foreign = dsl.read(_bytes(dsl.write(other, "dify").data))
+    with pytest.raises(dsl.DslError, match=r"the sidecar of another flow \('Ask', from ask.json\)"):
+        dsl.restored(foreign, kept)
+
+
+def test_a_sidecar_gives_back_a_flow_that_was_changed() -> None:
+    one = _n8n("Ask")
+    written = dsl.write(one, "dify")
+    changed = dsl.read(_bytes(written.data))
+    changed.graph.nodes = [node for node in changed.graph.nodes if node.title != "Ask 2"]
+    edited = dsl.read(_bytes(dsl.write(changed, "dify").data))
+    back = dsl.restored(edited, sidecar.make(one, "dify", written.document))
+    assert [node["name"] for node in back.document["nodes"]] == ["Start", "Ask 1"]
+
+
+def _n8n(name: str) -> dsl.Flow:
+    def node(title: str, kind: str) -> dict[str, object]:
+        place = {"id": f"{name} {title}", "name": title, "position": [0, 0], "typeVersion": 1, "parameters": {}}
+        return place | {"type": f"n8n-nodes-base.{kind}"}
+
+    nodes = [node("Start", "manualTrigger"), node(f"{name} 1", "httpRequest"), node(f"{name} 2", "httpRequest")]
+    return dsl.read(dump_json({"name": name, "nodes": nodes, "connections": {}}))

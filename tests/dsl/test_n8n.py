@@ -175,6 +175,28 @@ def test_a_chat_asks_by_the_system() -> None:
     assert len(agent.folded) == 4
 
 
+def test_what_tools_do_stands_beside_the_agent_and_is_told() -> None:
+    url = "https://api.example.com/{city}?key=abcdef123456789012"
+    document = workflow(
+        node("Agent", "ai:agent", 1.9, promptType="define", text="hi"),
+        node("rev", "ai:toolCode", 1.1, description="reverses", jsCode="return query.length"),
+        node("weather", "ai:toolHttpRequest", 1.1, toolDescription="Weather", url=url),
+    )
+    for tool in ("rev", "weather"):
+        attach(document, tool, "Agent", "ai_tool")
+    flow = n8n.read(document)
+    said = values.nodes(flow)["Agent/tools"].params["text"]
+    assert "return query.length" in said and "https://api.example.com/{city}" in said
+    assert "abcdef123456789012" not in said
+    told = [note.message for note in flow.notes if note.code == "resource.tool"]
+    assert ["code that stands in the file" in told[0], "calls https://api.example.com/{city}:" in told[1]] == [
+        True,
+        True,
+    ]
+    again = n8n.build(flow)[0]
+    assert [each["name"] for each in again["nodes"]] == ["Agent", "rev", "weather"]
+
+
 def test_a_secret_in_the_file_becomes_a_variable() -> None:
     headers = {"parameters": [{"name": "X-Api-Key", "value": "abcdefgh12345"}]}
     flow = n8n.read(workflow(node("Call", "httpRequest", 4.2, url="u", sendHeaders=True, headerParameters=headers)))
@@ -218,6 +240,31 @@ def test_split_and_aggregate_are_an_iteration() -> None:
         ("List", "out", "Split"),
         ("Split", "done", "Say"),
     ]
+
+
+def test_rounds_that_a_filter_ends_have_no_place_in_the_list() -> None:
+    document = workflow(
+        node("Split", "splitOut", fieldToSplitOut="rows"),
+        node("Dear", "filter", 2.2, conditions=_asked("x")),
+        node("Shape", "set", 3.4, **_assigned(a="={{ $json.a }}")),
+        node("All", "aggregate", aggregate="aggregateAllItemData", destinationFieldName="lines"),
+        node("Say", "set", 3.4, **_assigned(q="={{ $json.lines }}")),
+        Split="Dear",
+        Dear="Shape",
+        Shape="All",
+        All="Say",
+    )
+    flow = n8n.read(document)
+    found = values.nodes(flow)
+    assert found["All/item"].inputs == {"item": {"a": Ref("Shape", ("a",))}}
+    assert found["Split"].params["collect"] == {"output": Ref("All/item", ("item",))}
+    kept = found["All"].params["filter"]["conditions"]
+    assert (found["All"].kind, found["All"].params["list"]) == ("list", Ref("Split", ("output",)))
+    assert [(each["left"], each["op"]) for each in kept] == [(Ref("All", (), "item"), "not_null")]
+    assert found["Say"].inputs["q"] == Ref("All", ("result",))
+    built = n8n.build(flow)[0]
+    assert built["connections"] == document["connections"]
+    assert [each["name"] for each in built["nodes"]] == ["Split", "All", "Say", "Dear", "Shape"]
 
 
 def test_a_loop_over_items_is_an_iteration() -> None:
@@ -489,3 +536,60 @@ def test_types_that_are_asked_for_are_kept() -> None:
         "Age": Type("number", required=True),
         "size": Type("string", label="Size", options=("S",)),
     }
+
+
+# -- several items where other platforms have one
+
+
+@pytest.mark.parametrize(
+    ("giver", "told"),
+    [
+        (node("Rows", "googleSheets", 4.5, documentId={"value": "1"}), True),
+        (node("Rows", "postgres", 2.6, operation="executeQuery", query="select 1"), True),
+        (node("Rows", "slack", 2.3, operation="post", text="x"), False),
+        (node("Rows", "code", 2, jsCode="return [1, 2].map((n) => ({json: {n}}));"), True),
+        (node("Rows", "code", 2, jsCode="return [{json: {n: $input.all().map((one) => one.json)}}];"), False),
+    ],
+)
+def test_a_node_that_runs_for_each_of_several_items_is_told(giver: dict[str, Any], told: bool) -> None:
+    flow = n8n.read(workflow(giver, node("Say", "set", 3.4, **_assigned(n="={{ $json.n }}")), Rows="Say"))
+    assert [note.title for note in flow.notes if note.code == "items.many"] == ["Rows"] * told
+
+
+def test_a_loop_over_what_is_made_of_each_item_raises() -> None:
+    rows = node("Rows", "googleSheets", 4.5, documentId={"value": "1"})
+    say = node("Say", "set", 3.4, **_assigned(n="={{ $json.n }}"))
+    document = workflow(rows, say, node("Loop", "splitInBatches", 3), node("Get", "noOp"), Rows="Say", Say="Loop")
+    document["connections"] |= workflow(Loop=["", "Get"], Get="Loop")["connections"]
+    flow = n8n.read(document)
+    walked = values.nodes(flow)["Loop"].inputs["item"]
+    assert isinstance(walked, Script) and "throw" in walked.source
+    assert "stub" in [note.severity for note in flow.notes if note.title == "Loop"]
+
+
+def test_a_loop_over_records_of_a_service_wants_them_as_a_list() -> None:
+    rows = node("Rows", "googleSheets", 4.5, documentId={"value": "1"})
+    document = workflow(rows, node("Loop", "splitInBatches", 3), node("Get", "noOp"), Rows="Loop", Loop=["", "Get"])
+    document["connections"] |= workflow(Get="Loop")["connections"]
+    flow = n8n.read(document)
+    assert values.nodes(flow)["Loop"].inputs == {"item": Ref("Rows", ("all_items",))}
+    assert [(note.severity, note.title) for note in flow.notes] == [("needs_binding", "Rows")]
+
+
+def test_a_switch_that_goes_every_fitting_way_is_told() -> None:
+    rules = {"values": [{"conditions": _asked("a")}, {"conditions": _asked("b")}]}
+    flow = n8n.read(workflow(node("S", "switch", 3.2, rules=rules, options={"allMatchingOutputs": True})))
+    assert [(note.severity, note.code, note.node) for note in flow.notes] == [("degraded", "switch.all", "S")]
+    flow = n8n.read(workflow(node("S", "switch", 3.2, rules=rules, options={})))
+    assert flow.notes == []
+
+
+def _asked(value: str) -> dict[str, Any]:
+    operator = {"type": "string", "operation": "equals"}
+    return {"combinator": "and", "conditions": [{"leftValue": "x", "rightValue": value, "operator": operator}]}
+
+
+def test_last_node_without_known_fields_is_told() -> None:
+    called = node("In", "executeWorkflowTrigger", 1.1)
+    flow = n8n.read(workflow(called, node("Send", "slack", 2.3, operation="post", text="x"), In="Send"))
+    assert [(note.code, note.title) for note in flow.notes] == [("end.unknown", "Send")]

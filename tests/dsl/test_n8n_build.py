@@ -367,3 +367,51 @@ def test_notes_name_the_codes_of_the_common_form() -> None:
         "form",
         "odd",
     }
+
+
+SAVED: dict[str, Any] = {
+    "id": "abc",
+    "name": "W",
+    "active": True,
+    "versionId": "v",
+    "tags": [{"name": "t"}],
+    "pinData": {"A": [{"json": {}}]},
+    "settings": {"executionOrder": "v1", "timezone": "Asia/Tokyo", "someday": True},
+    "nodes": [
+        {
+            "id": "a",
+            "name": "A",
+            "type": "n8n-nodes-base.noOp",
+            "typeVersion": 1,
+            "position": [0, 0],
+            "parameters": {"kept": 1},
+            "color": "red",
+            "notes": "n",
+        }
+    ],
+    "connections": {},
+}
+
+
+@pytest.mark.parametrize("wrapped", [SAVED, {"data": SAVED}])
+def test_a_file_of_n8n_becomes_what_the_public_api_takes(wrapped: Any) -> None:
+    written = dsl.write(dsl.read(json.dumps(wrapped)), "n8n", form="api")
+    node = {key: value for key, value in SAVED["nodes"][0].items() if key != "color"}
+    settings = {"executionOrder": "v1", "timezone": "Asia/Tokyo"}
+    kept = {"pinData": SAVED["pinData"], "connections": {}}
+    assert written.document == {"name": "W", "nodes": [node], "settings": settings, **kept}
+    (note,) = written.notes
+    assert (note.severity, note.code) == ("dropped", "leaf.dropped")
+    assert all(name in note.message for name in ("active", "id", "tags", "versionId", "settings/someday", "color"))
+
+
+def test_a_file_of_n8n_keeps_its_id_for_the_command_line_or_gets_one() -> None:
+    written = dsl.write(dsl.read(json.dumps(SAVED)), "n8n", form="cli")
+    assert written.document == SAVED and written.notes == []
+    without = {key: value for key, value in SAVED.items() if key != "id"}
+    document = dsl.write(dsl.read(json.dumps(without)), "n8n", form="cli").document
+    assert len(document["id"]) == 16 and {**document, "id": "abc"} == SAVED
+
+
+def test_a_file_of_n8n_for_the_editor_stays_as_it_is() -> None:
+    assert dsl.write(dsl.read(json.dumps(SAVED)), "n8n", form="ui").document == SAVED

@@ -74,6 +74,27 @@ def test_check_finds_what_would_fail_and_mends_what_is_clear(tmp_path: Path) -> 
     assert {each["ruleId"] for each in results if each["level"] == "error"} == {"port.unknown", "ref.unknown"}
 
 
+def test_a_file_is_left_alone_when_nothing_is_mended_and_lost_comments_are_told(tmp_path: Path) -> None:
+    node = "    - {{id: {0}, type: custom, position: {{x: 0, y: 0}}, data: {{type: {0}, title: {0}, {1}: []}}}}\n"
+    nodes = node.format("start", "variables") + node.format("end", "outputs")
+    edge = "    - {{id: {0}, source: start, target: {0}, sourceHandle: source, targetHandle: target}}\n"
+    head = "# mine\nversion: 0.6.0\nkind: app\napp: {name: x, mode: workflow}  # keep\nworkflow:\n  graph:\n"
+    good = f"{head}    nodes:\n{nodes}    edges:\n{edge.format('end')}"
+    path = tmp_path / "x.yml"
+    path.write_text(good)
+    done = flowstill("check", path, "--fix")
+    assert (done.returncode, done.stderr, path.read_text()) == (0, b"", good)
+    path.write_text(good + edge.format("gone"))
+    done = flowstill("check", path, "--fix")
+    assert b"x.yml is written anew: its 2 comments are lost, and how it was laid out." in done.stderr
+    assert "gone" not in path.read_text()
+    path.write_text(good + edge.format("gone"))
+    done = flowstill("check", path, "--fix", "-o", tmp_path / "y.yml")
+    assert (
+        b"lost" not in done.stderr and "# keep" in path.read_text() and "gone" not in (tmp_path / "y.yml").read_text()
+    )
+
+
 def test_inspect_says_what_it_takes_to_run_elsewhere(sink: Path) -> None:
     said = flowstill("inspect", sink).stdout.decode()
     assert "model: qwen3-8b (provider langgenius/ollama/ollama)" in said and "q: string, required" in said
@@ -97,6 +118,23 @@ def test_a_workflow_is_drawn_in_the_form_that_the_name_ends_with(
     assert (tmp_path / name).read_text().lower().lstrip().startswith(start)
     wrong = flowstill("draw", sink, "-o", tmp_path / "x.png")
     assert wrong.returncode == 2 and b"There are: svg, mmd, html" in wrong.stderr
+
+
+def test_a_sidecar_of_another_file_is_neither_used_nor_overwritten(tmp_path: Path) -> None:
+    for name in ("one", "other"):
+        steps = [{"id": f"{name} {i}", "name": f"{name} {i}", "type": "n8n-nodes-base.noOp"} for i in (1, 2)]
+        (tmp_path / name).write_text(json.dumps({"name": name, "nodes": steps, "connections": {}}))
+        assert flowstill("convert", tmp_path / name, "--to", "dify", "-o", tmp_path / f"{name}.yml").returncode == 0
+    kept = ("--sidecar", tmp_path / "kept")
+    assert flowstill("convert", tmp_path / "one", "--to", "dify", "-o", tmp_path / "one.yml", *kept).returncode == 0
+    before = (tmp_path / "kept").read_bytes()
+    refused = flowstill("convert", tmp_path / "other", "--to", "dify", *kept)
+    assert refused.returncode == 1 and b"kept: This is the sidecar of one, which would be lost" in refused.stderr
+    refused = flowstill("convert", tmp_path / "other.yml", "--to", "n8n", *kept)
+    assert refused.returncode == 1 and b"kept: This is the sidecar of another flow ('one', from one)" in refused.stderr
+    assert (tmp_path / "kept").read_bytes() == before
+    back = flowstill("convert", tmp_path / "one.yml", "--to", "n8n", *kept)
+    assert json.loads(back.stdout) == json.loads((tmp_path / "one").read_text())
 
 
 FLOW = b'{"flowstill": "1", "flow": {"name": "x", "dialect": "ir"}}'

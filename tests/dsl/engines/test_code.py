@@ -48,3 +48,37 @@ def test_what_n8n_computes_in_an_expression_a_code_node_computes_elsewhere(targe
     source = javascript(written.document)[0]
     assert run(source, {"in_0": 5, "in_1": 3, "in_2": "ann"}, CALLS[target]) == {"v_total": 15, "v_who": "ANN"}
     assert [note.severity for note in written.notes if note.code == "ref.script"] == ["degraded"]
+
+
+@pytest.mark.parametrize("target", ["coze", "ragflow"])
+def test_code_behind_a_chat_sees_what_was_asked(target: str) -> None:
+    chat = node("Chat", "@n8n/n8n-nodes-langchain.chatTrigger", 1.1, options={})
+    loud = node("Loud", "code", 2, jsCode="return [{json: {output: $json.chatInput + '!'}}];")
+    written = dsl.write(dsl.read(json.dumps(workflow([chat, loud], "Chat>Loud"))), target)
+    made = run(javascript(written.document)[0], {"in_0": "hi"}, CALLS[target])
+    assert made["output"] == "hi!"
+
+
+@pytest.mark.parametrize("target", ["coze", "ragflow"])
+@pytest.mark.parametrize(
+    ("source", "mode"),
+    [
+        ("return items.map((one) => ({json: {n: one.json.n + $('In').first().json.by}}));", "runOnceForAllItems"),
+        ("return {n: $json.n + $('In').first().json.by};", "runOnceForEachItem"),
+        (
+            "const by = await $('In').first().json.by;\nreturn {json: {n: $input.item.json.n + by}};",
+            "runOnceForEachItem",
+        ),
+    ],
+)
+def test_code_of_n8n_sees_all_items_and_gives_all_of_them(target: str, source: str, mode: str) -> None:
+    values = [{"name": "by", "type": "number"}]
+    start = node("In", "executeWorkflowTrigger", 1.1, inputSource="workflowInputs", workflowInputs={"values": values})
+    many = node("Many", "code", 2, jsCode="return [{json: {n: 1}}, {json: {n: 2}}];")
+    more = node("More", "code", 2, jsCode=source, mode=mode)
+    written = dsl.write(dsl.read(json.dumps(workflow([start, many, more], "In>Many Many>More"))), target)
+    first, second = dict.fromkeys(javascript(written.document))
+    items = run(first, {}, CALLS[target])["all_items"]
+    assert items == [{"n": 1}, {"n": 2}]
+    made = run(second, {"in_0": items, "in_1": 10}, CALLS[target])
+    assert made == {"all_items": [{"n": 11}, {"n": 12}], "n": 11}

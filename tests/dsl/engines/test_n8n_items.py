@@ -1,0 +1,99 @@
+"""Many items on their way through n8n: Dify gives for the converted workflow what n8n gives for the workflow itself."""
+
+import json
+from typing import Any
+
+import pytest
+
+import dsl
+from tests.dsl.engines.build import Json, assign, conditions, node, workflow
+from tests.dsl.engines.dify import run_dify
+from tests.dsl.engines.lane import Ran
+from tests.dsl.engines.n8n_core import run_n8n_core
+
+pytestmark = pytest.mark.engines
+
+LIST = "[{sku: 'a', price: 5}, {sku: 'b', price: 50}, {sku: 'c', price: 60}]"
+
+
+def code(name: str, source: str, **params: Any) -> Json:
+    return node(name, "code", 2, jsCode=source, **params)
+
+
+def called(*names: str) -> Json:
+    values = [{"name": name, "type": "string"} for name in names]
+    return node("In", "executeWorkflowTrigger", 1.1, inputSource="workflowInputs", workflowInputs={"values": values})
+
+
+ROWS = code("Rows", f"return [{{json: {{list: {LIST}}}}}];")
+SPLIT = node("Split", "splitOut", 1, fieldToSplitOut="list", options={})
+DEAR = node("Dear", "filter", 2.2, conditions=conditions("={{ $json.price }}", "number", "gt", 10), options={})
+NONE = node("Dear", "filter", 2.2, conditions=conditions("={{ $json.price }}", "number", "gt", 100), options={})
+SHAPE = assign("Shape", sku="={{ $json.sku }}")
+ALL = node("All", "aggregate", 1, aggregate="aggregateAllItemData", destinationFieldName="lines", options={})
+SKUS = node("All", "aggregate", 1, fieldsToAggregate={"fieldToAggregate": [{"fieldToAggregate": "sku"}]}, options={})
+SAY = assign("Say", count="={{ $json.lines.length }}", first="={{ $json.lines[0].sku }}")
+MANY = code("Many", "return [1, 2, 3].map((n) => ({json: {n}}));")
+DOUBLE = code("Double", "for (const one of items) one.json.twice = one.json.n * 2;\nreturn items;")
+EACH = code("Each", "return {json: {n: $json.n, half: $json.n / 2}};", mode="runOnceForEachItem")
+SUM = code("Sum", "return [{json: {sum: items.reduce((sum, one) => sum + (one.json.twice ?? one.json.half), 0)}}];")
+TAKE = assign("Take", sum="={{ $json.sum }}")
+LOOP = node("Loop", "splitInBatches", 3, options={})
+BODY = assign("Body", said="=is {{ $json.twice }}")
+TOLD = code("Told", "return [{json: {told: items.map((one) => one.json.said).join()}}];")
+TELL = assign("Tell", told="={{ $json.told }}")
+NAMES = code("Names", "return [{json: {both: $json.q + $('In').first().json.q}}];")
+BOTH = assign("Both", both="={{ $json.both }}")
+
+FLOWS = {
+    "all the items": workflow([called(), ROWS, SPLIT, SHAPE, ALL], "In>Rows Rows>Split Split>Shape Shape>All"),
+    "filtered items": workflow(
+        [called(), ROWS, SPLIT, DEAR, SHAPE, ALL], "In>Rows Rows>Split Split>Dear Dear>Shape Shape>All"
+    ),
+    "filtered items as they came": workflow(
+        [called(), ROWS, SPLIT, DEAR, ALL], "In>Rows Rows>Split Split>Dear Dear>All"
+    ),
+    "a field of filtered items": workflow(
+        [called(), ROWS, SPLIT, DEAR, SKUS], "In>Rows Rows>Split Split>Dear Dear>All"
+    ),
+    "what is made of filtered items": workflow(
+        [called(), ROWS, SPLIT, DEAR, SHAPE, ALL, SAY], "In>Rows Rows>Split Split>Dear Dear>Shape Shape>All All>Say"
+    ),
+    "items from code to code": workflow([called(), MANY, DOUBLE, SUM, TAKE], "In>Many Many>Double Double>Sum Sum>Take"),
+    "code that runs for each item": workflow([called(), MANY, EACH, SUM, TAKE], "In>Many Many>Each Each>Sum Sum>Take"),
+    "a loop over items of code": workflow(
+        [called(), MANY, DOUBLE, LOOP, BODY, TOLD, TELL],
+        "In>Many Many>Double Double>Loop Loop>Told Loop.1>Body Body>Loop Told>Tell",
+    ),
+    "code that reads a node by its name": workflow([called("q"), NAMES, BOTH], "In>Names Names>Both"),
+}
+
+
+@pytest.mark.parametrize("name", FLOWS)
+def test_items_become_the_same_values_on_dify(name: str) -> None:
+    here, there = both(FLOWS[name])
+    assert here.status == "succeeded", here
+    assert there.status == "succeeded", there
+    assert _texts(there.outputs) == _texts(here.outputs)
+
+
+def test_a_filter_that_lets_nothing_through_leaves_an_empty_list() -> None:
+    flow = workflow([called(), ROWS, SPLIT, NONE, SHAPE, ALL], "In>Rows Rows>Split Split>Dear Dear>Shape Shape>All")
+    assert both(flow)[1].outputs == {"lines": []}
+
+
+def test_items_of_a_last_code_node_are_the_result() -> None:
+    here, there = both(workflow([called(), MANY], "In>Many"))
+    assert there.outputs == {"items": here.items}
+
+
+def both(flow: Json) -> tuple[Ran, Ran]:
+    source = json.dumps(flow)
+    return run_n8n_core(flow, {"q": "hi"}), run_dify(str(dsl.write(dsl.read(source), "dify").data), {"q": "hi"})
+
+
+def _texts(value: Any) -> Any:
+    """n8n's assignment has a type and makes a number of the expression a text; only what is in it counts here."""
+    if isinstance(value, dict):
+        return {key: _texts(inner) for key, inner in value.items()}
+    return [_texts(inner) for inner in value] if isinstance(value, list) else str(value)
