@@ -74,7 +74,15 @@ def fetch(package: Package, cache: Path, note: Callable[[str], None]) -> Path:
 
 
 def _complete(folder: Path, package: Package) -> bool:
-    return (folder / DONE).is_file() and all((folder / member).exists() for member in package.members)
+    done = folder / DONE
+    return done.is_file() and done.read_text() == _mark(folder, package)
+
+
+def _mark(folder: Path, package: Package) -> str:
+    """What says that a folder is whole: nothing in it is missing or has been cut off since."""
+    paths = [folder / member for member in package.members]
+    sizes = [path.stat().st_size if path.is_file() else path.is_dir() for path in paths]
+    return " ".join([package.sha256, *map(str, sizes)])
 
 
 def _make(folder: Path, package: Package) -> None:
@@ -85,7 +93,7 @@ def _make(folder: Path, package: Package) -> None:
     (part / "download").mkdir(parents=True)
     archive = _download(package, part / "download")
     _unpack(archive, package, part / "members")
-    (part / "members" / DONE).write_text(package.sha256)
+    (part / "members" / DONE).write_text(_mark(part / "members", package))
     (part / "members").rename(folder)
     shutil.rmtree(part)
 

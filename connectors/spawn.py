@@ -113,7 +113,8 @@ def _why(child: Child, job: Job, timeout: float) -> str:
     if "couldn't bind" in log:
         return f"Port {job.port} is taken: {job.alias} cannot be served there. Choose another port."
     end = f"signal {-code}, perhaps out of memory" if code < 0 else f"exit code {code}"
-    return f"The server of {job.model} ended while starting ({end}): {_last_words(log)}. Log: {path}"
+    said = f": {words}" if (words := _last_words(log)) else ""
+    return f"The server of {job.model} ended while starting ({end}){said}. Log: {path}"
 
 
 def _last_words(log: str) -> str:

@@ -218,6 +218,8 @@ def load_config(path: Path, environment: Mapping[str, str] = os.environ) -> Conf
     for key in data:
         if key not in TOP:
             raise ConfigError(f"{path}: unknown key '{key}'.{nearest(key, TOP)}")
+    if data.get("state") == "":
+        raise ConfigError(f"{path}: state: is empty. Name a folder, or leave it out: it is `still` then.")
     services = _section(data, written, "services", Service, path)
     config = Config(
         path=path.absolute(),
@@ -310,10 +312,9 @@ def _check_paths(config: Config) -> None:
     for key, path in named.items():
         if _is_too_long(path):
             raise ConfigError(f"{config.path}: {key}: is longer than a path or a name in it may be.")
-    if os.path.isfile(config.state):
-        raise ConfigError(
-            f"{config.path}: state: {config.state} is a file. Name a folder; it is made if it is not there."
-        )
+    for place in (config.state, *config.state.parents):
+        if os.path.isfile(place):
+            raise ConfigError(f"{config.path}: state: {place} is a file. Name a folder; it is made if it is not there.")
 
 
 def _is_too_long(path: Path) -> bool:

@@ -17,7 +17,7 @@ from flows import FlowError
 from flows.cli import ROWS_LOST
 from flows.config import Config
 from flows.cron import Times, read_cron
-from flows.leases import holding, in_words, myself
+from flows.leases import holding, in_words, is_going_on, myself
 from flows.progress import duration
 from flows.runs import Run, all_runs
 from flows.store import Store
@@ -194,3 +194,6 @@ def run_scheduled(config: Config, store: Store, say: Callable[[str], None]) -> N
         stopped.wait()
         runs.stop()
         schedule.stop()
+        for name in schedule.times:
+            if is_going_on(store, f"loop:{name}"):  # of a schedule that was killed, or started by hand
+                say(f"{name}: a run goes on in a process that is not this schedule's; `flowstill runs` shows it")

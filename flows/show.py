@@ -3,6 +3,7 @@
 import difflib
 import sys
 from collections.abc import Collection
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -172,12 +173,19 @@ def dataset_folder(config: Config, loop: str, version: str) -> Path:
 
 
 def _datasets(config: Config, loop: str) -> dict[str, tuple[str, dict[str, Count]]]:
-    """version -> the run that made it and its counts, the version that was used last first."""
+    """version -> the run that made it and its counts, the version that was used last first.
+
+    At the end those of runs that went on with other documents: each of them made another in its place.
+    """
     found = {}
     for folder in all_runs(config.state / "runs", loop):
         step = folder.run.step("curate")
         if step and step.status == "done":  # an older run takes the place of those that only used its version
             found[Path(folder.output(step, "dataset")).name] = (step.reused or folder.run.id, step.counts)
+    for path in sorted((config.state / "datasets" / loop).glob(f"*/{dataset.MANIFEST}")):
+        with suppress(FlowError):  # one that is damaged and no run's is nobody's
+            sides = dataset.manifest(path.parent).counts
+            found.setdefault(path.parent.name, ("-", {side: sides[side]["pairs"] for side in SPLITS}))
     return found
 
 

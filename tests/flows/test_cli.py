@@ -476,6 +476,15 @@ def test_a_dataset_version_names_the_run_that_made_it_and_not_one_that_used_it(d
     assert done.runs()[0].run.id not in out
 
 
+def test_a_dataset_that_a_run_made_before_it_went_on_with_other_documents_is_listed_still(place: Place) -> None:
+    place.run("harvest", "distil", "curate")
+    place.write("more.md", facts(50, 52))
+    place.run("harvest", "distil", "curate")
+    versions = {path.name for path in (place.config.state / "datasets" / "units").iterdir()}
+    _, out, _ = place.said("dataset", "list", "units", module="flows")
+    assert len(versions) == 2 and all(version in out for version in versions)
+
+
 @pytest.mark.parametrize("form", ["messages", "alpaca", "sharegpt", "prompt-completion", "text"])
 def test_a_dataset_is_exported_in_each_format(done: Place, tmp_path: Path, form: str) -> None:
     out_folder = tmp_path / "out"

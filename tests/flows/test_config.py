@@ -666,10 +666,15 @@ def test_a_number_longer_than_numbers_are_read_is_told_with_its_line(tmp_path: P
     assert said == "not readable as YAML: a number of 5,000 digits in line 1"
 
 
-def test_a_state_folder_that_is_a_file_is_told(tmp_path: Path) -> None:
-    assert problem(tmp_path, "state: flowstill.yml").endswith(
+@pytest.mark.parametrize("state", ["flowstill.yml", "flowstill.yml/below/it"])
+def test_a_state_folder_that_is_a_file_or_below_one_is_told(tmp_path: Path, state: str) -> None:
+    assert problem(tmp_path, f"state: {state}").endswith(
         "flowstill.yml is a file. Name a folder; it is made if it is not there."
     )
+
+
+def test_an_empty_state_is_no_folder(tmp_path: Path) -> None:
+    assert problem(tmp_path, 'state: ""') == "state: is empty. Name a folder, or leave it out: it is `still` then."
 
 
 @pytest.mark.parametrize(("written", "meant"), [("010", 10), ("08", 8), ("0x10", 16)])

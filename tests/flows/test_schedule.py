@@ -415,6 +415,20 @@ def test_a_second_scheduler_says_that_there_is_another(tmp_path: Path) -> None:
     assert f"another scheduler is at work, in process {os.getpid()} on" in said[1]
 
 
+def test_a_run_that_goes_on_without_the_schedule_is_told_when_that_stops(tmp_path: Path) -> None:
+    config = tmp_path / "flowstill.yml"
+    config.write_text(SETTINGS)
+    command = [sys.executable, "-m", "flows", "--config", str(config), "schedule"]
+    store = open_store(tmp_path / "still")
+    with holding(store, "loop:support"), subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr
+        process.stderr.readline()
+        process.terminate()
+        _, said = process.communicate(timeout=60)
+    store.close()
+    assert said.endswith("support: a run goes on in a process that is not this schedule's; `flowstill runs` shows it\n")
+
+
 def test_ctrl_c_ends_it_too(tmp_path: Path) -> None:
     config = tmp_path / "flowstill.yml"
     config.write_text(SETTINGS)
