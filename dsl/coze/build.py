@@ -5,11 +5,11 @@ import re
 from typing import Any
 
 from dsl import OptionError, computed, conditions
-from dsl.coze import buttons, yamlform
+from dsl.coze import assignments, buttons, yamlform
 from dsl.coze.formats import CLIPBOARD, EXPORT
 from dsl.coze.tables import END, SIGNS, START
 from dsl.coze.writers import written
-from dsl.coze.writing import Canvas, Writing, batched
+from dsl.coze.writing import Canvas, Writing, batched, declared, type_at
 from dsl.ir import Edge, Flow, Graph, Node, Ref, Type
 from dsl.kinds import ports
 from dsl.layout import layout
@@ -96,6 +96,7 @@ class _Builder:
             buttons.choose(self.flow.graph, self._chosen)
             computed.compute(self.flow.graph, nodes(self.flow), {*nodes(self.flow)}, self._expressions)
             conditions.compute(self.flow.graph, {*nodes(self.flow)}, SIGNS, self._computed)
+        assignments.compute(self.flow.graph, self._held, {*nodes(self.flow)}, self._counted)
         rename(self.flow, _names(self.flow))
         if flow.dialect != "coze":
             self._flatten(self.flow.graph, 0)
@@ -206,6 +207,15 @@ class _Builder:
         self.origin[id(before)] = ""
         message = "A comparison that does not exist here is computed by a code node in front."
         self._note(node, "equivalent", "condition.computed", message)
+
+    def _held(self, target: Ref) -> Type:
+        owner = nodes(self.flow).get(target.node)
+        return declared(self.flow, target) if owner is None else type_at(owner, target)
+
+    def _counted(self, node: Node, before: Node) -> None:
+        self.origin[id(before)] = ""
+        message = "A variable is only set here: what it is counted to or added to is computed by a code node in front."
+        self._note(node, "equivalent", "assign.computed", message)
 
     def _flatten(self, graph: Graph, depth: int) -> None:
         """A container in a container does not exist here: the inner one becomes a stub."""

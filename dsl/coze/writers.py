@@ -174,8 +174,6 @@ def aggregate(writing: Writing) -> Made:
 
 def assign(writing: Writing) -> Made:
     items = writing.node.params.get("items", [])
-    if any(each.get("op", "set") != "set" for each in items):
-        writing.note("degraded", "assign.operator", "A variable can only be set as a whole here.")
     if any(each["target"].scope == "loop" for each in items if isinstance(each.get("target"), Ref)):
         pairs = [{"left": writing.block(each["target"]), "right": writing.block(each.get("value"))} for each in items]
         return "20", {"inputParameters": pairs}, []
