@@ -274,7 +274,7 @@ KINDS: dict[str, Kind] = {
             "count": Value,  # rounds at most; absent: no end
             "until": Conditions,  # tested after each round (and by Dify before the first)
             "variables": dict[str, LoopVariable],
-            "collect": dict[str, Value],
+            "collect": dict[str, Value],  # as of iterate; but a variable of the loop is what it holds at last
             "entry": _ENTRY,
         },
         {"rounds": INTEGER},

@@ -6,6 +6,7 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
+from dsl import loops
 from dsl.dify import names
 from dsl.dify.expressions import Call, Program
 from dsl.dify.readers import entry
@@ -24,6 +25,7 @@ class Work:
 
     def __init__(self, flow: Flow) -> None:
         self.flow = replace(flow, graph=copied(flow.graph), variables=list(flow.variables), notes=[])
+        loops.give_out(self.flow.graph)
         self.own = flow.dialect == "dify"  # what the author wrote in Dify is not second-guessed
         self.notes: list[Note] = []
         self.ahead: dict[str, list[Node]] = {}  # of nodes: what comes before them

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from dsl import OptionError, values
+from dsl import OptionError, loops, values
 from dsl.ir import Edge, Flow, Graph, Node, Ref, Resource, Script, Type, Value, Variable
 from dsl.kinds import outputs
 from dsl.n8n import forms, implied, names, tables, text
@@ -47,6 +47,9 @@ class Builder:
         self.own = flow.dialect != "n8n" or flow.version.endswith(forms.OWN)
         if not self.own:
             flow = replace(flow, graph=implied.without(flow.graph))
+        else:
+            flow = replace(flow, graph=values.copied(flow.graph))
+            loops.give_out(flow.graph)
         self.flow, self.trigger, self.path = flow, trigger, path
         self.notes: list[Note] = []
         self.nodes: dict[str, Node] = values.nodes(flow)

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from dsl import computed, conditions
+from dsl import computed, conditions, loops
 from dsl.ir import Edge, Flow, Graph, Node, Ref, Type, Variable
 from dsl.kinds import ports
 from dsl.layout import Point, layout, size
@@ -39,6 +39,7 @@ class _Builder:
     def _prepare(self) -> None:
         """What RAGFlow has no words for, in words that it has."""
         graph, taken = self.flow.graph, {*nodes(self.flow)}
+        loops.give_out(graph)
         choices.ask(graph, taken, self._chosen)
         computed.compute(graph, nodes(self.flow), taken, self._expressions)
         conditions.compute(graph, taken, SIGNS, self._compared)

@@ -328,6 +328,19 @@ def containers() -> list[Case]:
             "so many rounds", flow("count", line(start(), rounds([step, keep], [], count=3), result)), _in("x"), _out(6)
         ),
         Case(
+            "a variable given out by another name",
+            flow(
+                "given out",
+                line(
+                    start(),
+                    rounds([step, keep], [], count=3, collect={"sum": Ref("rounds", ("i",), "loop")}),
+                    end(r=(Ref("rounds", ("sum",)), NUMBER)),
+                ),
+            ),
+            _in("x"),
+            _out(6),
+        ),
+        Case(
             "until",
             flow(
                 "until",
