@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 from dsl import OptionError, computed, conditions
-from dsl.coze import assignments, buttons, yamlform
+from dsl.coze import answers, assignments, buttons, yamlform
 from dsl.coze.formats import CLIPBOARD, EXPORT
 from dsl.coze.tables import END, SIGNS, START
 from dsl.coze.writers import written
@@ -95,6 +95,7 @@ class _Builder:
         if flow.dialect != "coze":
             buttons.choose(self.flow.graph, self._chosen)
             computed.compute(self.flow.graph, nodes(self.flow), {*nodes(self.flow)}, self._expressions)
+            answers.parse(self.flow.graph, {*nodes(self.flow)}, self._parsed)
             conditions.compute(self.flow.graph, {*nodes(self.flow)}, SIGNS, self._computed)
         assignments.compute(self.flow.graph, self._held, {*nodes(self.flow)}, self._counted)
         rename(self.flow, _names(self.flow))
@@ -207,6 +208,13 @@ class _Builder:
         self.origin[id(before)] = ""
         message = "A comparison that does not exist here is computed by a code node in front."
         self._note(node, "equivalent", "condition.computed", message)
+
+    def _parsed(self, node: Node, behind: Node) -> None:
+        self.origin[id(behind)] = ""
+        message = (
+            "The body is text here: a JSON node behind it reads the fields, as text where nothing tells their type."
+        )
+        self._note(node, "degraded", "http.body", message, "Give the fields their types in the JSON node.")
 
     def _held(self, target: Ref) -> Type:
         owner = nodes(self.flow).get(target.node)

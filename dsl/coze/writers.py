@@ -104,10 +104,6 @@ def http(writing: Writing) -> Made:
     }
     if params.get("method") not in ("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD"):
         writing.note("degraded", "http.method", f"The method {params.get('method')} does not exist here.")
-    if params.get("response") == "json":
-        writing.note(
-            "degraded", "http.body", "The body is text here: what reads its fields needs a JSON node in between."
-        )
     types = {"body": Type("string"), "statusCode": Type("integer"), "headers": Type("string")}
     return "45", made, variables(types)
 
