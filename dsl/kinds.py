@@ -243,6 +243,7 @@ KINDS: dict[str, Kind] = {
     "assign": Kind({"items": list[Assignment], "version": Older}, {"is_success": BOOLEAN}),
     "json_parse": Kind({"value": Value}, {"output": ANY}),
     "json_dump": Kind({"value": Value}, {"output": STRING}),
+    # in this order: filtered, made unique, one taken, sorted, cut
     "list": Kind(
         {
             "list": Value,
