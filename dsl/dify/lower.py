@@ -19,9 +19,10 @@ from dsl.dify.tidy import tidy
 from dsl.dify.work import ANY, OBJECT, STRING, Work, literal_type
 from dsl.ir import Edge, Flow, Graph, Node, Ref, Script, Text, Type, Value
 from dsl.kinds import outputs, ports
+from dsl.loops import INDEX, begin
 from dsl.values import map_refs, parts, refs, unique
 
-ROUND, INDEX = "flowstill_round", "flowstill_index"  # loop variables that count the rounds
+ROUND = "flowstill_round"  # a loop variable that counts the rounds, as INDEX does
 COLLECTS, COUNTS = "flowstill: collects", "flowstill: counts"  # descriptions of nodes that hold no code
 
 
@@ -491,15 +492,8 @@ def _rounds(work: Work, node: Node) -> None:
     counter = Node(work.new_id(f"{node.id}_round"), "assign", f"{node.title} round", COUNTS)
     items = [{"target": Ref(node.id, (name,), "loop"), "op": "add", "value": 1} for name in counted]
     counter.params = {"items": items}
-    body = node.body
-    body.nodes.insert(0, counter)
-    work.nodes[counter.id], work.where[counter.id], work.container[counter.id] = counter, body, node.id
-    entering = [edge for edge in body.edges if (edge.source, edge.port) == (node.id, "body")]
-    body.edges[:] = [edge for edge in body.edges if (edge.source, edge.port) != (node.id, "body")]
-    body.edges[:0] = [
-        Edge(node.id, counter.id, "body"),
-        *(replace(edge, source=counter.id, port="out") for edge in entering),
-    ]
+    begin(node, counter)
+    work.nodes[counter.id], work.where[counter.id], work.container[counter.id] = counter, node.body, node.id
 
 
 def _break(work: Work, node: Node) -> None:

@@ -27,6 +27,7 @@ class _Builder:
         self.flow = copy.copy(flow)
         self.flow.graph = copied(flow.graph)
         self.source = {id(node): node.id for node, _, _ in walk(self.flow.graph)}
+        loops.count(self.flow.graph, {*nodes(self.flow)}, self._counted)
         if flow.dialect != "ragflow":
             self._prepare()
         rename(self.flow, _names(self.flow))
@@ -72,6 +73,10 @@ class _Builder:
         self.source[id(before)] = ""
         message = "A comparison that does not exist here is computed by a code component in front."
         self._tell(node, "equivalent", "condition.computed", message)
+
+    def _counted(self, node: Node, counter: Node) -> None:
+        self.source[id(counter)] = ""
+        self._tell(node, "equivalent", "ref.index", "A loop does not count its rounds here: a variable of it does.")
 
     def _nothing(self, node: Node, nothing: Node) -> None:
         self.source[id(nothing)] = ""

@@ -64,9 +64,6 @@ class Writing:
                 "degraded", "ref.unknown", f"{ref.node!r} is no node of this flow: the reference became empty text."
             )
             return "sys.query"
-        if ref.scope == "index" and producer.kind == "loop":
-            message = "A loop does not count its rounds here: the reference fails when it is reached."
-            self.note("stub", "ref.index", message, "Count in a variable of the loop.")
         if ref.scope in ("item", "index"):
             start = f"IterationItem:{ref.node.replace(':', '')}"
             path = ref.path if len(ref.path) > 1 or ref.path[:1] == ("item",) else ("item", *ref.path[1:])

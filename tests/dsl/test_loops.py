@@ -63,3 +63,21 @@ def test_elsewhere_it_is_read_by_the_name_of_the_variable(dialect: str) -> None:
     loop = next(node for node in nodes(back).values() if node.kind == "loop")
     assert not loop.params.get("collect")
     assert list(loop.params["variables"]) == ["i"]
+
+
+def test_a_loop_of_ragflow_counts_its_rounds_in_a_variable_where_the_number_is_read() -> None:
+    flow = looped()
+    loop = nodes(flow)["l"]
+    assert loop.body is not None
+    loop.body.nodes[0].params = {"template": Text(("<", Ref("l", (), "index"), ">"))}
+    written = dsl.write(flow, "ragflow")
+    assert [(note.severity, note.node) for note in written.notes if note.code == "ref.index"] == [("equivalent", "l")]
+    components = written.document["dsl"]["components"]
+    (variable,) = [each for each in components["l"]["obj"]["params"]["loop_variables"] if each["variable"] != "i"]
+    assert (variable["type"], variable["value"]) == ("number", -1)
+    (first,) = components["LoopItem:l"]["downstream"]
+    (change,) = components[first]["obj"]["params"]["variables"]
+    assert change == {"variable": f"l@{variable['variable']}", "operator": "+=", "parameter": 1}
+    assert components[first]["downstream"] == ["t"]
+    assert f"{{l@{variable['variable']}}}" in components["t"]["obj"]["params"]["script"]
+    assert not dsl.check(dsl.read(written.data, "ragflow"))
