@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import json
 import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -751,3 +752,17 @@ def test_containers_that_are_nested_too_deep_are_refused() -> None:
     nodes = [{**_node(id=f"l{i}", type="loop"), "parentId": f"l{i - 1}"} for i in range(2000)]
     with pytest.raises(DslError, match="nested deeper than 50 levels"):
         dify.read(_app(*nodes))
+
+
+@pytest.mark.parametrize("dialect", ["n8n", "ragflow"])
+def test_a_knowledge_base_is_called_by_its_id_where_the_file_has_no_name_of_it(dialect: str) -> None:
+    data = {"type": "knowledge-retrieval", "query_variable_selector": ["s", "q"], "dataset_ids": ["5f0c"]}
+    nodes = [
+        {"id": "s", "data": {"type": "start", "variables": [{"variable": "q", "label": "q", "type": "paragraph"}]}},
+        {"id": "k", "data": data | {"title": "Look up", "retrieval_mode": "multiple"}},
+    ]
+    workflow = {"graph": {"nodes": nodes, "edges": [{"source": "s", "target": "k"}]}, "features": {}}
+    document = {"kind": "app", "version": "0.6.0", "app": {"name": "T", "mode": "workflow"}, "workflow": workflow}
+    written = dsl.write(dsl.read(json.dumps(document), "dify"), dialect)
+    (said,) = [note.message for note in written.notes if note.code == "resource.knowledge"]
+    assert "5f0c" in said
