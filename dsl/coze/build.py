@@ -4,7 +4,7 @@ import copy
 import re
 from typing import Any
 
-from dsl import OptionError, computed, conditions
+from dsl import OptionError, computed, conditions, prompts
 from dsl.coze import answers, assignments, buttons, yamlform
 from dsl.coze.formats import CLIPBOARD, EXPORT
 from dsl.coze.tables import END, SIGNS, START
@@ -93,6 +93,7 @@ class _Builder:
         self._one_start()
         self._one_end()
         if flow.dialect != "coze":
+            prompts.lift(self.flow.graph, {*nodes(self.flow)}, self._lifted)
             buttons.choose(self.flow.graph, self._chosen)
             computed.compute(self.flow.graph, nodes(self.flow), {*nodes(self.flow)}, self._expressions)
             answers.parse(self.flow.graph, {*nodes(self.flow)}, self._parsed)
@@ -181,6 +182,9 @@ class _Builder:
         graph.nodes = [node for node in graph.nodes if node.id not in gone]
         graph.nodes.insert(graph.nodes.index(first), merged)
         self.origin[id(merged)] = ""
+
+    def _lifted(self, node: Node, before: Node) -> None:
+        self.origin[id(before)] = node.id
 
     def _chosen(self, node: Node, possible: bool) -> None:
         if possible:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from dsl import computed, conditions, loops
+from dsl import computed, conditions, loops, prompts
 from dsl.ir import Edge, Flow, Graph, Node, Ref, Type, Variable
 from dsl.kinds import ports
 from dsl.layout import Point, layout, size
@@ -41,6 +41,7 @@ class _Builder:
         """What RAGFlow has no words for, in words that it has."""
         graph, taken = self.flow.graph, {*nodes(self.flow)}
         loops.give_out(graph)
+        prompts.lift(graph, taken, self._lifted)
         choices.ask(graph, taken, self._chosen)
         computed.compute(graph, nodes(self.flow), taken, self._expressions)
         conditions.compute(graph, taken, SIGNS, self._compared)
@@ -59,6 +60,9 @@ class _Builder:
     def _global_refs(self) -> Iterator[Ref]:
         for node, _, _ in walk(self.flow.graph):
             yield from (ref for ref in node_refs(node) if ref.scope in ("env", "session", "app", "user") and ref.path)
+
+    def _lifted(self, node: Node, before: Node) -> None:
+        self.source[id(before)] = node.id
 
     def _chosen(self, node: Node, fork: Node | None) -> None:
         if fork is None:
