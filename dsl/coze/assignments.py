@@ -9,7 +9,7 @@ from dsl.steps import arguments, expression
 from dsl.values import map_refs, unique
 
 Typed = Callable[[Ref], Type]
-Computed = Callable[[Node, Node], None]  # told for each: the assignment, the code node
+Told = Callable[[Node, Node], None]  # for each: the assignment, the node in front
 
 _CHANGES = {  # {0} is what the variable holds, null at first where nothing was set
     "append": "[*({0} or []), {1}]",
@@ -25,17 +25,41 @@ _NUMBER, _LIST = Type("number"), Type("array", items=Type("string"))
 _EMPTY: dict[str, Any] = {"array": [], "object": {}, "number": 0, "integer": 0, "boolean": False}
 
 
-def compute(graph: Graph, typed: Typed, taken: set[str], computed: Computed) -> None:
-    """Put such a code node before each assignment that does more than set, in bodies as well."""
+def compute(graph: Graph, typed: Typed, taken: set[str], computed: Told, split: Told) -> None:
+    """Put such a code node before each assignment that does more than set, in bodies as well.
+
+    Variables of a loop and others are set by nodes of different kinds: the others get one of their own, in front.
+    """
     for node in list(graph.nodes):
         if node.body is not None:
-            compute(node.body, typed, taken, computed)
-        if node.kind != "assign" or all(each.get("op", "set") == "set" for each in node.params.get("items", [])):
+            compute(node.body, typed, taken, computed, split)
+        if node.kind != "assign" or _is_plain(node):
             continue
-        before = _before(node, typed, taken)
+        before, others = _before(node, typed, taken), _others(node, taken)
         if before.outputs:
             insert(graph, before, node)
             computed(node, before)
+        if others.params["items"]:
+            insert(graph, others, node)
+            split(node, others)
+
+
+def _is_plain(node: Node) -> bool:
+    items = node.params.get("items", [])
+    return all(each.get("op", "set") == "set" for each in items) and len({_of_loop(each) for each in items}) < 2
+
+
+def _of_loop(item: dict[str, Any]) -> bool:
+    return bool(item["target"].scope == "loop")
+
+
+def _others(node: Node, taken: set[str]) -> Node:
+    """What is not of a loop in an assignment that has both, which keeps the rest."""
+    items = node.params["items"]
+    both = len({_of_loop(each) for each in items}) > 1
+    others = [each for each in items if both and not _of_loop(each)]
+    node.params["items"] = [each for each in items if each not in others]
+    return Node(unique(f"{node.id}_others", taken), "assign", node.title, "", {"items": others})
 
 
 def _before(node: Node, typed: Typed, taken: set[str]) -> Node:

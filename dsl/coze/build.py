@@ -98,7 +98,7 @@ class _Builder:
             computed.compute(self.flow.graph, nodes(self.flow), {*nodes(self.flow)}, self._expressions)
             answers.parse(self.flow.graph, {*nodes(self.flow)}, self._parsed)
             conditions.compute(self.flow.graph, {*nodes(self.flow)}, SIGNS, self._computed)
-        assignments.compute(self.flow.graph, self._held, {*nodes(self.flow)}, self._counted)
+        assignments.compute(self.flow.graph, self._held, {*nodes(self.flow)}, self._counted, self._lifted)
         rename(self.flow, _names(self.flow))
         if flow.dialect != "coze":
             self._flatten(self.flow.graph, 0)

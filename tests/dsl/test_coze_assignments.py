@@ -113,3 +113,15 @@ def test_a_variable_of_the_conversation_is_counted_in_its_own_type() -> None:
     assert [each["input"]["type"] for each in asked] == ["list", "string"]
     [given] = made["40"]["data"]["inputs"]["inputParameters"]
     assert given["left"]["type"] == given["input"]["type"] == "list"
+
+
+def test_variables_of_the_loop_and_of_the_flow_are_set_by_nodes_of_their_own() -> None:
+    seen = Ref("", ("seen",), "session")
+    flow = looped({"target": seen, "op": "set", "value": Q}, {"target": COUNT, "op": "set", "value": 3})
+    nodes, notes = written(flow)
+    [loop], [app] = (nodes[kind]["data"]["inputs"]["inputParameters"] for kind in ("20", "40"))
+    assert loop["left"]["value"]["content"]["name"] == "i"
+    assert app["left"]["value"]["content"]["path"] == ["seen"]
+    inner = [(edge["sourceNodeID"], edge["targetNodeID"]) for edge in nodes["21"]["edges"]]
+    assert inner == [("l", "a_others"), ("a_others", "a"), ("a", "l")]
+    assert {note.node for note in notes} <= {"a", "l", "e", "s", ""}
