@@ -269,7 +269,8 @@ KINDS: dict[str, Kind] = {
         },
         free=True,
     ),
-    # Inside: Ref(id, (name,), "loop") for a variable, Ref(id, (), "index"). outputs: variables and what is collected
+    # Inside: Ref(id, (name,), "loop") for a variable, Ref(id, (), "index"). outputs: variables and what is collected.
+    # inputs, without a count: lists walked together, as far as the shortest; Ref(id, (name, ...), "item") inside
     "loop": Kind(
         {
             "count": Value,  # rounds at most; absent: no end

@@ -19,10 +19,9 @@ from dsl.dify.tidy import tidy
 from dsl.dify.work import ANY, OBJECT, STRING, Work, literal_type
 from dsl.ir import Edge, Flow, Graph, Node, Ref, Script, Text, Type, Value
 from dsl.kinds import outputs, ports
-from dsl.loops import INDEX, begin
+from dsl.loops import INDEX, ROUND, begin
 from dsl.values import map_refs, parts, refs, unique
 
-ROUND = "flowstill_round"  # a loop variable that counts the rounds, as INDEX does
 COLLECTS, COUNTS = "flowstill: collects", "flowstill: counts"  # descriptions of nodes that hold no code
 
 

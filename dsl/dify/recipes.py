@@ -13,12 +13,12 @@ from typing import Any
 from dsl import DslError
 from dsl.dify import shims
 from dsl.dify.expressions import BEGIN, END, Call, parsed
-from dsl.dify.lower import COLLECTS, COUNTS, ROUND
+from dsl.dify.lower import COLLECTS, COUNTS
 from dsl.dify.names import type_of
 from dsl.dify.work import BOX
 from dsl.ir import Edge, Flow, Graph, Node, Ref, Script, Text, Type, Value
 from dsl.kinds import outputs
-from dsl.loops import INDEX
+from dsl.loops import INDEX, ROUND
 from dsl.values import map_refs, parse, text, walk
 
 

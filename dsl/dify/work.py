@@ -25,7 +25,6 @@ class Work:
 
     def __init__(self, flow: Flow) -> None:
         self.flow = replace(flow, graph=copied(flow.graph), variables=list(flow.variables), notes=[])
-        loops.give_out(self.flow.graph)
         self.own = flow.dialect == "dify"  # what the author wrote in Dify is not second-guessed
         self.notes: list[Note] = []
         self.ahead: dict[str, list[Node]] = {}  # of nodes: what comes before them
@@ -37,7 +36,12 @@ class Work:
         self.container: dict[str, str] = {}
         self.boxed: set[tuple[str, str]] = set()  # (node, output): an object with the value in it
         self.moved: dict[tuple[str, str], str] = {}  # outputs that have another name here
+        loops.give_out(self.flow.graph)
+        loops.spread(self.flow.graph, self._walked)
         self.index()
+
+    def _walked(self, loop: Node, made: list[Node]) -> None:
+        self.note(loop, "equivalent", "loop.list", loops.WALKED)
 
     def index(self) -> None:
         for node, graph, container in walk(self.flow.graph):

@@ -27,9 +27,9 @@ class _Builder:
         self.flow = copy.copy(flow)
         self.flow.graph = copied(flow.graph)
         self.source = {id(node): node.id for node, _, _ in walk(self.flow.graph)}
-        loops.count(self.flow.graph, {*nodes(self.flow)}, self._counted)
         if flow.dialect != "ragflow":
             self._prepare()
+        loops.count(self.flow.graph, self._counted)
         rename(self.flow, _names(self.flow))
         self.known = nodes(self.flow)
         self.places: dict[str, Point] = layout(self.flow)
@@ -39,8 +39,10 @@ class _Builder:
 
     def _prepare(self) -> None:
         """What RAGFlow has no words for, in words that it has."""
-        graph, taken = self.flow.graph, {*nodes(self.flow)}
+        graph = self.flow.graph
         loops.give_out(graph)
+        loops.spread(graph, self._walked)
+        taken = {*nodes(self.flow)}
         prompts.lift(graph, taken, self._lifted)
         choices.ask(graph, taken, self._chosen)
         computed.compute(graph, nodes(self.flow), taken, self._expressions)
@@ -78,9 +80,13 @@ class _Builder:
         message = "A comparison that does not exist here is computed by a code component in front."
         self._tell(node, "equivalent", "condition.computed", message)
 
-    def _counted(self, node: Node, counter: Node) -> None:
-        self.source[id(counter)] = ""
-        self._tell(node, "equivalent", "ref.index", "A loop does not count its rounds here: a variable of it does.")
+    def _walked(self, loop: Node, made: list[Node]) -> None:
+        self.source |= {id(each): "" for each in made}
+        self._tell(loop, "equivalent", "loop.list", loops.WALKED)
+
+    def _counted(self, node: Node, made: list[Node]) -> None:
+        self.source |= {id(each): "" for each in made}
+        self._tell(node, "equivalent", "ref.index", "A loop does not count its rounds here: a variable of it counts.")
 
     def _nothing(self, node: Node, nothing: Node) -> None:
         self.source[id(nothing)] = ""

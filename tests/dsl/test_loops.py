@@ -8,6 +8,9 @@ import dsl
 from dsl.coze.formats import inside
 from dsl.ir import Edge, Flow, Graph, Node, Ref, Text, Type
 from dsl.values import nodes
+from tests.dsl.engines.dify import run_dify
+from tests.dsl.engines.n8n_core import run_n8n_core
+from tests.dsl.small import end, javascript, line, start
 
 STRINGS = Type("array", items=Type("string"))
 
@@ -81,3 +84,65 @@ def test_a_loop_of_ragflow_counts_its_rounds_in_a_variable_where_the_number_is_r
     assert components[first]["downstream"] == ["t"]
     assert f"{{l@{variable['variable']}}}" in components["t"]["obj"]["params"]["script"]
     assert not dsl.check(dsl.read(written.data, "ragflow"))
+
+
+def over_lists() -> Flow:
+    """A loop of Coze over two lists, which joins their elements in a variable."""
+    x, y = (Ref("l", (name,), "item") for name in ("x", "y"))
+    joined = Node("t", "template", "Join", params={"template": Text((Ref("l", ("acc",), "loop"), x, y))})
+    items = [{"target": Ref("l", ("acc",), "loop"), "op": "set", "value": Ref("t", ("output",))}]
+    body = Graph(
+        [joined, Node("a", "assign", "Keep", params={"items": items})], [Edge("l", "t", "body"), Edge("t", "a")]
+    )
+    loop = Node("l", "loop", "Loop", params={"variables": {"acc": {"type": Type("string"), "value": ""}}}, body=body)
+    loop.inputs, loop.outputs = {"x": Ref("m", ("xs",)), "y": Ref("m", ("ys",))}, {"acc": Type("string")}
+    source = "function main({ q }) {\n  return { xs: q.split(','), ys: ['1', '2', '3'] };\n}\n"
+    made = javascript("m", source, {"q": Ref("begin", ("q",))}, xs=STRINGS, ys=STRINGS)
+    return Flow("T", "ir", graph=line(start(), made, loop, end(r=(Ref("l", ("acc",)), Type("string")))))
+
+
+@pytest.mark.engines
+@pytest.mark.parametrize(("q", "r"), [("a,b", "a1b2"), ("a,b,c,d", "a1b2c3")])
+def test_a_loop_over_lists_goes_as_far_as_the_shortest(q: str, r: str) -> None:
+    ran = run_n8n_core(dsl.write(over_lists(), "n8n", trigger="call").document, {"q": q, "n": 1})
+    assert ran.outputs == {"r": r}, ran
+    ran = run_dify(str(dsl.write(over_lists(), "dify").data), {"q": q, "n": 1})
+    assert ran.outputs == {"r": r}, ran
+
+
+@pytest.mark.parametrize("dialect", ["dify", "n8n", "ragflow"])
+def test_a_loop_over_lists_is_told_and_leaves_nothing_that_leads_nowhere(dialect: str) -> None:
+    written = dsl.write(over_lists(), dialect)
+    assert [(note.severity, note.node) for note in written.notes if note.code == "loop.list"] == [("equivalent", "l")]
+    assert not [each for each in dsl.check(dsl.read(written.data, dialect)) if each.level == "error"]
+
+
+def test_rounds_that_are_counted_when_the_flow_runs_end_a_loop_of_ragflow() -> None:
+    components = dsl.write(over_lists(), "ragflow").document["dsl"]["components"]
+    loop = components["l"]["obj"]["params"]
+    assert isinstance(loop["maximum_loop_count"], int)
+    (ends,) = loop["loop_termination_condition"]
+    assert (ends["variable"], ends["operator"], ends["input_mode"]) == ("l@flowstill_round", "≥", "variable")
+    assert ends["value"] == "l_lists@count"
+
+
+@pytest.mark.parametrize(
+    ("right", "kind", "sign", "value"),
+    [(3, "number", "=", 3), ("x", "string", "is", "x"), (2.5, "number", "=", 2.5)],
+)
+def test_a_loop_of_ragflow_compares_with_values_and_not_with_their_texts(
+    right: Any, kind: str, sign: str, value: Any
+) -> None:
+    flow = looped()
+    asked = {"left": Ref("l", ("i",), "loop"), "op": "eq", "right": right, "type": kind}
+    nodes(flow)["l"].params["until"] = {"logic": "or", "conditions": [asked]}
+    loop = dsl.write(flow, "ragflow").document["dsl"]["components"]["l"]["obj"]["params"]
+    (ends,) = loop["loop_termination_condition"]
+    assert (ends["operator"], ends["value"], ends["input_mode"]) == (sign, value, "constant")
+
+
+def test_coze_walks_the_lists_by_itself() -> None:
+    _, canvas, _ = inside(dsl.write(over_lists(), "coze").document)
+    loop = next(node for node in canvas["nodes"] if node["type"] == "21")["data"]["inputs"]
+    assert loop["loopType"] == "array"
+    assert [each["name"] for each in loop["inputParameters"]] == ["x", "y"]
