@@ -4,8 +4,7 @@ from typing import Any
 
 from dsl.coze.tables import PARAMETER_NAMES
 from dsl.coze.writing import Made, Writing, identifier, literal, variable, variables
-from dsl.ir import Node, Ref, Script, Text, Type, Value
-from dsl.steps import plain
+from dsl.ir import Node, Ref, Text, Type, Value
 from dsl.values import map_refs
 
 
@@ -43,7 +42,7 @@ def llm(writing: Writing) -> Made:
     user: list[str] = []
     given: list[dict[str, Any]] = []
     for each in params.get("messages", []):
-        words, more = writing.template(plain_or_text(writing, said(each.get("text", ""))), node.inputs)
+        words, more = writing.template(said(each.get("text", "")), node.inputs)
         given += more
         (system if each.get("role") == "system" else user).append(words)
         if each.get("role") == "assistant":
@@ -97,17 +96,6 @@ def _calls(writing: Writing, tools: list[dict[str, Any]]) -> dict[str, Any]:
         "workflowFCParam": {"workflowList": groups["subflow"]},
         "knowledgeFCParam": {"global_setting": {}, "knowledgeList": groups["knowledge"]},
     }
-
-
-def plain_or_text(writing: Writing, value: Value) -> Value:
-    """A Jinja prompt as text, when it only names its inputs."""
-    if not isinstance(value, Script) or value.lang != "jinja2":
-        return value
-    known = plain(value.source, writing.node.inputs)
-    if known is None:
-        writing.note("degraded", "template.logic", "The logic of the prompt's template stands in the prompt as it is.")
-        return value.source
-    return known
 
 
 def _answer(node: Node) -> tuple[str, list[Any]]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from dsl import computed, typescript
 from dsl.dify import names, shims
-from dsl.dify.expressions import BEGIN, END, Call
+from dsl.dify.expressions import BEGIN, END, LISTED, Call, elements
 from dsl.dify.readers import OTHER_CLASS
 from dsl.dify.resources import secret_name
 from dsl.dify.settle import Wanted, condition_is_native, settle
@@ -19,9 +19,9 @@ from dsl.dify.tidy import tidy
 from dsl.dify.work import ANY, OBJECT, STRING, Work, literal_type
 from dsl.ir import Edge, Flow, Graph, Node, Ref, Script, Text, Type, Value
 from dsl.kinds import outputs, ports
+from dsl.loops import INDEX, ROUND, begin
 from dsl.values import map_refs, parts, refs, unique
 
-ROUND, INDEX = "flowstill_round", "flowstill_index"  # loop variables that count the rounds
 COLLECTS, COUNTS = "flowstill: collects", "flowstill: counts"  # descriptions of nodes that hold no code
 
 
@@ -194,7 +194,6 @@ def _free(name: str, taken: set[str]) -> str:
 # -- lists
 
 
-_LISTED = ("filter", "sort", "limit", "nth", "unique")  # what `listed` takes, in its order
 _LIST_WORDS = {
     "string": {"contains", "not_contains", "starts", "ends", "eq", "ne", "in", "not_in", "empty", "not_empty"},
     "number": {"eq", "ne", "lt", "le", "gt", "ge"},
@@ -205,29 +204,16 @@ _LIST_WORDS = {
 def _list(work: Work, node: Node) -> None:
     if _list_is_native(work, node):
         return
-    wanted = {key: node.params[key] for key in _LISTED if node.params.get(key) is not None}
+    wanted = {key: node.params[key] for key in LISTED if node.params.get(key) is not None}
     if "filter" in wanted:
-        wanted["filter"] = _elements(wanted["filter"])
-    spec = [wanted.get(key, [] if key == "sort" else None) for key in _LISTED]
+        wanted["filter"] = elements(wanted["filter"])
+    spec = [wanted.get(key, [] if key == "sort" else None) for key in LISTED]
     result = work.type_of(node.params["list"]) if isinstance(node.params.get("list"), Ref) else ANY
     label = outputs(node)["result"].label
     work.program(node, "list", Call("listed", (node.params.get("list"), *spec)), {})
     item = result.items or ANY
     node.outputs = {"result": Type("array", items=item, label=label), "first": item, "last": item}
     work.boxed |= {(node.id, name) for name in node.outputs}
-
-
-def _elements(conditions: dict[str, Any]) -> dict[str, Any]:
-    """With {"item": keys} for the element that is looked at."""
-    made = []
-    for each in conditions["conditions"]:
-        if "conditions" in each:
-            made.append(_elements(each))
-            continue
-        left = each["left"]
-        left = {"item": list(left.path)} if isinstance(left, Ref) and left.scope == "item" else left
-        made.append({"left": left, "op": each["op"], "right": each.get("right")})
-    return {"logic": conditions["logic"], "conditions": made}
 
 
 def _list_is_native(work: Work, node: Node) -> bool:
@@ -251,7 +237,7 @@ def _has_list_words(work: Work, node: Node, conditions: list[dict[str, Any]]) ->
     item = type_.items.name if type_.items else "any"
     if work.own and (list_ is None or (item == "any" and not _is_computed(work, list_))):
         return True
-    if not work.is_native(list_) or (node.params.get("nth") is not None and node.params.get("limit")):
+    if not work.is_native(list_):
         return False
     return item in _LIST_WORDS and (work.own or all(each["op"] in _LIST_WORDS[item] for each in conditions))
 
@@ -483,15 +469,8 @@ def _rounds(work: Work, node: Node) -> None:
     counter = Node(work.new_id(f"{node.id}_round"), "assign", f"{node.title} round", COUNTS)
     items = [{"target": Ref(node.id, (name,), "loop"), "op": "add", "value": 1} for name in counted]
     counter.params = {"items": items}
-    body = node.body
-    body.nodes.insert(0, counter)
-    work.nodes[counter.id], work.where[counter.id], work.container[counter.id] = counter, body, node.id
-    entering = [edge for edge in body.edges if (edge.source, edge.port) == (node.id, "body")]
-    body.edges[:] = [edge for edge in body.edges if (edge.source, edge.port) != (node.id, "body")]
-    body.edges[:0] = [
-        Edge(node.id, counter.id, "body"),
-        *(replace(edge, source=counter.id, port="out") for edge in entering),
-    ]
+    begin(node, counter)
+    work.nodes[counter.id], work.where[counter.id], work.container[counter.id] = counter, node.body, node.id
 
 
 def _break(work: Work, node: Node) -> None:

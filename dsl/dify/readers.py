@@ -581,7 +581,7 @@ def _field(place: Place, node: Node, source: Source) -> dict[str, Value]:
 def _retrieve(data: Place, node: Node, source: Source) -> None:
     node.params["query"] = source.ref(data.at("query_variable_selector"), node)
     sets = [each.text() for each in data.items("dataset_ids")]
-    node.params["knowledge"] = [source.register.add("knowledge", "", dataset_id=name) for name in sets]
+    node.params["knowledge"] = [source.register.add("knowledge", name, dataset_id=name) for name in sets]
     many = data.mapping("multiple_retrieval_config")
     if (top := many.integer("top_k")) is not None:
         node.params["top_k"] = top

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from dsl import collected, computed, conditions
+from dsl import collected, computed, conditions, loops, prompts
 from dsl.ir import Edge, Flow, Graph, Node, Ref, Resource, Type, Variable
 from dsl.kinds import ports
 from dsl.layout import Point, layout, size
@@ -29,6 +29,7 @@ class _Builder:
         self.source = {id(node): node.id for node, _, _ in walk(self.flow.graph)}
         if flow.dialect != "ragflow":
             self._prepare()
+        loops.count(self.flow.graph, self._counted)
         rename(self.flow, _names(self.flow))
         self.known = nodes(self.flow)
         self.places: dict[str, Point] = layout(self.flow)
@@ -38,7 +39,11 @@ class _Builder:
 
     def _prepare(self) -> None:
         """What RAGFlow has no words for, in words that it has."""
-        graph, taken = self.flow.graph, {*nodes(self.flow)}
+        graph = self.flow.graph
+        loops.give_out(graph)
+        loops.spread(graph, self._walked)
+        taken = {*nodes(self.flow)}
+        prompts.lift(graph, taken, self._lifted)
         choices.ask(graph, taken, self._chosen)
         collected.compute(graph, taken, self._added)
         computed.compute(graph, nodes(self.flow), taken, self._expressions)
@@ -59,6 +64,9 @@ class _Builder:
         for node, _, _ in walk(self.flow.graph):
             yield from (ref for ref in node_refs(node) if ref.scope in ("env", "session", "app", "user") and ref.path)
 
+    def _lifted(self, node: Node, before: Node) -> None:
+        self.source[id(before)] = node.id
+
     def _chosen(self, node: Node, fork: Node | None) -> None:
         if fork is None:
             message = "Choices that are made up when it runs do not exist here: it raises when it is reached."
@@ -72,6 +80,14 @@ class _Builder:
         self.source[id(before)] = ""
         message = "A comparison that does not exist here is computed by a code component in front."
         self._tell(node, "equivalent", "condition.computed", message)
+
+    def _walked(self, loop: Node, made: list[Node]) -> None:
+        self.source |= {id(each): "" for each in made}
+        self._tell(loop, "equivalent", "loop.list", loops.WALKED)
+
+    def _counted(self, node: Node, made: list[Node]) -> None:
+        self.source |= {id(each): "" for each in made}
+        self._tell(node, "equivalent", "ref.index", "A loop does not count its rounds here: a variable of it counts.")
 
     def _nothing(self, node: Node, nothing: Node) -> None:
         self.source[id(nothing)] = ""
