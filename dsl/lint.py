@@ -16,6 +16,7 @@ from dsl import used
 from dsl.dialects import DIALECTS, named
 from dsl.ir import Edge, Flow, Graph, Node, Ref, Script, Type, Value
 from dsl.kinds import ANY, outputs, ports
+from dsl.lacking import Path, fields
 from dsl.secrets import hidden
 from dsl.values import copied, node_refs, walk
 
@@ -40,6 +41,9 @@ class Rules(Protocol):
 
     def check(self, flow: Flow) -> Iterable[Finding]:
         """What this platform alone trips over, in a flow that was read from one of its files."""
+
+    def lacks(self, node: Node, path: Path) -> bool:
+        """Whether its nodes do not give out what the common form calls so."""
 
     def mend(self, document: Any) -> list[str]:
         """Set in a document what has one right value only, and say what was done."""
@@ -190,11 +194,12 @@ def _cycle(graph: Graph) -> Iterator[Finding]:
 def _references(flow: Flow) -> Iterator[Finding]:
     every = {node.id: node for node, _, _ in walk(flow.graph)}
     parents = {node.id: container.id for node, _, container in walk(flow.graph) if container is not None}
-    before = _upstream(flow)
+    before, rules = _upstream(flow), _rules(flow.dialect)
     for node in every.values():
         around = set(_above(node.id, parents))
         for ref in dict.fromkeys(node_refs(node)):
             yield from _reference(ref, node, every, around, before, flow)
+            yield from _lacked(ref, node, every.get(ref.node), rules)
 
 
 def _above(name: str, parents: dict[str, str]) -> Iterator[str]:
@@ -252,6 +257,21 @@ def _output(ref: Ref, node: Node, producer: Node, around: set[str]) -> Iterator[
         hint = f"Did you mean {near[0]!r}?" if near else f"It has: {', '.join(known) or 'none'}."
         message = f"{_named(node)} refers to {_shown(ref)}, which {_named(producer)} does not produce: it is nothing."
         yield _at("error", "ref.output", node, message, hint)
+
+
+def _lacked(ref: Ref, node: Node, producer: Node | None, rules: Rules | None) -> Iterator[Finding]:
+    """What the common form has, and this platform or this structured answer has not."""
+    if producer is None or ref.scope != "node" or rules is None:
+        return
+    if rules.lacks(producer, ref.path) or _is_no_field(ref, producer):
+        message = f"{_named(node)} refers to {_shown(ref)}, which {_named(producer)} does not produce: it is nothing."
+        hint = f"Its answer has: {', '.join(fields(producer))}." if _is_no_field(ref, producer) else ""
+        yield _at("error", "ref.output", node, message, hint)
+
+
+def _is_no_field(ref: Ref, producer: Node) -> bool:
+    known = fields(producer) if ref.path[:1] == ("structured",) else ()
+    return bool(known) and isinstance(step := (*ref.path, 0)[1], str) and step not in known
 
 
 def _order(ref: Ref, node: Node, producer: Node, around: set[str], before: dict[str, set[str]]) -> Iterator[Finding]:

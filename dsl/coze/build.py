@@ -7,11 +7,13 @@ from typing import Any
 from dsl import OptionError, computed, conditions
 from dsl.coze import buttons, yamlform
 from dsl.coze.formats import CLIPBOARD, EXPORT
+from dsl.coze.lacking import COZE
 from dsl.coze.tables import END, SIGNS, START
 from dsl.coze.writers import written
 from dsl.coze.writing import Canvas, Writing, batched
 from dsl.ir import Edge, Flow, Graph, Node, Ref, Type
 from dsl.kinds import ports
+from dsl.lacking import supply
 from dsl.layout import layout
 from dsl.notes import Note
 from dsl.values import copied, map_refs, nodes, rename, unique, walk
@@ -91,11 +93,9 @@ class _Builder:
         self.flow.graph = copied(flow.graph)
         self.origin = {id(node): node.id for node, _, _ in walk(self.flow.graph)}
         self._one_start()
-        self._one_end()
         if flow.dialect != "coze":
-            buttons.choose(self.flow.graph, self._chosen)
-            computed.compute(self.flow.graph, nodes(self.flow), {*nodes(self.flow)}, self._expressions)
-            conditions.compute(self.flow.graph, {*nodes(self.flow)}, SIGNS, self._computed)
+            self._in_its_words()
+        self._one_end()
         rename(self.flow, _names(self.flow))
         if flow.dialect != "coze":
             self._flatten(self.flow.graph, 0)
@@ -105,6 +105,14 @@ class _Builder:
     def canvas(self) -> dict[str, Any]:
         made, edges = self._graph(self.flow.graph, None)
         return {"nodes": made, "edges": edges, "versions": {"loop": "v2", "batch": "v2"}}
+
+    def _in_its_words(self) -> None:
+        """What Coze has no words for, in words that it has; before the ends are merged, which makes all readers one."""
+        graph = self.flow.graph
+        buttons.choose(graph, self._chosen)
+        computed.compute(graph, nodes(self.flow), {*nodes(self.flow)}, self._expressions)
+        conditions.compute(graph, {*nodes(self.flow)}, SIGNS, self._computed)
+        supply(self.flow, COZE, self._supplied)
 
     def _note(self, node: Node, severity: Any, code: str, message: str, suggestion: str = "") -> None:
         self.notes.append(
@@ -206,6 +214,20 @@ class _Builder:
         self.origin[id(before)] = ""
         message = "A comparison that does not exist here is computed by a code node in front."
         self._note(node, "equivalent", "condition.computed", message)
+
+    def _supplied(self, node: Node, ref: Ref, made: Node | None) -> None:
+        what = f"{'.'.join(map(str, ref.path))} of '{self._title(ref)}'"
+        if made is None:
+            message = f"Coze does not give out {what}: it fails in front of this step."
+            self._note(node, "stub", "ref.output", message)
+        elif id(made) not in self.origin:
+            self.origin[id(made)] = ""
+            message = f"Coze does not give out {what}: a code node behind it puts it together."
+            self._note(node, "equivalent", "output.computed", message)
+
+    def _title(self, ref: Ref) -> str:
+        node = nodes(self.flow)[ref.node]
+        return node.title or node.id
 
     def _flatten(self, graph: Graph, depth: int) -> None:
         """A container in a container does not exist here: the inner one becomes a stub."""

@@ -3,6 +3,7 @@
 Nothing here knows Dify's file format. What a recipe makes is found again by `dsl.dify.recipes` when the file is read.
 """
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,6 +12,7 @@ from typing import Any
 from dsl import typescript
 from dsl.dify import names, shims
 from dsl.dify.expressions import BEGIN, END, Call
+from dsl.dify.lacking import DIFY
 from dsl.dify.readers import OTHER_CLASS
 from dsl.dify.resources import secret_name
 from dsl.dify.settle import Wanted, condition_is_native, settle
@@ -19,6 +21,7 @@ from dsl.dify.tidy import tidy
 from dsl.dify.work import ANY, OBJECT, STRING, Work, literal_type
 from dsl.ir import Edge, Flow, Graph, Node, Ref, Script, Text, Type, Value
 from dsl.kinds import outputs, ports
+from dsl.lacking import supply
 from dsl.values import map_refs, parts, refs, unique
 
 ROUND, INDEX = "flowstill_round", "flowstill_index"  # loop variables that count the rounds
@@ -27,6 +30,7 @@ COLLECTS, COUNTS = "flowstill: collects", "flowstill: counts"  # descriptions of
 
 def lowered(flow: Flow) -> Work:
     work = Work(flow)
+    _supply(work)
     tidy(work)
     starts(work)
     for recipes in (CONTAINERS, RECIPES):
@@ -38,6 +42,19 @@ def lowered(flow: Flow) -> Work:
         settle(work, node)
     work.insert()
     return work
+
+
+def _supply(work: Work) -> None:
+    if not work.own:
+        supply(work.flow, DIFY, lambda node, ref, made: _supplied(work, node, ref, made))
+        work.index()
+
+
+def _supplied(work: Work, node: Node, ref: Ref, made: Node | None) -> None:
+    producer = work.nodes[ref.node]
+    if made is None:
+        what = f"{'.'.join(map(str, ref.path))} of '{producer.title or producer.id}'"
+        work.note(node, "stub", "ref.output", f"Dify does not give out {what}: it fails in front of this step.")
 
 
 def _redirect(work: Work, change: Callable[[Ref], Value]) -> None:
@@ -288,6 +305,18 @@ def _is_computed(work: Work, value: Value) -> bool:
 
 
 # -- branches
+
+
+def _agent(work: Work, node: Node) -> None:
+    """An agent of Dify has no schema: it is told what to answer, as n8n's is."""
+    if work.own or not (schema := node.params.get("schema")):
+        return
+    asked = f"Answer with one JSON object that fits this JSON schema, and nothing around it:\n{json.dumps(schema)}"
+    node.params["messages"] = [*node.params.get("messages", []), {"role": "system", "text": asked}]
+    message = (
+        "An agent has no schema in Dify: the instruction asks for JSON, and another answer fails where it is read."
+    )
+    work.note(node, "degraded", "agent.schema", message, "Try it with the model that is chosen.")
 
 
 def _classify(work: Work, node: Node) -> None:
@@ -610,6 +639,7 @@ RECIPES: dict[str, Recipe] = {
     "code": _code,
     "template": _template,
     "list": _list,
+    "agent": _agent,
     "classify": _classify,
     "end": _end,
     "answer": _answer,

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from dsl.dify.lacking import lacks as lacks
 from dsl.dify.place import Place
 from dsl.dify.references import TOKEN
 from dsl.ir import Flow

@@ -12,7 +12,9 @@ from typing import Any
 from dsl import OptionError, values
 from dsl.ir import Edge, Flow, Graph, Node, Ref, Resource, Script, Type, Value, Variable
 from dsl.kinds import outputs
+from dsl.lacking import supply
 from dsl.n8n import forms, implied, names, tables, text
+from dsl.n8n.lacking import N8N
 from dsl.n8n.reach import Reach
 from dsl.n8n.source import marked
 from dsl.notes import Note
@@ -47,8 +49,12 @@ class Builder:
         self.own = flow.dialect != "n8n" or flow.version.endswith(forms.OWN)
         if not self.own:
             flow = replace(flow, graph=implied.without(flow.graph))
-        self.flow, self.trigger, self.path = flow, trigger, path
         self.notes: list[Note] = []
+        if flow.dialect != "n8n":
+            flow = replace(flow, graph=values.copied(flow.graph))
+            known = values.nodes(flow)
+            supply(flow, N8N, lambda node, ref, _: self._lacking(node, ref, known[ref.node]))
+        self.flow, self.trigger, self.path = flow, trigger, path
         self.nodes: dict[str, Node] = values.nodes(flow)
         self.resources: dict[str, Resource] = {each.id: each for each in flow.resources}
         self.variables: dict[tuple[str, str], Variable] = {(each.scope, each.name): each for each in flow.variables}
@@ -133,6 +139,11 @@ class Builder:
     def note(self, node: Node, severity: Any, code: str, message: str, suggestion: str = "", place: str = "") -> None:
         pointer = node.pointer + place if node.pointer else ""
         self.notes.append(Note(severity, code, message, suggestion, node.id, node.title, pointer))
+
+    def _lacking(self, node: Node, ref: Ref, producer: Node) -> None:
+        what = f"{'.'.join(map(str, ref.path))} of '{producer.title or producer.id}'"
+        message = f"n8n does not give out {what}: it fails in front of this step."
+        self.note(node, "stub", "ref.output", message)
 
     def bind(self, resource: Resource, message: str) -> None:
         """Once for each resource: what has to be supplied on n8n."""

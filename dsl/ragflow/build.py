@@ -13,7 +13,7 @@ from dsl.notes import Note, Severity
 from dsl.ragflow import choices
 from dsl.ragflow.tables import NODE_TYPES, SIGNS, STATE
 from dsl.ragflow.writers import Writing, component
-from dsl.values import copied, node_refs, nodes, rename, unique, walk
+from dsl.values import copied, map_refs, node_refs, nodes, rename, unique, walk
 
 
 def build(flow: Flow) -> tuple[dict[str, Any], list[Note]]:
@@ -58,12 +58,18 @@ class _Builder:
         for node, _, _ in walk(self.flow.graph):
             yield from (ref for ref in node_refs(node) if ref.scope in ("env", "session", "app", "user") and ref.path)
 
-    def _chosen(self, node: Node, fork: Node | None) -> None:
-        if fork is None:
+    def _chosen(self, node: Node, made: tuple[Node, Ref] | None) -> None:
+        if made is None:
             message = "Choices that are made up when it runs do not exist here: it raises when it is reached."
             self._tell(node, "stub", "ask.options", message, "Ask for a text instead.")
             return
+        fork, chosen = made
         self.source[id(fork)] = ""
+        for each in nodes(self.flow).values():
+            each.params, each.inputs = (
+                map_refs(value, lambda ref: chosen if ref == Ref(node.id, ("chosen",)) else ref)
+                for value in (each.params, each.inputs)
+            )
         message = "What can be chosen is a field of the form here, and a switch behind it; it waits for ever."
         self._tell(node, "degraded", "ask.options", message)
 

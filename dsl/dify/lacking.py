@@ -1,0 +1,23 @@
+"""What Dify's nodes do not give out, and what stands for it: an agent of Dify answers in text only."""
+
+from dsl.ir import Node, Ref
+from dsl.lacking import Path, Platform, among, unasked
+
+LACKED = {
+    "agent": frozenset({"structured", "reasoning", "finish_reason"}),
+    "classify": frozenset({"reason"}),
+}
+
+
+def lacks(node: Node, path: Path) -> bool:
+    return among(LACKED, node, path) or unasked(node, path)
+
+
+def instead(node: Node, path: Path, id_: str) -> Node | None:
+    """The fields that the answer of an agent has as JSON text."""
+    if path[0] == "structured" and node.params.get("schema"):
+        return Node(id_, "json_parse", params={"value": Ref(node.id, ("text",))})
+    return None
+
+
+DIFY = Platform("Dify", lacks, instead)

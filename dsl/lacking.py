@@ -1,0 +1,140 @@
+"""What a platform does not give out of its nodes is made of what it does, or fails in front of who reads it.
+
+A dialect says which outputs of the common form its nodes do not have (`lacks`), and what can stand for them.
+"""
+
+import json
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from dsl.computed import insert
+from dsl.ir import Edge, Flow, Graph, Node, Ref, Script, Text, Type, Value
+from dsl.kinds import outputs
+from dsl.values import map_refs, node_refs, nodes, unique, walk
+
+Path = tuple[str | int, ...]
+Lacks = Callable[[Node, Path], bool]
+Instead = Callable[[Node, Path, str], Node | None]  # a node of this id, whose "output" is what is lacked
+Told = Callable[[Node, Ref, Node | None], None]  # who reads, what it reads, and the node behind that gives it instead
+
+
+@dataclass(frozen=True)
+class Platform:
+    """What it calls itself, what it lacks, what stands for that, and in which language code fails there."""
+
+    name: str
+    lacks: Lacks
+    instead: Instead = lambda node, path, id_: None
+    lang: Literal["python3", "javascript"] = "python3"
+
+
+def among(lacked: Mapping[str, Collection[str]], node: Node, path: Path) -> bool:
+    """Whether the outputs listed for the kind are meant, and not one that the node declares itself."""
+    return bool(path) and path[0] in lacked.get(node.kind, ()) and path[0] not in node.outputs
+
+
+def unasked(node: Node, path: Path) -> bool:
+    """Whether it is a field of a question that has choices: who chooses fills no field in."""
+    return node.kind == "ask" and bool(node.params.get("options")) and path[:1] != () and path[0] in node.outputs
+
+
+def fields(node: Node) -> Collection[str]:
+    """The fields of a structured answer, as far as they are known."""
+    declared, schema = node.outputs.get("structured"), node.params.get("schema")
+    if declared is not None and declared.props:
+        return declared.props
+    named = schema.get("properties") if isinstance(schema, dict) else None
+    return named if isinstance(named, dict) else ()
+
+
+def supply(flow: Flow, platform: Platform, told: Told) -> None:
+    """Let every reference lead to what the platform has. The flow given is changed."""
+    supply = _Supply(flow, platform, told)
+    for node, graph, _ in list(walk(flow.graph)):
+        supply.reader(node, graph)
+
+
+@dataclass
+class _Supply:
+    flow: Flow
+    platform: Platform
+    told: Told
+    known: dict[str, Node] = field(init=False)
+    where: dict[str, Graph] = field(init=False)
+    taken: set[str] = field(init=False)
+    made: dict[tuple[str, Path], Node | None] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.known, self.taken = nodes(self.flow), {*nodes(self.flow)}
+        self.where = {node.id: graph for node, graph, _ in walk(self.flow.graph)}
+
+    def reader(self, node: Node, graph: Graph) -> None:
+        """Of what is nowhere a node in front of the reader fails: only then is it reached."""
+        written = {ref for script in _scripts([node.params, node.inputs]) for ref in script.refs}
+        lost = [ref for ref in dict.fromkeys(node_refs(node)) if self._is_lost(ref)]
+        changed: dict[Ref, Ref] = {}
+        for ref in lost:
+            made = None if ref in written else self._instead(ref)
+            self.told(node, ref, made)
+            if made is not None:
+                changed[ref] = Ref(made.id, ("output", *ref.path[1:]))
+        if gone := [ref for ref in lost if ref not in changed]:
+            fails = self._failing(node, gone[0])
+            insert(graph, fails, node)
+            changed |= dict.fromkeys(gone, Ref(fails.id, ("value",)))
+        if changed:
+            node.params, node.inputs = (
+                map_refs(value, lambda ref: changed.get(ref, ref)) for value in (node.params, node.inputs)
+            )
+
+    def _is_lost(self, ref: Ref) -> bool:
+        producer = self.known.get(ref.node) if ref.scope == "node" else None
+        own = producer is not None and producer.kind == "ask" and ref.path[:1] == ("chosen_id",)
+        return producer is not None and (own or self.platform.lacks(producer, ref.path))
+
+    def _instead(self, ref: Ref) -> Node | None:
+        producer, key = self.known[ref.node], (ref.node, ref.path[:1])
+        if key not in self.made:
+            made = self.platform.instead(producer, ref.path, unique(f"{ref.node}_{ref.path[0]}", self.taken))
+            self.made[key] = made
+            if made is not None:
+                made.title = f"{ref.path[0]} of {producer.title or producer.id}"
+                _behind(self.where[producer.id], producer, made)
+        return self.made[key]
+
+    def _failing(self, node: Node, ref: Ref) -> Node:
+        producer, what = self.known[ref.node], ".".join(map(str, ref.path))
+        message = f"{self.platform.name} does not give out {what} of '{producer.title or producer.id}'."
+        source = f"def main():\n    raise Exception({message!r})\n"
+        if self.platform.lang == "javascript":
+            source = f"function main() {{\n  throw new Error({json.dumps(message)});\n}}\n"
+        kind = outputs(producer).get(what, Type())
+        params = {"lang": self.platform.lang, "style": "kwargs", "source": source}
+        title = f"No {ref.path[0]} of {producer.title or producer.id}"
+        fails = Node(unique(f"{node.id}_lacks", self.taken), "code", title, params=params, outputs={"value": kind})
+        fails.position = _near(node)
+        return fails
+
+
+def _behind(graph: Graph, node: Node, made: Node) -> None:
+    """What followed the node follows the new one."""
+    made.position = _near(node)
+    graph.nodes.insert(graph.nodes.index(node) + 1, made)
+    graph.edges[:] = [
+        replace(edge, source=made.id) if (edge.source, edge.port) == (node.id, "out") else edge for edge in graph.edges
+    ]
+    graph.edges.append(Edge(node.id, made.id))
+
+
+def _near(node: Node) -> tuple[float, float] | None:
+    return (node.position[0], node.position[1] + 140.0) if node.position else None
+
+
+def _scripts(value: Value) -> Iterator[Script]:
+    if isinstance(value, Script):
+        yield value
+    for inner in value.values() if isinstance(value, dict) else value.parts if isinstance(value, Text) else ():
+        yield from _scripts(inner)
+    for inner in value if isinstance(value, list | tuple) else ():
+        yield from _scripts(inner)

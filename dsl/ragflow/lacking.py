@@ -1,0 +1,16 @@
+"""What RAGFlow's components do not give out: it fails where that is read, by a name that no component has."""
+
+from dsl.ir import Node
+from dsl.lacking import Path, among
+
+LACKED = {
+    "http": frozenset({"status", "headers", "files"}),
+    "llm": frozenset({"reasoning", "usage", "finish_reason", "files"}),
+    "agent": frozenset({"reasoning", "usage", "finish_reason", "files", "json"}),
+    "classify": frozenset({"class_id", "reason", "usage"}),
+    "ask": frozenset({"chosen_id", "filled"}),
+}
+
+
+def lacks(node: Node, path: Path) -> bool:
+    return among(LACKED, node, path)

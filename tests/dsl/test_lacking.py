@@ -1,0 +1,174 @@
+"""What one platform gives out of a node and another does not: computed in another way, or told and failing."""
+
+import asyncio
+import json
+from dataclasses import replace
+from itertools import pairwise
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+import dsl
+from dsl.coze.formats import inside
+from dsl.ir import Edge, Flow, Graph, Node, Ref, Resource, Text, Type
+from dsl.values import nodes
+
+MODEL = Resource("model:1", "model", "gpt", {"provider": "langgenius/openai/openai"})
+SCHEMA = {"type": "object", "properties": {"answer": {"type": "string"}, "mood": {"type": "string"}}}
+USING = {"model": "model:1", "messages": [{"role": "user", "text": "Hi"}]}
+
+
+def model(kind: str = "llm", **params: Any) -> Node:
+    return Node("ask", kind, "Ask", params=USING | params)
+
+
+PRODUCERS = {
+    "llm": model(),
+    "agent": model("agent", query="Hi", tools=[]),
+    "classify": Node(
+        "ask", "classify", "Ask", params={"model": "model:1", "query": Ref("begin", ("q",)), "classes": []}
+    ),
+    "extract": Node(
+        "ask",
+        "extract",
+        "Ask",
+        params={"model": "model:1", "query": Ref("begin", ("q",))},
+        outputs={"name": Type("string")},
+    ),
+    "http": Node("ask", "http", "Ask", params={"method": "GET", "url": "https://example.com"}),
+    "loop": Node(
+        "ask",
+        "loop",
+        "Ask",
+        params={"count": 2, "variables": {"i": {"type": Type("number"), "value": 0}}},
+        outputs={"i": Type("number")},
+        body=Graph([Node("step", "pass", "Step")], [Edge("ask", "step", "body")]),
+    ),
+    "question": Node("ask", "ask", "Ask", params={"question": "Which?", "options": ["red", "blue"]}),
+}
+ONWARD = {"loop": "done", "question": "option:0", "classify": "default"}
+
+
+def flow(kind: str, *path: str | int, mode: Any = "workflow") -> Flow:
+    """One node, and an end that reads an output of it."""
+    chain = [
+        Node("begin", "start", "Start", outputs={"q": Type("string")}),
+        PRODUCERS[kind],
+        Node("done", "end", "End", inputs={"r": Ref("ask", path)}, outputs={"r": Type("string")}),
+    ]
+    edges = [
+        Edge(one.id, other.id, ONWARD.get(kind, "out") if one.id == "ask" else "out") for one, other in pairwise(chain)
+    ]
+    return Flow("f", "ir", mode=mode, graph=Graph(chain, edges), resources=[MODEL])
+
+
+LACKED = [
+    ("coze", "llm", ("usage", "total_tokens")),
+    ("coze", "llm", ("finish_reason",)),
+    ("coze", "agent", ("json",)),
+    ("coze", "classify", ("usage",)),
+    ("coze", "extract", ("reason",)),
+    ("coze", "extract", ("is_success",)),
+    ("coze", "http", ("files",)),
+    ("coze", "loop", ("rounds",)),
+    ("coze", "question", ("filled",)),
+    ("dify", "agent", ("reasoning",)),
+    ("dify", "classify", ("reason",)),
+    ("dify", "question", ("chosen_id",)),
+    ("n8n", "llm", ("usage", "total_tokens")),
+    ("n8n", "classify", ("reason",)),
+    ("n8n", "extract", ("reason",)),
+]
+
+
+@pytest.mark.parametrize(("dialect", "kind", "path"), LACKED)
+def test_what_a_platform_does_not_give_out_is_told_and_fails_in_front_of_who_reads_it(
+    dialect: str, kind: str, path: tuple[str, ...]
+) -> None:
+    written = dsl.write(flow(kind, *path), dialect)
+    assert [note.node for note in written.notes if (note.severity, note.code) == ("stub", "ref.output")] == ["done"]
+    read = dsl.read(written.data)
+    fails = [node for node in nodes(read).values() if "does not give out" in str(node.params.get("source"))]
+    (end,) = [node for node in nodes(read).values() if node.kind == "end"]
+    before = {edge.source for edge in read.graph.edges if edge.target == end.id}
+    assert len(fails) == 1 and fails[0].id in before
+    assert [each.message for each in dsl.check(read) if each.code == "ref.output"] == []
+
+
+@pytest.mark.parametrize(("dialect", "kind", "path"), [each for each in LACKED if each[0] != "n8n"])
+def test_check_names_what_a_platform_does_not_give_out(dialect: str, kind: str, path: tuple[str, ...]) -> None:
+    if path == ("chosen_id",):
+        return  # Dify has it; only what another platform calls so is not the same
+    found = dsl.check(replace(flow(kind, *path), dialect=dialect))
+    assert [(each.level, each.node) for each in found if each.code == "ref.output"] == [("error", "done")]
+
+
+@pytest.mark.parametrize("dialect", ["dify", "coze", "n8n", "ragflow"])
+def test_what_every_platform_gives_out_needs_no_word(dialect: str) -> None:
+    written = dsl.write(flow("llm", "text"), dialect)
+    assert not [note for note in written.notes if note.code in ("ref.output", "output.computed")]
+
+
+def test_check_names_a_field_that_a_structured_answer_does_not_have() -> None:
+    made = flow("llm", "structured", "colour")
+    made.graph.nodes[1] = model(schema=SCHEMA)
+    for dialect in ("dify", "coze"):
+        assert [each.code for each in dsl.check(replace(made, dialect=dialect)) if each.level == "error"] == [
+            "ref.output"
+        ]
+
+
+@pytest.mark.parametrize("kind", ["llm", "agent"])
+@pytest.mark.parametrize(
+    ("output", "expected"),
+    [("text", '{"answer": "yes", "mood": "good"}'), ("structured", {"answer": "yes", "mood": "good"})],
+)
+def test_an_answer_in_fields_is_put_together_on_coze_where_it_is_wanted_as_a_whole(
+    kind: str, output: str, expected: Any
+) -> None:
+    made = flow("llm", output)
+    made.graph.nodes[1] = model(kind, schema=SCHEMA)
+    written = dsl.write(made, "coze")
+    _, canvas, _ = inside(written.document)
+    (code,) = [each["data"]["inputs"] for each in canvas["nodes"] if each["type"] == "5"]
+    there: dict[str, Any] = {}
+    exec(code["code"], there)
+    answered = {"answer": "yes", "mood": "good"}
+    given = {each["name"]: answered[each["input"]["value"]["content"]["name"]] for each in code["inputParameters"]}
+    assert asyncio.run(there["main"](SimpleNamespace(params=given))) == {"output": expected}
+    assert [note.severity for note in written.notes if note.code == "output.computed"] == ["equivalent"]
+    assert [each.message for each in dsl.check(dsl.read(written.data)) if each.level == "error"] == []
+
+
+def test_an_agent_of_dify_is_told_to_answer_in_fields_and_its_answer_is_read_as_json() -> None:
+    made = flow("agent", "structured", "mood", mode="chat")
+    made.graph.nodes[1] = model("agent", query="Hi", tools=[], schema=SCHEMA)
+    written = dsl.write(made, "dify")
+    agent = next(each["data"] for each in written.document["workflow"]["graph"]["nodes"] if each["id"] == "ask")
+    assert json.dumps(SCHEMA) in agent["agent_parameters"]["instruction"]["value"]
+    assert ".structured" not in str(written.document)
+    assert [note.severity for note in written.notes if note.code == "agent.schema"] == ["degraded"]
+    assert [each.message for each in dsl.check(dsl.read(written.data)) if each.level == "error"] == []
+
+
+def test_what_was_chosen_is_there_on_dify_coze_and_ragflow() -> None:
+    made = flow("question", "chosen")
+    for dialect, name in (("dify", "__action_value"), ("coze", "optionContent"), ("ragflow", "ask@choice")):
+        written = dsl.write(made, dialect)
+        assert name in str(written.document), dialect
+        assert [note for note in written.notes if note.code == "ref.output"] == []
+        read = dsl.read(written.data)
+        assert [each.message for each in dsl.check(read) if each.level == "error"] == []
+        end = next(each for each in nodes(read).values() if each.kind in ("end", "answer"))
+        said = getattr(end.params.get("text"), "parts", ())
+        assert Ref("ask", ("choice" if dialect == "ragflow" else "chosen",)) in (end.inputs.get("r"), *said)
+
+
+def test_what_two_read_and_a_platform_lacks_is_told_for_both() -> None:
+    made = flow("llm", "usage")
+    say = Node("say", "answer", "Say", params={"text": Text(("Used: ", Ref("ask", ("usage",))))})
+    made.graph.nodes.insert(2, say)
+    made.graph.edges = [Edge("begin", "ask"), Edge("ask", "say"), Edge("say", "done")]
+    notes = [note.node for note in dsl.write(made, "coze").notes if note.code == "ref.output"]
+    assert notes == ["say", "done"]
