@@ -11,22 +11,25 @@ from typing import Literal
 from dsl.computed import insert
 from dsl.ir import Edge, Flow, Graph, Node, Ref, Script, Text, Type, Value
 from dsl.kinds import outputs
-from dsl.values import map_refs, node_refs, nodes, unique, walk
+from dsl.notes import Severity
+from dsl.values import map_refs, nodes, refs, unique, walk
 
 Path = tuple[str | int, ...]
 Lacks = Callable[[Node, Path], bool]
 Instead = Callable[[Node, Path, str], Node | None]  # a node of this id, whose "output" is what is lacked
-Told = Callable[[Node, Ref, Node | None], None]  # who reads, what it reads, and the node behind that gives it instead
+Told = Callable[[Node, Severity, str, str], None]  # a note: who reads, severity, code, message
 
 
 @dataclass(frozen=True)
 class Platform:
-    """What it calls itself, what it lacks, what stands for that, and in which language code fails there."""
+    """`unread` are parameters that its nodes do not have, `system` what it knows of the system (None: anything)."""
 
     name: str
     lacks: Lacks
     instead: Instead = lambda node, path, id_: None
-    lang: Literal["python3", "javascript"] = "python3"
+    lang: Literal["python3", "javascript"] = "python3"  # of the code that fails there
+    unread: Collection[str] = ()
+    system: Collection[str] | None = None
 
 
 def among(lacked: Mapping[str, Collection[str]], node: Node, path: Path) -> bool:
@@ -48,11 +51,12 @@ def fields(node: Node) -> Collection[str]:
     return named if isinstance(named, dict) else ()
 
 
-def supply(flow: Flow, platform: Platform, told: Told) -> None:
-    """Let every reference lead to what the platform has. The flow given is changed."""
+def supply(flow: Flow, platform: Platform, told: Told) -> list[Node]:
+    """Let every reference lead to what the platform has; the nodes that were put in. The flow given is changed."""
     supply = _Supply(flow, platform, told)
     for node, graph, _ in list(walk(flow.graph)):
         supply.reader(node, graph)
+    return supply.added
 
 
 @dataclass
@@ -64,6 +68,7 @@ class _Supply:
     where: dict[str, Graph] = field(init=False)
     taken: set[str] = field(init=False)
     made: dict[tuple[str, Path], Node | None] = field(default_factory=dict)
+    added: list[Node] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.known, self.taken = nodes(self.flow), {*nodes(self.flow)}
@@ -71,16 +76,20 @@ class _Supply:
 
     def reader(self, node: Node, graph: Graph) -> None:
         """Of what is nowhere a node in front of the reader fails: only then is it reached."""
-        written = {ref for script in _scripts([node.params, node.inputs]) for ref in script.refs}
-        lost = [ref for ref in dict.fromkeys(node_refs(node)) if self._is_lost(ref)]
+        params = {name: value for name, value in node.params.items() if name not in self.platform.unread}
+        written = {ref for script in _scripts([params, node.inputs]) for ref in script.refs}
         changed: dict[Ref, Ref] = {}
-        for ref in lost:
-            made = None if ref in written else self._instead(ref)
-            self.told(node, ref, made)
-            if made is not None:
+        gone: list[Ref] = []
+        for ref in dict.fromkeys(refs([params, node.inputs])):
+            if not self._is_lost(ref):
+                continue
+            made = None if ref in written or not ref.node else self._instead(node, ref)
+            if made is None:
+                gone.append(ref)
+            else:
                 changed[ref] = Ref(made.id, ("output", *ref.path[1:]))
-        if gone := [ref for ref in lost if ref not in changed]:
-            fails = self._failing(node, gone[0])
+        if gone:
+            fails = self._failing(node, gone)
             insert(graph, fails, node)
             changed |= dict.fromkeys(gone, Ref(fails.id, ("value",)))
         if changed:
@@ -89,11 +98,13 @@ class _Supply:
             )
 
     def _is_lost(self, ref: Ref) -> bool:
+        if ref.scope == "system":
+            return self.platform.system is not None and ref.path[0] not in self.platform.system
         producer = self.known.get(ref.node) if ref.scope == "node" else None
         own = producer is not None and producer.kind == "ask" and ref.path[:1] == ("chosen_id",)
         return producer is not None and (own or self.platform.lacks(producer, ref.path))
 
-    def _instead(self, ref: Ref) -> Node | None:
+    def _instead(self, node: Node, ref: Ref) -> Node | None:
         producer, key = self.known[ref.node], (ref.node, ref.path[:1])
         if key not in self.made:
             made = self.platform.instead(producer, ref.path, unique(f"{ref.node}_{ref.path[0]}", self.taken))
@@ -101,20 +112,34 @@ class _Supply:
             if made is not None:
                 made.title = f"{ref.path[0]} of {producer.title or producer.id}"
                 _behind(self.where[producer.id], producer, made)
+                self.added.append(made)
+                message = f"{self._said(ref)}: a code node behind it puts it together."
+                self.told(node, "equivalent", "output.computed", message)
         return self.made[key]
 
-    def _failing(self, node: Node, ref: Ref) -> Node:
-        producer, what = self.known[ref.node], ".".join(map(str, ref.path))
-        message = f"{self.platform.name} does not give out {what} of '{producer.title or producer.id}'."
-        source = f"def main():\n    raise Exception({message!r})\n"
+    def _said(self, ref: Ref) -> str:
+        what, producer = ".".join(map(str, ref.path)), self.known.get(ref.node)
+        if producer is None:
+            return f"{self.platform.name} has no {what} of the system"
+        return f"{self.platform.name} does not give out {what} of '{producer.title or producer.id}'"
+
+    def _failing(self, node: Node, gone: list[Ref]) -> Node:
+        for ref in gone:
+            code = "ref.output" if ref.node else "ref.system"
+            self.told(node, "stub", code, f"{self._said(ref)}: it fails in front of this step.")
+        source = f"def main():\n    raise Exception({self._said(gone[0])!r})\n"
         if self.platform.lang == "javascript":
-            source = f"function main() {{\n  throw new Error({json.dumps(message)});\n}}\n"
-        kind = outputs(producer).get(what, Type())
+            source = f"function main() {{\n  throw new Error({json.dumps(self._said(gone[0]))});\n}}\n"
         params = {"lang": self.platform.lang, "style": "kwargs", "source": source}
-        title = f"No {ref.path[0]} of {producer.title or producer.id}"
-        fails = Node(unique(f"{node.id}_lacks", self.taken), "code", title, params=params, outputs={"value": kind})
+        name, title = unique(f"{node.id}_lacks", self.taken), f"{gone[0].path[0]} for {node.title or node.id}"
+        fails = Node(name, "code", title, params=params, outputs={"value": self._type(gone[0])})
         fails.position = _near(node)
+        self.added.append(fails)
         return fails
+
+    def _type(self, ref: Ref) -> Type:
+        producer = self.known.get(ref.node)
+        return outputs(producer).get(str(ref.path[0]), Type()) if producer and len(ref.path) == 1 else Type()
 
 
 def _behind(graph: Graph, node: Node, made: Node) -> None:

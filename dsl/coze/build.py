@@ -112,7 +112,7 @@ class _Builder:
         buttons.choose(graph, self._chosen)
         computed.compute(graph, nodes(self.flow), {*nodes(self.flow)}, self._expressions)
         conditions.compute(graph, {*nodes(self.flow)}, SIGNS, self._computed)
-        supply(self.flow, COZE, self._supplied)
+        self.origin |= {id(node): "" for node in supply(self.flow, COZE, self._note)}
 
     def _note(self, node: Node, severity: Any, code: str, message: str, suggestion: str = "") -> None:
         self.notes.append(
@@ -214,20 +214,6 @@ class _Builder:
         self.origin[id(before)] = ""
         message = "A comparison that does not exist here is computed by a code node in front."
         self._note(node, "equivalent", "condition.computed", message)
-
-    def _supplied(self, node: Node, ref: Ref, made: Node | None) -> None:
-        what = f"{'.'.join(map(str, ref.path))} of '{self._title(ref)}'"
-        if made is None:
-            message = f"Coze does not give out {what}: it fails in front of this step."
-            self._note(node, "stub", "ref.output", message)
-        elif id(made) not in self.origin:
-            self.origin[id(made)] = ""
-            message = f"Coze does not give out {what}: a code node behind it puts it together."
-            self._note(node, "equivalent", "output.computed", message)
-
-    def _title(self, ref: Ref) -> str:
-        node = nodes(self.flow)[ref.node]
-        return node.title or node.id
 
     def _flatten(self, graph: Graph, depth: int) -> None:
         """A container in a container does not exist here: the inner one becomes a stub."""

@@ -20,4 +20,10 @@ def instead(node: Node, path: Path, id_: str) -> Node | None:
     return None
 
 
-DIFY = Platform("Dify", lacks, instead)
+SYSTEM = frozenset(
+    {
+        *("query", "files", "conversation_id", "user_id", "dialogue_count", "app_id", "workflow_id", "execution_id"),
+        *("timestamp", "context", "histories"),
+    }
+)
+DIFY = Platform("Dify", lacks, instead, system=SYSTEM)

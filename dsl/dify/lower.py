@@ -46,15 +46,8 @@ def lowered(flow: Flow) -> Work:
 
 def _supply(work: Work) -> None:
     if not work.own:
-        supply(work.flow, DIFY, lambda node, ref, made: _supplied(work, node, ref, made))
+        supply(work.flow, DIFY, work.note)
         work.index()
-
-
-def _supplied(work: Work, node: Node, ref: Ref, made: Node | None) -> None:
-    producer = work.nodes[ref.node]
-    if made is None:
-        what = f"{'.'.join(map(str, ref.path))} of '{producer.title or producer.id}'"
-        work.note(node, "stub", "ref.output", f"Dify does not give out {what}: it fails in front of this step.")
 
 
 def _redirect(work: Work, change: Callable[[Ref], Value]) -> None:

@@ -52,8 +52,7 @@ class Builder:
         self.notes: list[Note] = []
         if flow.dialect != "n8n":
             flow = replace(flow, graph=values.copied(flow.graph))
-            known = values.nodes(flow)
-            supply(flow, N8N, lambda node, ref, _: self._lacking(node, ref, known[ref.node]))
+            supply(flow, N8N, self.note)
         self.flow, self.trigger, self.path = flow, trigger, path
         self.nodes: dict[str, Node] = values.nodes(flow)
         self.resources: dict[str, Resource] = {each.id: each for each in flow.resources}
@@ -139,11 +138,6 @@ class Builder:
     def note(self, node: Node, severity: Any, code: str, message: str, suggestion: str = "", place: str = "") -> None:
         pointer = node.pointer + place if node.pointer else ""
         self.notes.append(Note(severity, code, message, suggestion, node.id, node.title, pointer))
-
-    def _lacking(self, node: Node, ref: Ref, producer: Node) -> None:
-        what = f"{'.'.join(map(str, ref.path))} of '{producer.title or producer.id}'"
-        message = f"n8n does not give out {what}: it fails in front of this step."
-        self.note(node, "stub", "ref.output", message)
 
     def bind(self, resource: Resource, message: str) -> None:
         """Once for each resource: what has to be supplied on n8n."""

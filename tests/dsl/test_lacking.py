@@ -165,6 +165,21 @@ def test_what_was_chosen_is_there_on_dify_coze_and_ragflow() -> None:
         assert Ref("ask", ("choice" if dialect == "ragflow" else "chosen",)) in (end.inputs.get("r"), *said)
 
 
+@pytest.mark.parametrize(("dialect", "name"), [("coze", "files"), ("coze", "user_id"), ("dify", "workflow_name")])
+def test_what_a_platform_does_not_know_of_the_system_is_told_and_fails(dialect: str, name: str) -> None:
+    made = flow("llm", "text")
+    made.graph.nodes[-1].inputs["r"] = Ref("", (name,), "system")
+    written = dsl.write(made, dialect)
+    assert [(note.severity, note.node) for note in written.notes if note.code == "ref.system"] == [("stub", "done")]
+    assert "raise Exception" in str(written.document) and f"sys.{name}" not in str(written.document)
+
+
+def test_what_coze_does_not_take_fails_nowhere() -> None:
+    made = flow("llm", "text")
+    made.graph.nodes[1] = model(vision=Ref("", ("files",), "system"))
+    assert [note for note in dsl.write(made, "coze").notes if note.severity == "stub"] == []
+
+
 def test_what_two_read_and_a_platform_lacks_is_told_for_both() -> None:
     made = flow("llm", "usage")
     say = Node("say", "answer", "Say", params={"text": Text(("Used: ", Ref("ask", ("usage",))))})
