@@ -112,11 +112,11 @@ def _opaque(work: Work, node: Node) -> None:
     _stub(work, node, f"{node.title or node.id} ({kind}) has no counterpart in Dify.", kind)
 
 
-def _stub(work: Work, node: Node, why: str, word: str = "") -> None:
+def _stub(work: Work, node: Node, why: str, word: str = "", code: str = "kind.unsupported") -> None:
     """Same id, title, inputs and outputs; it fails when it runs, and says why."""
     if not work.own:
         advice = "Replace the node by hand: it fails when it runs."
-        work.note(node, "stub", "kind.unsupported", why, advice)
+        work.note(node, "stub", code, why, advice)
     given = {name: value for name, value in node.inputs.items() if work.is_native(value)}
     word = re.sub(r"\s+", " ", word or node.kind).strip()[:100]
     types, kept, body = dict(node.outputs), {name: given[name] for name in given if name.isidentifier()}, node.body
@@ -553,16 +553,13 @@ def _break(work: Work, node: Node) -> None:
 
 
 def _assign(work: Work, node: Node) -> None:
-    items = []
-    for item in node.params.get("items", []):
-        target = item["target"]
-        if isinstance(target, Ref) and target.scope in ("session", "app", "user", "loop"):
-            items.append(_operation(work, item))
-            continue
-        where = ".".join(map(str, getattr(target, "path", ())))
-        message = f"Dify cannot change {where}: it is neither of the conversation nor of a loop."
-        work.note(node, "degraded", "assign.target", message, "Make it a variable of the conversation.")
-    node.params["items"] = items
+    items = node.params.get("items", [])
+    fixed = [item["target"] for item in items if getattr(item["target"], "scope", "") not in ("session", "loop")]
+    if fixed and not work.own:
+        where = ".".join(map(str, getattr(fixed[0], "path", ())))
+        _stub(work, node, f"Dify cannot change {where}: it is neither of a chat nor of a loop.", code="assign.target")
+        return
+    node.params["items"] = [_operation(work, item) for item in items]
 
 
 _ARITHMETIC = ("add", "subtract", "multiply", "divide")
