@@ -3,33 +3,49 @@
 A dialect says which outputs of the common form its nodes do not have (`lacks`), and what can stand for them.
 """
 
+import importlib
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, cast
 
 from dsl.computed import insert
+from dsl.dialects import DIALECTS
 from dsl.ir import Edge, Flow, Graph, Node, Ref, Script, Text, Type, Value
 from dsl.kinds import outputs
 from dsl.notes import Severity
 from dsl.values import map_refs, nodes, refs, unique, walk
 
 Path = tuple[str | int, ...]
-Lacks = Callable[[Node, Path], bool]
+Lacks = Callable[[Node, Path], bool]  # whether the node does not, or does, give out what stands at the path
 Instead = Callable[[Node, Path, str], Node | None]  # a node of this id, whose "output" is what is lacked
 Told = Callable[[Node, Severity, str, str], None]  # a note: who reads, severity, code, message
 
 
 @dataclass(frozen=True)
 class Platform:
-    """`unread` are parameters that its nodes do not have, `system` what it knows of the system (None: anything)."""
+    """`gives` says what its nodes give out beside the common form, `unread` are parameters that they do not have.
+
+    `system` is what it knows of the system; None: anything.
+    """
 
     name: str
     lacks: Lacks
     instead: Instead = lambda node, path, id_: None
+    gives: Lacks = lambda node, path: False
     lang: Literal["python3", "javascript"] = "python3"  # of the code that fails there
     unread: Collection[str] = ()
     system: Collection[str] | None = None
+
+
+IR = Platform("The common form", lambda node, path: False)
+
+
+def platform(dialect: str) -> Platform:
+    """What a dialect says of itself; of the common form that there is all that it knows."""
+    if dialect == "ir" or dialect not in DIALECTS:
+        return IR
+    return cast(Platform, importlib.import_module(f"{DIALECTS[dialect]}.lacking").PLATFORM)
 
 
 def among(lacked: Mapping[str, Collection[str]], node: Node, path: Path) -> bool:
@@ -64,6 +80,7 @@ class _Supply:
     flow: Flow
     platform: Platform
     told: Told
+    source: Platform = field(init=False)
     known: dict[str, Node] = field(init=False)
     where: dict[str, Graph] = field(init=False)
     taken: set[str] = field(init=False)
@@ -71,6 +88,7 @@ class _Supply:
     added: list[Node] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.source = platform(self.flow.dialect)
         self.known, self.taken = nodes(self.flow), {*nodes(self.flow)}
         self.where = {node.id: graph for node, graph, _ in walk(self.flow.graph)}
 
@@ -101,8 +119,10 @@ class _Supply:
         if ref.scope == "system":
             return self.platform.system is not None and ref.path[0] not in self.platform.system
         producer = self.known.get(ref.node) if ref.scope == "node" else None
-        own = producer is not None and producer.kind == "ask" and ref.path[:1] == ("chosen_id",)
-        return producer is not None and (own or self.platform.lacks(producer, ref.path))
+        if producer is None:
+            return False
+        own = among({"ask": {"chosen_id"}}, producer, ref.path) or self.source.gives(producer, ref.path)
+        return own or self.platform.lacks(producer, ref.path)
 
     def _instead(self, node: Node, ref: Ref) -> Node | None:
         producer, key = self.known[ref.node], (ref.node, ref.path[:1])

@@ -7,7 +7,7 @@ from typing import Any
 from dsl import OptionError, computed, conditions
 from dsl.coze import buttons, yamlform
 from dsl.coze.formats import CLIPBOARD, EXPORT
-from dsl.coze.lacking import COZE
+from dsl.coze.lacking import PLATFORM
 from dsl.coze.tables import END, SIGNS, START
 from dsl.coze.writers import written
 from dsl.coze.writing import Canvas, Writing, batched
@@ -112,7 +112,7 @@ class _Builder:
         buttons.choose(graph, self._chosen)
         computed.compute(graph, nodes(self.flow), {*nodes(self.flow)}, self._expressions)
         conditions.compute(graph, {*nodes(self.flow)}, SIGNS, self._computed)
-        self.origin |= {id(node): "" for node in supply(self.flow, COZE, self._note)}
+        self.origin |= {id(node): "" for node in supply(self.flow, PLATFORM, self._note)}
 
     def _note(self, node: Node, severity: Any, code: str, message: str, suggestion: str = "") -> None:
         self.notes.append(

@@ -38,4 +38,4 @@ def instead(node: Node, path: Path, id_: str) -> Node | None:
     return None
 
 
-COZE = Platform("Coze", lacks, instead, unread={"vision"}, system={"query", "context"})
+PLATFORM = Platform("Coze", lacks, instead, unread={"vision"}, system={"query", "context"})

@@ -5,7 +5,6 @@ from typing import Any
 
 from dsl.coze import yamlform
 from dsl.coze.formats import form, inside
-from dsl.coze.lacking import lacks as lacks
 from dsl.coze.validate import NIL, validate
 from dsl.ir import Flow
 from dsl.lint import Finding

@@ -7,10 +7,20 @@ LACKED = {
     "agent": frozenset({"structured", "reasoning", "finish_reason"}),
     "classify": frozenset({"reason"}),
 }
+BESIDE = {
+    "if": frozenset({"result", "selected_case_id"}),
+    "classify": frozenset({"class_label"}),
+    "answer": frozenset({"files"}),
+}
 
 
 def lacks(node: Node, path: Path) -> bool:
     return among(LACKED, node, path) or unasked(node, path)
+
+
+def gives(node: Node, path: Path) -> bool:
+    hook = (node.params.get("trigger") or {}).get("type") == "webhook"
+    return (hook and path == ("_webhook_raw",)) or among(BESIDE, node, path)
 
 
 def instead(node: Node, path: Path, id_: str) -> Node | None:
@@ -26,4 +36,4 @@ SYSTEM = frozenset(
         *("timestamp", "context", "histories"),
     }
 )
-DIFY = Platform("Dify", lacks, instead, system=SYSTEM)
+PLATFORM = Platform("Dify", lacks, instead, gives=gives, system=SYSTEM)

@@ -12,7 +12,7 @@ from typing import Any
 from dsl import typescript
 from dsl.dify import names, shims
 from dsl.dify.expressions import BEGIN, END, Call
-from dsl.dify.lacking import DIFY
+from dsl.dify.lacking import PLATFORM
 from dsl.dify.readers import OTHER_CLASS
 from dsl.dify.resources import secret_name
 from dsl.dify.settle import Wanted, condition_is_native, settle
@@ -46,7 +46,7 @@ def lowered(flow: Flow) -> Work:
 
 def _supply(work: Work) -> None:
     if not work.own:
-        supply(work.flow, DIFY, work.note)
+        supply(work.flow, PLATFORM, work.note)
         work.index()
 
 

@@ -14,7 +14,7 @@ from dsl.ir import Edge, Flow, Graph, Node, Ref, Resource, Script, Type, Value, 
 from dsl.kinds import outputs
 from dsl.lacking import supply
 from dsl.n8n import forms, implied, names, tables, text
-from dsl.n8n.lacking import N8N
+from dsl.n8n.lacking import PLATFORM
 from dsl.n8n.reach import Reach
 from dsl.n8n.source import marked
 from dsl.notes import Note
@@ -52,7 +52,7 @@ class Builder:
         self.notes: list[Note] = []
         if flow.dialect != "n8n":
             flow = replace(flow, graph=values.copied(flow.graph))
-            supply(flow, N8N, self.note)
+            supply(flow, PLATFORM, self.note)
         self.flow, self.trigger, self.path = flow, trigger, path
         self.nodes: dict[str, Node] = values.nodes(flow)
         self.resources: dict[str, Resource] = {each.id: each for each in flow.resources}

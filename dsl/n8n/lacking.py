@@ -17,4 +17,4 @@ def lacks(node: Node, path: Path) -> bool:
     return among(LACKED, node, path)
 
 
-N8N = Platform("n8n", lacks, lang="javascript")
+PLATFORM = Platform("n8n", lacks, lang="javascript")

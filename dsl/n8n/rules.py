@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any
 
-from dsl.ir import Flow, Node
-from dsl.lacking import Path
+from dsl.ir import Flow
 from dsl.lint import Finding, Level
 from dsl.n8n import forms
 from dsl.n8n.tables import AI, BASE, short
@@ -83,11 +82,6 @@ def known() -> dict[str, list[float]]:
     """The types of n8n 2.41.1 as `tables.short` calls them, each with the versions that it runs."""
     found: dict[str, list[float]] = json.loads(files("dsl.n8n").joinpath("known.json").read_text())
     return found
-
-
-def lacks(node: Node, path: Path) -> bool:
-    """Its nodes hand on whatever a service answers: nothing is known to be missing."""
-    return False
 
 
 def check(flow: Flow) -> Iterator[Finding]:

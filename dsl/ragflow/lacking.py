@@ -1,7 +1,7 @@
 """What RAGFlow's components do not give out: it fails where that is read, by a name that no component has."""
 
 from dsl.ir import Node
-from dsl.lacking import Path, among
+from dsl.lacking import Path, Platform, among
 
 LACKED = {
     "http": frozenset({"status", "headers", "files"}),
@@ -14,3 +14,10 @@ LACKED = {
 
 def lacks(node: Node, path: Path) -> bool:
     return among(LACKED, node, path)
+
+
+def gives(node: Node, path: Path) -> bool:
+    return among({"code": {"content", "raw_result", "attachments"}}, node, path)
+
+
+PLATFORM = Platform("RAGFlow", lacks, gives=gives)

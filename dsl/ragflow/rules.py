@@ -7,7 +7,6 @@ from urllib.parse import urlsplit
 
 from dsl.ir import Flow
 from dsl.lint import Finding, Level
-from dsl.ragflow.lacking import lacks as lacks
 from dsl.ragflow.tables import SYSTEM
 from dsl.values import node_refs, nodes, pointer
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import dsl
+from dsl import ragflow
 from dsl.coze.formats import inside
 from dsl.ir import Edge, Flow, Graph, Node, Ref, Resource, Text, Type
 from dsl.values import nodes
@@ -187,3 +188,109 @@ def test_what_two_read_and_a_platform_lacks_is_told_for_both() -> None:
     made.graph.edges = [Edge("begin", "ask"), Edge("ask", "say"), Edge("say", "done")]
     notes = [note.node for note in dsl.write(made, "coze").notes if note.code == "ref.output"]
     assert notes == ["say", "done"]
+
+
+def dify_app(*data: dict[str, Any]) -> dict[str, Any]:
+    """A Dify workflow of these nodes, one after the other; their ids are n0, n1 ..."""
+    listed = [
+        {"id": f"n{i}", "type": "custom", "position": {"x": 0, "y": 0}, "data": each} for i, each in enumerate(data)
+    ]
+    edges = [
+        {
+            "id": f"e{i}",
+            "source": f"n{i}",
+            "sourceHandle": each.pop("handle", "source"),
+            "target": f"n{i + 1}",
+            "data": {},
+        }
+        for i, each in enumerate(data[:-1])
+    ]
+    graph = {"nodes": listed, "edges": edges}
+    return {"version": "0.6.0", "kind": "app", "app": {"name": "t", "mode": "workflow"}, "workflow": {"graph": graph}}
+
+
+def results(**selectors: list[str]) -> dict[str, Any]:
+    given = [{"variable": name, "value_selector": steps} for name, steps in selectors.items()]
+    return {"type": "end", "title": "End", "outputs": given}
+
+
+HOOK = {"type": "trigger-webhook", "title": "Hook", "method": "post", "params": [], "headers": [], "body": []}
+FORM = {
+    "type": "human-input",
+    "title": "Form",
+    "form_content": "Why? {{#$output.why#}} {{#$output.a-b#}}",
+    "inputs": [{"type": "paragraph", "output_variable_name": "why"}],
+    "user_actions": [{"id": "ok", "title": "OK"}],
+    "handle": "ok",
+}
+FORK = {
+    "type": "if-else",
+    "title": "Fork",
+    "cases": [{"case_id": "true", "logical_operator": "and", "conditions": []}],
+    "handle": "true",
+}
+
+
+def wrong(made: Flow) -> list[str]:
+    return [each.message for each in dsl.check(made) if each.level == "error"]
+
+
+def test_the_parts_of_a_request_to_dify_are_no_wrong_references_and_are_asked_for_elsewhere() -> None:
+    app = dify_app(HOOK | {}, results(r=["n0", "_webhook_raw", "body", "items"], all=["n0", "_webhook_raw"]))
+    read = dsl.read(json.dumps(app))
+    assert wrong(read) == []
+    assert dsl.write(replace(read, raw=None), "dify").document["workflow"]["graph"]["nodes"][0]["data"]["body"] == []
+    written = dsl.write(read, "coze")
+    assert [each["name"] for each in written.document["nodes"][0]["data"]["outputs"]] == ["body"]
+    assert [note.code for note in written.notes if note.severity == "stub"] == ["ref.output"]
+
+
+def test_the_fields_of_a_form_of_dify_are_no_wrong_references() -> None:
+    app = dify_app({"type": "start", "title": "Start", "variables": []}, FORM | {}, results(r=["n1", "__action_id"]))
+    found = wrong(dsl.read(json.dumps(app)))
+    assert len(found) == 1 and "{{#$output.a-b#}}" in found[0]
+
+
+def test_what_only_dify_gives_out_is_no_wrong_reference_there_and_fails_elsewhere() -> None:
+    app = dify_app(
+        {"type": "start", "title": "Start", "variables": []}, FORK | {}, results(r=["n1", "selected_case_id"])
+    )
+    read = dsl.read(json.dumps(app))
+    assert wrong(read) == []
+    for dialect in ("coze", "n8n"):
+        assert ("stub", "ref.output") in {(each.severity, each.code) for each in dsl.write(read, dialect).notes}
+
+
+def test_what_only_ragflow_gives_out_of_code_is_no_wrong_reference_there_and_fails_elsewhere() -> None:
+    params = {"lang": "python", "script": "def main():\n    return {'n': 1}\n", "outputs": {"n": {"type": "Number"}}}
+    components = {
+        "begin": {"obj": {"component_name": "Begin", "params": {}}, "downstream": ["CodeExec:A"], "upstream": []},
+        "CodeExec:A": {
+            "obj": {"component_name": "CodeExec", "params": params},
+            "downstream": ["Message:B"],
+            "upstream": ["begin"],
+        },
+        "Message:B": {
+            "obj": {"component_name": "Message", "params": {"content": ["{CodeExec:A@content}"]}},
+            "downstream": [],
+            "upstream": ["CodeExec:A"],
+        },
+    }
+    read = ragflow.read({"dsl": {"components": components, "graph": {"nodes": [], "edges": []}}})
+    assert wrong(read) == []
+    for dialect in ("dify", "coze", "n8n"):
+        written = dsl.write(read, dialect)
+        assert ("stub", "ref.output") in {(each.severity, each.code) for each in written.notes}, dialect
+        assert wrong(dsl.read(written.data)) == []
+
+
+def test_a_branch_of_coze_that_ends_the_round_of_a_loop_needs_no_word() -> None:
+    made = flow("loop", "i")
+    fork = Node("fork", "if", "Fork", params={"cases": [{"logic": "and", "conditions": []}]})
+    made.graph.nodes[1] = replace(
+        made.graph.nodes[1], body=Graph([fork, Node("leave", "break", "Leave")], [Edge("ask", "fork", "body")])
+    )
+    body = made.graph.nodes[1].body
+    assert body is not None
+    body.edges.append(Edge("fork", "leave", "case:0"))
+    assert [each.code for each in dsl.check(dsl.read(dsl.write(made, "coze").data))] == []
