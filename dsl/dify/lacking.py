@@ -1,6 +1,6 @@
 """What Dify's nodes do not give out, and what stands for it: an agent of Dify answers in text only."""
 
-from dsl.ir import Node, Ref
+from dsl.ir import Node, Ref, Type
 from dsl.lacking import Path, Platform, among, unasked
 
 LACKED = {
@@ -12,6 +12,12 @@ BESIDE = {
     "classify": frozenset({"class_label"}),
     "answer": frozenset({"files"}),
 }
+_ANSWERED = """import json
+
+
+def main(answer):
+    return {"output": json.loads(answer[answer.find("{"):answer.rfind("}") + 1])}
+"""
 
 
 def lacks(node: Node, path: Path) -> bool:
@@ -24,10 +30,13 @@ def gives(node: Node, path: Path) -> bool:
 
 
 def instead(node: Node, path: Path, id_: str) -> Node | None:
-    """The fields that the answer of an agent has as JSON text."""
-    if path[0] == "structured" and node.params.get("schema"):
-        return Node(id_, "json_parse", params={"value": Ref(node.id, ("text",))})
-    return None
+    """The fields of the JSON object that stands somewhere in the answer of an agent."""
+    if path[0] != "structured" or not node.params.get("schema"):
+        return None
+    params = {"lang": "python3", "style": "kwargs", "source": _ANSWERED}
+    return Node(
+        id_, "code", params=params, inputs={"answer": Ref(node.id, ("text",))}, outputs={"output": Type("object")}
+    )
 
 
 SYSTEM = frozenset(

@@ -148,6 +148,13 @@ def test_an_agent_of_dify_is_told_to_answer_in_fields_and_its_answer_is_read_as_
     written = dsl.write(made, "dify")
     agent = next(each["data"] for each in written.document["workflow"]["graph"]["nodes"] if each["id"] == "ask")
     assert json.dumps(SCHEMA) in agent["agent_parameters"]["instruction"]["value"]
+    parse = next(each["data"] for each in written.document["workflow"]["graph"]["nodes"] if "structured" in each["id"])
+    there: dict[str, Any] = {}
+    exec(parse["code"], there)
+    for said in ('{"mood": "good"}', 'Here you are:\n```json\n{"mood": "good"}\n```'):
+        assert there["main"](answer=said) == {"output": {"mood": "good"}}
+    with pytest.raises(ValueError):
+        there["main"](answer="I feel good.")
     assert ".structured" not in str(written.document)
     assert [note.severity for note in written.notes if note.code == "agent.schema"] == ["degraded"]
     assert [each.message for each in dsl.check(dsl.read(written.data)) if each.level == "error"] == []
