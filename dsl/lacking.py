@@ -64,7 +64,7 @@ def fields(node: Node) -> Collection[str]:
     if declared is not None and declared.props:
         return declared.props
     named = schema.get("properties") if isinstance(schema, dict) else None
-    return named if isinstance(named, dict) else ()
+    return [str(name) for name in named] if isinstance(named, dict) else ()
 
 
 def supply(flow: Flow, platform: Platform, told: Told) -> list[Node]:
@@ -117,7 +117,8 @@ class _Supply:
 
     def _is_lost(self, ref: Ref) -> bool:
         if ref.scope == "system":
-            return self.platform.system is not None and ref.path[0] not in self.platform.system
+            known = self.platform.system
+            return known is not None and bool(ref.path) and ref.path[0] not in known
         producer = self.known.get(ref.node) if ref.scope == "node" else None
         if producer is None:
             return False

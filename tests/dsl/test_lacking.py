@@ -182,6 +182,15 @@ def test_what_a_platform_does_not_know_of_the_system_is_told_and_fails(dialect: 
     assert "raise Exception" in str(written.document) and f"sys.{name}" not in str(written.document)
 
 
+def test_what_means_nothing_is_told_of_and_stops_nothing() -> None:
+    made = flow("llm", "structured", "colour")
+    made.graph.nodes[1] = model(schema={"type": "object", "properties": {1: {"type": "string"}}})
+    made.graph.nodes[-1].inputs["all"] = Ref("", (), "system")
+    for dialect in ("coze", "dify", "n8n", "ragflow"):
+        dsl.write(made, dialect)
+        assert "ref.output" in {each.code for each in dsl.check(replace(made, dialect=dialect))}
+
+
 def test_what_coze_does_not_take_fails_nowhere() -> None:
     made = flow("llm", "text")
     made.graph.nodes[1] = model(vision=Ref("", ("files",), "system"))
