@@ -300,7 +300,8 @@ KINDS: dict[str, Kind] = {
     "tool": Kind({"tool": ResourceId, "settings": dict[str, Value], "version": Older}, free=True),
     "subflow": Kind({"flow": ResourceId, "version": Older}, free=True),
     # outputs: the fields asked for. `options` can be chosen by the ports option:i and default, `actions` are buttons
-    # with the ports action:<id>
+    # with the ports action:<id>. `chosen` is the text of what was chosen, `chosen_id` what its platform
+    # calls that, `filled` the question with the answers in it
     "ask": Kind(
         {
             "question": Words,
@@ -309,6 +310,7 @@ KINDS: dict[str, Kind] = {
             "timeout_s": Number,  # port timeout
             "model": ResourceId,
         },
+        {"chosen": STRING, "chosen_id": STRING, "filled": STRING},
         free=True,
     ),
     "document": Kind({"file": Value}, {"text": ANY}),

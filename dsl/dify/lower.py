@@ -3,6 +3,7 @@
 Nothing here knows Dify's file format. What a recipe makes is found again by `dsl.dify.recipes` when the file is read.
 """
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,6 +12,7 @@ from typing import Any
 from dsl import computed, typescript
 from dsl.dify import names, shims
 from dsl.dify.expressions import BEGIN, END, LISTED, Call, elements
+from dsl.dify.lacking import PLATFORM
 from dsl.dify.readers import OTHER_CLASS
 from dsl.dify.resources import secret_name
 from dsl.dify.settle import Wanted, condition_is_native, settle
@@ -19,6 +21,7 @@ from dsl.dify.tidy import tidy
 from dsl.dify.work import ANY, OBJECT, STRING, Work, literal_type
 from dsl.ir import Edge, Flow, Graph, Node, Ref, Script, Text, Type, Value
 from dsl.kinds import outputs, ports
+from dsl.lacking import supply
 from dsl.loops import INDEX, ROUND, begin
 from dsl.values import map_refs, parts, refs, unique
 
@@ -27,6 +30,7 @@ COLLECTS, COUNTS = "flowstill: collects", "flowstill: counts"  # descriptions of
 
 def lowered(flow: Flow) -> Work:
     work = Work(flow)
+    _supply(work)
     tidy(work)
     starts(work)
     for recipes in (CONTAINERS, RECIPES):
@@ -38,6 +42,12 @@ def lowered(flow: Flow) -> Work:
         settle(work, node)
     work.insert()
     return work
+
+
+def _supply(work: Work) -> None:
+    if not work.own:
+        supply(work.flow, PLATFORM, work.note)
+        work.index()
 
 
 def _redirect(work: Work, change: Callable[[Ref], Value]) -> None:
@@ -102,11 +112,11 @@ def _opaque(work: Work, node: Node) -> None:
     _stub(work, node, f"{node.title or node.id} ({kind}) has no counterpart in Dify.", kind)
 
 
-def _stub(work: Work, node: Node, why: str, word: str = "") -> None:
+def _stub(work: Work, node: Node, why: str, word: str = "", code: str = "kind.unsupported") -> None:
     """Same id, title, inputs and outputs; it fails when it runs, and says why."""
     if not work.own:
         advice = "Replace the node by hand: it fails when it runs."
-        work.note(node, "stub", "kind.unsupported", why, advice)
+        work.note(node, "stub", code, why, advice)
     given = {name: value for name, value in node.inputs.items() if work.is_native(value)}
     word = re.sub(r"\s+", " ", word or node.kind).strip()[:100]
     types, kept, body = dict(node.outputs), {name: given[name] for name in given if name.isidentifier()}, node.body
@@ -249,6 +259,18 @@ def _is_computed(work: Work, value: Value) -> bool:
 
 
 # -- branches
+
+
+def _agent(work: Work, node: Node) -> None:
+    """An agent of Dify has no schema: it is told what to answer, as n8n's is."""
+    if work.own or not (schema := node.params.get("schema")):
+        return
+    asked = f"Answer with one JSON object that fits this JSON schema, and nothing around it:\n{json.dumps(schema)}"
+    node.params["messages"] = [*node.params.get("messages", []), {"role": "system", "text": asked}]
+    message = (
+        "An agent has no schema in Dify: the instruction asks for JSON, and another answer fails where it is read."
+    )
+    work.note(node, "degraded", "agent.schema", message, "Try it with the model that is chosen.")
 
 
 def _classify(work: Work, node: Node) -> None:
@@ -488,16 +510,13 @@ def _break(work: Work, node: Node) -> None:
 
 
 def _assign(work: Work, node: Node) -> None:
-    items = []
-    for item in node.params.get("items", []):
-        target = item["target"]
-        if isinstance(target, Ref) and target.scope in ("session", "app", "user", "loop"):
-            items.append(_operation(work, item))
-            continue
-        where = ".".join(map(str, getattr(target, "path", ())))
-        message = f"Dify cannot change {where}: it is neither of the conversation nor of a loop."
-        work.note(node, "degraded", "assign.target", message, "Make it a variable of the conversation.")
-    node.params["items"] = items
+    items = node.params.get("items", [])
+    fixed = [item["target"] for item in items if getattr(item["target"], "scope", "") not in ("session", "loop")]
+    if fixed and not work.own:
+        where = ".".join(map(str, getattr(fixed[0], "path", ())))
+        _stub(work, node, f"Dify cannot change {where}: it is neither of a chat nor of a loop.", code="assign.target")
+        return
+    node.params["items"] = [_operation(work, item) for item in items]
 
 
 _ARITHMETIC = ("add", "subtract", "multiply", "divide")
@@ -567,6 +586,7 @@ RECIPES: dict[str, Recipe] = {
     "code": _code,
     "template": _template,
     "list": _list,
+    "agent": _agent,
     "classify": _classify,
     "end": _end,
     "answer": _answer,

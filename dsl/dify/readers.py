@@ -684,7 +684,8 @@ def _ask(data: Place, node: Node, source: Source) -> None:
     actions = [{"id": each.text("id"), "title": each.text("title")} for each in data.mappings("user_actions")]
     ids = [action["id"] for action in actions]
     source.handles[node.id] = {name: f"action:{name}" for name in ids} | {"__timeout__": "timeout"}
-    if ids and all(name.startswith(OPTION) or name == OPTION + "none" for name in ids):
+    ours = not node.outputs and all(name.startswith(OPTION) for name in ids)
+    if ids and ours:
         node.params["options"] = [action["title"] for action in actions if action["id"] != OPTION + "none"]
         source.handles[node.id] |= {name: f"option:{i}" for i, name in enumerate(ids)} | {OPTION + "none": "default"}
     elif ids == [ONWARD]:

@@ -12,7 +12,9 @@ from typing import Any
 from dsl import OptionError, loops, values
 from dsl.ir import Edge, Flow, Graph, Node, Ref, Resource, Script, Type, Value, Variable
 from dsl.kinds import outputs
+from dsl.lacking import supply
 from dsl.n8n import forms, implied, names, tables, text
+from dsl.n8n.lacking import PLATFORM
 from dsl.n8n.reach import Reach
 from dsl.n8n.source import marked
 from dsl.notes import Note
@@ -46,14 +48,16 @@ class Builder:
     def __init__(self, flow: Flow, trigger: str, path: str) -> None:
         self.notes: list[Note] = []
         self.own = flow.dialect != "n8n" or flow.version.endswith(forms.OWN)
-        ends = len(flow.graph.nodes)
-        if not self.own:
-            flow = replace(flow, graph=implied.without(flow.graph))
-        else:
+        given = len(flow.graph.nodes)
+        if self.own:
             flow = replace(flow, graph=values.copied(flow.graph))
             loops.give_out(flow.graph)
             loops.spread(flow.graph, self._walked)
-        self.implies = len(flow.graph.nodes) < ends  # the last node's item is what the workflow gives
+        else:
+            flow = replace(flow, graph=implied.without(flow.graph))
+        self.implies = not self.own and len(flow.graph.nodes) < given  # the last node's item is what it gives
+        if flow.dialect != "n8n":
+            supply(flow, PLATFORM, self.note)
         self.flow, self.trigger, self.path = flow, trigger, path
         self.nodes: dict[str, Node] = values.nodes(flow)
         self.resources: dict[str, Resource] = {each.id: each for each in flow.resources}

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from dsl import collected, computed, conditions, loops, prompts
-from dsl.ir import Edge, Flow, Graph, Node, Ref, Resource, Type, Variable
+from dsl.ir import Edge, Flow, Graph, Node, Ref, Resource, Type
 from dsl.kinds import ports
 from dsl.layout import Point, layout, size
 from dsl.notes import Note, Severity
 from dsl.ragflow import choices
 from dsl.ragflow.tables import NODE_TYPES, SIGNS, STATE
 from dsl.ragflow.writers import Writing, component
-from dsl.values import copied, node_refs, nodes, rename, unique, walk
+from dsl.values import copied, map_refs, nodes, rename, undeclared, unique, walk
 
 
 def build(flow: Flow) -> tuple[dict[str, Any], list[Note]]:
@@ -54,25 +54,27 @@ class _Builder:
     def _declare(self) -> None:
         """A variable that the file does not declare, of an app or a user, fails here where it is read: declare it."""
         declared = {each.name for each in self.flow.variables}
-        asked = {str(ref.path[0]): ref for ref in self._global_refs() if str(ref.path[0]) not in declared}
-        self.flow.variables = [*self.flow.variables, *(Variable(ref.scope, name) for name, ref in asked.items())]
-        for name, ref in asked.items():
-            message = f"The {ref.scope} variable {name} is one of the conversation here, and empty at first."
+        asked = {each.name: each for each in undeclared(self.flow) if each.name not in declared}
+        self.flow.variables = [*self.flow.variables, *asked.values()]
+        for name, each in asked.items():
+            message = f"The {each.scope} variable {name} is one of the conversation here, and empty at first."
             self.notes.append(Note("degraded", "variable.scope", message, "Give it its value in the canvas."))
-
-    def _global_refs(self) -> Iterator[Ref]:
-        for node, _, _ in walk(self.flow.graph):
-            yield from (ref for ref in node_refs(node) if ref.scope in ("env", "session", "app", "user") and ref.path)
 
     def _lifted(self, node: Node, before: Node) -> None:
         self.source[id(before)] = node.id
 
-    def _chosen(self, node: Node, fork: Node | None) -> None:
-        if fork is None:
+    def _chosen(self, node: Node, made: tuple[Node, Ref] | None) -> None:
+        if made is None:
             message = "Choices that are made up when it runs do not exist here: it raises when it is reached."
             self._tell(node, "stub", "ask.options", message, "Ask for a text instead.")
             return
+        fork, chosen = made
         self.source[id(fork)] = ""
+        for each in nodes(self.flow).values():
+            each.params, each.inputs = (
+                map_refs(value, lambda ref: chosen if ref == Ref(node.id, ("chosen",)) else ref)
+                for value in (each.params, each.inputs)
+            )
         message = "What can be chosen is a field of the form here, and a switch behind it; it waits for ever."
         self._tell(node, "degraded", "ask.options", message)
 

@@ -10,12 +10,12 @@ from dsl.ir import Edge, Flow, Node, OnError, Ref, Script, Text, Type, Value
 from dsl.kinds import UNARY, outputs
 from dsl.notes import Note, Severity
 from dsl.ragflow import jinja
+from dsl.ragflow.lacking import lacks
 from dsl.ragflow.shims import step, wrapped
 from dsl.ragflow.tables import (
     ASSIGNMENTS,
     COUNTING,
     IGNORES_CASE,
-    LACKED,
     LOOP_SIGNS,
     MISSING,
     NAMES,
@@ -68,7 +68,7 @@ class Writing:
             start = f"IterationItem:{ref.node.replace(':', '')}"
             path = ref.path if len(ref.path) > 1 or ref.path[:1] == ("item",) else ("item", *ref.path[1:])
             return f"{start}@index" if ref.scope == "index" else f"{start}@{'.'.join(map(str, path))}"
-        if self.flow.dialect != "ragflow" and str((*ref.path, "")[0]) in LACKED.get(producer.kind, ()):
+        if self.flow.dialect != "ragflow" and lacks(producer, ref.path):
             return self._lacked(ref, producer)
         return f"{ref.node}@{'.'.join(map(str, self._path(ref, producer, text)))}"
 
