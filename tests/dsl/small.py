@@ -321,7 +321,7 @@ def containers() -> list[Case]:
             "loop",
             "Rounds",
             params={"variables": {"i": {"type": NUMBER, "value": 0}}} | params,
-            outputs={"i": NUMBER},
+            outputs={"i": NUMBER} | dict.fromkeys(params.get("collect", {}), NUMBER),
             body=Graph(nodes, [Edge("rounds", "step", "body"), Edge("step", "keep"), *edges]),
         )
 
