@@ -35,7 +35,7 @@ def compute(graph: Graph, known: Mapping[str, Node], taken: set[str], told: Told
         elif lift.found:
             node.params, node.inputs = params, inputs
             before = _node(lift, known)
-            _insert(graph, before, node)
+            insert(graph, before, node)
             told(node, before)
 
 
@@ -82,7 +82,8 @@ def _node(lift: _Lift, known: Mapping[str, Node]) -> Node:
     return Node(lift.id, "code", title, "", params, inputs, dict.fromkeys(lift.found, Type("any")))
 
 
-def _insert(graph: Graph, before: Node, node: Node) -> None:
+def insert(graph: Graph, before: Node, node: Node) -> None:
+    """What led to the node leads to the one before it, and that to the node."""
     graph.nodes.insert(graph.nodes.index(node), before)
     graph.edges[:] = [replace(edge, target=before.id) if edge.target == node.id else edge for edge in graph.edges]
     graph.edges.append(Edge(before.id, node.id))

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Container, Iterator
 from typing import Any
 
+from dsl.computed import insert
 from dsl.dify.expressions import FUNCTIONS
-from dsl.ir import Edge, Graph, Node, Ref, Script, Type, Value
+from dsl.ir import Graph, Node, Ref, Script, Type, Value
 from dsl.steps import arguments, expression
 from dsl.values import unique
 
@@ -20,11 +21,7 @@ def compute(graph: Graph, taken: set[str], signs: Container[str], computed: Comp
         hard = [i for i, case in enumerate(cases) if _is_hard(case, bool(node.params.get("ignore_case")), signs)]
         if hard:
             before = _before(node, hard, unique(f"{node.id}_conditions", taken))
-            graph.nodes.insert(graph.nodes.index(node), before)
-            graph.edges[:] = [
-                Edge(e.source, before.id, e.port, e.into, e.pointer) if e.target == node.id else e for e in graph.edges
-            ]
-            graph.edges.append(Edge(before.id, node.id))
+            insert(graph, before, node)
             computed(node, before)
 
 

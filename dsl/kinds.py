@@ -243,6 +243,7 @@ KINDS: dict[str, Kind] = {
     "assign": Kind({"items": list[Assignment], "version": Older}, {"is_success": BOOLEAN}),
     "json_parse": Kind({"value": Value}, {"output": ANY}),
     "json_dump": Kind({"value": Value}, {"output": STRING}),
+    # in this order: filtered, made unique, one taken, sorted, cut
     "list": Kind(
         {
             "list": Value,
@@ -268,13 +269,14 @@ KINDS: dict[str, Kind] = {
         },
         free=True,
     ),
-    # Inside: Ref(id, (name,), "loop") for a variable, Ref(id, (), "index"). outputs: variables and what is collected
+    # Inside: Ref(id, (name,), "loop") for a variable, Ref(id, (), "index"). outputs: variables and what is collected.
+    # inputs, without a count: lists walked together, as far as the shortest; Ref(id, (name, ...), "item") inside
     "loop": Kind(
         {
             "count": Value,  # rounds at most; absent: no end
             "until": Conditions,  # tested after each round (and by Dify before the first)
             "variables": dict[str, LoopVariable],
-            "collect": dict[str, Value],
+            "collect": dict[str, Value],  # as of iterate; but a variable of the loop is what it holds at last
             "entry": _ENTRY,
         },
         {"rounds": INTEGER},
@@ -298,7 +300,8 @@ KINDS: dict[str, Kind] = {
     "tool": Kind({"tool": ResourceId, "settings": dict[str, Value], "version": Older}, free=True),
     "subflow": Kind({"flow": ResourceId, "version": Older}, free=True),
     # outputs: the fields asked for. `options` can be chosen by the ports option:i and default, `actions` are buttons
-    # with the ports action:<id>
+    # with the ports action:<id>. `chosen` is the text of what was chosen, `chosen_id` what its platform
+    # calls that, `filled` the question with the answers in it
     "ask": Kind(
         {
             "question": Words,
@@ -307,6 +310,7 @@ KINDS: dict[str, Kind] = {
             "timeout_s": Number,  # port timeout
             "model": ResourceId,
         },
+        {"chosen": STRING, "chosen_id": STRING, "filled": STRING},
         free=True,
     ),
     "document": Kind({"file": Value}, {"text": ANY}),

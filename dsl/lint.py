@@ -16,6 +16,7 @@ from dsl import used
 from dsl.dialects import DIALECTS, named
 from dsl.ir import Edge, Flow, Graph, Node, Ref, Script, Type, Value
 from dsl.kinds import ANY, outputs, ports
+from dsl.lacking import Platform, fields, platform
 from dsl.secrets import hidden
 from dsl.values import copied, node_refs, walk
 
@@ -102,6 +103,8 @@ def _named(node: Node) -> str:
 def _graphs(flow: Flow) -> Iterator[Finding]:
     for graph, container in _every_graph(flow):
         yield from _one_graph(graph, container)
+        if flow.dialect != "coze" or container is None:  # there the branch leads back to the container, or is refused
+            yield from _unwired(graph, container)
         if flow.dialect != "n8n":  # which runs in circles by design
             yield from _cycle(graph)
     entered = {edge.target for edge in flow.graph.edges}
@@ -117,7 +120,6 @@ def _one_graph(graph: Graph, container: Node | None) -> Iterator[Finding]:
     for edge in graph.edges:
         yield from _edge(edge, inside)
     edges = [edge for edge in graph.edges if edge.source in inside and edge.target in inside]
-    yield from _unwired(graph, edges, container)
     yield from _unreachable(graph, edges, container)
 
 
@@ -137,9 +139,10 @@ def _edge(edge: Edge, known: dict[str, Node]) -> Iterator[Finding]:
             yield Finding("error", "port.unknown", message, edge.pointer, source.id, source.title, fix)
 
 
-def _unwired(graph: Graph, edges: list[Edge], container: Node | None) -> Iterator[Finding]:
+def _unwired(graph: Graph, container: Node | None) -> Iterator[Finding]:
     ends = f"the round of {_named(container)} ends there" if container else "the run ends there"
-    wired = {(edge.source, edge.port) for edge in edges}
+    known = {node.id for node in graph.nodes} | ({container.id} if container else set())
+    wired = {(edge.source, edge.port) for edge in graph.edges if edge.target in known}
     for node in graph.nodes:
         if node.kind in ("if", "classify", "ask") or node.on_error.then == "branch":
             for port in ports(node):
@@ -239,19 +242,34 @@ def _reference(
             message = f"{_named(node)} refers to {_shown(ref)} outside of {_named(producer)}."
             yield _at("error", "ref.scope", node, message, "Use what the container gives out.")
     else:
-        yield from _output(ref, node, producer, around)
+        yield from _output(ref, node, producer, around, platform(flow.dialect))
         yield from _order(ref, node, producer, around, before)
 
 
-def _output(ref: Ref, node: Node, producer: Node, around: set[str]) -> Iterator[Finding]:
-    known = outputs(producer)
-    if not ref.path or producer.kind in ("opaque", "tool", "agent") or ref.path[0] == "error":
+def _output(ref: Ref, node: Node, producer: Node, around: set[str], here: Platform) -> Iterator[Finding]:
+    if not ref.path or not _is_nothing(ref, producer, around, here):
         return
-    if ref.path[0] not in known and not (producer.id in around and producer.kind == "loop"):
-        near = difflib.get_close_matches(str(ref.path[0]), known, 1)
-        hint = f"Did you mean {near[0]!r}?" if near else f"It has: {', '.join(known) or 'none'}."
-        message = f"{_named(node)} refers to {_shown(ref)}, which {_named(producer)} does not produce: it is nothing."
-        yield _at("error", "ref.output", node, message, hint)
+    field = _is_no_field(ref, producer)
+    known = [name for name in outputs(producer) if not here.lacks(producer, (name,))]
+    known, step = (list(fields(producer)), ref.path[1]) if field else (known, ref.path[0])
+    near = difflib.get_close_matches(str(step), known, 1)
+    hint = f"Did you mean {near[0]!r}?" if near else f"It has: {', '.join(known) or 'none'}."
+    message = f"{_named(node)} refers to {_shown(ref)}, which {_named(producer)} does not produce: it is nothing."
+    yield _at("error", "ref.output", node, message, hint)
+
+
+def _is_nothing(ref: Ref, producer: Node, around: set[str], here: Platform) -> bool:
+    """Whether neither the common form nor this platform has such an output, or such a field of an answer."""
+    if here.lacks(producer, ref.path) or _is_no_field(ref, producer):
+        return True
+    if producer.kind in ("opaque", "tool", "agent") or ref.path[0] == "error" or here.gives(producer, ref.path):
+        return False
+    return ref.path[0] not in outputs(producer) and not (producer.id in around and producer.kind == "loop")
+
+
+def _is_no_field(ref: Ref, producer: Node) -> bool:
+    known = fields(producer) if ref.path[:1] == ("structured",) else ()
+    return bool(known) and isinstance(step := (*ref.path, 0)[1], str) and step not in known
 
 
 def _order(ref: Ref, node: Node, producer: Node, around: set[str], before: dict[str, set[str]]) -> Iterator[Finding]:

@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Callable
+from textwrap import indent
 from typing import Any
 
+from dsl.dify.expressions import FUNCTIONS, LISTED, elements
 from dsl.ir import Node, Ref, Script, Text, Value
 from dsl.values import refs, text
 
@@ -70,69 +72,13 @@ def _split(node: Node, names: dict[Ref, str]) -> Code:
     return body, {"items": f"re.split(pattern, str({expression(node.params.get('text'), names)}))"}
 
 
-_LENGTHS = {"eq": "==", "ne": "!=", "gt": ">", "ge": ">=", "lt": "<", "le": "<="}
-_TESTS = {
-    "eq": "{0} == {1}",
-    "ne": "{0} != {1}",
-    "gt": "{0} > {1}",
-    "ge": "{0} >= {1}",
-    "lt": "{0} < {1}",
-    "le": "{0} <= {1}",
-    "contains": "{1} in {0}",
-    "not_contains": "{1} not in {0}",
-    "starts": "str({0}).startswith({1})",
-    "ends": "str({0}).endswith({1})",
-    "empty": "not {0}",
-    "not_empty": "bool({0})",
-    "in": "{0} in {1}",
-    "not_in": "{0} not in {1}",
-    "not_starts": "not str({0}).startswith({1})",
-    "not_ends": "not str({0}).endswith({1})",
-    "regex": "re.search({1}, str({0})) is not None",
-    "not_regex": "re.search({1}, str({0})) is None",
-    "null": "{0} is None",
-    "not_null": "{0} is not None",
-    "exists": "{0} is not None",
-    "not_exists": "{0} is None",
-    "true": "{0} is True",
-    "false": "{0} is False",
-    "before": "str({0}) < str({1})",
-    "after": "str({0}) > str({1})",
-    "all_of": "all(one in {0} for one in {1})",
-} | {f"length_{name}": f"len({{0}}) {sign} {{1}}" for name, sign in _LENGTHS.items()}
-
-
 def _list(node: Node, names: dict[Ref, str]) -> Code:
-    params = node.params
-    lines = [f"    found = list({expression(params.get('list'), names)})"]
-    if params.get("filter"):
-        tests = [_test(each, names) for each in params["filter"].get("conditions", [])]
-        joined = f" {params['filter'].get('logic', 'and')} ".join(f"({each})" for each in tests) or "True"
-        lines += ["    import re"] * (".search(" in joined)
-        lines.append(f"    found = [each for each in found if {joined}]")
-    for order in reversed(params.get("sort") or []):
-        key = f"each[{order['key']!r}]" if order.get("key") else "each"
-        lines.append(f"    found.sort(key=lambda each: {key}, reverse={order.get('order') == 'desc'})")
-    if params.get("unique") is not None:
-        lines.append("    found = [each for i, each in enumerate(found) if each not in found[:i]]")
-    if params.get("nth") is not None:
-        nth = f"int({expression(params['nth'], names)})"
-        lines.append(f"    found = found[{nth} - 1:{nth}]")
-    if params.get("limit"):
-        many = f"int({expression(params['limit'].get('size'), names)})"
-        last = params["limit"].get("keep") == "last"
-        lines.append(f"    found = found[-{many}:]" if last else f"    found = found[:{many}]")
-    ends = {"result": "found", "first": "found[0] if found else None", "last": "found[-1] if found else None"}
-    return "\n".join(lines) + "\n", ends
-
-
-def _test(each: dict[str, Any], names: dict[Ref, str]) -> str:
-    if "conditions" in each:
-        return f" {each.get('logic', 'and')} ".join(f"({_test(one, names)})" for one in each["conditions"]) or "True"
-    left = each.get("left")
-    path = left.path if isinstance(left, Ref) and left.scope == "item" else ()
-    subject = "each" + "".join(f"[{key!r}]" for key in path if key != "item")
-    return _TESTS[each.get("op", "eq")].format(subject, expression(each.get("right"), names))
+    lines = [indent("".join(FUNCTIONS[name][0] for name in ("parse", "pick", "text", "test", "listed")), "    ")]
+    given = node.params | {"filter": elements(node.params["filter"]) if node.params.get("filter") else None}
+    asked = [f"{key}={expression(given[key], names)}" for key in LISTED if given.get(key) is not None]
+    lines.append("    box = lambda value: value\n")
+    lines.append(f"    found = listed({', '.join([expression(given.get('list'), names), *asked])})\n")
+    return "".join(lines), {name: f"found[{name!r}]" for name in ("result", "first", "last")}
 
 
 def _pass(node: Node, names: dict[Ref, str]) -> Code:

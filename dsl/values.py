@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from dsl import DslError
-from dsl.ir import Flow, Graph, Node, Ref, Script, Text, Value
+from dsl.ir import Flow, Graph, Node, Ref, Script, Text, Value, Variable
 
 # -- places in documents
 
@@ -159,6 +159,17 @@ def graph_of(flow: Flow, node: Node) -> Graph:
 def nodes(flow: Flow) -> dict[str, Node]:
     """Every node by its id, those of bodies too."""
     return {node.id: node for node, _, _ in walk(flow.graph)}
+
+
+def undeclared(flow: Flow) -> list[Variable]:
+    """The variables that nodes refer to and the flow does not declare."""
+    declared = {(each.scope, each.name) for each in flow.variables}
+    asked = (ref for node, _, _ in walk(flow.graph) for ref in node_refs(node))
+    named = [(ref.scope, str(ref.path[0])) for ref in asked if ref.scope in _DECLARED and ref.path]
+    return [Variable(scope, name) for scope, name in dict.fromkeys(named) if (scope, name) not in declared]
+
+
+_DECLARED = ("env", "session", "app", "user")
 
 
 def copied(graph: Graph) -> Graph:

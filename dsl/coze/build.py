@@ -4,14 +4,16 @@ import copy
 import re
 from typing import Any
 
-from dsl import OptionError, collected, computed, conditions
-from dsl.coze import buttons, yamlform
+from dsl import OptionError, collected, computed, conditions, prompts
+from dsl.coze import answers, assignments, buttons, yamlform
 from dsl.coze.formats import CLIPBOARD, EXPORT
+from dsl.coze.lacking import PLATFORM
 from dsl.coze.tables import END, SIGNS, START
 from dsl.coze.writers import written
-from dsl.coze.writing import Canvas, Writing, batched
+from dsl.coze.writing import Canvas, Writing, batched, declared, type_at
 from dsl.ir import Edge, Flow, Graph, Node, Ref, Type
 from dsl.kinds import ports
+from dsl.lacking import supply
 from dsl.layout import layout
 from dsl.notes import Note
 from dsl.values import copied, map_refs, nodes, rename, unique, walk
@@ -91,12 +93,10 @@ class _Builder:
         self.flow.graph = copied(flow.graph)
         self.origin = {id(node): node.id for node, _, _ in walk(self.flow.graph)}
         self._one_start()
-        self._one_end()
         if flow.dialect != "coze":
-            buttons.choose(self.flow.graph, self._chosen)
-            collected.compute(self.flow.graph, {*nodes(self.flow)}, self._added)
-            computed.compute(self.flow.graph, nodes(self.flow), {*nodes(self.flow)}, self._expressions)
-            conditions.compute(self.flow.graph, {*nodes(self.flow)}, SIGNS, self._computed)
+            self._in_its_words()
+        self._one_end()
+        assignments.compute(self.flow.graph, self._held, {*nodes(self.flow)}, self._counted, self._lifted)
         rename(self.flow, _names(self.flow))
         if flow.dialect != "coze":
             self._flatten(self.flow.graph, 0)
@@ -106,6 +106,17 @@ class _Builder:
     def canvas(self) -> dict[str, Any]:
         made, edges = self._graph(self.flow.graph, None)
         return {"nodes": made, "edges": edges, "versions": {"loop": "v2", "batch": "v2"}}
+
+    def _in_its_words(self) -> None:
+        """What Coze has no words for, in words that it has; before the ends are merged, which makes all readers one."""
+        graph = self.flow.graph
+        prompts.lift(graph, {*nodes(self.flow)}, self._lifted)
+        buttons.choose(graph, self._chosen)
+        collected.compute(graph, {*nodes(self.flow)}, self._added)
+        computed.compute(graph, nodes(self.flow), {*nodes(self.flow)}, self._expressions)
+        answers.parse(graph, {*nodes(self.flow)}, self._parsed)
+        conditions.compute(graph, {*nodes(self.flow)}, SIGNS, self._computed)
+        self.origin |= {id(node): "" for node in supply(self.flow, PLATFORM, self._note)}
 
     def _note(self, node: Node, severity: Any, code: str, message: str, suggestion: str = "") -> None:
         self.notes.append(
@@ -181,6 +192,9 @@ class _Builder:
         graph.nodes.insert(graph.nodes.index(first), merged)
         self.origin[id(merged)] = ""
 
+    def _lifted(self, node: Node, before: Node) -> None:
+        self.origin[id(before)] = node.id
+
     def _chosen(self, node: Node, possible: bool) -> None:
         if possible:
             message = (
@@ -210,6 +224,22 @@ class _Builder:
         self.origin[id(before)] = ""
         message = "A comparison that does not exist here is computed by a code node in front."
         self._note(node, "equivalent", "condition.computed", message)
+
+    def _parsed(self, node: Node, behind: Node) -> None:
+        self.origin[id(behind)] = ""
+        message = (
+            "The body is text here: a JSON node behind it reads the fields, as text where nothing tells their type."
+        )
+        self._note(node, "degraded", "http.body", message, "Give the fields their types in the JSON node.")
+
+    def _held(self, target: Ref) -> Type:
+        owner = nodes(self.flow).get(target.node)
+        return declared(self.flow, target) if owner is None else type_at(owner, target)
+
+    def _counted(self, node: Node, before: Node) -> None:
+        self.origin[id(before)] = ""
+        message = "A variable is only set here: what it is counted to or added to is computed by a code node in front."
+        self._note(node, "equivalent", "assign.computed", message)
 
     def _flatten(self, graph: Graph, depth: int) -> None:
         """A container in a container does not exist here: the inner one becomes a stub."""

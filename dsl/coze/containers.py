@@ -59,17 +59,21 @@ def loop(writing: Writing) -> Made:
     ]
     count = params.get("count")
     made: dict[str, Any] = {
-        "loopType": "infinite" if count is None else "count",
+        "loopType": "count" if count is not None else "array" if node.inputs else "infinite",
         "variableParameters": held,
-        "inputParameters": [],
+        "inputParameters": writing.params(node.inputs),
     }
     made["loopCount"] = writing.block(count, Type("integer")) if count is not None else literal("10", Type("integer"))
     if params.get("until") and params["until"].get("conditions"):
         writing.closing = {"branches": [{"condition": branches.case(writing, params["until"])}]}
         writing.note("equivalent", "loop.until", "The condition that ends the loop is a branch at the end of its body.")
-    elif count is None and not any(inner.kind == "break" for inner in (node.body.nodes if node.body else [])):
+    elif made["loopType"] == "infinite" and not any(
+        inner.kind == "break" for inner in (node.body.nodes if node.body else [])
+    ):
         writing.note("degraded", "loop.endless", "Nothing ends this loop.")
-    collect = params.get("collect") or {name: Ref(node.id, (name,), "loop") for name in params.get("variables", {})}
+    collect = params.get("collect") or {}
+    known = {name: Ref(node.id, (name,), "loop") for name in params.get("variables", {})}
+    collect = {name: ref for name, ref in known.items() if not collect or name in node.outputs} | collect
     outs = [{"name": name, "input": _collected(writing, ref, node.outputs.get(name))} for name, ref in collect.items()]
     return "21", made, outs
 

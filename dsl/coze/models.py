@@ -4,8 +4,7 @@ from typing import Any
 
 from dsl.coze.tables import PARAMETER_NAMES
 from dsl.coze.writing import Made, Writing, identifier, literal, variable, variables
-from dsl.ir import Node, Ref, Script, Text, Type, Value
-from dsl.steps import plain
+from dsl.ir import Node, Ref, Text, Type, Value
 from dsl.values import map_refs
 
 
@@ -43,7 +42,7 @@ def llm(writing: Writing) -> Made:
     user: list[str] = []
     given: list[dict[str, Any]] = []
     for each in params.get("messages", []):
-        words, more = writing.template(plain_or_text(writing, said(each.get("text", ""))), node.inputs)
+        words, more = writing.template(said(each.get("text", "")), node.inputs)
         given += more
         (system if each.get("role") == "system" else user).append(words)
         if each.get("role") == "assistant":
@@ -56,13 +55,13 @@ def llm(writing: Writing) -> Made:
         for name, value in node.inputs.items()
         if not isinstance(value, Ref) or value not in writing.names
     ]
-    fields, outs = _answer(node)
+    form, outs = _answer(node)
     memory = params.get("memory")
     listed: list[tuple[str, str, Any]] = [
         ("modelType", "integer", model["modelType"]),
         ("modleName", "string", model["modelName"]),
         *((name, "float", str(value)) for name, value in model.items() if name not in ("modelType", "modelName")),
-        ("responseFormat", "integer", fields),
+        ("responseFormat", "integer", form),
         ("prompt", "string", "\n".join(user)),
         ("systemPrompt", "string", "\n".join(system)),
         ("enableChatHistory", "boolean", memory is not None),
@@ -99,24 +98,17 @@ def _calls(writing: Writing, tools: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def plain_or_text(writing: Writing, value: Value) -> Value:
-    """A Jinja prompt as text, when it only names its inputs."""
-    if not isinstance(value, Script) or value.lang != "jinja2":
-        return value
-    known = plain(value.source, writing.node.inputs)
-    if known is None:
-        writing.note("degraded", "template.logic", "The logic of the prompt's template stands in the prompt as it is.")
-        return value.source
-    return known
+def fields(node: Node) -> dict[str, Type]:
+    """The outputs of a model that answers in fields."""
+    declared = node.outputs.get("structured")
+    return declared.props if declared is not None and declared.props else _fields(node.params.get("schema"))
 
 
 def _answer(node: Node) -> tuple[str, list[Any]]:
     """responseFormat, and outputs: one text, or the fields of the schema."""
-    declared = node.outputs.get("structured")
-    fields = declared.props if declared is not None and declared.props else _fields(node.params.get("schema"))
     reasoning = [variable("reasoning_content", Type("string"))]
-    if fields:
-        return "2", variables(fields) + reasoning
+    if answered := fields(node):
+        return "2", variables(answered) + reasoning
     number = {"markdown": "1", "json": "2"}.get(node.params.get("format", ""), "0")
     return number, [variable("output", Type("string")), *reasoning]
 
@@ -138,7 +130,7 @@ def _typed(schema: Any) -> Type:
 
 def extract(writing: Writing) -> Made:
     node = writing.node
-    fields = {name: each for name, each in node.outputs.items() if name not in ("is_success", "reason", "usage")}
+    taken_out = {name: each for name, each in node.outputs.items() if name not in ("is_success", "reason", "usage")}
     instruction = node.params.get("instruction") or "Take the fields out of the text."
     messages = [{"role": "system", "text": instruction}, {"role": "user", "text": _as_text(node.params.get("query"))}]
     inner = Node(
@@ -146,7 +138,7 @@ def extract(writing: Writing) -> Made:
         "llm",
         node.title,
         params=node.params | {"messages": messages, "query": None},
-        outputs={"structured": Type("object", props=fields)},
+        outputs={"structured": Type("object", props=taken_out)},
     )
     inner.pointer = node.pointer
     writing.canvas.origin[id(inner)] = writing.canvas.origin.get(id(node), node.id)

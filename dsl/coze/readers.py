@@ -8,7 +8,7 @@ from typing import Any
 from dsl import DslError
 from dsl.coze import text
 from dsl.coze.shims import unwrapped
-from dsl.coze.tables import CONVERSATIONS, FILE_KINDS, OPERATORS, PARAMETERS, SCOPES, TIME, WORDS
+from dsl.coze.tables import CONVERSATIONS, FILE_KINDS, OPERATORS, OUTPUTS, PARAMETERS, SCOPES, TIME, WORDS
 from dsl.ir import Node, Ref, Type, Value
 from dsl.load import load_json
 
@@ -348,7 +348,8 @@ def question(reading: Reading) -> None:
     given = inputs.get("llmParam")
     if isinstance(given, dict) and given.get("modelType"):
         node.params["model"] = reading.model(given)["model"]
-    node.outputs = types_of(reading.data.get("outputs"))
+    declared = types_of(reading.data.get("outputs"))
+    node.outputs = {name: each for name, each in declared.items() if name not in OUTPUTS["18"]}
 
 
 def asked(reading: Reading) -> None:

@@ -3,7 +3,7 @@
 from dsl import computed
 from dsl.coze.shims import step, wrapped
 from dsl.coze.writing import Made, Writing, concat, literal, variable, variables
-from dsl.ir import Script, Type, Value
+from dsl.ir import Ref, Script, Type, Value
 from dsl.kinds import outputs
 from dsl.steps import STEPS, arguments, plain
 from dsl.values import graph_of
@@ -105,6 +105,8 @@ def json_parse(writing: Writing) -> Made:
 
 
 def json_dump(writing: Writing) -> Made:
+    if not isinstance(writing.node.params.get("value"), Ref):
+        return steps(writing)
     return (
         "58",
         {"inputParameters": [writing.param("input", writing.node.params.get("value"))]},

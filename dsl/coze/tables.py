@@ -46,6 +46,7 @@ PARAMETER_NAMES = {ours: theirs for theirs, ours in PARAMETERS.items()}
 # type number -> output here -> output in the common form
 OUTPUTS: dict[str, dict[str, str]] = {
     "6": {"outputList": "result"},
+    "18": {"optionContent": "chosen", "optionId": "chosen_id"},
     "22": {"classificationId": "class_id"},
     "40": {"isSuccess": "is_success"},
     "45": {"statusCode": "status"},
@@ -53,6 +54,7 @@ OUTPUTS: dict[str, dict[str, str]] = {
 NAMES: dict[str, dict[str, str]] = {
     "retrieve": {"result": "outputList"},
     "classify": {"class_id": "classificationId", "class_name": "classificationId"},
+    "ask": {"chosen": "optionContent", "chosen_id": "optionId"},
     "assign": {"is_success": "isSuccess"},
     "http": {"status": "statusCode"},
     "llm": {"text": "output", "reasoning": "reasoning_content"},

@@ -104,10 +104,6 @@ def http(writing: Writing) -> Made:
     }
     if params.get("method") not in ("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD"):
         writing.note("degraded", "http.method", f"The method {params.get('method')} does not exist here.")
-    if params.get("response") == "json":
-        writing.note(
-            "degraded", "http.body", "The body is text here: what reads its fields needs a JSON node in between."
-        )
     types = {"body": Type("string"), "statusCode": Type("integer"), "headers": Type("string")}
     return "45", made, variables(types)
 
@@ -174,8 +170,6 @@ def aggregate(writing: Writing) -> Made:
 
 def assign(writing: Writing) -> Made:
     items = writing.node.params.get("items", [])
-    if any(each.get("op", "set") != "set" for each in items):
-        writing.note("degraded", "assign.operator", "A variable can only be set as a whole here.")
     if any(each["target"].scope == "loop" for each in items if isinstance(each.get("target"), Ref)):
         pairs = [{"left": writing.block(each["target"]), "right": writing.block(each.get("value"))} for each in items]
         return "20", {"inputParameters": pairs}, []

@@ -121,7 +121,8 @@ class Writing:
             )
             scope = "app"
         content = {"source": SOURCES[scope], "path": [str(step) for step in ref.path], "blockID": "", "name": ""}
-        return {"type": "string", "value": {"type": "ref", "content": content, "rawMeta": {"type": 1}}}
+        kind = declared(self.canvas.flow, ref)
+        return shape(kind) | {"value": {"type": "ref", "content": content, "rawMeta": {"type": raw(kind)}}}
 
     def param(self, name: str, value: Value, wanted: Type | None = None) -> dict[str, Any]:
         return {"name": name, "input": self.block(value, wanted)}
@@ -228,6 +229,12 @@ def variable(name: str, kind: Type) -> dict[str, Any]:
 def variables(types: dict[str, Type]) -> list[dict[str, Any]]:
     taken: set[str] = set()
     return [variable(identifier(name, taken), each) for name, each in types.items()]
+
+
+def declared(flow: Flow, ref: Ref) -> Type:
+    """The type of a variable of the flow."""
+    known = {(each.scope, each.name): each.type for each in flow.variables}
+    return known.get((ref.scope, str(ref.path[0])), Type("string")) if len(ref.path) == 1 else Type("string")
 
 
 def type_at(producer: Node, ref: Ref) -> Type:

@@ -55,7 +55,7 @@ def _retrieve(config: Place, source: Source) -> list[Node]:
     if not ids:
         return []
     node = Node("retrieve", "retrieve", "Knowledge", pointer=PLACE + "/dataset_configs")
-    node.params["knowledge"] = [source.register.add("knowledge", "", dataset_id=name) for name in ids]
+    node.params["knowledge"] = [source.register.add("knowledge", name, dataset_id=name) for name in ids]
     asked = config.text("dataset_query_variable")
     node.params["query"] = Ref("start", (asked,)) if asked else QUERY
     settings = config.mapping("dataset_configs")

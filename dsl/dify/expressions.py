@@ -142,9 +142,9 @@ def test(op, left, right=None, ignore_case=False):
         left, right = (value.lower() if isinstance(value, str) else value for value in (left, right))
     if op.startswith("length_"):
         op, left = op[7:], len(left or ())
-    compare = {"gt": "__gt__", "ge": "__ge__", "lt": "__lt__", "le": "__le__"}
-    if op in compare:
-        return bool(getattr(float(left or 0), compare[op])(float(right or 0)))
+    if op in ("gt", "ge", "lt", "le"):
+        one, other = float(left or 0), float(right or 0)
+        return {"gt": one > other, "ge": one >= other, "lt": one < other, "le": one <= other}[op]
     if op in ("eq", "ne"):
         return (left == right or text(left) == text(right)) == (op == "eq")
     if op in ("contains", "starts", "ends", "regex") and not isinstance(left, list):
@@ -174,7 +174,7 @@ def test(op, left, right=None, ignore_case=False):
     "listed": (
         '''
 def listed(items, filter=None, sort=(), limit=None, nth=None, unique=None):
-    """The list filtered, sorted, made unique and cut; in `filter` an element is {"item": its keys}."""
+    """The list filtered, made unique, one taken, sorted, cut; in `filter` an element is {"item": its keys}."""
     items = list(pick(items) or [])
 
     def matches(condition, item):
@@ -182,7 +182,8 @@ def listed(items, filter=None, sort=(), limit=None, nth=None, unique=None):
             each = [matches(inner, item) for inner in condition["conditions"]]
             return all(each) if condition["logic"] == "and" else any(each)
         left = condition["left"]
-        left = pick(item, *left["item"]) if isinstance(left, dict) and "item" in left else left
+        if isinstance(left, dict) and "item" in left:
+            left = pick(item, *left["item"]) if left["item"] else item
         return test(condition["op"], left, condition.get("right"))
 
     if filter:
@@ -190,6 +191,8 @@ def listed(items, filter=None, sort=(), limit=None, nth=None, unique=None):
     if unique is not None:
         seen = [text(*[pick(item, *each.split(".")) for each in unique] or [item]) for item in items]
         items = [item for i, item in enumerate(items) if seen[i] not in seen[:i]]
+    if nth is not None:
+        items = items[int(nth) - 1 : int(nth)]
     for each in reversed(sort):
         value = [pick(item, *filter_none(each["key"].split("."))) for item in items]
         order = sorted(range(len(items)), key=lambda i: (value[i] is not None, value[i]))
@@ -197,8 +200,6 @@ def listed(items, filter=None, sort=(), limit=None, nth=None, unique=None):
     if limit:
         size = int(limit["size"])
         items = items[:size] if limit.get("keep") != "last" else items[max(0, len(items) - size) :]
-    if nth is not None:
-        items = items[int(nth) - 1 : int(nth)]
     ends = (items[0], items[-1]) if items else (None, None)
     return {"result": box(items), "first": box(ends[0]), "last": box(ends[1])}
 
@@ -211,7 +212,21 @@ def filter_none(steps):
     "all": ("", ()),
     "any": ("", ()),
 }
+LISTED = ("filter", "sort", "limit", "nth", "unique")  # what `listed` takes, in its order
 _TAKEN = frozenset({*FUNCTIONS, "main", "json", "filter_none", *keyword.kwlist, *keyword.softkwlist})
+
+
+def elements(conditions: dict[str, Any]) -> dict[str, Any]:
+    """Conditions on elements as `listed` takes them: {"item": its keys} for the element."""
+    made = []
+    for each in conditions["conditions"]:
+        if "conditions" in each:
+            made.append(elements(each))
+            continue
+        left = each["left"]
+        left = {"item": list(left.path)} if isinstance(left, Ref) and left.scope == "item" else left
+        made.append({"left": left, "op": each["op"], "right": each.get("right")})
+    return {"logic": conditions["logic"], "conditions": made}
 
 
 @dataclass

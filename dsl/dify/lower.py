@@ -3,6 +3,7 @@
 Nothing here knows Dify's file format. What a recipe makes is found again by `dsl.dify.recipes` when the file is read.
 """
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,7 +11,8 @@ from typing import Any
 
 from dsl import computed, typescript
 from dsl.dify import names, shims
-from dsl.dify.expressions import BEGIN, END, Call
+from dsl.dify.expressions import BEGIN, END, LISTED, Call, elements
+from dsl.dify.lacking import PLATFORM
 from dsl.dify.readers import OTHER_CLASS
 from dsl.dify.resources import secret_name
 from dsl.dify.settle import Wanted, condition_is_native, settle
@@ -19,14 +21,16 @@ from dsl.dify.tidy import tidy
 from dsl.dify.work import ANY, OBJECT, STRING, Work, literal_type
 from dsl.ir import Edge, Flow, Graph, Node, Ref, Script, Text, Type, Value
 from dsl.kinds import outputs, ports
+from dsl.lacking import supply
+from dsl.loops import INDEX, ROUND, begin
 from dsl.values import map_refs, parts, refs, unique
 
-ROUND, INDEX = "flowstill_round", "flowstill_index"  # loop variables that count the rounds
 COLLECTS, COUNTS = "flowstill: collects", "flowstill: counts"  # descriptions of nodes that hold no code
 
 
 def lowered(flow: Flow) -> Work:
     work = Work(flow)
+    _supply(work)
     tidy(work)
     starts(work)
     for recipes in (CONTAINERS, RECIPES):
@@ -38,6 +42,12 @@ def lowered(flow: Flow) -> Work:
         settle(work, node)
     work.insert()
     return work
+
+
+def _supply(work: Work) -> None:
+    if not work.own:
+        supply(work.flow, PLATFORM, work.note)
+        work.index()
 
 
 def _redirect(work: Work, change: Callable[[Ref], Value]) -> None:
@@ -102,11 +112,11 @@ def _opaque(work: Work, node: Node) -> None:
     _stub(work, node, f"{node.title or node.id} ({kind}) has no counterpart in Dify.", kind)
 
 
-def _stub(work: Work, node: Node, why: str, word: str = "") -> None:
+def _stub(work: Work, node: Node, why: str, word: str = "", code: str = "kind.unsupported") -> None:
     """Same id, title, inputs and outputs; it fails when it runs, and says why."""
     if not work.own:
         advice = "Replace the node by hand: it fails when it runs."
-        work.note(node, "stub", "kind.unsupported", why, advice)
+        work.note(node, "stub", code, why, advice)
     given = {name: value for name, value in node.inputs.items() if work.is_native(value)}
     word = re.sub(r"\s+", " ", word or node.kind).strip()[:100]
     types, kept, body = dict(node.outputs), {name: given[name] for name in given if name.isidentifier()}, node.body
@@ -194,7 +204,6 @@ def _free(name: str, taken: set[str]) -> str:
 # -- lists
 
 
-_LISTED = ("filter", "sort", "limit", "nth", "unique")  # what `listed` takes, in its order
 _LIST_WORDS = {
     "string": {"contains", "not_contains", "starts", "ends", "eq", "ne", "in", "not_in", "empty", "not_empty"},
     "number": {"eq", "ne", "lt", "le", "gt", "ge"},
@@ -205,29 +214,16 @@ _LIST_WORDS = {
 def _list(work: Work, node: Node) -> None:
     if _list_is_native(work, node):
         return
-    wanted = {key: node.params[key] for key in _LISTED if node.params.get(key) is not None}
+    wanted = {key: node.params[key] for key in LISTED if node.params.get(key) is not None}
     if "filter" in wanted:
-        wanted["filter"] = _elements(wanted["filter"])
-    spec = [wanted.get(key, [] if key == "sort" else None) for key in _LISTED]
+        wanted["filter"] = elements(wanted["filter"])
+    spec = [wanted.get(key, [] if key == "sort" else None) for key in LISTED]
     result = work.type_of(node.params["list"]) if isinstance(node.params.get("list"), Ref) else ANY
     label = outputs(node)["result"].label
     work.program(node, "list", Call("listed", (node.params.get("list"), *spec)), {})
     item = result.items or ANY
     node.outputs = {"result": Type("array", items=item, label=label), "first": item, "last": item}
     work.boxed |= {(node.id, name) for name in node.outputs}
-
-
-def _elements(conditions: dict[str, Any]) -> dict[str, Any]:
-    """With {"item": keys} for the element that is looked at."""
-    made = []
-    for each in conditions["conditions"]:
-        if "conditions" in each:
-            made.append(_elements(each))
-            continue
-        left = each["left"]
-        left = {"item": list(left.path)} if isinstance(left, Ref) and left.scope == "item" else left
-        made.append({"left": left, "op": each["op"], "right": each.get("right")})
-    return {"logic": conditions["logic"], "conditions": made}
 
 
 def _list_is_native(work: Work, node: Node) -> bool:
@@ -251,7 +247,7 @@ def _has_list_words(work: Work, node: Node, conditions: list[dict[str, Any]]) ->
     item = type_.items.name if type_.items else "any"
     if work.own and (list_ is None or (item == "any" and not _is_computed(work, list_))):
         return True
-    if not work.is_native(list_) or (node.params.get("nth") is not None and node.params.get("limit")):
+    if not work.is_native(list_):
         return False
     return item in _LIST_WORDS and (work.own or all(each["op"] in _LIST_WORDS[item] for each in conditions))
 
@@ -263,6 +259,18 @@ def _is_computed(work: Work, value: Value) -> bool:
 
 
 # -- branches
+
+
+def _agent(work: Work, node: Node) -> None:
+    """An agent of Dify has no schema: it is told what to answer, as n8n's is."""
+    if work.own or not (schema := node.params.get("schema")):
+        return
+    asked = f"Answer with one JSON object that fits this JSON schema, and nothing around it:\n{json.dumps(schema)}"
+    node.params["messages"] = [*node.params.get("messages", []), {"role": "system", "text": asked}]
+    message = (
+        "An agent has no schema in Dify: the instruction asks for JSON, and another answer fails where it is read."
+    )
+    work.note(node, "degraded", "agent.schema", message, "Try it with the model that is chosen.")
 
 
 def _classify(work: Work, node: Node) -> None:
@@ -483,15 +491,8 @@ def _rounds(work: Work, node: Node) -> None:
     counter = Node(work.new_id(f"{node.id}_round"), "assign", f"{node.title} round", COUNTS)
     items = [{"target": Ref(node.id, (name,), "loop"), "op": "add", "value": 1} for name in counted]
     counter.params = {"items": items}
-    body = node.body
-    body.nodes.insert(0, counter)
-    work.nodes[counter.id], work.where[counter.id], work.container[counter.id] = counter, body, node.id
-    entering = [edge for edge in body.edges if (edge.source, edge.port) == (node.id, "body")]
-    body.edges[:] = [edge for edge in body.edges if (edge.source, edge.port) != (node.id, "body")]
-    body.edges[:0] = [
-        Edge(node.id, counter.id, "body"),
-        *(replace(edge, source=counter.id, port="out") for edge in entering),
-    ]
+    begin(node, counter)
+    work.nodes[counter.id], work.where[counter.id], work.container[counter.id] = counter, node.body, node.id
 
 
 def _break(work: Work, node: Node) -> None:
@@ -509,16 +510,13 @@ def _break(work: Work, node: Node) -> None:
 
 
 def _assign(work: Work, node: Node) -> None:
-    items = []
-    for item in node.params.get("items", []):
-        target = item["target"]
-        if isinstance(target, Ref) and target.scope in ("session", "app", "user", "loop"):
-            items.append(_operation(work, item))
-            continue
-        where = ".".join(map(str, getattr(target, "path", ())))
-        message = f"Dify cannot change {where}: it is neither of the conversation nor of a loop."
-        work.note(node, "degraded", "assign.target", message, "Make it a variable of the conversation.")
-    node.params["items"] = items
+    items = node.params.get("items", [])
+    fixed = [item["target"] for item in items if getattr(item["target"], "scope", "") not in ("session", "loop")]
+    if fixed and not work.own:
+        where = ".".join(map(str, getattr(fixed[0], "path", ())))
+        _stub(work, node, f"Dify cannot change {where}: it is neither of a chat nor of a loop.", code="assign.target")
+        return
+    node.params["items"] = [_operation(work, item) for item in items]
 
 
 _ARITHMETIC = ("add", "subtract", "multiply", "divide")
@@ -588,6 +586,7 @@ RECIPES: dict[str, Recipe] = {
     "code": _code,
     "template": _template,
     "list": _list,
+    "agent": _agent,
     "classify": _classify,
     "end": _end,
     "answer": _answer,

@@ -10,7 +10,7 @@ from dsl.dify.readers import Source, fill, on_error, schema_type
 from dsl.dify.references import Reader
 from dsl.dify.resources import Register, dependencies
 from dsl.ir import Edge, Flow, Graph, Node, Type, Variable
-from dsl.values import walk
+from dsl.values import node_refs, walk
 
 _VERSION = re.compile(r"v?\d{1,9}(\.\d{1,9})*\S{0,40}")
 _DEEPEST = 50
@@ -123,6 +123,16 @@ def _graph_into(flow: Flow, graph: Place, register: Register, variables: list[Va
             _fall_back(node, owner)
     flow.notes += source.notes
     recipes.recognise(flow)
+    _ask_for_requests(flow)
+
+
+def _ask_for_requests(flow: Flow) -> None:
+    """What is read of a request as a whole is an input of the flow, of which Dify declares nothing."""
+    hooks = {node.id: node for node in flow.graph.nodes if (node.params.get("trigger") or {}).get("type") == "webhook"}
+    for node, _, _ in walk(flow.graph):
+        for ref in node_refs(node):
+            if ref.node in hooks and ref.path and ref.path[0] in names.REQUEST:
+                hooks[ref.node].outputs.setdefault(str(ref.path[0]), Type())
 
 
 def _by_id(graph: Place) -> dict[str, Place]:

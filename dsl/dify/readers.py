@@ -581,7 +581,7 @@ def _field(place: Place, node: Node, source: Source) -> dict[str, Value]:
 def _retrieve(data: Place, node: Node, source: Source) -> None:
     node.params["query"] = source.ref(data.at("query_variable_selector"), node)
     sets = [each.text() for each in data.items("dataset_ids")]
-    node.params["knowledge"] = [source.register.add("knowledge", "", dataset_id=name) for name in sets]
+    node.params["knowledge"] = [source.register.add("knowledge", name, dataset_id=name) for name in sets]
     many = data.mapping("multiple_retrieval_config")
     if (top := many.integer("top_k")) is not None:
         node.params["top_k"] = top
@@ -684,7 +684,8 @@ def _ask(data: Place, node: Node, source: Source) -> None:
     actions = [{"id": each.text("id"), "title": each.text("title")} for each in data.mappings("user_actions")]
     ids = [action["id"] for action in actions]
     source.handles[node.id] = {name: f"action:{name}" for name in ids} | {"__timeout__": "timeout"}
-    if ids and all(name.startswith(OPTION) or name == OPTION + "none" for name in ids):
+    ours = not node.outputs and all(name.startswith(OPTION) for name in ids)
+    if ids and ours:
         node.params["options"] = [action["title"] for action in actions if action["id"] != OPTION + "none"]
         source.handles[node.id] |= {name: f"option:{i}" for i, name in enumerate(ids)} | {OPTION + "none": "default"}
     elif ids == [ONWARD]:

@@ -4,6 +4,7 @@ Code that another platform wrote loses the lines around it; what one of our smal
 that compute a value for another one go, and the value stands where it was wanted.
 """
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,11 +13,12 @@ from typing import Any
 from dsl import DslError
 from dsl.dify import shims
 from dsl.dify.expressions import BEGIN, END, Call, parsed
-from dsl.dify.lower import COLLECTS, COUNTS, INDEX, ROUND
+from dsl.dify.lower import COLLECTS, COUNTS
 from dsl.dify.names import type_of
 from dsl.dify.work import BOX
 from dsl.ir import Edge, Flow, Graph, Node, Ref, Script, Text, Type, Value
 from dsl.kinds import outputs
+from dsl.loops import INDEX, ROUND
 from dsl.values import map_refs, parse, text, walk
 
 
@@ -246,6 +248,17 @@ def _json(kind: str) -> "Recognise":
     return made
 
 
+def _input(found: _Found, node: Node, graph: Graph, container: Node | None, value: Any) -> None:
+    """A list that came as JSON text is an input of the start."""
+    (given,) = _results(found, node, value)["output"].args
+    start = {each.id: each for each in graph.nodes if each.kind == "start"}[given.node]
+    name, items = str(given.path[0]), node.outputs["output"].items
+    default = json.loads(start.outputs[name].default or "[]") or None
+    start.outputs[name] = replace(start.outputs[name], name="array", items=items, default=default)
+    found.values[node.id, "output"] = given
+    found.gone.append((node, graph))
+
+
 def _stop(found: _Found, node: Node, graph: Graph, container: Node | None, value: Any) -> None:
     message = text(list(value.parts)) if isinstance(value, Text) else value
     node.kind, node.params, node.inputs = "stop", {"message": message}, {}
@@ -307,6 +320,7 @@ PROGRAMS: dict[str, Recognise] = {
     "set keep": _set_keep,
     "split": _split,
     "json_parse": _json("json_parse"),
+    "input": _input,
     "json_dump": _json("json_dump"),
     "stop": _stop,
     "list": _list,

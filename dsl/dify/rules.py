@@ -11,6 +11,7 @@ from dsl.lint import Finding
 from dsl.values import pointer
 
 _MEANT = re.compile(r"\{\{#[^#{}\s]{1,200}#\}\}")
+_FIELD = re.compile(r"\{\{#\$output\.[a-zA-Z_][a-zA-Z0-9_]{0,29}#\}\}")  # where a form asks for a field of its own
 _QUERY = "{{#query#}}"  # of completion prompts
 _NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]{0,29}")
 
@@ -54,7 +55,8 @@ def _node(place: str, data: dict[str, Any], installed: set[str]) -> Iterator[Fin
         yield Finding("warning", "credential.id", message, f"{place}/credential_id", title=title, fix="Take it away.")
     for where, text in _texts(data, place):
         for meant in _MEANT.findall(text):
-            if not TOKEN.fullmatch(meant) and meant != _QUERY:  # Dify's own pattern: all else is plain text
+            own = meant == _QUERY or (data.get("type") == "human-input" and _FIELD.fullmatch(meant))
+            if not TOKEN.fullmatch(meant) and not own:  # Dify's own pattern: all else is plain text
                 message = f"'{title}': {meant} is no reference for Dify and stays in the text as it stands."
                 fix = "Ids and names of letters, digits and _ only, names of at most 30."
                 yield Finding("error", "ref.text", message, where, title=title, fix=fix)

@@ -1,8 +1,11 @@
 """Where a run begins: Dify has one start, or triggers, and never both."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
+from dsl.dify.expressions import Call
 from dsl.dify.work import Work
 from dsl.ir import Edge, Node, Ref, Type, Value
 from dsl.values import map_refs, refs
@@ -17,8 +20,13 @@ def trigger(node: Node) -> str:
 
 
 def starts(work: Work) -> None:
-    if work.own:
-        return
+    if not work.own:
+        _start(work)
+    for start in [node for node in work.flow.graph.nodes if node.kind == "start"]:
+        _lists(work, start)
+
+
+def _start(work: Work) -> None:
     found = [node for node in work.flow.graph.nodes if node.kind == "start"]
     for node in found:
         if trigger(node) == "event":
@@ -102,6 +110,34 @@ def _ask(work: Work, start: Node) -> None:
     start.outputs.setdefault("query", Type("string", label="Question"))
     work.note(start, "equivalent", "query.input", "The question of the user is an input called query.")
     _redirect(work, lambda ref: Ref(start.id, ("query",)) if ref == query else ref)
+
+
+def _lists(work: Work, start: Node) -> None:
+    """A form of Dify takes texts, numbers, files and objects, but no list: it comes as JSON text, which is parsed."""
+    lists = {name: type_ for name, type_ in start.outputs.items() if type_.name == "array" and not _is_files(type_)}
+    for name, type_ in lists.items() if not trigger(start) else ():
+        given = Ref(start.id, (name,))
+        parsed = Node(work.new_id(f"{start.id}_{name}"), "code", f"List {name}")
+        _redirect(work, partial(_moved, old=given, new=Ref(parsed.id, ("output",))))
+        default = json.dumps(type_.default or [], ensure_ascii=False)
+        start.outputs[name] = replace(type_, name="string", items=None, default=default)
+        work.program(parsed, "input", {"output": Call("parse", (given,))}, {"output": type_})
+        work.add(parsed, start, after=True)
+        work.after(start, parsed)
+        if not work.own:
+            message = f"The list {name} is given as JSON text here: a form of Dify has no field for lists."
+            work.note(start, "degraded", "type.narrowed", message)
+
+
+def _is_files(type_: Type) -> bool:
+    return type_.items is not None and type_.items.name == "file"
+
+
+def _moved(ref: Ref, old: Ref, new: Ref) -> Ref:
+    """The reference with what it begins with put in place."""
+    steps = len(old.path)
+    found = (ref.node, ref.scope, ref.path[:steps]) == (old.node, old.scope, old.path)
+    return replace(new, path=(*new.path, *ref.path[steps:])) if found else ref
 
 
 def _redirect(work: Work, change: Callable[[Ref], Value]) -> None:

@@ -7,15 +7,15 @@ from typing import Any
 from dsl.dify import names
 from dsl.dify.work import Work
 from dsl.ir import Node, Ref
-from dsl.values import map_refs, rename, unique
-
-_SCOPES = {"env": "env", "session": "session", "app": "session", "user": "session"}
+from dsl.values import map_refs, rename, undeclared, unique
 
 
 def tidy(work: Work) -> None:
     if work.own:
         return
     _ids(work)
+    work.flow.variables += undeclared(work.flow)
+    work.index()
     outputs = {(node.id, old): new for node in work.all() for old, new in _outputs(work, node).items()}
     variables = _variables(work)
     if outputs or variables:
@@ -55,18 +55,23 @@ def _outputs(work: Work, node: Node) -> dict[str, str]:
 
 
 def _variables(work: Work) -> dict[tuple[Any, str], tuple[Any, str]]:
-    """Variables by scope and name, as they are called here. Dify has those of the environment and of a conversation."""
+    """Variables by scope and name, as they are called here. Dify has those of the environment and of a conversation.
+
+    A workflow has no conversation: there they are what they are at first.
+    """
+    chat = work.flow.mode == "chat"
     new: dict[tuple[Any, str], tuple[Any, str]] = {}
     taken: dict[str, set[str]] = {"env": set(), "session": set()}
     for i, variable in enumerate(work.flow.variables):
-        scope: Any = _SCOPES.get(variable.scope, "session")
+        scope: Any = "session" if chat and variable.scope != "env" else "env"
         name = variable.name if names.NAME.fullmatch(variable.name) else ""
         name = unique(name, taken[scope]) if name else legal(variable.name, "variable", taken[scope], 30)
         if (scope, name) != (variable.scope, variable.name):
             new[variable.scope, variable.name] = (scope, name)
             work.flow.variables[i] = replace(variable, scope=scope, name=name)
         if scope != variable.scope:
-            message = f"{variable.name} belongs to the {variable.scope} where it comes from, here to the conversation."
+            here = "to the conversation" if chat else "to the environment, and never changes"
+            message = f"{variable.name} belongs to the {variable.scope} where it comes from, here {here}."
             work.note(None, "degraded", "variable.scope", message)
     return new
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
+from dsl import loops
 from dsl.dify import names
 from dsl.dify.expressions import Call, Program
 from dsl.dify.readers import entry
@@ -36,7 +37,12 @@ class Work:
         self.boxed: set[tuple[str, str]] = set()  # (node, output): an object with the value in it
         self.moved: dict[tuple[str, str], str] = {}  # outputs that have another name here
         self.columns: dict[str, Callable[[Ref], Value]] = {}  # of iterations that give rows: an output is one of them
+        loops.give_out(self.flow.graph)
+        loops.spread(self.flow.graph, self._walked)
         self.index()
+
+    def _walked(self, loop: Node, made: list[Node]) -> None:
+        self.note(loop, "equivalent", "loop.list", loops.WALKED)
 
     def index(self) -> None:
         for node, graph, container in walk(self.flow.graph):

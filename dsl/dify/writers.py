@@ -50,14 +50,11 @@ def _steps(work: Work, name: str, path: list[str]) -> list[str]:
         return [first, BOX, *path[1:]]
     if node.kind == "aggregate" and first in node.outputs and _is_grouped(node):
         return [first, "output", *path[1:]]
-    if node.kind == "start" and first in _RAW and trigger(node) == "webhook" and not _is_declared(node, first):
-        return ["_webhook_raw", _RAW[first], *path[1:]]
+    if node.kind == "start" and first in names.REQUEST and trigger(node) == "webhook" and not _is_declared(node, first):
+        return ["_webhook_raw", names.REQUEST[first], *path[1:]]
     if first in node.outputs and node.kind not in ("loop", "list", "http"):
         return [first, *path[1:]]
     return [names.NATIVE_OUTPUTS.get(node.kind, {}).get(first, first), *path[1:]]
-
-
-_RAW = {"body": "body", "headers": "headers", "query": "query_params", "method": "method"}
 
 
 def _is_declared(node: Node, name: str) -> bool:
@@ -114,7 +111,9 @@ def _start(work: Work, node: Node) -> Data:
 
 
 def _webhook(node: Node, given: dict[str, Any]) -> Data:
-    declared = {name: type_ for name, type_ in node.outputs.items() if name not in _RAW or _is_declared(node, name)}
+    declared = {
+        name: type_ for name, type_ in node.outputs.items() if name not in names.REQUEST or _is_declared(node, name)
+    }
     body = [{"name": n, "type": names.word_of(t), "required": t.required} for n, t in declared.items()]
     return {
         "type": "trigger-webhook",

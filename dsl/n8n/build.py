@@ -9,10 +9,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from dsl import OptionError, values
+from dsl import OptionError, loops, values
 from dsl.ir import Edge, Flow, Graph, Node, Ref, Resource, Script, Type, Value, Variable
 from dsl.kinds import outputs
+from dsl.lacking import supply
 from dsl.n8n import forms, implied, names, tables, text
+from dsl.n8n.lacking import PLATFORM
 from dsl.n8n.reach import Reach
 from dsl.n8n.source import marked
 from dsl.notes import Note
@@ -44,13 +46,19 @@ class Builder:
     """The document that grows, and what the writers of single nodes (dsl/n8n/writers.py) ask."""
 
     def __init__(self, flow: Flow, trigger: str, path: str) -> None:
-        self.own = flow.dialect != "n8n" or flow.version.endswith(forms.OWN)
-        ends = len(flow.graph.nodes)
-        if not self.own:
-            flow = replace(flow, graph=implied.without(flow.graph))
-        self.implies = len(flow.graph.nodes) < ends  # the last node's item is what the workflow gives
-        self.flow, self.trigger, self.path = flow, trigger, path
         self.notes: list[Note] = []
+        self.own = flow.dialect != "n8n" or flow.version.endswith(forms.OWN)
+        given = len(flow.graph.nodes)
+        if self.own:
+            flow = replace(flow, graph=values.copied(flow.graph))
+            loops.give_out(flow.graph)
+            loops.spread(flow.graph, self._walked)
+        else:
+            flow = replace(flow, graph=implied.without(flow.graph))
+        self.implies = not self.own and len(flow.graph.nodes) < given  # the last node's item is what it gives
+        if flow.dialect != "n8n":
+            supply(flow, PLATFORM, self.note)
+        self.flow, self.trigger, self.path = flow, trigger, path
         self.nodes: dict[str, Node] = values.nodes(flow)
         self.resources: dict[str, Resource] = {each.id: each for each in flow.resources}
         self.variables: dict[tuple[str, str], Variable] = {(each.scope, each.name): each for each in flow.variables}
@@ -97,6 +105,9 @@ class Builder:
         named = {"name": self.flow.name[:128] or ("" if self.flow.dialect == "n8n" else "Workflow")}
         described = {"description": self.flow.description} if self.flow.description else {}
         return {**named, **described, "nodes": self.written, "connections": self.connections, "settings": settings}
+
+    def _walked(self, loop: Node, made: list[Node]) -> None:
+        self.note(loop, "equivalent", "loop.list", loops.WALKED)
 
     # -- names, places and what is used where
 

@@ -162,6 +162,10 @@ def _inner(builder: "Builder", node: Node, entry: Any) -> None:
 
 
 def _memory(builder: "Builder", node: Node, owner: str) -> None:
+    if node.kind not in ("llm", "agent"):
+        message = "n8n shows earlier turns of the chat to agents and models only: this step sees none."
+        builder.note(node, "degraded", "memory.lost", message, "Put them into its text, with a chat memory manager.")
+        return
     window = node.params["memory"].get("window")
     params: dict[str, Any] = {"contextWindowLength": window if window is not None else 1000}
     if builder.start is not None:

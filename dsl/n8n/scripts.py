@@ -205,20 +205,20 @@ def listed(builder: "Builder", node: Node) -> None:
     if "filter" in params:
         asked = conditions.javascript(text.Printer(str, lambda script: script.source), _scripted(params["filter"]))
         lines.append(f"result = result.filter((item) => {asked});")
-    for rule in reversed(params.get("sort", [])):
-        key = text.steps(tuple(rule["key"].split("."))) if rule["key"] else ""
-        sign = "-" if rule["order"] == "desc" else ""
-        lines.append(f"result.sort((a, b) => {sign}(a{key} > b{key} ? 1 : a{key} < b{key} ? -1 : 0));")
     if "unique" in params:
         keys = ", ".join("item" + text.steps(tuple(key.split("."))) for key in params["unique"]) or "item"
         lines.append(f"const key = (item) => JSON.stringify([{keys}]);")
         lines.append("const seen = new Set();")
         lines.append("result = result.filter((item) => !seen.has(key(item)) && seen.add(key(item)));")
+    if "nth" in params:
+        lines.append(f"result = result.slice({_js(params['nth'])} - 1, {_js(params['nth'])});")
+    for rule in reversed(params.get("sort", [])):
+        key = text.steps(tuple(rule["key"].split("."))) if rule["key"] else ""
+        sign = "-" if rule["order"] == "desc" else ""
+        lines.append(f"result.sort((a, b) => {sign}(a{key} > b{key} ? 1 : a{key} < b{key} ? -1 : 0));")
     if "limit" in params:
         size, last = _js(params["limit"].get("size")), params["limit"].get("keep") == "last"
         lines.append(f"result = {size} > 0 ? result.slice({f'-({size})' if last else f'0, {size}'}) : [];")
-    if "nth" in params:
-        lines.append(f"result = result.slice({_js(params['nth'])} - 1, {_js(params['nth'])});")
     lines.append("return [{ json: { result, first: result[0] ?? null, last: result.at(-1) ?? null } }];")
     shim(builder, node, "list", {"params": params}, inputs, "\n".join(lines))
 

@@ -5,15 +5,15 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from dsl import collected, computed, conditions
-from dsl.ir import Edge, Flow, Graph, Node, Ref, Resource, Type, Variable
+from dsl import collected, computed, conditions, loops, prompts
+from dsl.ir import Edge, Flow, Graph, Node, Ref, Resource, Type
 from dsl.kinds import ports
 from dsl.layout import Point, layout, size
 from dsl.notes import Note, Severity
 from dsl.ragflow import choices
 from dsl.ragflow.tables import NODE_TYPES, SIGNS, STATE
 from dsl.ragflow.writers import Writing, component
-from dsl.values import copied, node_refs, nodes, rename, unique, walk
+from dsl.values import copied, map_refs, nodes, rename, undeclared, unique, walk
 
 
 def build(flow: Flow) -> tuple[dict[str, Any], list[Note]]:
@@ -29,6 +29,7 @@ class _Builder:
         self.source = {id(node): node.id for node, _, _ in walk(self.flow.graph)}
         if flow.dialect != "ragflow":
             self._prepare()
+        loops.count(self.flow.graph, self._counted)
         rename(self.flow, _names(self.flow))
         self.known = nodes(self.flow)
         self.places: dict[str, Point] = layout(self.flow)
@@ -38,7 +39,11 @@ class _Builder:
 
     def _prepare(self) -> None:
         """What RAGFlow has no words for, in words that it has."""
-        graph, taken = self.flow.graph, {*nodes(self.flow)}
+        graph = self.flow.graph
+        loops.give_out(graph)
+        loops.spread(graph, self._walked)
+        taken = {*nodes(self.flow)}
+        prompts.lift(graph, taken, self._lifted)
         choices.ask(graph, taken, self._chosen)
         collected.compute(graph, taken, self._added)
         computed.compute(graph, nodes(self.flow), taken, self._expressions)
@@ -49,22 +54,27 @@ class _Builder:
     def _declare(self) -> None:
         """A variable that the file does not declare, of an app or a user, fails here where it is read: declare it."""
         declared = {each.name for each in self.flow.variables}
-        asked = {str(ref.path[0]): ref for ref in self._global_refs() if str(ref.path[0]) not in declared}
-        self.flow.variables = [*self.flow.variables, *(Variable(ref.scope, name) for name, ref in asked.items())]
-        for name, ref in asked.items():
-            message = f"The {ref.scope} variable {name} is one of the conversation here, and empty at first."
+        asked = {each.name: each for each in undeclared(self.flow) if each.name not in declared}
+        self.flow.variables = [*self.flow.variables, *asked.values()]
+        for name, each in asked.items():
+            message = f"The {each.scope} variable {name} is one of the conversation here, and empty at first."
             self.notes.append(Note("degraded", "variable.scope", message, "Give it its value in the canvas."))
 
-    def _global_refs(self) -> Iterator[Ref]:
-        for node, _, _ in walk(self.flow.graph):
-            yield from (ref for ref in node_refs(node) if ref.scope in ("env", "session", "app", "user") and ref.path)
+    def _lifted(self, node: Node, before: Node) -> None:
+        self.source[id(before)] = node.id
 
-    def _chosen(self, node: Node, fork: Node | None) -> None:
-        if fork is None:
+    def _chosen(self, node: Node, made: tuple[Node, Ref] | None) -> None:
+        if made is None:
             message = "Choices that are made up when it runs do not exist here: it raises when it is reached."
             self._tell(node, "stub", "ask.options", message, "Ask for a text instead.")
             return
+        fork, chosen = made
         self.source[id(fork)] = ""
+        for each in nodes(self.flow).values():
+            each.params, each.inputs = (
+                map_refs(value, lambda ref: chosen if ref == Ref(node.id, ("chosen",)) else ref)
+                for value in (each.params, each.inputs)
+            )
         message = "What can be chosen is a field of the form here, and a switch behind it; it waits for ever."
         self._tell(node, "degraded", "ask.options", message)
 
@@ -72,6 +82,14 @@ class _Builder:
         self.source[id(before)] = ""
         message = "A comparison that does not exist here is computed by a code component in front."
         self._tell(node, "equivalent", "condition.computed", message)
+
+    def _walked(self, loop: Node, made: list[Node]) -> None:
+        self.source |= {id(each): "" for each in made}
+        self._tell(loop, "equivalent", "loop.list", loops.WALKED)
+
+    def _counted(self, node: Node, made: list[Node]) -> None:
+        self.source |= {id(each): "" for each in made}
+        self._tell(node, "equivalent", "ref.index", "A loop does not count its rounds here: a variable of it counts.")
 
     def _nothing(self, node: Node, nothing: Node) -> None:
         self.source[id(nothing)] = ""

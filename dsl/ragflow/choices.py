@@ -6,7 +6,8 @@ from dataclasses import replace
 from dsl.ir import Edge, Graph, Node, Ref, Type
 from dsl.values import unique
 
-Told = Callable[[Node, Node | None], None]  # for each such node, and the switch; None: it became a stub
+# for each such node, the switch and what it looks at; None: it became a stub
+Told = Callable[[Node, tuple[Node, Ref] | None], None]
 
 
 def ask(graph: Graph, taken: set[str], told: Told) -> None:
@@ -28,17 +29,18 @@ def _words(node: Node) -> list[object]:
     return [*node.params.get("options", []), *(each["title"] for each in node.params.get("actions", []))]
 
 
-def _fork(graph: Graph, node: Node, words: list[str], id_: str) -> Node:
-    chosen = unique("choice", set(node.outputs))
-    node.outputs[chosen] = Type("string", options=tuple(words), required=True)
-    fork = Node(id_, "if", f"{node.title or node.id}: choice", params={"cases": _cases(Ref(node.id, (chosen,)), words)})
+def _fork(graph: Graph, node: Node, words: list[str], id_: str) -> tuple[Node, Ref]:
+    name = unique("choice", set(node.outputs))
+    node.outputs[name] = Type("string", options=tuple(words), required=True)
+    chosen = Ref(node.id, (name,))
+    fork = Node(id_, "if", f"{node.title or node.id}: choice", params={"cases": _cases(chosen, words)})
     names = [f"option:{i}" for i in range(len(node.params.get("options", [])))]
     names += [f"action:{each['id']}" for each in node.params.get("actions", [])]
     ports = {name: f"case:{i}" for i, name in enumerate(names)}
     graph.edges[:] = [*_moved(graph, node.id, id_, ports), Edge(node.id, id_)]
     graph.nodes.insert(graph.nodes.index(node) + 1, fork)
     node.params = {"question": node.params.get("question", "")}
-    return fork
+    return fork, chosen
 
 
 def _cases(chosen: Ref, words: list[str]) -> list[dict[str, object]]:

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from dsl.ir import Flow
 from dsl.lint import Finding, Level
-from dsl.ragflow.tables import LACKED, SYSTEM
+from dsl.ragflow.tables import SYSTEM
 from dsl.values import node_refs, nodes, pointer
 
 _SWITCHED = ("temperature", "top_p", "max_tokens", "presence_penalty", "frequency_penalty")
@@ -28,19 +28,14 @@ def check(flow: Flow) -> Iterator[Finding]:
 
 
 def _missing(flow: Flow) -> Iterator[Finding]:
-    """References to what RAGFlow does not have: an unknown name of the system stops it, an unknown output is empty."""
-    every = nodes(flow)
-    for node in every.values():
+    """Names of the system that RAGFlow does not have, and stops at."""
+    for node in nodes(flow).values():
         for ref in dict.fromkeys(node_refs(node)):
-            name, producer = ".".join(map(str, ref.path)), every.get(ref.node)
-            first = str((*ref.path, "")[0])
-            if ref.scope == "system" and first not in SYSTEM:
+            name = ".".join(map(str, ref.path))
+            if ref.scope == "system" and str((*ref.path, "")[0]) not in SYSTEM:
                 message = f"{node.id}: RAGFlow has no sys.{name}, and fails."
                 fix = f"It has: {', '.join(sorted(SYSTEM))}."
                 yield Finding("error", "ref.system", message, node.pointer, node.id, node.title, fix)
-            elif producer is not None and ref.scope == "node" and first in LACKED.get(producer.kind, ()):
-                message = f"{node.id}: {producer.id} gives out no {name}: it is nothing."
-                yield Finding("error", "ref.output", message, node.pointer, node.id, node.title)
 
 
 def _component(name: str, params: dict[str, Any]) -> Iterator[Found]:

@@ -18,12 +18,15 @@ from dsl.values import map_refs, refs
 _NODE = "# flowstill:node "
 _MARKS = {"python3": "#", "javascript": "//"}
 _BEFORE = {
-    ("python3", "args"): "import asyncio\nfrom types import SimpleNamespace\n",
+    ("python3", "args"): "from types import SimpleNamespace\nArgs = Output = dict\n",
     ("javascript", "args"): "",
 }
 _AFTER = {
-    ("python3", "args"): "__main = main\ndef main(**params):\n"
-    "    return asyncio.run(__main(SimpleNamespace(params=params)))\n",
+    # the sandbox refuses asyncio: nothing that code may wait for is there
+    ("python3", "args"): "__main = main\ndef main(**params):\n    made = __main(SimpleNamespace(params=params))\n"
+    "    if not hasattr(made, 'send'):\n        return made\n"
+    "    try:\n        made.send(None)\n    except StopIteration as done:\n        return done.value\n"
+    "    raise RuntimeError('This code waits for something, which RAGFlow has no event loop for.')\n",
     ("javascript", "args"): "const __main = main;\nmain = async (params) => await __main({params});\n",
 }
 

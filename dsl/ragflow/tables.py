@@ -28,13 +28,6 @@ NAMES: dict[str, dict[str, str]] = {
     "split": {"items": "result"},
     "template": {"output": "result"},
 }
-# what the kinds give out elsewhere and not here
-LACKED = {
-    "http": frozenset({"status", "headers", "files"}),
-    "llm": frozenset({"reasoning", "usage", "finish_reason", "files"}),
-    "agent": frozenset({"reasoning", "usage", "finish_reason", "files", "json"}),
-    "classify": frozenset({"class_id", "reason", "usage"}),
-}
 MISSING = ":missing"  # after the name of a node: no component has this name, so that what is lacked fails
 SYSTEM = frozenset({"query", "user_id", "conversation_turns", "files", "history", "date"})  # what `sys.` has
 INPUT_TYPES = {

@@ -10,12 +10,12 @@ from dsl.ir import Edge, Flow, Node, OnError, Ref, Script, Text, Type, Value
 from dsl.kinds import UNARY, outputs
 from dsl.notes import Note, Severity
 from dsl.ragflow import jinja
+from dsl.ragflow.lacking import lacks
 from dsl.ragflow.shims import step, wrapped
 from dsl.ragflow.tables import (
     ASSIGNMENTS,
     COUNTING,
     IGNORES_CASE,
-    LACKED,
     LOOP_SIGNS,
     MISSING,
     NAMES,
@@ -64,14 +64,11 @@ class Writing:
                 "degraded", "ref.unknown", f"{ref.node!r} is no node of this flow: the reference became empty text."
             )
             return "sys.query"
-        if ref.scope == "index" and producer.kind == "loop":
-            message = "A loop does not count its rounds here: the reference fails when it is reached."
-            self.note("stub", "ref.index", message, "Count in a variable of the loop.")
         if ref.scope in ("item", "index"):
             start = f"IterationItem:{ref.node.replace(':', '')}"
             path = ref.path if len(ref.path) > 1 or ref.path[:1] == ("item",) else ("item", *ref.path[1:])
             return f"{start}@index" if ref.scope == "index" else f"{start}@{'.'.join(map(str, path))}"
-        if self.flow.dialect != "ragflow" and str((*ref.path, "")[0]) in LACKED.get(producer.kind, ()):
+        if self.flow.dialect != "ragflow" and lacks(producer, ref.path):
             return self._lacked(ref, producer)
         return f"{ref.node}@{'.'.join(map(str, self._path(ref, producer, text)))}"
 
@@ -362,9 +359,21 @@ def _items(writing: Writing, each: dict[str, Any], signs: dict[str, str], left: 
         writing.note(
             "degraded", "condition.operator", f"The comparison {operator} does not exist here: it compares with =."
         )
+    if each.get("type") == "number":  # a loop has other signs for texts
+        signs = SIGNS
+    made = {left: writing.bare(each.get("left")), "operator": signs.get(operator, "=")}
+    if left == "variable":
+        return [made | _compared(writing, operator, right)]
     value = {"true": "True", "false": "False"}.get(operator, "" if operator in UNARY else writing.text(right))
-    made = {left: writing.bare(each.get("left")), "operator": signs.get(operator, "="), "value": value}
-    return [made | ({"input_mode": "constant"} if left == "variable" else {})]
+    return [made | {"value": value}]
+
+
+def _compared(writing: Writing, operator: str, right: Value) -> dict[str, Any]:
+    """What a loop compares with, as it is: RAGFlow fails where a number meets the text of one."""
+    if isinstance(right, Ref):
+        return {"value": writing.bare(right), "input_mode": "variable"}
+    known = {"true": True, "false": False}.get(operator, "" if operator in UNARY else right)
+    return {"value": known if isinstance(known, bool | int | float) else writing.text(known), "input_mode": "constant"}
 
 
 def code(writing: Writing) -> Made:

@@ -251,6 +251,31 @@ def steps() -> list[Case]:
             _out(["ad", "ac"], f="ad"),
         ),
         Case(
+            "one of a list is taken before the list is sorted and cut",
+            flow(
+                "list nth",
+                line(
+                    start(),
+                    listed,
+                    Node(
+                        "one",
+                        "list",
+                        "One",
+                        params={
+                            "list": made,
+                            "filter": when((Ref("one", (), "item"), "contains", "a", "string")),
+                            "sort": [{"key": "", "order": "desc"}],
+                            "limit": {"size": 2, "keep": "first"},
+                            "nth": 1,
+                        },
+                    ),
+                    end(r=(Ref("one", ("result",)), STRINGS), f=(Ref("one", ("first",)), STRING)),
+                ),
+            ),
+            _in("b,ab,ad,ac"),
+            _out(["ab"], f="ab"),
+        ),
+        Case(
             "nothing is done",
             flow("pass", line(start(), Node("p", "pass", "Pass"), end(r=(Q, STRING)))),
             _in("x"),
@@ -296,7 +321,7 @@ def containers() -> list[Case]:
             "loop",
             "Rounds",
             params={"variables": {"i": {"type": NUMBER, "value": 0}}} | params,
-            outputs={"i": NUMBER},
+            outputs={"i": NUMBER} | dict.fromkeys(params.get("collect", {}), NUMBER),
             body=Graph(nodes, [Edge("rounds", "step", "body"), Edge("step", "keep"), *edges]),
         )
 
@@ -326,6 +351,19 @@ def containers() -> list[Case]:
         ),
         Case(
             "so many rounds", flow("count", line(start(), rounds([step, keep], [], count=3), result)), _in("x"), _out(6)
+        ),
+        Case(
+            "a variable given out by another name",
+            flow(
+                "given out",
+                line(
+                    start(),
+                    rounds([step, keep], [], count=3, collect={"sum": Ref("rounds", ("i",), "loop")}),
+                    end(r=(Ref("rounds", ("sum",)), NUMBER)),
+                ),
+            ),
+            _in("x"),
+            _out(6),
         ),
         Case(
             "until",

@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import json
 import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -699,7 +700,7 @@ def test_a_model_of_another_platform_gets_the_provider_that_fits() -> None:
 def test_an_expression_of_n8n_is_computed_in_front_of_the_node() -> None:
     script = Script("n8n", "$json.a.map((x) => x * 2)", (Ref("start", ("a",)),))
     nodes = [
-        Node("start", "start", outputs={"a": Type("array")}),
+        Node("start", "start", outputs={"a": Type("any")}),
         Node("say", "answer", params={"text": Text(("=", script))}),
     ]
     flow = Flow("t", "n8n", mode="chat", graph=Graph(nodes, [Edge("start", "say")]))
@@ -751,3 +752,40 @@ def test_containers_that_are_nested_too_deep_are_refused() -> None:
     nodes = [{**_node(id=f"l{i}", type="loop"), "parentId": f"l{i - 1}"} for i in range(2000)]
     with pytest.raises(DslError, match="nested deeper than 50 levels"):
         dify.read(_app(*nodes))
+
+
+@pytest.mark.parametrize("dialect", ["n8n", "ragflow"])
+def test_a_knowledge_base_is_called_by_its_id_where_the_file_has_no_name_of_it(dialect: str) -> None:
+    data = {"type": "knowledge-retrieval", "query_variable_selector": ["s", "q"], "dataset_ids": ["5f0c"]}
+    nodes = [
+        {"id": "s", "data": {"type": "start", "variables": [{"variable": "q", "label": "q", "type": "paragraph"}]}},
+        {"id": "k", "data": data | {"title": "Look up", "retrieval_mode": "multiple"}},
+    ]
+    workflow = {"graph": {"nodes": nodes, "edges": [{"source": "s", "target": "k"}]}, "features": {}}
+    document = {"kind": "app", "version": "0.6.0", "app": {"name": "T", "mode": "workflow"}, "workflow": workflow}
+    written = dsl.write(dsl.read(json.dumps(document), "dify"), dialect)
+    (said,) = [note.message for note in written.notes if note.code == "resource.knowledge"]
+    assert "5f0c" in said
+
+
+def test_a_list_is_given_as_json_text_because_no_form_of_dify_takes_one() -> None:
+    xs = Type("array", items=Type("string"), required=True)
+    mark = Node("m", "template", "Mark", params={"template": Text((Ref("w", ("item",), "item"), "!"))})
+    walk_ = Node(
+        "w",
+        "iterate",
+        "Walk",
+        params={"collect": {"output": Ref("m", ("output",))}},
+        inputs={"item": Ref("s", ("xs",))},
+        outputs={"output": xs},
+        body=Graph([mark], [Edge("w", "m", "body")]),
+    )
+    nodes = [Node("s", "start", "Start", outputs={"xs": xs}), walk_, Node("e", "end", "End")]
+    written = dsl.write(Flow("T", "ir", graph=Graph(nodes, [Edge("s", "w"), Edge("w", "e", "done")])), "dify")
+    graph = written.document["workflow"]["graph"]
+    data = {each["id"]: each["data"] for each in graph["nodes"]}
+    (variable,) = data["s"]["variables"]
+    assert (variable["type"], variable["required"], variable["default"]) == ("paragraph", True, "[]")
+    (first,) = [edge["target"] for edge in graph["edges"] if edge["source"] == "s"]
+    assert data[first]["type"] == "code" and data[first]["variables"][0]["value_selector"] == ["s", "xs"]
+    assert [note.severity for note in written.notes if note.code == "type.narrowed"] == ["degraded"]

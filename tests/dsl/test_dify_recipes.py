@@ -401,6 +401,39 @@ def test_variables_take_what_dify_lets_them_take() -> None:
     assert [(each["op"], each["value"]) for each in back] == [(each["op"], each["value"]) for each in items]
 
 
+def _of_an_app(mode: str) -> tuple[dict[str, Any], list[Any]]:
+    """An app's variable that the file does not declare is set and said."""
+    favourite = Ref("", ("fav",), "app")
+    keep = Node("keep", "assign", params={"items": [{"target": favourite, "op": "set", "value": Q}]})
+    end = Node("e", "end", inputs={"r": favourite}, outputs={"r": STRING})
+    document, notes = dify.build(_flow(keep, end, mode=mode))
+    return document["workflow"], notes
+
+
+def test_a_variable_of_an_app_is_declared_as_one_of_the_conversation_in_a_chat() -> None:
+    workflow, notes = _of_an_app("chat")
+    assert [each["name"] for each in workflow["conversation_variables"]] == ["fav"]
+    assert [(note.severity, note.code) for note in notes] == [("degraded", "variable.scope")]
+
+
+def test_a_variable_of_an_app_is_fixed_in_a_workflow_of_dify_and_what_sets_it_raises() -> None:
+    workflow, notes = _of_an_app("workflow")
+    assert workflow["conversation_variables"] == []  # which only a chat has
+    assert [each["name"] for each in workflow["environment_variables"]] == ["fav"]
+    data = {each["id"]: each["data"] for each in workflow["graph"]["nodes"]}
+    assert data["e"]["outputs"][0]["value_selector"] == ["env", "fav"]
+    assert "raise RuntimeError" in data["keep"]["code"]
+    assert [(note.severity, note.code) for note in notes] == [("degraded", "variable.scope"), ("stub", "assign.target")]
+
+
+def test_a_variable_of_the_environment_that_no_file_declares_is_declared() -> None:
+    end = Node("e", "end", inputs={"r": Ref("", ("KEY",), "env")}, outputs={"r": STRING})
+    document, notes = dify.build(_flow(end))
+    assert [each["name"] for each in document["workflow"]["environment_variables"]] == ["KEY"]
+    assert document["workflow"]["graph"]["nodes"][-1]["data"]["outputs"][0]["value_selector"] == ["env", "KEY"]
+    assert notes == []
+
+
 # -- where a run begins
 
 

@@ -70,6 +70,18 @@ def test_a_classifier_has_a_class_for_the_rest_where_something_follows_it(edges:
     assert nodes["C"]["parameters"]["options"] == options
 
 
+@pytest.mark.parametrize("kind", ["classify", "extract"])
+def test_a_memory_that_n8n_gives_a_step_no_place_for_is_named(kind: str) -> None:
+    params = {"model": "model:1", "query": "x", "classes": [{"name": "one"}], "memory": {"window": 5}}
+    params = params if kind == "classify" else {name: value for name, value in params.items() if name != "classes"}
+    made = flow(
+        start(), Node("c", kind, "C", params=params), edges="s>c", resources=[Resource("model:1", "model", "m")]
+    )
+    document, notes = n8n.build(made)
+    assert not [each for each in document["nodes"] if "memory" in each["type"]]
+    assert [(note.severity, note.node) for note in notes if note.code == "memory.lost"] == [("degraded", "c")]
+
+
 # -- the kitchen sink
 
 

@@ -1,5 +1,6 @@
 """RAGFlow's agent canvas: what is read, what is written, and that nothing refers to nothing."""
 
+import ast
 import copy
 import json
 import random
@@ -464,3 +465,53 @@ def test_what_fits_no_class_takes_the_last_category_and_no_model_is_offered_one_
         if each["obj"]["component_name"] == "Categorize"
     ]
     assert list(made["category_description"]) == names
+
+
+# What RAGFlow's sandbox refuses before it runs anything: modules, and calls by name.
+REFUSED = {"asyncio", "os", "sys", "subprocess", "threading", "getattr", "setattr", "eval", "exec", "globals", "locals"}
+
+
+def scripts(flow: Flow) -> dict[str, str]:
+    """All Python that is written for a flow, by component."""
+    components = dsl.write(flow, "ragflow").document["dsl"]["components"]
+    forms = {key: each["obj"]["params"] for key, each in components.items()}
+    return {key: str(form["script"]) for key, form in forms.items() if form.get("lang") == "python"}
+
+
+def refused(source: str) -> set[str]:
+    found = list(ast.walk(ast.parse(source)))
+    called = {each.func.id for each in found if isinstance(each, ast.Call) and isinstance(each.func, ast.Name)}
+    imported = {alias.name for each in found if isinstance(each, ast.Import) for alias in each.names}
+    joined = {
+        "joined constants"
+        for each in found
+        if isinstance(each, ast.BinOp) and isinstance(each.left, ast.Constant) and isinstance(each.right, ast.Constant)
+    }
+    return (called | imported) & REFUSED | joined
+
+
+def test_the_sandbox_of_ragflow_refuses_none_of_the_code_that_is_written_for_it() -> None:
+    condition = {"left": Ref("begin", ("n",)), "op": "in", "right": [1, 2], "type": "number"}
+    fork = Node(
+        "fork", "if", "Fork", params={"cases": [{"logic": "and", "conditions": [condition]}], "ignore_case": True}
+    )
+    code = Node(
+        "c",
+        "code",
+        "C",
+        params={"lang": "python3", "style": "args", "source": "async def main(args):\n    return {}\n"},
+    )
+    nodes_ = [start(), code, fork, Node("e", "end", "End", inputs={"r": Ref("begin", ("q",))})]
+    edges = [Edge("begin", "c"), Edge("c", "fork"), Edge("fork", "e", "case:0"), Edge("fork", "e", "else")]
+    written = scripts(kitchen_sink()) | scripts(Flow("T", "ir", graph=Graph(nodes_, edges)))
+    assert "c" in written and "fork_conditions" in written
+    assert {key: refused(source) for key, source in written.items() if refused(source)} == {}
+
+
+def test_code_of_coze_runs_in_ragflow_with_the_types_that_its_template_names() -> None:
+    source = "async def main(args: Args) -> Output:\n    ret: Output = {'r': args.params['q'] + '!'}\n    return ret\n"
+    code = Node("c", "code", "C", params={"lang": "python3", "style": "args", "source": source}, outputs={"r": Type()})
+    code.inputs = {"q": Ref("begin", ("q",))}
+    there: dict[str, Any] = {}
+    exec(scripts(Flow("T", "coze", graph=Graph([start(), code], [Edge("begin", "c")])))["c"], there)
+    assert there["main"](q="a") == {"r": "a!"}

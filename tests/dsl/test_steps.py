@@ -1,4 +1,4 @@
-"""Python for steps that a platform has no node for."""
+"""Steps that became Python: they do what the step does where it comes from."""
 
 from typing import Any
 
@@ -6,7 +6,54 @@ import pytest
 
 from dsl.ir import Node, Ref
 from dsl.kinds import OPERATORS
-from dsl.steps import STEPS
+from dsl.steps import STEPS, arguments
+
+XS = Ref("s", ("xs",))
+
+
+def listed(xs: list[Any], **params: Any) -> list[Any]:
+    """What comes out of a list operation."""
+    node = Node("f", "list", "Few", params={"list": XS} | params)
+    names = arguments(node)
+    body, result = STEPS["list"](node, names)
+    there: dict[str, Any] = {}
+    exec(f"def main({names[XS]}):\n{body}    return {result['result']}\n", there)
+    return list(there["main"](xs))
+
+
+def where(op: str, right: Any = None, *path: str) -> dict[str, Any]:
+    return {"logic": "and", "conditions": [{"left": Ref("f", path, "item"), "op": op, "right": right}]}
+
+
+def test_one_element_is_taken_before_the_list_is_sorted_and_cut() -> None:
+    order = {"sort": [{"key": "", "order": "desc"}], "limit": {"size": 2, "keep": "first"}}
+    assert listed(["b", "ab", "ad"], filter=where("contains", "a"), nth=1, **order) == ["ab"]
+
+
+@pytest.mark.parametrize(
+    ("op", "right", "left"),
+    [
+        ("regex", "^a.$", ["ab"]),
+        ("not_starts", "a", ["cd", "1"]),
+        ("length_gt", 1, ["ab", "cd"]),
+        ("not_contains", "b", ["cd", "1"]),
+    ],
+)
+def test_a_list_is_filtered_by_every_comparison(op: str, right: Any, left: list[str]) -> None:
+    assert listed(["ab", "cd", "1"], filter=where(op, right)) == left
+
+
+def test_elements_are_alike_where_the_fields_asked_for_are() -> None:
+    xs = [{"a": 1, "b": 1}, {"a": 1, "b": 2}, {"a": 2, "b": 1}]
+    assert listed(xs, unique=["a"]) == [xs[0], xs[2]]
+    assert listed([1, 1, 2], unique=[]) == [1, 2]
+
+
+def test_a_field_that_an_element_lacks_is_nothing() -> None:
+    xs = [{"a": 2}, {}, {"a": 1}]
+    assert listed(xs, filter=where("gt", 1, "a")) == [{"a": 2}]
+    assert listed(xs, sort=[{"key": "a", "order": "asc"}]) == [{}, {"a": 1}, {"a": 2}]
+
 
 _ASKED = {  # by comparison: what it is asked of, and the elements for which it holds
     "eq": (2, [1, 2], [2]),
@@ -33,7 +80,7 @@ _ASKED = {  # by comparison: what it is asked of, and the elements for which it 
 
 
 @pytest.mark.parametrize("operator", sorted(OPERATORS))
-def test_a_list_is_filtered_by_every_comparison(operator: str) -> None:
+def test_every_comparison_filters_a_list(operator: str) -> None:
     right, elements, kept = _ASKED.get(operator, (None, [], []))
     condition = {"left": Ref("l", (), "item"), "op": operator, "right": right}
     node = Node("l", "list", params={"list": elements, "filter": {"logic": "and", "conditions": [condition]}})

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import dsl
-from dsl.ir import Ref, Text
+from dsl.ir import Edge, Graph, Node, Ref, Text
 from tests.doubles.chat import chat_model
 from tests.doubles.echo import echo
 from tests.dsl.corpus import SHARED
@@ -182,3 +182,21 @@ def test_a_list_and_a_mapping_in_a_text_are_json_on_both() -> None:
             "xs": ["a", "b"],
             "o": {"k": 1},
         }
+
+
+@pytest.mark.engines
+def test_a_list_is_given_to_dify_as_json_text() -> None:
+    xs = Ref("begin", ("xs",))
+    mark = Node("m", "template", "Mark", params={"template": Text((Ref("w", ("item",), "item"), "!"))})
+    walk = Node(
+        "w",
+        "iterate",
+        "Walk",
+        params={"collect": {"output": Ref("m", ("output",))}},
+        inputs={"item": xs},
+        outputs={"output": STRINGS},
+        body=Graph([mark], [Edge("w", "m", "body")]),
+    )
+    made = flow("list", line(start(xs=STRINGS), walk, end(r=(Ref("w", ("output",)), STRINGS))))
+    ran = run_dify(str(dsl.write(made, "dify").data), {"xs": '["a", "b"]'})
+    assert ran.outputs == {"r": ["a!", "b!"]}, ran

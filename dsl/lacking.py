@@ -1,0 +1,186 @@
+"""What a platform does not give out of its nodes is made of what it does, or fails in front of who reads it.
+
+A dialect says which outputs of the common form its nodes do not have (`lacks`), and what can stand for them.
+"""
+
+import importlib
+import json
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal, cast
+
+from dsl.computed import insert
+from dsl.dialects import DIALECTS
+from dsl.ir import Edge, Flow, Graph, Node, Ref, Script, Text, Type, Value
+from dsl.kinds import outputs
+from dsl.notes import Severity
+from dsl.values import map_refs, nodes, refs, unique, walk
+
+Path = tuple[str | int, ...]
+Lacks = Callable[[Node, Path], bool]  # whether the node does not, or does, give out what stands at the path
+Instead = Callable[[Node, Path, str], Node | None]  # a node of this id, whose "output" is what is lacked
+Told = Callable[[Node, Severity, str, str], None]  # a note: who reads, severity, code, message
+
+
+@dataclass(frozen=True)
+class Platform:
+    """`gives` says what its nodes give out beside the common form, `unread` are parameters that they do not have.
+
+    `system` is what it knows of the system; None: anything.
+    """
+
+    name: str
+    lacks: Lacks
+    instead: Instead = lambda node, path, id_: None
+    gives: Lacks = lambda node, path: False
+    lang: Literal["python3", "javascript"] = "python3"  # of the code that fails there
+    unread: Collection[str] = ()
+    system: Collection[str] | None = None
+
+
+IR = Platform("The common form", lambda node, path: False)
+
+
+def platform(dialect: str) -> Platform:
+    """What a dialect says of itself; of the common form that there is all that it knows."""
+    if dialect == "ir" or dialect not in DIALECTS:
+        return IR
+    return cast(Platform, importlib.import_module(f"{DIALECTS[dialect]}.lacking").PLATFORM)
+
+
+def among(lacked: Mapping[str, Collection[str]], node: Node, path: Path) -> bool:
+    """Whether the outputs listed for the kind are meant, and not one that the node declares itself."""
+    return bool(path) and path[0] in lacked.get(node.kind, ()) and path[0] not in node.outputs
+
+
+def unasked(node: Node, path: Path) -> bool:
+    """Whether it is a field of a question that has choices: who chooses fills no field in."""
+    return node.kind == "ask" and bool(node.params.get("options")) and path[:1] != () and path[0] in node.outputs
+
+
+def fields(node: Node) -> Collection[str]:
+    """The fields of a structured answer, as far as they are known."""
+    declared, schema = node.outputs.get("structured"), node.params.get("schema")
+    if declared is not None and declared.props:
+        return declared.props
+    named = schema.get("properties") if isinstance(schema, dict) else None
+    return [str(name) for name in named] if isinstance(named, dict) else ()
+
+
+def supply(flow: Flow, platform: Platform, told: Told) -> list[Node]:
+    """Let every reference lead to what the platform has; the nodes that were put in. The flow given is changed."""
+    supply = _Supply(flow, platform, told)
+    for node, graph, _ in list(walk(flow.graph)):
+        supply.reader(node, graph)
+    return supply.added
+
+
+@dataclass
+class _Supply:
+    flow: Flow
+    platform: Platform
+    told: Told
+    source: Platform = field(init=False)
+    known: dict[str, Node] = field(init=False)
+    where: dict[str, Graph] = field(init=False)
+    taken: set[str] = field(init=False)
+    made: dict[tuple[str, Path], Node | None] = field(default_factory=dict)
+    added: list[Node] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.source = platform(self.flow.dialect)
+        self.known, self.taken = nodes(self.flow), {*nodes(self.flow)}
+        self.where = {node.id: graph for node, graph, _ in walk(self.flow.graph)}
+
+    def reader(self, node: Node, graph: Graph) -> None:
+        """Of what is nowhere a node in front of the reader fails: only then is it reached."""
+        params = {name: value for name, value in node.params.items() if name not in self.platform.unread}
+        written = {ref for script in _scripts([params, node.inputs]) for ref in script.refs}
+        changed: dict[Ref, Ref] = {}
+        gone: list[Ref] = []
+        for ref in dict.fromkeys(refs([params, node.inputs])):
+            if not self._is_lost(ref):
+                continue
+            made = None if ref in written or not ref.node else self._instead(node, ref)
+            if made is None:
+                gone.append(ref)
+            else:
+                changed[ref] = Ref(made.id, ("output", *ref.path[1:]))
+        if gone:
+            fails = self._failing(node, gone)
+            insert(graph, fails, node)
+            changed |= dict.fromkeys(gone, Ref(fails.id, ("value",)))
+        if changed:
+            node.params, node.inputs = (
+                map_refs(value, lambda ref: changed.get(ref, ref)) for value in (node.params, node.inputs)
+            )
+
+    def _is_lost(self, ref: Ref) -> bool:
+        if ref.scope == "system":
+            known = self.platform.system
+            return known is not None and bool(ref.path) and ref.path[0] not in known
+        producer = self.known.get(ref.node) if ref.scope == "node" else None
+        if producer is None:
+            return False
+        own = among({"ask": {"chosen_id"}}, producer, ref.path) or self.source.gives(producer, ref.path)
+        return own or self.platform.lacks(producer, ref.path)
+
+    def _instead(self, node: Node, ref: Ref) -> Node | None:
+        producer, key = self.known[ref.node], (ref.node, ref.path[:1])
+        if key not in self.made:
+            made = self.platform.instead(producer, ref.path, unique(f"{ref.node}_{ref.path[0]}", self.taken))
+            self.made[key] = made
+            if made is not None:
+                made.title = f"{ref.path[0]} of {producer.title or producer.id}"
+                _behind(self.where[producer.id], producer, made)
+                self.added.append(made)
+                message = f"{self._said(ref)}: a code node behind it puts it together."
+                self.told(node, "equivalent", "output.computed", message)
+        return self.made[key]
+
+    def _said(self, ref: Ref) -> str:
+        what, producer = ".".join(map(str, ref.path)), self.known.get(ref.node)
+        if producer is None:
+            return f"{self.platform.name} has no {what} of the system"
+        return f"{self.platform.name} does not give out {what} of '{producer.title or producer.id}'"
+
+    def _failing(self, node: Node, gone: list[Ref]) -> Node:
+        for ref in gone:
+            code = "ref.output" if ref.node else "ref.system"
+            self.told(node, "stub", code, f"{self._said(ref)}: it fails in front of this step.")
+        source = f"def main():\n    raise Exception({self._said(gone[0])!r})\n"
+        if self.platform.lang == "javascript":
+            source = f"function main() {{\n  throw new Error({json.dumps(self._said(gone[0]))});\n}}\n"
+        params = {"lang": self.platform.lang, "style": "kwargs", "source": source}
+        name, title = unique(f"{node.id}_lacks", self.taken), f"{gone[0].path[0]} for {node.title or node.id}"
+        fails = Node(name, "code", title, params=params, outputs={"value": self._type(gone[0])})
+        fails.position = _near(node)
+        self.added.append(fails)
+        return fails
+
+    def _type(self, ref: Ref) -> Type:
+        producer = self.known.get(ref.node)
+        return outputs(producer).get(str(ref.path[0]), Type()) if producer and len(ref.path) == 1 else Type()
+
+
+def _behind(graph: Graph, node: Node, made: Node) -> None:
+    """What followed the node follows the new one."""
+    made.position = _near(node)
+    graph.nodes.insert(graph.nodes.index(node) + 1, made)
+    graph.edges[:] = [
+        replace(edge, source=made.id) if (edge.source, edge.port) == (node.id, "out") else edge for edge in graph.edges
+    ]
+    graph.edges.append(Edge(node.id, made.id))
+
+
+def _near(node: Node) -> tuple[float, float] | None:
+    return (node.position[0], node.position[1] + 140.0) if node.position else None
+
+
+def _scripts(value: Value) -> Iterator[Script]:
+    if isinstance(value, Script):
+        yield value
+    for inner in value.values() if isinstance(value, dict) else value.parts if isinstance(value, Text) else ():
+        yield from _scripts(inner)
+    for inner in value if isinstance(value, list | tuple) else ():
+        yield from _scripts(inner)

@@ -1,0 +1,312 @@
+"""What one platform gives out of a node and another does not: computed in another way, or told and failing."""
+
+import asyncio
+import json
+from dataclasses import replace
+from itertools import pairwise
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+import dsl
+from dsl import ragflow
+from dsl.coze.formats import inside
+from dsl.ir import Edge, Flow, Graph, Node, Ref, Resource, Text, Type
+from dsl.values import nodes
+
+MODEL = Resource("model:1", "model", "gpt", {"provider": "langgenius/openai/openai"})
+SCHEMA = {"type": "object", "properties": {"answer": {"type": "string"}, "mood": {"type": "string"}}}
+USING = {"model": "model:1", "messages": [{"role": "user", "text": "Hi"}]}
+
+
+def model(kind: str = "llm", **params: Any) -> Node:
+    return Node("ask", kind, "Ask", params=USING | params)
+
+
+PRODUCERS = {
+    "llm": model(),
+    "agent": model("agent", query="Hi", tools=[]),
+    "classify": Node(
+        "ask", "classify", "Ask", params={"model": "model:1", "query": Ref("begin", ("q",)), "classes": []}
+    ),
+    "extract": Node(
+        "ask",
+        "extract",
+        "Ask",
+        params={"model": "model:1", "query": Ref("begin", ("q",))},
+        outputs={"name": Type("string")},
+    ),
+    "http": Node("ask", "http", "Ask", params={"method": "GET", "url": "https://example.com"}),
+    "loop": Node(
+        "ask",
+        "loop",
+        "Ask",
+        params={"count": 2, "variables": {"i": {"type": Type("number"), "value": 0}}},
+        outputs={"i": Type("number")},
+        body=Graph([Node("step", "pass", "Step")], [Edge("ask", "step", "body")]),
+    ),
+    "question": Node("ask", "ask", "Ask", params={"question": "Which?", "options": ["red", "blue"]}),
+}
+ONWARD = {"loop": "done", "question": "option:0", "classify": "default"}
+
+
+def flow(kind: str, *path: str | int, mode: Any = "workflow") -> Flow:
+    """One node, and an end that reads an output of it."""
+    chain = [
+        Node("begin", "start", "Start", outputs={"q": Type("string")}),
+        PRODUCERS[kind],
+        Node("done", "end", "End", inputs={"r": Ref("ask", path)}, outputs={"r": Type("string")}),
+    ]
+    edges = [
+        Edge(one.id, other.id, ONWARD.get(kind, "out") if one.id == "ask" else "out") for one, other in pairwise(chain)
+    ]
+    return Flow("f", "ir", mode=mode, graph=Graph(chain, edges), resources=[MODEL])
+
+
+LACKED = [
+    ("coze", "llm", ("usage", "total_tokens")),
+    ("coze", "llm", ("finish_reason",)),
+    ("coze", "agent", ("json",)),
+    ("coze", "classify", ("usage",)),
+    ("coze", "extract", ("reason",)),
+    ("coze", "extract", ("is_success",)),
+    ("coze", "http", ("files",)),
+    ("coze", "loop", ("rounds",)),
+    ("coze", "question", ("filled",)),
+    ("dify", "agent", ("reasoning",)),
+    ("dify", "classify", ("reason",)),
+    ("dify", "question", ("chosen_id",)),
+    ("n8n", "llm", ("usage", "total_tokens")),
+    ("n8n", "classify", ("reason",)),
+    ("n8n", "extract", ("reason",)),
+]
+
+
+@pytest.mark.parametrize(("dialect", "kind", "path"), LACKED)
+def test_what_a_platform_does_not_give_out_is_told_and_fails_in_front_of_who_reads_it(
+    dialect: str, kind: str, path: tuple[str, ...]
+) -> None:
+    written = dsl.write(flow(kind, *path), dialect)
+    assert [note.node for note in written.notes if (note.severity, note.code) == ("stub", "ref.output")] == ["done"]
+    read = dsl.read(written.data)
+    fails = [node for node in nodes(read).values() if "does not give out" in str(node.params.get("source"))]
+    (end,) = [node for node in nodes(read).values() if node.kind == "end"]
+    before = {edge.source for edge in read.graph.edges if edge.target == end.id}
+    assert len(fails) == 1 and fails[0].id in before
+    assert [each.message for each in dsl.check(read) if each.code == "ref.output"] == []
+
+
+@pytest.mark.parametrize(("dialect", "kind", "path"), [each for each in LACKED if each[0] != "n8n"])
+def test_check_names_what_a_platform_does_not_give_out(dialect: str, kind: str, path: tuple[str, ...]) -> None:
+    if path == ("chosen_id",):
+        return  # Dify has it; only what another platform calls so is not the same
+    found = dsl.check(replace(flow(kind, *path), dialect=dialect))
+    assert [(each.level, each.node) for each in found if each.code == "ref.output"] == [("error", "done")]
+
+
+@pytest.mark.parametrize("dialect", ["dify", "coze", "n8n", "ragflow"])
+def test_what_every_platform_gives_out_needs_no_word(dialect: str) -> None:
+    written = dsl.write(flow("llm", "text"), dialect)
+    assert not [note for note in written.notes if note.code in ("ref.output", "output.computed")]
+
+
+def test_check_names_a_field_that_a_structured_answer_does_not_have() -> None:
+    made = flow("llm", "structured", "colour")
+    made.graph.nodes[1] = model(schema=SCHEMA)
+    for dialect in ("dify", "coze"):
+        assert [each.code for each in dsl.check(replace(made, dialect=dialect)) if each.level == "error"] == [
+            "ref.output"
+        ]
+
+
+@pytest.mark.parametrize("kind", ["llm", "agent"])
+@pytest.mark.parametrize(
+    ("output", "expected"),
+    [("text", '{"answer": "yes", "mood": "good"}'), ("structured", {"answer": "yes", "mood": "good"})],
+)
+def test_an_answer_in_fields_is_put_together_on_coze_where_it_is_wanted_as_a_whole(
+    kind: str, output: str, expected: Any
+) -> None:
+    made = flow("llm", output)
+    made.graph.nodes[1] = model(kind, schema=SCHEMA)
+    written = dsl.write(made, "coze")
+    _, canvas, _ = inside(written.document)
+    (code,) = [each["data"]["inputs"] for each in canvas["nodes"] if each["type"] == "5"]
+    there: dict[str, Any] = {}
+    exec(code["code"], there)
+    answered = {"answer": "yes", "mood": "good"}
+    given = {each["name"]: answered[each["input"]["value"]["content"]["name"]] for each in code["inputParameters"]}
+    assert asyncio.run(there["main"](SimpleNamespace(params=given))) == {"output": expected}
+    assert [note.severity for note in written.notes if note.code == "output.computed"] == ["equivalent"]
+    assert [each.message for each in dsl.check(dsl.read(written.data)) if each.level == "error"] == []
+
+
+def test_an_agent_of_dify_is_told_to_answer_in_fields_and_its_answer_is_read_as_json() -> None:
+    made = flow("agent", "structured", "mood", mode="chat")
+    made.graph.nodes[1] = model("agent", query="Hi", tools=[], schema=SCHEMA)
+    written = dsl.write(made, "dify")
+    agent = next(each["data"] for each in written.document["workflow"]["graph"]["nodes"] if each["id"] == "ask")
+    assert json.dumps(SCHEMA) in agent["agent_parameters"]["instruction"]["value"]
+    parse = next(each["data"] for each in written.document["workflow"]["graph"]["nodes"] if "structured" in each["id"])
+    there: dict[str, Any] = {}
+    exec(parse["code"], there)
+    for said in ('{"mood": "good"}', 'Here you are:\n```json\n{"mood": "good"}\n```'):
+        assert there["main"](answer=said) == {"output": {"mood": "good"}}
+    with pytest.raises(ValueError):
+        there["main"](answer="I feel good.")
+    assert ".structured" not in str(written.document)
+    assert [note.severity for note in written.notes if note.code == "agent.schema"] == ["degraded"]
+    assert [each.message for each in dsl.check(dsl.read(written.data)) if each.level == "error"] == []
+
+
+def test_what_was_chosen_is_there_on_dify_coze_and_ragflow() -> None:
+    made = flow("question", "chosen")
+    for dialect, name in (("dify", "__action_value"), ("coze", "optionContent"), ("ragflow", "ask@choice")):
+        written = dsl.write(made, dialect)
+        assert name in str(written.document), dialect
+        assert [note for note in written.notes if note.code == "ref.output"] == []
+        read = dsl.read(written.data)
+        assert [each.message for each in dsl.check(read) if each.level == "error"] == []
+        end = next(each for each in nodes(read).values() if each.kind in ("end", "answer"))
+        said = getattr(end.params.get("text"), "parts", ())
+        assert Ref("ask", ("choice" if dialect == "ragflow" else "chosen",)) in (end.inputs.get("r"), *said)
+
+
+@pytest.mark.parametrize(("dialect", "name"), [("coze", "files"), ("coze", "user_id"), ("dify", "workflow_name")])
+def test_what_a_platform_does_not_know_of_the_system_is_told_and_fails(dialect: str, name: str) -> None:
+    made = flow("llm", "text")
+    made.graph.nodes[-1].inputs["r"] = Ref("", (name,), "system")
+    written = dsl.write(made, dialect)
+    assert [(note.severity, note.node) for note in written.notes if note.code == "ref.system"] == [("stub", "done")]
+    assert "raise Exception" in str(written.document) and f"sys.{name}" not in str(written.document)
+
+
+def test_what_means_nothing_is_told_of_and_stops_nothing() -> None:
+    made = flow("llm", "structured", "colour")
+    made.graph.nodes[1] = model(schema={"type": "object", "properties": {1: {"type": "string"}}})
+    made.graph.nodes[-1].inputs["all"] = Ref("", (), "system")
+    for dialect in ("coze", "dify", "n8n", "ragflow"):
+        dsl.write(made, dialect)
+        assert "ref.output" in {each.code for each in dsl.check(replace(made, dialect=dialect))}
+
+
+def test_what_coze_does_not_take_fails_nowhere() -> None:
+    made = flow("llm", "text")
+    made.graph.nodes[1] = model(vision=Ref("", ("files",), "system"))
+    assert [note for note in dsl.write(made, "coze").notes if note.severity == "stub"] == []
+
+
+def test_what_two_read_and_a_platform_lacks_is_told_for_both() -> None:
+    made = flow("llm", "usage")
+    say = Node("say", "answer", "Say", params={"text": Text(("Used: ", Ref("ask", ("usage",))))})
+    made.graph.nodes.insert(2, say)
+    made.graph.edges = [Edge("begin", "ask"), Edge("ask", "say"), Edge("say", "done")]
+    notes = [note.node for note in dsl.write(made, "coze").notes if note.code == "ref.output"]
+    assert notes == ["say", "done"]
+
+
+def dify_app(*data: dict[str, Any]) -> dict[str, Any]:
+    """A Dify workflow of these nodes, one after the other; their ids are n0, n1 ..."""
+    listed = [
+        {"id": f"n{i}", "type": "custom", "position": {"x": 0, "y": 0}, "data": each} for i, each in enumerate(data)
+    ]
+    edges = [
+        {
+            "id": f"e{i}",
+            "source": f"n{i}",
+            "sourceHandle": each.pop("handle", "source"),
+            "target": f"n{i + 1}",
+            "data": {},
+        }
+        for i, each in enumerate(data[:-1])
+    ]
+    graph = {"nodes": listed, "edges": edges}
+    return {"version": "0.6.0", "kind": "app", "app": {"name": "t", "mode": "workflow"}, "workflow": {"graph": graph}}
+
+
+def results(**selectors: list[str]) -> dict[str, Any]:
+    given = [{"variable": name, "value_selector": steps} for name, steps in selectors.items()]
+    return {"type": "end", "title": "End", "outputs": given}
+
+
+HOOK = {"type": "trigger-webhook", "title": "Hook", "method": "post", "params": [], "headers": [], "body": []}
+FORM = {
+    "type": "human-input",
+    "title": "Form",
+    "form_content": "Why? {{#$output.why#}} {{#$output.a-b#}}",
+    "inputs": [{"type": "paragraph", "output_variable_name": "why"}],
+    "user_actions": [{"id": "ok", "title": "OK"}],
+    "handle": "ok",
+}
+FORK = {
+    "type": "if-else",
+    "title": "Fork",
+    "cases": [{"case_id": "true", "logical_operator": "and", "conditions": []}],
+    "handle": "true",
+}
+
+
+def wrong(made: Flow) -> list[str]:
+    return [each.message for each in dsl.check(made) if each.level == "error"]
+
+
+def test_the_parts_of_a_request_to_dify_are_no_wrong_references_and_are_asked_for_elsewhere() -> None:
+    app = dify_app(HOOK | {}, results(r=["n0", "_webhook_raw", "body", "items"], all=["n0", "_webhook_raw"]))
+    read = dsl.read(json.dumps(app))
+    assert wrong(read) == []
+    assert dsl.write(replace(read, raw=None), "dify").document["workflow"]["graph"]["nodes"][0]["data"]["body"] == []
+    written = dsl.write(read, "coze")
+    assert [each["name"] for each in written.document["nodes"][0]["data"]["outputs"]] == ["body"]
+    assert [note.code for note in written.notes if note.severity == "stub"] == ["ref.output"]
+
+
+def test_the_fields_of_a_form_of_dify_are_no_wrong_references() -> None:
+    app = dify_app({"type": "start", "title": "Start", "variables": []}, FORM | {}, results(r=["n1", "__action_id"]))
+    found = wrong(dsl.read(json.dumps(app)))
+    assert len(found) == 1 and "{{#$output.a-b#}}" in found[0]
+
+
+def test_what_only_dify_gives_out_is_no_wrong_reference_there_and_fails_elsewhere() -> None:
+    app = dify_app(
+        {"type": "start", "title": "Start", "variables": []}, FORK | {}, results(r=["n1", "selected_case_id"])
+    )
+    read = dsl.read(json.dumps(app))
+    assert wrong(read) == []
+    for dialect in ("coze", "n8n"):
+        assert ("stub", "ref.output") in {(each.severity, each.code) for each in dsl.write(read, dialect).notes}
+
+
+def test_what_only_ragflow_gives_out_of_code_is_no_wrong_reference_there_and_fails_elsewhere() -> None:
+    params = {"lang": "python", "script": "def main():\n    return {'n': 1}\n", "outputs": {"n": {"type": "Number"}}}
+    components = {
+        "begin": {"obj": {"component_name": "Begin", "params": {}}, "downstream": ["CodeExec:A"], "upstream": []},
+        "CodeExec:A": {
+            "obj": {"component_name": "CodeExec", "params": params},
+            "downstream": ["Message:B"],
+            "upstream": ["begin"],
+        },
+        "Message:B": {
+            "obj": {"component_name": "Message", "params": {"content": ["{CodeExec:A@content}"]}},
+            "downstream": [],
+            "upstream": ["CodeExec:A"],
+        },
+    }
+    read = ragflow.read({"dsl": {"components": components, "graph": {"nodes": [], "edges": []}}})
+    assert wrong(read) == []
+    for dialect in ("dify", "coze", "n8n"):
+        written = dsl.write(read, dialect)
+        assert ("stub", "ref.output") in {(each.severity, each.code) for each in written.notes}, dialect
+        assert wrong(dsl.read(written.data)) == []
+
+
+def test_a_branch_of_coze_that_ends_the_round_of_a_loop_needs_no_word() -> None:
+    made = flow("loop", "i")
+    fork = Node("fork", "if", "Fork", params={"cases": [{"logic": "and", "conditions": []}]})
+    made.graph.nodes[1] = replace(
+        made.graph.nodes[1], body=Graph([fork, Node("leave", "break", "Leave")], [Edge("ask", "fork", "body")])
+    )
+    body = made.graph.nodes[1].body
+    assert body is not None
+    body.edges.append(Edge("fork", "leave", "case:0"))
+    assert [each.code for each in dsl.check(dsl.read(dsl.write(made, "coze").data))] == []

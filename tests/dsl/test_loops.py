@@ -1,0 +1,148 @@
+"""What a loop gives out: its variables as they are at last, and lists of what its rounds made."""
+
+from typing import Any
+
+import pytest
+
+import dsl
+from dsl.coze.formats import inside
+from dsl.ir import Edge, Flow, Graph, Node, Ref, Text, Type
+from dsl.values import nodes
+from tests.dsl.engines.dify import run_dify
+from tests.dsl.engines.n8n_core import run_n8n_core
+from tests.dsl.small import end, javascript, line, start
+
+STRINGS = Type("array", items=Type("string"))
+
+
+def looped(**collect: Ref) -> Flow:
+    """Three rounds over a variable `i`; the end reads `i` and all that is collected."""
+    body = Graph(
+        [Node("t", "template", "Said", params={"template": Text(("<", Ref("l", ("i",), "loop"), ">"))})],
+        [Edge("l", "t", "body")],
+    )
+    variables = {"i": {"type": Type("number"), "value": 0}}
+    outputs = {"i": Type("number")} | {
+        name: Type("number") if ref.scope == "loop" else STRINGS for name, ref in collect.items()
+    }
+    ends = {name: Ref("l", (name,)) for name in outputs}
+    every = [
+        Node("s", "start", "Start", outputs={"q": Type("string")}),
+        Node(
+            "l",
+            "loop",
+            "Loop",
+            params={"count": 3, "variables": variables, "collect": collect},
+            outputs=outputs,
+            body=body,
+        ),
+        Node("e", "end", "End", inputs=ends, outputs=dict(outputs)),
+    ]
+    return Flow("T", "ir", graph=Graph(every, [Edge("s", "l"), Edge("l", "e", "done")]))
+
+
+def given_out(flow: Flow) -> dict[str, Any]:
+    """The outputs of Coze's loop: what they are, by name."""
+    _, canvas, _ = inside(dsl.write(flow, "coze").document)
+    loop = next(node for node in canvas["nodes"] if node["type"] == "21")
+    return {each["name"]: each["input"]["value"]["content"] for each in loop["data"]["outputs"]}
+
+
+def test_a_loop_of_coze_gives_out_its_variables_beside_what_it_collects() -> None:
+    found = given_out(looped(parts=Ref("t", ("output",))))
+    assert {name: each["blockID"] for name, each in found.items()} == {"i": "l", "parts": "t"}
+
+
+def test_a_variable_that_coze_gives_out_by_another_name_keeps_it_there() -> None:
+    found = given_out(looped(last=Ref("l", ("i",), "loop")))
+    assert found["last"] == {"source": "block-output", "blockID": "l", "name": "i"}
+
+
+@pytest.mark.parametrize("dialect", ["dify", "n8n", "ragflow"])
+def test_elsewhere_it_is_read_by_the_name_of_the_variable(dialect: str) -> None:
+    written = dsl.write(looped(last=Ref("l", ("i",), "loop")), dialect)
+    assert not [note for note in written.notes if note.code == "loop.collect"]
+    back = dsl.read(written.data, dialect)
+    loop = next(node for node in nodes(back).values() if node.kind == "loop")
+    assert not loop.params.get("collect")
+    assert list(loop.params["variables"]) == ["i"]
+
+
+def test_a_loop_of_ragflow_counts_its_rounds_in_a_variable_where_the_number_is_read() -> None:
+    flow = looped()
+    loop = nodes(flow)["l"]
+    assert loop.body is not None
+    loop.body.nodes[0].params = {"template": Text(("<", Ref("l", (), "index"), ">"))}
+    written = dsl.write(flow, "ragflow")
+    assert [(note.severity, note.node) for note in written.notes if note.code == "ref.index"] == [("equivalent", "l")]
+    components = written.document["dsl"]["components"]
+    (variable,) = [each for each in components["l"]["obj"]["params"]["loop_variables"] if each["variable"] != "i"]
+    assert (variable["type"], variable["value"]) == ("number", -1)
+    (first,) = components["LoopItem:l"]["downstream"]
+    (change,) = components[first]["obj"]["params"]["variables"]
+    assert change == {"variable": f"l@{variable['variable']}", "operator": "+=", "parameter": 1}
+    assert components[first]["downstream"] == ["t"]
+    assert f"{{l@{variable['variable']}}}" in components["t"]["obj"]["params"]["script"]
+    assert not dsl.check(dsl.read(written.data, "ragflow"))
+
+
+def over_lists() -> Flow:
+    """A loop of Coze over two lists, which joins their elements in a variable."""
+    x, y = (Ref("l", (name,), "item") for name in ("x", "y"))
+    joined = Node("t", "template", "Join", params={"template": Text((Ref("l", ("acc",), "loop"), x, y))})
+    items = [{"target": Ref("l", ("acc",), "loop"), "op": "set", "value": Ref("t", ("output",))}]
+    body = Graph(
+        [joined, Node("a", "assign", "Keep", params={"items": items})], [Edge("l", "t", "body"), Edge("t", "a")]
+    )
+    loop = Node("l", "loop", "Loop", params={"variables": {"acc": {"type": Type("string"), "value": ""}}}, body=body)
+    loop.inputs, loop.outputs = {"x": Ref("m", ("xs",)), "y": Ref("m", ("ys",))}, {"acc": Type("string")}
+    source = "function main({ q }) {\n  return { xs: q.split(','), ys: ['1', '2', '3'] };\n}\n"
+    made = javascript("m", source, {"q": Ref("begin", ("q",))}, xs=STRINGS, ys=STRINGS)
+    return Flow("T", "ir", graph=line(start(), made, loop, end(r=(Ref("l", ("acc",)), Type("string")))))
+
+
+@pytest.mark.engines
+@pytest.mark.parametrize(("q", "r"), [("a,b", "a1b2"), ("a,b,c,d", "a1b2c3")])
+def test_a_loop_over_lists_goes_as_far_as_the_shortest(q: str, r: str) -> None:
+    ran = run_n8n_core(dsl.write(over_lists(), "n8n", trigger="call").document, {"q": q, "n": 1})
+    assert ran.outputs == {"r": r}, ran
+    ran = run_dify(str(dsl.write(over_lists(), "dify").data), {"q": q, "n": 1})
+    assert ran.outputs == {"r": r}, ran
+
+
+@pytest.mark.parametrize("dialect", ["dify", "n8n", "ragflow"])
+def test_a_loop_over_lists_is_told_and_leaves_nothing_that_leads_nowhere(dialect: str) -> None:
+    written = dsl.write(over_lists(), dialect)
+    assert [(note.severity, note.node) for note in written.notes if note.code == "loop.list"] == [("equivalent", "l")]
+    assert not [each for each in dsl.check(dsl.read(written.data, dialect)) if each.level == "error"]
+
+
+def test_rounds_that_are_counted_when_the_flow_runs_end_a_loop_of_ragflow() -> None:
+    components = dsl.write(over_lists(), "ragflow").document["dsl"]["components"]
+    loop = components["l"]["obj"]["params"]
+    assert isinstance(loop["maximum_loop_count"], int)
+    (ends,) = loop["loop_termination_condition"]
+    assert (ends["variable"], ends["operator"], ends["input_mode"]) == ("l@flowstill_round", "≥", "variable")
+    assert ends["value"] == "l_lists@count"
+
+
+@pytest.mark.parametrize(
+    ("right", "kind", "sign", "value"),
+    [(3, "number", "=", 3), ("x", "string", "is", "x"), (2.5, "number", "=", 2.5)],
+)
+def test_a_loop_of_ragflow_compares_with_values_and_not_with_their_texts(
+    right: Any, kind: str, sign: str, value: Any
+) -> None:
+    flow = looped()
+    asked = {"left": Ref("l", ("i",), "loop"), "op": "eq", "right": right, "type": kind}
+    nodes(flow)["l"].params["until"] = {"logic": "or", "conditions": [asked]}
+    loop = dsl.write(flow, "ragflow").document["dsl"]["components"]["l"]["obj"]["params"]
+    (ends,) = loop["loop_termination_condition"]
+    assert (ends["operator"], ends["value"], ends["input_mode"]) == (sign, value, "constant")
+
+
+def test_coze_walks_the_lists_by_itself() -> None:
+    _, canvas, _ = inside(dsl.write(over_lists(), "coze").document)
+    loop = next(node for node in canvas["nodes"] if node["type"] == "21")["data"]["inputs"]
+    assert loop["loopType"] == "array"
+    assert [each["name"] for each in loop["inputParameters"]] == ["x", "y"]

@@ -1,0 +1,33 @@
+"""Prompts that are templates, on platforms whose prompts hold references alone."""
+
+import pytest
+
+import dsl
+from dsl.ir import Flow, Node, Ref, Script, Type
+from dsl.values import nodes
+from tests.dsl.small import line
+
+
+def written(template: str, dialect: str) -> dsl.Written:
+    """A prompt of Dify on another platform."""
+    reply = Node("l", "llm", "Reply", params={"messages": [{"role": "user", "text": Script("jinja2", template)}]})
+    reply.inputs = {"q": Ref("s", ("q",))}
+    start = Node("s", "start", "Start", outputs={"q": Type("string")})
+    return dsl.write(Flow("T", "dify", graph=line(start, reply, Node("e", "end", "End"))), dialect)
+
+
+@pytest.mark.parametrize("dialect", ["coze", "ragflow"])
+def test_a_prompt_with_logic_raises_instead_of_being_sent_as_it_is_written(dialect: str) -> None:
+    made = written("{% for x in q %}{{ x }}{% endfor %}", dialect)
+    told = [(note.severity, note.node) for note in made.notes if note.code == "template.logic"]
+    assert told == [("stub", "l")]
+    back = dsl.read(made.data, dialect)
+    (reply,) = [node for node in nodes(back).values() if node.kind in ("llm", "agent")]
+    assert "{%" not in str(reply.params["messages"])
+
+
+@pytest.mark.parametrize("dialect", ["coze", "ragflow"])
+def test_a_prompt_that_only_names_its_inputs_is_text(dialect: str) -> None:
+    made = written("Say {{ q }}!", dialect)
+    assert not [note for note in made.notes if note.code == "template.logic"]
+    assert "{{ q }}" not in str(made.data)
