@@ -22,6 +22,7 @@ class Task:
 
     def __init__(self, name: str, total: float | None) -> None:
         self.name, self.total, self.done, self.detail = name, total, 0.0, ""
+        self.lost = 0  # of what is done, what came to nothing
         self.known = 0.0  # how much of what is done was done before: it tells nothing of how long the rest takes
 
     def advance(self, by: float = 1) -> None:
@@ -53,7 +54,7 @@ class Progress:
         with _every(EVERY, task.remind):
             yield task
         took = duration(time.monotonic() - task.started)
-        self.say(", ".join(filter(None, (f"{name}: done{task.count()} in {took}{left_out(task)}", task.detail))))
+        self.say(f"{name}: done{task.count()} in {took}{left_out(task)}")
 
 
 class _PlainTask(Task):
@@ -143,7 +144,7 @@ class TerminalProgress(Progress):
             task = _BarTask(bar, number, name, total)
             yield task
             done = task.done or task.total or 1
-            bar.update(number, completed=done, total=done, detail=f"{task.detail}{left_out(task)}".removeprefix(", "))
+            bar.update(number, completed=done, total=done, detail=left_out(task).removeprefix(", ") or task.detail)
 
 
 class _BarTask(Task):
@@ -160,9 +161,9 @@ def for_this_terminal() -> Progress:
 
 
 def left_out(task: Task) -> str:
-    """What work that is over did not do after all: it failed, or there was no need of it."""
+    """What work that is over did not do after all: there was no need of it, or it failed."""
     missing = task.total - task.done if task.total and task.done else 0
-    return f", {missing:g} left out" if missing > 0 else ""
+    return (f", {missing:g} left out" if missing > 0 else "") + (f", {task.lost} lost" if task.lost else "")
 
 
 def duration(seconds: float) -> str:

@@ -67,7 +67,8 @@ async def _distil(work: Work, step: Step) -> tuple[list[Pair], list[Lost], list[
                             pairs.append(one)
                         case Lost():
                             lost.append(one)
-                            task.at(task.done, detail=f"{len(lost)} lost")
+                            task.lost += 1
+                            task.at(task.done, detail=f"{task.lost} lost")
                         case Partial():
                             partial.append(one)
             finally:

@@ -370,9 +370,9 @@ def test_a_version_goes_by_the_name_that_is_shown(done: Place) -> None:
 
 
 def test_control_characters_of_a_file_name_are_shown_escaped(place: Place) -> None:
-    place.write("a\x1b[31mred\nflowstill: all is lost.bin", "x")
+    place.write("a\x1b[31mred\nflowstill: all is lost.md", "x")
     _, _, err = place.said("run", "units", "harvest")
-    assert "\x1b" not in err and "a\\x1b[31mred\\x0aflowstill: all is lost.bin: has a control character" in err
+    assert "\x1b" not in err and "a\\x1b[31mred\\x0aflowstill: all is lost.md: has a control character" in err
 
 
 # --- asking, and the way back

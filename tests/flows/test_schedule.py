@@ -420,9 +420,14 @@ def test_a_run_that_goes_on_without_the_schedule_is_told_when_that_stops(tmp_pat
     config.write_text(SETTINGS)
     command = [sys.executable, "-m", "flows", "--config", str(config), "schedule"]
     store = open_store(tmp_path / "still")
-    with holding(store, "loop:support"), subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+    with (
+        holding(store, "loop:support"),
+        holding(store, "scheduler"),
+        subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process,
+    ):
         assert process.stderr
-        process.stderr.readline()
+        while "another scheduler" not in process.stderr.readline():  # from then on it can be told to stop
+            pass
         process.terminate()
         _, said = process.communicate(timeout=60)
     store.close()
