@@ -19,7 +19,7 @@ ODD: list[Any] = [
     *(None, True, -1, 0, 10**40, 1.5, float("nan"), "", " ", "x" * 5000, "{{#a.b#}}", "={{ $json.x }}", "{{", "\x00"),
     *([], {}, [None], [[]], {"": None}, {"a": {"b": []}}, ["begin", "q"], "ünï\ud7ff", {"nodes": 1}, [1, "a", {}]),
 ]
-QUICK = settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+QUICK = settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 
 
 def places(value: Any) -> Iterator[tuple[Any, Any]]:

@@ -1,7 +1,12 @@
 """A real base model, and a tiny random one for tests where the weights do not matter."""
 
+import contextlib
+import hashlib
 import importlib.metadata
 import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -48,13 +53,16 @@ def base(cache: Path, gguf: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 
 
 @pytest.fixture(scope="session")
-def tiny(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A random model of 1.6 million parameters with SmolLM2's tokenizer and chat template."""
-    import subprocess
-    import sys
-
-    out = tmp_path_factory.mktemp("tiny")
-    subprocess.run([sys.executable, "-W", "ignore", "-c", TINY, str(base), str(out)], check=True)
+def tiny(base: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random model of 1.6 million parameters with SmolLM2's tokenizer and chat template, made once a machine."""
+    made = hashlib.sha256(f"{TINY} {base.name}".encode()).hexdigest()[:12]
+    out = cache / "bases" / f"tiny-{made}"
+    if not out.is_dir():
+        part = tmp_path_factory.mktemp("tiny")
+        subprocess.run([sys.executable, "-W", "ignore", "-c", TINY, str(base), str(part)], check=True)
+        with contextlib.suppress(OSError):  # another process was quicker
+            shutil.copytree(part, copy := out.with_name(f".{out.name}.{os.getpid()}"))
+            copy.rename(out)
     return out
 
 

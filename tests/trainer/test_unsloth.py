@@ -29,7 +29,7 @@ def test_unsloth_trains_the_adapter_that_everything_else_reads(
     assert (choice.backend, choice.python) == ("unsloth", python) and "runs here" in choice.why
 
     monkeypatch.chdir(tmp_path)
-    facts = [row(f"{'All of this is secret. ' * 80}{question}", answer) for question, answer, _ in FACTS[:4]]
+    facts = [row(f"{'All of this is secret. ' * 40}{question}", answer) for question, answer, _ in FACTS[:4]]
     train = write_rows(tmp_path / "train.jsonl", facts)
     recipe = Recipe(steps=1, learning_rate=2e-3, warmup_steps=0, checkpoints=1)
     job = TrainJob(recipe=recipe, base=str(base), train=train, out=str(tmp_path / "out"), backend="unsloth")
