@@ -49,11 +49,15 @@ def parse(plain: Any) -> Sidecar:
     if not isinstance(plain, dict) or plain.get("flowstill_sidecar") != VERSION:
         raise DslError(f"This is no sidecar of version {VERSION}.")
     try:
-        return Sidecar(
+        made = Sidecar(
             **{name: decode(value, f"/{name}") for name, value in plain.items() if name != "flowstill_sidecar"}
         )
     except TypeError as error:
         raise DslError(f"This is no sidecar of version {VERSION}: {error}.") from None
+    words = (made.dialect, made.target, made.file, made.sha256, *made.secrets)
+    if not isinstance(made.secrets, list) or not all(isinstance(word, str) for word in words):
+        raise DslError(f"This is no sidecar of version {VERSION}: all but its documents is text.")
+    return made
 
 
 def restore(flow: Flow, sidecar: Sidecar, original: bytes = b"", **options: Any) -> tuple[Any, list[Note]]:

@@ -13,6 +13,7 @@ import click
 
 from dsl.notes import SEVERITIES
 from flows import UsageError
+from flows.saving import distinct, read, save
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,7 +56,9 @@ def convert(
     """
     import dsl
 
-    data = _read(file)
+    distinct(FILE=file, report=report, sidecar=sidecar)
+    distinct(out=out, report=report, sidecar=sidecar)
+    data = read(file)
     flow = _flow(file, data, dialect)
     written = _written(flow, target, _options(options), sidecar, file, data)
     _tell(written)
@@ -81,20 +84,20 @@ def _written(flow: Flow, target: str, options: dict[str, Any], sidecar: Path | N
         if kept:
             with _naming(sidecar):
                 side.refuse_another(kept, made)
-        _save(sidecar, dump_json(made.plain()).encode())
+        save(sidecar, dump_json(made.plain()).encode())
     return written
 
 
 def _kept(path: Path) -> Sidecar:
     from dsl import sidecar as side
-    from dsl.load import load_json
+    from dsl.load import load_json, text
 
     with _naming(path):
-        return side.parse(load_json(path.read_text("utf-8")))
+        return side.parse(load_json(text(read(str(path)))))
 
 
 @contextmanager
-def _naming(path: Path) -> Iterator[None]:
+def _naming(path: Path | str) -> Iterator[None]:
     """Errors say which file they are about."""
     import dsl
 
@@ -120,7 +123,7 @@ def _report(path: Path, flow: Flow, target: str, written: Written, file: str, da
     from dsl.report import markdown, report
 
     plain = report(flow, target, written, file=Path(file).name, data=data)
-    _save(path, (markdown(plain) if path.suffix == ".md" else dump_json(plain)).encode())
+    save(path, (markdown(plain) if path.suffix == ".md" else dump_json(plain)).encode())
 
 
 @click.command()
@@ -136,7 +139,9 @@ def check(file: str, dialect: str | None, form: str, fix: bool, out: str | None)
     from dsl.lint import check as find
     from dsl.lint import mend
 
-    data = _read(file)
+    if out is not None and not fix:
+        raise UsageError("--out is for what --fix mends: give both.")
+    data = read(file)
     flow = _flow(file, data, dialect)
     if fix:
         flow, mended_now = mend(flow)
@@ -179,7 +184,7 @@ def inspect(file: str, dialect: str | None, as_json: bool) -> None:
     """Say what the workflow FILE is: platform, inputs, models, knowledge bases, tools, secrets, what it needs."""
     from dsl.summary import summarise, words
 
-    plain = summarise(_flow(file, _read(file), dialect))
+    plain = summarise(_flow(file, read(file), dialect))
     click.echo(json.dumps(plain, ensure_ascii=False, indent=2) if as_json else words(plain))
 
 
@@ -193,7 +198,7 @@ def draw(file: str, dialect: str | None, out: str, form: str | None) -> None:
     import dsl
 
     ending = Path(out).suffix.lstrip(".") if out != "-" else ""
-    _write(out, dsl.draw(_flow(file, _read(file), dialect), form or ending or "svg"))
+    _write(out, dsl.draw(_flow(file, read(file), dialect), form or ending or "svg"))
 
 
 @click.command()
@@ -204,34 +209,23 @@ def diff(one: str, other: str, as_json: bool) -> None:
     """Say in words what changed from the workflow A to B, which may be of different platforms."""
     from dsl.changes import diff as changes
 
-    found = changes(*(_flow(each, _read(each), None) for each in (one, other)))
+    found = changes(*(_flow(each, read(each), None) for each in (one, other)))
     if as_json:
         click.echo(json.dumps([vars(change) for change in found], ensure_ascii=False, indent=2))
     else:
         click.echo("\n".join(map(str, found)) or "The same workflow.")
 
 
-def _read(file: str) -> bytes:
-    if file == "-":
-        return sys.stdin.buffer.read()
-    try:
-        return Path(file).read_bytes()
-    except OSError as error:
-        raise UsageError(f"{file}: {error.strerror or error}.") from None
-
-
 def _flow(file: str, data: bytes, dialect: str | None) -> Flow:
     import dsl
 
-    try:
+    with _naming("stdin" if file == "-" else file):
         return dsl.read(data, dialect)
-    except dsl.DslError as error:
-        raise dsl.DslError(f"{'stdin' if file == '-' else file}: {error}") from None
 
 
 def _options(given: tuple[str, ...]) -> dict[str, str]:
     for each in given:
-        if "=" not in each:
+        if each.find("=") < 1:
             raise UsageError(f"--option {each}: NAME=VALUE is wanted.")
     return dict(each.split("=", 1) for each in given)
 
@@ -254,23 +248,12 @@ def _line(note: Note) -> str:
 def _write(out: str, data: str | bytes) -> None:
     raw = data.encode() if isinstance(data, str) else data
     if out != "-":
-        _save(Path(out), raw)
+        save(out, raw)
     elif isinstance(data, bytes) and sys.stdout.isatty():
         raise UsageError("The result is an archive: name a file with --out.")
     else:
         sys.stdout.buffer.write(raw)
         sys.stdout.buffer.flush()
-
-
-def _save(path: Path, data: bytes) -> None:
-    """All of it or nothing: a half-written file never stands in the place of a good one."""
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.write_bytes(data)
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise UsageError(f"{path}: {error.strerror or error}.") from None
 
 
 VERBS = (convert, check, inspect, diff, draw)

@@ -1,6 +1,7 @@
 """The verbs for workflow files, as people type them."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -141,6 +142,20 @@ FLOW = b'{"flowstill": "1", "flow": {"name": "x", "dialect": "ir"}}'
 TO_IR = ("convert", "-", "--to", "ir")
 
 
+def test_nothing_is_read_from_a_stdin_that_is_closed() -> None:
+    command = [sys.executable, "-m", "flows", "check", "-"]
+    done = subprocess.run(command, capture_output=True, check=False, preexec_fn=lambda: os.close(0))
+    assert done.returncode == 2 and b"stdin is closed" in done.stderr and done.stderr.count(b"\n") == 1
+
+
+@pytest.mark.parametrize("held", [b"\xff", b"{}", b'{"flowstill_sidecar": "1", "dialect": "ir", "target": 5}'])
+def test_a_sidecar_that_is_none_is_named(held: bytes, sink: Path, tmp_path: Path) -> None:
+    (path := tmp_path / "side").write_bytes(held)
+    done = flowstill("convert", sink, "--to", "ir", "--sidecar", path)
+    assert done.returncode == 1 and b"side: " in done.stderr and done.stderr.count(b"\n") == 1
+    assert path.read_bytes() == held
+
+
 @pytest.mark.parametrize(
     ("arguments", "stdin", "code", "message"),
     [
@@ -154,6 +169,12 @@ TO_IR = ("convert", "-", "--to", "ir")
         ((*TO_IR, "-O", "x=1"), FLOW, 2, "no option 'x'"),
         (("convert", "-", "--to", "coze", "-O", "form=F9"), FLOW, 2, "no form 'F9'"),
         ((*TO_IR, "-O", "x"), FLOW, 2, "NAME=VALUE"),
+        ((*TO_IR, "-O", "=x"), FLOW, 2, "NAME=VALUE"),
+        ((*TO_IR, "--from", "lr"), FLOW, 2, "no dialect 'lr'"),
+        ((*TO_IR, "-o", ""), FLOW, 2, "The name of a file: "),
+        ((*TO_IR, "--report", "r", "-o", "./r"), FLOW, 2, "r is named as out and as report"),
+        ((*TO_IR, "--sidecar", "."), FLOW, 2, ".: Is a directory."),
+        (("check", "-", "-o", "x"), FLOW, 2, "--fix"),
     ],
 )
 def test_bad_input_is_one_line(arguments: tuple[str, ...], stdin: bytes, code: int, message: str) -> None:

@@ -1,0 +1,63 @@
+"""Files of people, read and written whole or not at all."""
+
+import os
+import secrets
+import shutil
+import sys
+from pathlib import Path
+
+from flows import FlowError, UsageError
+
+
+def read(file: str) -> bytes:
+    """What a file holds; - is stdin."""
+    if file == "-" and sys.stdin is None:
+        raise UsageError("stdin is closed: name a file, or pipe one in.")
+    try:
+        return sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+    except (OSError, ValueError) as error:
+        raise told(file, error) from None
+
+
+def save(file: str | Path, data: bytes) -> None:
+    """A half-written file never stands in the place of a good one, nor a file in that of a device or pipe.
+
+    Links are followed, and a file keeps its mode. (click's atomic files take the place of the good one when the disk
+    is full, too.)
+    """
+    try:
+        if os.path.exists(file) and not os.path.isfile(file):
+            Path(file).write_bytes(data)
+        else:
+            _replace(Path(os.path.realpath(file)), data)
+    except (OSError, ValueError) as error:
+        raise told(file, error) from None
+
+
+def _replace(path: Path, data: bytes) -> None:
+    part = path.with_name(f".{secrets.token_hex(8)}.part")  # two at once write two parts
+    try:
+        with part.open("xb") as file:  # never a file or link that somebody laid there
+            file.write(data)
+        if path.exists():
+            shutil.copymode(path, part)
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def distinct(**files: str | Path | None) -> None:
+    """UsageError when two of these are one file: what is written first would be gone."""
+    seen: dict[str, str] = {}
+    for use, file in files.items():
+        real = "" if file is None or str(file) == "-" else os.path.realpath(file)
+        if real and (other := seen.setdefault(real, use)) != use:
+            raise UsageError(f"{file} is named as {other} and as {use}: one would overwrite the other.")
+
+
+def told(file: str | Path, error: Exception) -> FlowError:
+    """The error in words: of wrong usage where the name is at fault."""
+    misnamed = isinstance(error, (FileNotFoundError, IsADirectoryError, NotADirectoryError, ValueError))
+    words = getattr(error, "strerror", None) or str(error)
+    return (UsageError if misnamed else FlowError)(f"{str(file) or 'The name of a file'}: {words}.")
