@@ -4,6 +4,7 @@ import bisect
 import json
 import math
 import re
+from collections import Counter
 from typing import Any, NoReturn
 
 import yaml
@@ -13,6 +14,7 @@ from dsl import DslError
 MAX_BYTES = 20 * 2**20  # Dify takes 10 MiB
 MAX_DEPTH = 200
 MAX_VALUES = 2_000_000  # with every alias followed
+MAX_DIGITS = 1_000  # of a number in YAML, above which it is text: what it costs grows with their square
 
 
 def text(data: bytes | str) -> str:
@@ -67,8 +69,7 @@ def _check_characters(document: Any) -> None:
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
         raise DslError(f"The key {twice!r} stands twice in one object: one of the two would be lost.")
     return result
 
@@ -168,7 +169,7 @@ class _Builder:
         tag = event.tag
         if tag is None or tag == "!":
             tag = self.resolver.resolve(yaml.ScalarNode, event.value, event.implicit) if event.implicit[0] else _STR
-        if tag in _AS_TEXT:
+        if tag in _AS_TEXT or (tag in _SCALARS and len(event.value) > MAX_DIGITS):
             return event.value
         if tag not in _SCALARS:
             raise self.error(event, f"the tag {tag} is not for workflow files")

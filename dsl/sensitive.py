@@ -43,7 +43,7 @@ _LOOKS = re.compile(
     | (?P<dify>        \b(?:app|dataset)-[A-Za-z0-9]{24}\b )
     | (?P<ragflow>     \bragflow-[A-Za-z0-9]{30,} )
     | (?P<coze>        \b(?:pat|sat|czs)_[A-Za-z0-9]{40,} )
-    | (?P<private_key> -----BEGIN\ [A-Z ]*PRIVATE\ KEY-----[\s\S]*?-----END\ [A-Z ]*PRIVATE\ KEY----- )
+    | (?P<private_key> -----BEGIN\ [A-Z ]*PRIVATE\ KEY-----(?:[^-]|-(?!----))*+-----END\ [A-Z ]*PRIVATE\ KEY----- )
     | (?P<bearer>      (?<=[Bb]earer\ )[A-Za-z0-9._~+/=-]{12,} )
     | (?P<basic>       (?<=[Bb]asic\ )(?=[A-Za-z+/]*[0-9=])[A-Za-z0-9+/]{8,}={0,2} )
     | (?P<password>    (?<=://)[^\s/@:{}]*:[^\s/@{}]+(?=@) )

@@ -60,10 +60,22 @@ def _node(place: str, data: dict[str, Any], installed: set[str]) -> Iterator[Fin
                 message = f"'{title}': {meant} is no reference for Dify and stays in the text as it stands."
                 fix = "Ids and names of letters, digits and _ only, names of at most 30."
                 yield Finding("error", "ref.text", message, where, title=title, fix=fix)
+    for where, name in _unwired(data, place):
+        message = f"'{title}' takes {name!r} from nowhere: it is nothing when the app runs."
+        yield Finding("error", "ref.empty", message, where, title=title, fix="Choose a variable, or take it away.")
     for where, name in _declared(data, place):
         if not _NAME.fullmatch(name):
             message = f"'{title}' declares {name!r}, which no text can refer to."
             yield Finding("warning", "name.pattern", message, where, title=title, fix="A letter first, at most 30.")
+
+
+def _unwired(data: dict[str, Any], place: str) -> Iterator[tuple[str, str]]:
+    """What a node reads without saying from where."""
+    key = {"code": "variables", "template-transform": "variables", "end": "outputs"}.get(str(data.get("type")), "")
+    items = data.get(key)
+    for i, each in enumerate(items if isinstance(items, list) else []):
+        if isinstance(each, dict) and not each.get("value_selector") and "value" not in each:
+            yield f"{place}/{key}/{i}", str(each.get("variable", ""))
 
 
 def _declared(data: dict[str, Any], place: str) -> Iterator[tuple[str, str]]:

@@ -38,9 +38,9 @@ class Wanted:
     value: Value
 
 
-def settle(work: Work, node: Node) -> None:
-    """Every value of the node as one that Dify can take."""
-    helper = _Helper(work, node)
+def settle(work: Work, node: Node, owner: Node | None = None) -> None:
+    """Every value of the node as one that Dify can take; notes are about `owner`, where the node was made for it."""
+    helper = _Helper(work, node, owner or node)
     wanted = node.kind in INPUTS
     node.inputs = {
         name: helper.reference(value, name) if wanted else helper.value(value, name)
@@ -54,8 +54,8 @@ def settle(work: Work, node: Node) -> None:
 class _Helper:
     """Collects what is to be computed before one node."""
 
-    def __init__(self, work: Work, node: Node) -> None:
-        self.work, self.node = work, node
+    def __init__(self, work: Work, node: Node, owner: Node) -> None:
+        self.work, self.node, self.owner = work, node, owner
         self.skipped = _SKIPPED.get(node.kind, set())
         self.references = REFERENCES.get(node.kind, set())
         self.values: dict[str, Value] = {}
@@ -124,7 +124,7 @@ class _Helper:
         if isinstance(value, Ref) and not self.work.known(value):
             where = ".".join(map(str, (value.node or value.scope, *value.path)))
             message = f"{where} is referred to, and nothing produces it: it is null."
-            self.work.note(self.node, "degraded", "ref.unknown", message, "Refer to what does exist.")
+            self.work.note(self.owner, "degraded", "ref.unknown", message, "Refer to what does exist.")
         for name, known in self.values.items() if isinstance(value, Ref) else ():
             if known == value:
                 return Ref(self.ids[0], (name,))
@@ -145,13 +145,14 @@ class _Helper:
         if self.scripts:
             helper = Node(self.ids[1], "code", f"{node.title} expressions")
             work.before(node, helper)
-            _expressions(work, helper, self.scripts)
+            _expressions(work, helper, self.owner, self.scripts)
             message = "An expression is evaluated by a code node; what only n8n's has, fails when it runs."
-            work.note(node, "degraded", "ref.script", message, "Check the expression.")
+            work.note(self.owner, "degraded", "ref.script", message, "Check the expression.")
         if self.values:
             helper = Node(self.ids[0], "code", f"{node.title} values")
             work.before(node, helper)
             work.program(helper, "values", self.values, self.types)
+            settle(work, helper, self.owner)  # a value may hold an expression of n8n
 
 
 def _name(stem: str, taken: dict[str, Any]) -> str:
@@ -223,7 +224,7 @@ def _right_is_native(type_: str, op: str, right: Value) -> bool:
 # -- expressions of n8n
 
 
-def _expressions(work: Work, node: Node, scripts: dict[str, Script]) -> None:
+def _expressions(work: Work, node: Node, owner: Node, scripts: dict[str, Script]) -> None:
     """A JavaScript node that evaluates expressions, with n8n's words for what they read."""
     fields: dict[str, Any] = {}
     node.inputs, lines = {}, []
@@ -241,6 +242,6 @@ def _expressions(work: Work, node: Node, scripts: dict[str, Script]) -> None:
     node.params = {"lang": "javascript", "source": f"{source}// {END}\n", "style": "done"}
     node.outputs = dict.fromkeys(scripts, ANY)
     work.boxed |= {(node.id, name) for name in scripts}
-    helper = _Helper(work, node)
+    helper = _Helper(work, node, owner)
     node.inputs = {name: helper.reference(ref, name) for name, ref in node.inputs.items()}
     helper.finish()

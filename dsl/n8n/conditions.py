@@ -107,6 +107,8 @@ def _written(printer: text.Printer, item: dict[str, Value]) -> dict[str, Any]:
             operation, operation
         )
     operator = {"type": kind, "operation": operation} | ({"singleValue": True} if op in UNARY else {})
+    if kind == "array" and op not in UNARY:  # n8n reads the right side as a list otherwise, and fails
+        operator["rightType"] = "number" if operation.startswith("length") else "any"
     right = "" if op in UNARY else printer.value(item.get("right"))
     return {"leftValue": printer.value(item.get("left")), "rightValue": right, "operator": operator}
 

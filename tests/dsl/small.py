@@ -91,6 +91,26 @@ def fork(name: str, condition: dict[str, Any], *, types: dict[str, Type] | None 
     return flow(name, Graph(nodes, edges))
 
 
+LISTS: list[tuple[str, Any, str, str]] = [
+    ("contains", "gift", "red,gift", "gifts"),
+    ("not_contains", "gift", "gifts", "red,gift"),
+    ("length_eq", 2, "a,b", "a"),
+    ("length_gt", 1, "a,b", "a"),
+    ("length_le", 1, "a", "a,b"),
+    ("all_of", ["a", "b"], "b,c,a", "a,c"),
+]
+
+
+def split_and_fork(operator: str, right: Any) -> Flow:
+    """As `fork`, about the parts that commas make."""
+    made = javascript("make", "function main({q}) {\n  return {xs: q.split(',')}\n}\n", {"q": Q}, xs=STRINGS)
+    forked = fork(f"list {operator}", when((Ref("make", ("xs",)), operator, right, "array")), types={"q": STRING})
+    forked.graph.nodes.insert(1, made)
+    forked.graph.edges[0] = Edge("begin", "make")
+    forked.graph.edges.append(Edge("make", "fork"))
+    return forked
+
+
 def operators() -> list[Case]:
     text: list[tuple[str, Any, str, str]] = [
         ("eq", "apple", "apple", "pear"),
@@ -119,6 +139,9 @@ def operators() -> list[Case]:
         for value_n, said in ((holds_n, "yes"), (not_n, "no")):
             made = fork(f"number {operator}", when((N, operator, right, "number")))
             cases.append(Case(f"number {operator}: {said}", made, {"q": "x", "n": value_n}, {"r": said}))
+    for operator, right, holds, not_ in LISTS:
+        for value, said in ((holds, "yes"), (not_, "no")):
+            cases.append(Case(f"list {operator}: {said}", split_and_fork(operator, right), {"q": value}, {"r": said}))
     both = when((Q, "eq", "a", "string"), (N, "gt", 1, "number"))
     either = when((Q, "eq", "a", "string"), (N, "gt", 1, "number"), logic="or")
     return [

@@ -713,6 +713,24 @@ def test_an_expression_of_n8n_is_computed_in_front_of_the_node() -> None:
     assert again.graph.edges == [Edge("start", "say")]
 
 
+def test_an_expression_of_n8n_in_a_condition_is_computed_before_the_question_is_asked() -> None:
+    script = Script("n8n", "$json.prices.some((p) => p > 10)", (Ref("start", ("prices",)),))
+    asked = {"logic": "and", "conditions": [{"left": script, "op": "true", "right": None, "type": "boolean"}]}
+    nodes = [
+        Node("start", "start", outputs={"prices": Type("any")}),
+        Node("fork", "if", "Fork", params={"cases": [asked]}),
+        Node("say", "answer", params={"text": Text(("yes",))}),
+    ]
+    edges = [Edge("start", "fork"), Edge("fork", "say", "case:0")]
+    document, notes = dify.build(Flow("t", "n8n", mode="chat", graph=Graph(nodes, edges)))
+    written = document["workflow"]["graph"]["nodes"]
+    assert [node["data"]["type"] for node in written] == ["start", "code", "code", "if-else", "answer"]
+    assert all(each["value_selector"] for node in written[1:3] for each in node["data"]["variables"])
+    assert ("ref.script", "fork") in {(note.code, note.node) for note in notes}
+    back = dify.read(document).graph.nodes[1].params["cases"][0]["conditions"]
+    assert [(each["left"], each["op"]) for each in back] == [(script, "true")]
+
+
 @pytest.mark.parametrize("kind", sorted(KINDS))
 def test_a_node_that_holds_nothing_is_written(kind: str) -> None:
     node = Node("n", kind, body=Graph() if kind in ("iterate", "loop") else None)

@@ -47,6 +47,15 @@ def test_what_does_harm_is_one_error(source: str, message: str) -> None:
         load(source)
 
 
+@pytest.mark.timeout(30)
+def test_files_that_cost_the_square_of_their_size_are_read_at_once() -> None:
+    names = "".join(f'"k{i}": 1, ' for i in range(60_000))
+    with pytest.raises(DslError, match="The key 'k7' stands twice"):
+        load("{" + names + '"k7": 2}')
+    assert load("a: " + ":".join(["59"] * 100_000)) == {"a": ":".join(["59"] * 100_000)}
+    assert load("a: 190:20:30") == {"a": 685_230}
+
+
 def test_aliases_that_double_and_double_are_refused() -> None:
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x]"]
     lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 8)}]" for i in range(1, 12)]

@@ -42,6 +42,14 @@ def test_a_secret_is_found(value: str, key: str, secret: str) -> None:
     assert [value[each.start : each.end] for each in found(value, key)] == [secret]
 
 
+@pytest.mark.timeout(30)
+def test_keys_that_begin_and_never_end_are_looked_through_once() -> None:
+    begin, end = "-----BEGIN RSA PRIVATE KEY-----", "-----END RSA PRIVATE KEY-----"
+    assert found(begin * 20_000) == []
+    key = f"{begin}\nProc-Type: 4,ENCRYPTED\n\nMIIE--vq\n{end}"
+    assert [(each.start, each.end) for each in found(f"{begin} {key} x")] == [(32, 32 + len(key))]
+
+
 @pytest.mark.parametrize(
     ("value", "key"),
     [

@@ -263,7 +263,7 @@ def _wait(session: requests.Session, url: str, process: "subprocess.Popen[bytes]
         try:
             if session.get(f"{url}/healthz/readiness", timeout=5).ok:
                 return
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.Timeout):
             pass
         time.sleep(0.2)
     raise EngineError(f"n8n did not start:\n{log.read_text(errors='replace')[-3000:]}")
