@@ -76,6 +76,7 @@ PLANTED = [
     ("dify", _data(2, type="llm", model=MODEL), "dependency.missing", "/model", "langgenius/openai."),
     ("dify", _data(2, credential_id="c-1"), "credential.id", "/credential_id", "no other workspace"),
     ("dify", _data(2, code="{{#a-b.c#}}"), "ref.text", "/data/code", "{{#a-b.c#}} is no reference"),
+    ("dify", _data(2, type="code", variables=[{"variable": "x", "value_selector": []}]), "ref.empty", "/0", "'x' from"),
     ("dify", _data(2, outputs={"1st": {"type": "string"}}), "name.pattern", "/outputs/1st", "'1st'"),
     ("n8n", lambda document: document.pop("settings"), "order.missing", "/settings", "another order"),
     ("n8n", _tool, "order.missing", "/settings", "empty answers from its tools"),
