@@ -121,7 +121,7 @@ def _called(source: Node | None, ref: Ref) -> list[list[str]]:
     if (kind == "http" and first == ["body"]) or first == [ALL]:
         return [rest]
     if kind in ("list", "iterate", "code") and source and (label := outputs(source).get(first[0], Type()).label):
-        return [[label, *rest]]
+        return [rest] if label == ALL else [[label, *rest]]
     if kind in ("llm", "agent") and first == ["structured"]:
         return [["output", *rest]]
     if kind in ("llm", "agent") and first == ["text"]:

@@ -26,7 +26,8 @@ def results(node: Node, first: bool) -> dict[str, Ref]:
     if node.kind == "http":
         return {name: Ref(node.id, (name,)) for name in ("body", "status", "headers") if name in outputs(node)}
     if node.kind == "list" and (label := node.outputs.get("result", Type()).label):
-        return {label: Ref(node.id, ("result",))}
+        items = {"item": Ref(node.id, ("first",))} if first else {"items": Ref(node.id, ("result",))}
+        return items if label == ALL else {label: Ref(node.id, ("result",))}
     if node.kind == "iterate" and (label := node.outputs.get("output", Type()).label):
         return {label: Ref(node.id, ("output",))}
     if node.kind in ("code", "iterate") and ALL in node.outputs:

@@ -174,10 +174,20 @@ def _plain_set(reader: "Reader", raw: Raw, node: Node) -> None:
         node.inputs, node.outputs = fields, {name: _type_of(value) for name, value in fields.items()}
     else:
         for name, kind, value in assignments(raw):
-            node.inputs[name] = reader.value(value, raw)
+            node.inputs[name] = _assigned(reader, raw, kind, value)
             node.outputs[name.split(".")[0]] = Type(kind) if "." not in name else tables.OBJECT
     if _includes(raw):
         node.params["keep"] = True
+
+
+def _assigned(reader: "Reader", raw: Raw, kind: str, value: Any) -> Value:
+    """What is typed as text and meant as something else, as n8n takes it from version 3 on."""
+    read = reader.value(value, raw)
+    if raw.version < 3 or not isinstance(read, (str, Text)):
+        return read
+    meant = json_with_expressions(value, lambda code: reader.value(code, raw))
+    kinds = {list: "array", dict: "object", bool: "boolean", int: "number", float: "number"}
+    return meant if kinds.get(type(meant)) == kind else read
 
 
 def _type_of(value: Value) -> Type:
@@ -506,10 +516,36 @@ def _whole(reader: "Reader", raw: Raw) -> Value:
 def _list(reader: "Reader", raw: Raw, node: Node) -> None:
     """Operations on all items at once: the list is what came in."""
     node.kind = "list"
-    node.params = {"list": Script("n8n", "$input.all()")} | _LISTS[raw.kind](reader, raw)
+    node.params = {"list": _all_items(reader, raw, EACH_ITEM)} | _LISTS[raw.kind](reader, raw)
+    node.outputs = {"result": Type("array", label=ALL)}
     reader.note(
         raw, "degraded", "items.many", "It works on all items that come in, which other platforms have as a list."
     )
+
+
+EACH_ITEM = "$input.all().map((item) => item.json)"
+
+
+def _all_items(reader: "Reader", raw: Raw, source: str) -> Script:
+    """`source`, which takes all items that come in from $input, and who gives those."""
+    makers = [reader.nodes[name] for name in _sources(reader, raw)]
+    if len(makers) == 1 and _gives_items(makers[0]):
+        return Script("n8n", source, (_items(reader, makers[0]),))
+    if len(makers) == 1 and reader_of(makers[0]) is _list and not makers[0].mark:
+        return Script("n8n", source, (Ref(makers[0].id, ("result",)),))
+    if giver := reader.streams.get(raw.name):
+        lost = _lost(reader, raw, f"It works on what nodes before it make of each item of {giver}.")
+        return Script("n8n", f"{source} && {lost.source}")  # on n8n it still is what it was
+    return Script(
+        "n8n", source, tuple(reader.ref(raw, maker, ()) or Ref(maker.id, ()) for maker in _makers(reader, raw))
+    )
+
+
+def _sources(reader: "Reader", raw: Raw) -> list[str]:
+    """Who is wired to a node, past those that do nothing."""
+    names = sorted({link.source for link in reader.source.into[raw.name]})
+    idle = len(names) == 1 and (reader.nodes[names[0]].disabled or reader_of(reader.nodes[names[0]]) is _pass)
+    return _sources(reader, reader.nodes[names[0]]) if idle else names
 
 
 def _sort(reader: "Reader", raw: Raw) -> dict[str, Value]:
@@ -552,7 +588,7 @@ def _aggregate(reader: "Reader", raw: Raw, node: Node) -> None:
         node.params["attached"] = [_piece(reader, raw, "end", raw.params)]
         node.outputs = {"result": Type("array", label=key)}
         return
-    node.params = {"list": Script("n8n", source)}
+    node.params = {"list": _all_items(reader, raw, source)}
     node.outputs = {"result": Type("array", label=key)}
     reader.note(raw, "degraded", "items.many", "It makes one list of all items that come in.")
 
@@ -561,7 +597,7 @@ def gathered(raw: Raw) -> tuple[str, str, str]:
     """The field that an aggregate makes, "" for several, the JavaScript for what is in it, and the field it takes."""
     field: Any = ""
     if raw.params.get("aggregate") == "aggregateAllItemData":
-        key, source = raw.params.get("destinationFieldName", "data"), "$input.all().map((item) => item.json)"
+        key, source = raw.params.get("destinationFieldName", "data"), EACH_ITEM
     else:
         items = members(raw.params, "fieldsToAggregate", "fieldToAggregate")
         field = items[0].get("fieldToAggregate") if len(items) == 1 else None

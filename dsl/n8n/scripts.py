@@ -252,7 +252,7 @@ def _native_list(builder: "Builder", node: Node) -> tuple[str, dict[str, Any]] |
 
 def gathering(key: str, source: str) -> dict[str, Any]:
     """The parameters of an aggregate."""
-    field = source.partition("item.json")[2].rstrip(")").lstrip(".")
+    field = source.partition("item.json")[2].partition(")")[0].lstrip(".")
     if not field:
         return {"aggregate": "aggregateAllItemData", "destinationFieldName": key, "options": {}}
     item: dict[str, Any] = {"fieldToAggregate": field}

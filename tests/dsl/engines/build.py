@@ -20,9 +20,10 @@ def node(name: str, kind: str, version: float = 1, /, **parameters: Any) -> Json
     }
 
 
-def assign(name: str, **values: str) -> Json:
-    """A set node that gives just these fields."""
-    fields = [{"id": key, "name": key, "type": "string", "value": value} for key, value in values.items()]
+def assign(name: str, *typed: tuple[str, str, str], **values: str) -> Json:
+    """A set node that gives just these fields: `typed` by name, type and value, `values` are text."""
+    every = [*typed, *((key, "string", value) for key, value in values.items())]
+    fields = [{"id": key, "name": key, "type": kind, "value": value} for key, kind, value in every]
     return node(name, "set", 3.5, assignments={"assignments": fields}, options={})
 
 

@@ -44,6 +44,14 @@ TOLD = code("Told", "return [{json: {told: items.map((one) => one.json.said).joi
 TELL = assign("Tell", told="={{ $json.told }}")
 NAMES = code("Names", "return [{json: {both: $json.q + $('In').first().json.q}}];")
 BOTH = assign("Both", both="={{ $json.both }}")
+SORT = node("Sort", "sort", 1, sortFieldsUi={"sortField": [{"fieldName": "n", "order": "descending"}]}, options={})
+LIMIT = node("Limit", "limit", 1, maxItems=2)
+COUNT = assign("Count", count="={{ $json.lines.length }}", first="={{ $json.lines[0].n }}")
+TWICE = code("Twice", "return ['a', 'b', 'a'].map((sku) => ({json: {sku}}));")
+ONCE = node("Once", "removeDuplicates", 1, compare="selectedFields", fieldsToCompare="sku", options={})
+NAMED = code("Named", "return [{json: {all: items.map((one) => one.json.n).join()}}];")
+FIRST = code("First", "return [{json: {n: $input.first().json.n}}];")
+SKU = assign("Sku", sku="={{ $json.q }}")
 
 FLOWS = {
     "all the items": workflow([called(), ROWS, SPLIT, SHAPE, ALL], "In>Rows Rows>Split Split>Shape Shape>All"),
@@ -65,6 +73,25 @@ FLOWS = {
         [called(), MANY, DOUBLE, LOOP, BODY, TOLD, TELL],
         "In>Many Many>Double Double>Loop Loop>Told Loop.1>Body Body>Loop Told>Tell",
     ),
+    "items of code, sorted, cut and gathered": workflow(
+        [called(), MANY, SORT, LIMIT, ALL, COUNT], "In>Many Many>Sort Sort>Limit Limit>All All>Count"
+    ),
+    "items of code, each once": workflow([called(), TWICE, ONCE, SKUS], "In>Twice Twice>Once Once>All"),
+    "sorted items of code, in code": workflow(
+        [called(), MANY, SORT, NAMED, assign("Say", all="={{ $json.all }}")], "In>Many Many>Sort Sort>Named Named>Say"
+    ),
+    "the first of sorted items": workflow(
+        [called(), MANY, SORT, FIRST, assign("Say", n="={{ $json.n }}")], "In>Many Many>Sort Sort>First First>Say"
+    ),
+    "a single item in a list": workflow([called("q"), SKU, ALL, SAY], "In>Sku Sku>All All>Say"),
+    "values typed as text": workflow(
+        [
+            called("q"),
+            assign("Typed", ("l", "array", "[1, 2]"), ("o", "object", '={"a": "{{ $json.q }}"}'), ("n", "number", "5")),
+            assign("Say", first="={{ $json.l[1] }}", a="={{ $json.o.a }}", n="={{ $json.n + 1 }}"),
+        ],
+        "In>Typed Typed>Say",
+    ),
     "code that reads a node by its name": workflow([called("q"), NAMES, BOTH], "In>Names Names>Both"),
 }
 
@@ -75,6 +102,14 @@ def test_items_become_the_same_values_on_dify(name: str) -> None:
     assert here.status == "succeeded", here
     assert there.status == "succeeded", there
     assert _texts(there.outputs) == _texts(here.outputs)
+
+
+def test_a_list_of_what_nodes_make_of_each_item_fails_loudly() -> None:
+    flow = workflow([called(), MANY, assign("Shape", n="={{ $json.n }}"), ALL], "In>Many Many>Shape Shape>All")
+    written = dsl.write(dsl.read(json.dumps(flow)), "dify")
+    assert ("All", "stub") in {(note.title, note.severity) for note in written.notes}
+    ran = run_dify(str(written.data), {})
+    assert ran.status == "failed" and "what nodes before it make of each item of Many" in str(ran.error)
 
 
 def test_a_filter_that_lets_nothing_through_leaves_an_empty_list() -> None:
