@@ -234,7 +234,8 @@ def _expressions(work: Work, node: Node, owner: Node, scripts: dict[str, Script]
             variable = next((key for key, known in node.inputs.items() if known == ref), f"in_{len(node.inputs)}")
             node.inputs[variable] = ref
             read.append(variable)
-            computed.place(fields, work.nodes.get(ref.node), ref, f"input.{variable}")
+            meant = work.meant(ref)
+            computed.place(fields, work.nodes.get(meant.node), meant, f"input.{variable}")
         lines.append(f"    {name}: {{ value: (/*{name} {' '.join(read)}*/ {script.source} /*{name}*/) ?? null }},\n")
     context = computed.CONTEXT.format(fields=computed.printed(fields))
     source = f"// {BEGIN} expressions\n{context}function main(input) {{\n"

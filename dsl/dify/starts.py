@@ -124,6 +124,7 @@ def _lists(work: Work, start: Node) -> None:
         work.program(parsed, "input", {"output": Call("parse", (given,))}, {"output": type_})
         work.add(parsed, start, after=True)
         work.after(start, parsed)
+        work.parsed[parsed.id] = given
         if not work.own:
             message = f"The list {name} is given as JSON text here: a form of Dify has no field for lists."
             work.note(start, "degraded", "type.narrowed", message)

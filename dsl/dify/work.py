@@ -36,6 +36,7 @@ class Work:
         self.container: dict[str, str] = {}
         self.boxed: set[tuple[str, str]] = set()  # (node, output): an object with the value in it
         self.moved: dict[tuple[str, str], str] = {}  # outputs that have another name here
+        self.parsed: dict[str, Ref] = {}  # nodes whose output is a value of another node, read as JSON
         self.columns: dict[str, Callable[[Ref], Value]] = {}  # of iterations that give rows: an output is one of them
         loops.give_out(self.flow.graph)
         loops.spread(self.flow.graph, self._walked)
@@ -177,6 +178,11 @@ class Work:
         if type_.name == "object":
             return (type_.props or {}).get(str(step), ANY)
         return type_.items or ANY if type_.name == "array" else ANY
+
+    def meant(self, ref: Ref) -> Ref:
+        """What the author referred to, where a node of ours has taken its place."""
+        given = self.parsed.get(ref.node)
+        return replace(given, path=(*given.path, *ref.path[1:])) if given else ref
 
     def known(self, ref: Ref) -> bool:
         """Whether there is something that the reference can mean."""

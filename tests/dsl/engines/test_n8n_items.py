@@ -52,6 +52,10 @@ ONCE = node("Once", "removeDuplicates", 1, compare="selectedFields", fieldsToCom
 NAMED = code("Named", "return [{json: {all: items.map((one) => one.json.n).join()}}];")
 FIRST = code("First", "return [{json: {n: $input.first().json.n}}];")
 SKU = assign("Sku", sku="={{ $json.q }}")
+TELLS = code("Tells", "return [{json: {n: $json.q.length}}];")
+HOW = node(
+    "How", "if", 2.2, conditions=conditions("={{ $json.n % 2 }}", "number", "lt", "={{ $json.n.toFixed().length }}")
+)
 
 FLOWS = {
     "all the items": workflow([called(), ROWS, SPLIT, SHAPE, ALL], "In>Rows Rows>Split Split>Shape Shape>All"),
@@ -84,6 +88,23 @@ FLOWS = {
         [called(), MANY, SORT, FIRST, assign("Say", n="={{ $json.n }}")], "In>Many Many>Sort Sort>First First>Say"
     ),
     "a single item in a list": workflow([called("q"), SKU, ALL, SAY], "In>Sku Sku>All All>Say"),
+    "a list that the caller gives": workflow(
+        [
+            node(
+                "In",
+                "executeWorkflowTrigger",
+                1.1,
+                inputSource="workflowInputs",
+                workflowInputs={"values": [{"name": "q", "type": "string"}, {"name": "tags", "type": "array"}]},
+            ),
+            assign("Say", last="={{ $('In').first().json.tags.at(-1) + $json.tags.length }}"),
+        ],
+        "In>Say",
+    ),
+    "conditions over expressions": workflow(
+        [called("q"), TELLS, HOW, assign("Say", n="={{ $json.n * 2 }}"), assign("No", n="none")],
+        "In>Tells Tells>How How>Say How.1>No",
+    ),
     "values typed as text": workflow(
         [
             called("q"),
@@ -124,7 +145,9 @@ def test_items_of_a_last_code_node_are_the_result() -> None:
 
 def both(flow: Json) -> tuple[Ran, Ran]:
     source = json.dumps(flow)
-    return run_n8n_core(flow, {"q": "hi"}), run_dify(str(dsl.write(dsl.read(source), "dify").data), {"q": "hi"})
+    written = str(dsl.write(dsl.read(source), "dify").data)
+    given = {"q": "hi", "tags": ["x", "y"]} if "tags" in source else {"q": "hi"}
+    return run_n8n_core(flow, given), run_dify(written, {**given, "tags": json.dumps(given.get("tags"))})
 
 
 def _texts(value: Any) -> Any:
