@@ -90,7 +90,7 @@ class _Builder:
     def __init__(self, flow: Flow) -> None:
         self.notes: list[Note] = []
         self.flow = copy.copy(flow)
-        self.flow.graph = copied(flow.graph)
+        self.flow.graph = copied(flow.graph, without="attached")
         self.origin = {id(node): node.id for node, _, _ in walk(self.flow.graph)}
         self._one_start()
         if flow.dialect != "coze":
