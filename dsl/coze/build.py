@@ -4,7 +4,7 @@ import copy
 import re
 from typing import Any
 
-from dsl import OptionError, collected, computed, conditions, prompts
+from dsl import OptionError, classes, collected, computed, conditions, prompts
 from dsl.coze import answers, assignments, buttons, yamlform
 from dsl.coze.formats import CLIPBOARD, EXPORT
 from dsl.coze.lacking import PLATFORM
@@ -116,6 +116,7 @@ class _Builder:
         computed.compute(graph, nodes(self.flow), {*nodes(self.flow)}, self._expressions)
         answers.parse(graph, {*nodes(self.flow)}, self._parsed)
         conditions.compute(graph, {*nodes(self.flow)}, SIGNS, self._computed)
+        classes.translate(self.flow, "coze", {*nodes(self.flow)}, self._translated)
         self.origin |= {id(node): "" for node in supply(self.flow, PLATFORM, self._note)}
 
     def _note(self, node: Node, severity: Any, code: str, message: str, suggestion: str = "") -> None:
@@ -224,6 +225,11 @@ class _Builder:
         self.origin[id(before)] = ""
         message = "A comparison that does not exist here is computed by a code node in front."
         self._note(node, "equivalent", "condition.computed", message)
+
+    def _translated(self, node: Node, before: Node) -> None:
+        self.origin[id(before)] = ""
+        message = "A code node puts the class that was chosen into the words of the other platform."
+        self._note(node, "equivalent", "class.output", message)
 
     def _parsed(self, node: Node, behind: Node) -> None:
         self.origin[id(behind)] = ""

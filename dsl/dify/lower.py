@@ -7,9 +7,11 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from dsl import computed, typescript
+from dsl.classes import translate
 from dsl.dify import names, shims
 from dsl.dify.expressions import BEGIN, END, LISTED, Call, elements
 from dsl.dify.lacking import PLATFORM
@@ -46,8 +48,15 @@ def lowered(flow: Flow) -> Work:
 
 def _supply(work: Work) -> None:
     if not work.own:
+        translate(work.flow, "dify", {*work.nodes}, partial(_translated, work))
+        work.index()
         supply(work.flow, PLATFORM, work.note)
         work.index()
+
+
+def _translated(work: Work, node: Node, before: Node) -> None:
+    message = "A code node puts the class that was chosen into the words of the other platform."
+    work.note(node, "equivalent", "class.output", message)
 
 
 def _redirect(work: Work, change: Callable[[Ref], Value]) -> None:

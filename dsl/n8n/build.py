@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from dsl import OptionError, loops, values
+from dsl.classes import ids
 from dsl.ir import Edge, Flow, Graph, Node, Ref, Resource, Script, Type, Value, Variable
 from dsl.kinds import outputs
 from dsl.lacking import supply
@@ -360,11 +361,13 @@ class Builder:
 
     def _class(self, node: Node, ref: Ref) -> str:
         """The class that was chosen is the output that holds the item."""
-        classes = [each["name"] for each in node.params.get("classes", [])]
-        found = (
-            f"[{', '.join(map(str, range(len(classes))))}].find((i) => $({quoted(self.names[node.id])}).all(i).length)"
-        )
-        return f"({text.Printer(str, str).js(classes)}[{found}])" if ref.path[0] == "class_name" else f"({found})"
+        classes = node.params.get("classes", [])
+        words, rest = [each["name"] for each in classes], ""
+        if ref.path[0] == "class_id":
+            words, rest = ids(self.flow.dialect, classes)
+        output = f"(_, i) => $({quoted(self.names[node.id])}).all(i).length"
+        printer = text.Printer(str, str)
+        return f"({printer.js(words)}.find({output}) ?? {printer.js(rest)})"
 
     def _inside(self, node: Node, ref: Ref, code: bool) -> str:
         owner = self.nodes.get(ref.node)
