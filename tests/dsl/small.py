@@ -554,7 +554,11 @@ def services(url: str) -> list[Case]:
                             },
                             outputs={"output": STRING},
                         ),
-                        end(r=(Ref("first", ("output",)), STRING)),
+                        end(
+                            r=(Ref("first", ("output",)), STRING),
+                            name=(Ref("topic", ("class_name",)), STRING),
+                            id=(Ref("topic", ("class_id",)), NUMBER),
+                        ),
                     ],
                     [
                         Edge("begin", "topic"),
@@ -569,7 +573,7 @@ def services(url: str) -> list[Case]:
                 model,
             ),
             _in("what price"),
-            _out("price"),
+            _out("price", name="price", id=1),
             frozenset({"model"}),
         ),
     ]
