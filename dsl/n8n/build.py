@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from dsl import OptionError, loops, values
+from dsl import loops, values
 from dsl.classes import ids
 from dsl.ir import Edge, Flow, Graph, Node, Ref, Resource, Script, Type, Value, Variable
 from dsl.kinds import outputs
@@ -20,27 +20,20 @@ from dsl.n8n.reach import Reach
 from dsl.n8n.source import marked
 from dsl.notes import Note
 
-TRIGGERS = ("webhook", "call", "chat", "manual")
-FORMS = ("ui", "cli", "api")
 STEP = 220  # pixels between nodes
 SYSTEM = {"query": "chatInput", "conversation_id": "sessionId", "files": "files"}
 
 
 def build(flow: Flow, *, form: str = "ui", trigger: str = "", path: str = "") -> tuple[Any, list[Note]]:
     """`form`: "ui", "cli" (with id) or "api". `trigger`: how it starts, by default by webhook, a chat flow by chat."""
-    _check("form", form, FORMS)
-    _check("trigger", trigger, ("", *TRIGGERS))
+    forms.check("form", form, forms.FORMS)
+    forms.check("trigger", trigger, ("", *forms.STARTS))
     builder = Builder(flow, trigger, path)
     workflow = forms.shaped(builder.workflow(), form)
     wrapped = flow.version.removesuffix(forms.OWN) if flow.dialect == "n8n" else ""
     if form == "api" and flow.description:
         builder.notes.append(Note("dropped", "leaf.dropped", "The public API takes no description."))
     return forms.wrap(workflow, wrapped), builder.notes
-
-
-def _check(option: str, value: str, known: tuple[str, ...]) -> None:
-    if value not in known:
-        raise OptionError(f"{option} is {value!r}; there are: {', '.join(each for each in known if each)}.")
 
 
 class Builder:
