@@ -13,7 +13,7 @@ import dsl
 from dsl import ragflow
 from dsl.coze.formats import inside
 from dsl.ir import Edge, Flow, Graph, Node, Ref, Resource, Text, Type
-from dsl.values import nodes
+from dsl.values import leaves, nodes
 
 MODEL = Resource("model:1", "model", "gpt", {"provider": "langgenius/openai/openai"})
 SCHEMA = {"type": "object", "properties": {"answer": {"type": "string"}, "mood": {"type": "string"}}}
@@ -265,6 +265,24 @@ def test_the_fields_of_a_form_of_dify_are_no_wrong_references() -> None:
     app = dify_app({"type": "start", "title": "Start", "variables": []}, FORM | {}, results(r=["n1", "__action_id"]))
     found = wrong(dsl.read(json.dumps(app)))
     assert len(found) == 1 and "{{#$output.a-b#}}" in found[0]
+
+
+@pytest.mark.parametrize("platform", ["coze", "n8n", "ragflow"])
+def test_where_a_form_of_dify_shows_a_field_is_no_text_elsewhere(platform: str) -> None:
+    asking = FORM | {"form_content": "Why?\n\n{{#$output.why#}}"}
+    app = dify_app({"type": "start", "title": "Start", "variables": []}, asking, results(r=["n1", "why"]))
+    written = dsl.write(dsl.read(json.dumps(app)), platform)
+    assert "$output" not in str(written.document)
+    assert platform == "coze" or "Why?" in str(written.document)  # a stub there
+
+
+def test_a_form_on_dify_shows_its_fields_and_they_come_back_as_they_were() -> None:
+    made = flow("question", "why")
+    made.graph.nodes[1] = Node("ask", "ask", "Ask", params={"question": "Why?"}, outputs={"why": Type("string")})
+    made.graph.edges = [Edge("begin", "ask"), Edge("ask", "done")]
+    written = dsl.write(made, "dify")
+    assert "Why?\n\n{{#$output.why#}}" in [each for _, each in leaves(written.document)]
+    assert nodes(dsl.read(written.data))["ask"].params["question"] == "Why?"
 
 
 def test_what_only_dify_gives_out_is_no_wrong_reference_there_and_fails_elsewhere() -> None:
