@@ -11,6 +11,7 @@ from dsl.kinds import UNARY, outputs
 from dsl.notes import Note, Severity
 from dsl.ragflow import jinja
 from dsl.ragflow.lacking import lacks
+from dsl.ragflow.sandbox import refused
 from dsl.ragflow.shims import step, wrapped
 from dsl.ragflow.tables import (
     ASSIGNMENTS,
@@ -390,6 +391,9 @@ def code(writing: Writing) -> Made:
         writing.note("degraded", "code.typescript", typescript.MORE, typescript.ADVICE)
     if params.get("packages"):
         writing.note("needs_binding", "code.packages", "The packages of the code have to be in RAGFlow's sandbox.")
+    if writing.flow.dialect != "ragflow" and (found := refused(params.get("lang", "python3"), source)):
+        message = f"RAGFlow's sandbox refuses {', '.join(found)} before it runs the code: it fails when it is reached."
+        writing.note("stub", "code.refused", message, "Write it without, under other names.")
     given = {name: writing.bare(value) for name, value in writing.node.inputs.items()}
     if literal := [name for name, value in writing.node.inputs.items() if not isinstance(value, Ref)]:
         writing.note("degraded", "code.literal", f"Arguments here are references: {', '.join(literal)} came as a text.")
