@@ -427,6 +427,9 @@ def _loop(work: Work, node: Node) -> None:
     _nested(work, node)
 
 
+_EDITED = 100  # rounds that Dify's editor takes
+
+
 def _count(work: Work, node: Node) -> None:
     count = node.params.get("count")
     if count is None and work.own:
@@ -435,6 +438,9 @@ def _count(work: Work, node: Node) -> None:
         node.params["count"] = 100
         message = "The loop has no end of its own; Dify runs it 100 times at most."
         work.note(node, "degraded", "loop.capped", message, "Set the number of rounds that is enough.")
+    elif isinstance(count, int) and count > _EDITED and not work.own:
+        message = f"Dify runs all {count} rounds; its editor shows {_EDITED} at most, and may save them."
+        work.note(node, "degraded", "loop.capped", message, "Leave the number of rounds alone there.")
     elif not isinstance(count, int) or isinstance(count, bool):
         node.params["count"] = 100
         node.params["variables"][ROUND] = {"type": Type("number"), "value": 0}

@@ -16,6 +16,7 @@ from dsl.ragflow.shims import step, wrapped
 from dsl.ragflow.tables import (
     ASSIGNMENTS,
     COUNTING,
+    EMPTY,
     IGNORES_CASE,
     LOOP_SIGNS,
     MISSING,
@@ -585,12 +586,7 @@ def iterate(writing: Writing) -> Made:
 def loop(writing: Writing) -> Made:
     params = writing.node.params
     variables = [
-        {
-            "variable": name,
-            "type": _kind(each.get("type") or Type()),
-            "input_mode": "variable" if isinstance(each.get("value"), Ref) else "constant",
-            "value": writing.bare(each.get("value")),
-        }
+        {"variable": name, "type": _kind(each.get("type") or Type())} | _at_first(writing, each.get("value"))
         for name, each in params.get("variables", {}).items()
     ]
     until = _conditions(writing, params.get("until") or {}, LOOP_SIGNS, "variable")
@@ -608,6 +604,17 @@ def loop(writing: Writing) -> Made:
         "logical_operator": logic,
         "maximum_loop_count": 100 if count is None else writing.bare(count),
     }
+
+
+def _at_first(writing: Writing, value: Value) -> dict[str, Any]:
+    """What a variable of a loop begins with. RAGFlow refuses an empty constant, and 0, but has them for each type."""
+    given = writing.bare(value)
+    if isinstance(value, Ref):
+        return {"input_mode": "variable", "value": given}
+    if given or writing.flow.dialect == "ragflow":
+        return {"input_mode": "constant", "value": given}
+    typed = {bool: "boolean", int: "number", float: "number", list: "array", dict: "object", str: "string"}
+    return {"input_mode": EMPTY, "value": EMPTY} | ({"type": typed[type(given)]} if type(given) in typed else {})
 
 
 def leave(writing: Writing) -> Made:
