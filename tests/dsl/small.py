@@ -379,6 +379,19 @@ def containers() -> list[Case]:
             _out(4),
         ),
         Case(
+            "until the number of the round, which is tested behind it",
+            flow(
+                "until index",
+                line(
+                    start(),
+                    rounds([step, keep], [], count=9, until=when((Ref("rounds", (), "index"), "ge", 1, "number"))),
+                    result,
+                ),
+            ),
+            _in("x"),
+            _out(4),
+        ),
+        Case(
             "break",
             flow(
                 "break",
