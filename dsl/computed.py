@@ -132,7 +132,7 @@ def _called(source: Node | None, ref: Ref) -> list[list[str]]:
 _ANSWERS = [["output", "0", "content", "0", "text"], ["message", "content"]]  # of n8n's node for OpenAI
 
 
-_NAMED = re.compile(r"""\$(?:node\[|items\(|\()\s*["']([^"'\n]{1,200})["']""")
+_NAMED = re.compile(r"""[$_](?:node\[|items\(|\()\s*["']([^"'\n]{1,200})["']""")
 _HANDS_ON = {"if", "pass", "classify", "answer"}  # the item that comes in goes out
 
 
