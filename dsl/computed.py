@@ -137,16 +137,24 @@ _HANDS_ON = {"if", "pass", "classify", "answer"}  # the item that comes in goes 
 
 
 def seen(
-    node: Node, graph: Graph, known: Mapping[str, Node], refer: Callable[[Ref], Value] = lambda ref: ref
+    node: Node,
+    graph: Graph,
+    known: Mapping[str, Node],
+    there: Callable[[Node, Ref], list[Ref]],
+    refer: Callable[[Ref], Value] = lambda ref: ref,
 ) -> tuple[dict[str, Value], Fields]:
-    """Arguments for code of n8n, and where it looks for them: what comes in, and what it calls by a node's name."""
+    """Arguments for code of n8n, and where it looks for them: what comes in, and what it calls by a node's name.
+
+    It gets all that the platform gives out of these, for what it reads is not known, and no more.
+    """
     by_name = {name: each for each in _there(known, node) for name in (each.id, each.title)}
     called = {name: by_name[name] for name in _NAMED.findall(str(node.params.get("source"))) if name in by_name}
     own = {name: value for name, value in node.inputs.items() if not (isinstance(value, Ref) and not value.path)}
     inputs: dict[str, Value] = {f"in_{i}": value for i, value in enumerate(own.values())}
     fields: Fields = {"": {name: f"in_{i}" for i, name in enumerate(own)}, **{name: {} for name in called}}
     for key, each in [*(("", one) for one in _givers(graph, node, known) if not own), *called.items()]:
-        for ref in _given(each, each.body is not None and node in each.body.nodes):
+        given = _given(each, each.body is not None and node in each.body.nodes)
+        for ref in [one for it in given for one in (there(each, it) if it.scope == "node" else [it])]:
             variable = f"in_{len(inputs)}"
             inputs[variable] = refer(ref)
             place_under(key, fields, each, ref, variable)

@@ -23,7 +23,7 @@ from dsl.dify.tidy import tidy
 from dsl.dify.work import ANY, OBJECT, STRING, Work, literal_type
 from dsl.ir import Edge, Flow, Graph, Node, Ref, Script, Text, Type, Value
 from dsl.kinds import outputs, ports
-from dsl.lacking import supply
+from dsl.lacking import supply, there
 from dsl.loops import INDEX, ROUND, begin
 from dsl.values import map_refs, parts, refs, unique
 
@@ -176,7 +176,7 @@ def _promise(work: Work, node: Node) -> None:
 def _incoming(work: Work, node: Node, code: shims.Code) -> None:
     """What n8n's code sees, as arguments."""
     column = lambda ref: work.columns[ref.node](ref) if ref.node in work.columns else ref  # noqa: E731
-    node.inputs, code.fields = computed.seen(node, work.where[node.id], work.nodes, column)
+    node.inputs, code.fields = computed.seen(node, work.where[node.id], work.nodes, there(PLATFORM.lacks), column)
 
 
 def _template(work: Work, node: Node) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from dsl import computed, typescript
 from dsl.ir import Edge, Flow, Node, OnError, Ref, Script, Text, Type, Value
 from dsl.kinds import UNARY, outputs
+from dsl.lacking import there
 from dsl.notes import Note, Severity
 from dsl.ragflow import jinja
 from dsl.ragflow.lacking import lacks
@@ -382,7 +383,7 @@ def code(writing: Writing) -> Made:
     params = writing.node.params
     node, fields = writing.node, computed.Fields()
     if params.get("style") in computed.RUNS:
-        node.inputs, fields = computed.seen(node, graph_of(writing.flow, node), writing.known)
+        node.inputs, fields = computed.seen(node, graph_of(writing.flow, node), writing.known, there(lacks))
     source = wrapped(params.get("lang", "python3"), params.get("style", "kwargs"), params.get("source", ""), fields)
     if source is None:
         return stub(writing)

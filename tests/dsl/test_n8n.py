@@ -284,6 +284,30 @@ def test_a_loop_over_items_is_an_iteration() -> None:
     assert [each.id for each in found["Loop"].body.nodes] == ["Get"]  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize("platform", ["coze", "dify", "ragflow"])
+@pytest.mark.parametrize("parsed", [False, True])
+def test_code_behind_a_model_gets_what_the_platform_gives_out_of_it(platform: str, parsed: bool) -> None:
+    ask = node("Ask", "ai:chainLlm", 1.7, promptType="define", text="Hi", hasOutputParser=parsed)
+    document = workflow(
+        node("In", "manualTrigger"), ask, node("C", "code", 2, jsCode="return $json;"), In="Ask", Ask="C"
+    )
+    document["nodes"].append(node("Model", "ai:lmChatOpenAi", 1.2, model="gpt-4o"))
+    attach(document, "Model", "Ask", "ai_languageModel")
+    if parsed:
+        schema = {"type": "object", "properties": {"mood": {"type": "string"}, "n": {"type": "number"}}}
+        parser = node("P", "ai:outputParserStructured", 1.2, schemaType="manual", inputSchema=json.dumps(schema))
+        document["nodes"].append(parser)
+        attach(document, "P", "Ask", "ai_outputParser")
+    written = dsl.write(dsl.read(json.dumps(document)), platform)
+    assert [note.message for note in written.notes if note.code == "ref.output"] == []
+    there = dsl.read(written.data)
+    assert [each.message for each in dsl.check(there) if each.level == "error"] == []
+    if platform == "coze":
+        code = next(each for each in values.nodes(there).values() if each.title == "C")
+        read = {ref.path for ref in values.node_refs(code)} - {("reasoning",)}
+        assert read == ({("structured", "mood"), ("structured", "n")} if parsed else {("text",)})
+
+
 def _looped(**params: Any) -> dict[str, Any]:
     return workflow(
         node("List", "code", 2, jsCode="return [1, 2].map((n) => ({json: {n}}))"),
