@@ -110,9 +110,7 @@ def write(flow: Flow, dialect: str, **options: Any) -> Written:
         raise DslError(f"What is written is a flow, as dsl.read gives it, and not {type(flow).__name__}.")
     _check_options(dialect, target, options)
     if flow.dialect == dialect and flow.raw is not None:
-        document, notes = _changed(flow, target, options)
-        if reshaped := getattr(target, "reshaped", None):
-            document, notes = reshaped(document, notes, **options)
+        document, notes = _reshaped(target, *_changed(flow, target), options)
     else:
         document, notes = _converted(flow, target, options)
     rebind = [] if flow.dialect == dialect else flow.resources
@@ -123,7 +121,7 @@ def restored(flow: Flow, sidecar: Sidecar, original: bytes = b"", **options: Any
     """A flow back in the dialect it once came from, with all that the sidecar kept and what was changed since."""
     target = named(sidecar.dialect)
     _check_options(sidecar.dialect, target, options)
-    document, notes = restore(flow, sidecar, original, **options)
+    document, notes = _reshaped(target, *restore(flow, sidecar, original), options)
     return Written(target.dump(document), notes, [], document)
 
 
@@ -143,14 +141,22 @@ def _converted(flow: Flow, target: Dialect, options: dict[str, Any]) -> tuple[An
 
 def _clean(flow: Flow) -> tuple[Flow, list[Note]]:
     """The flow as it is read when `${NAME}` stands for each secret in its document: the common form keeps that."""
-    document, places = hidden(_changed(flow, named(flow.dialect), {})[0])
+    document, places = hidden(_changed(flow, named(flow.dialect))[0])
     told = Note("needs_binding", "secret.found", "A secret stood here; it is not in the file.", "Put it in again.")
     notes = [replace(told, source_pointer=place) for place in places]
     return (named(flow.dialect).read(document) if places else flow), notes
 
 
-def _changed(flow: Flow, target: Dialect, options: dict[str, Any]) -> tuple[Any, list[Note]]:
+def _reshaped(target: Dialect, document: Any, notes: list[Note], options: dict[str, Any]) -> tuple[Any, list[Note]]:
+    """A document of the target's own as the options want it."""
+    if not options:
+        return document, notes
+    made: tuple[Any, list[Note]] = target.reshaped(document, notes, **options)  # type: ignore[attr-defined]
+    return made
+
+
+def _changed(flow: Flow, target: Dialect) -> tuple[Any, list[Note]]:
     """The document that was read with what the flow has changed since, in its own dialect."""
-    before, _ = target.build(target.read(flow.raw), **options)
-    after, notes = target.build(flow, **options)
+    before, _ = target.build(target.read(flow.raw))
+    after, notes = target.build(flow)
     return (flow.raw, []) if same(before, after) else (merge(flow.raw, before, after), notes)

@@ -12,7 +12,7 @@ from typing import Any
 
 from dsl.ir import Edge, Graph, Node, Ref, Script, Text, Type, Value
 from dsl.kinds import outputs
-from dsl.values import unique
+from dsl.values import unique, walk
 
 Told = Callable[[Node, Node | None], None]  # for each reader: the node, and what computes; None: nothing can
 Fields = dict[str, Any]  # by node (id, title, "" for what comes in): its fields, at the end the name of a variable
@@ -132,25 +132,42 @@ def _called(source: Node | None, ref: Ref) -> list[list[str]]:
 _ANSWERS = [["output", "0", "content", "0", "text"], ["message", "content"]]  # of n8n's node for OpenAI
 
 
-_NAMED = re.compile(r"""\$(?:node\[|items\(|\()\s*["']([^"'\n]{1,200})["']""")
+_NAMED = re.compile(r"""[$_](?:node\[|items\(|\()\s*["']([^"'\n]{1,200})["']""")
 _HANDS_ON = {"if", "pass", "classify", "answer"}  # the item that comes in goes out
 
 
 def seen(
-    node: Node, graph: Graph, known: Mapping[str, Node], refer: Callable[[Ref], Value] = lambda ref: ref
+    node: Node,
+    graph: Graph,
+    known: Mapping[str, Node],
+    there: Callable[[Node, Ref], list[Ref]],
+    refer: Callable[[Ref], Value] = lambda ref: ref,
 ) -> tuple[dict[str, Value], Fields]:
-    """Arguments for code of n8n, and where it looks for them: what comes in, and what it calls by a node's name."""
-    by_name = {name: each for each in known.values() for name in (each.id, each.title)}
+    """Arguments for code of n8n, and where it looks for them: what comes in, and what it calls by a node's name.
+
+    It gets all that the platform gives out of these, for what it reads is not known, and no more.
+    """
+    by_name = {name: each for each in _there(known, node) for name in (each.id, each.title)}
     called = {name: by_name[name] for name in _NAMED.findall(str(node.params.get("source"))) if name in by_name}
     own = {name: value for name, value in node.inputs.items() if not (isinstance(value, Ref) and not value.path)}
     inputs: dict[str, Value] = {f"in_{i}": value for i, value in enumerate(own.values())}
-    fields: Fields = {"": {name: f"in_{i}" for i, name in enumerate(own)}}
+    fields: Fields = {"": {name: f"in_{i}" for i, name in enumerate(own)}, **{name: {} for name in called}}
     for key, each in [*(("", one) for one in _givers(graph, node, known) if not own), *called.items()]:
-        for ref in _given(each, each.body is not None and node in each.body.nodes):
+        given = _given(each, each.body is not None and node in each.body.nodes)
+        for ref in [one for it in given for one in (there(each, it) if it.scope == "node" else [it])]:
             variable = f"in_{len(inputs)}"
             inputs[variable] = refer(ref)
             place_under(key, fields, each, ref, variable)
     return inputs, fields
+
+
+def _there(known: Mapping[str, Node], node: Node) -> list[Node]:
+    """The nodes whose values one can read: not those of rounds that it is no part of."""
+    over: set[str] = set()
+    for owner in known.values():
+        inside = {each.id for each, _, _ in walk(owner.body)} if owner.body is not None else set()
+        over |= inside if node.id not in inside else set()
+    return [each for each in known.values() if each.id not in over]
 
 
 def _givers(graph: Graph, node: Node, known: Mapping[str, Node]) -> list[Node]:
@@ -220,11 +237,18 @@ CONTEXT = """function context(input) {{
     }}
   }};
   const fields = {{ {fields} }};
-  const items = (name) => [].concat(read(fields[name] ?? {{}})).map((json) => ({{ json }})); // a list is many items
+  const items = (name) => {{
+    if (name && !(name in fields)) throw new Error(`What ${{name}} gave is not there.`);
+    return [].concat(read(fields[name] ?? {{}})).map((json) => ({{ json }})); // a list is many items
+  }};
   const item = (name, place = 0) => items(name).at(place) ?? {{ json: {{}} }};
   const node = (name) => ({{
-    item: item(name),
-    json: item(name).json,
+    get item() {{
+      return item(name);
+    }},
+    get json() {{
+      return item(name).json;
+    }},
     first: () => item(name),
     last: () => item(name, -1),
     all: () => items(name),

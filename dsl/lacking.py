@@ -67,6 +67,18 @@ def fields(node: Node) -> Collection[str]:
     return [str(name) for name in named] if isinstance(named, dict) else ()
 
 
+def there(lacks: Lacks) -> Callable[[Node, Ref], list[Ref]]:
+    """What a platform gives out for an output: itself, its fields where it is there by those alone, or nothing."""
+
+    def found(node: Node, ref: Ref) -> list[Ref]:
+        if not lacks(node, ref.path):
+            return [ref]
+        parts = [Ref(ref.node, (*ref.path, name)) for name in fields(node)] if ref.path == ("structured",) else []
+        return [part for part in parts if not lacks(node, part.path)]
+
+    return found
+
+
 def supply(flow: Flow, platform: Platform, told: Told) -> list[Node]:
     """Let every reference lead to what the platform has; the nodes that were put in. The flow given is changed."""
     supply = _Supply(flow, platform, told)

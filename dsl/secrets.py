@@ -1,6 +1,7 @@
 """Secrets in a workflow are kept out of what is written: each becomes a reference to an environment variable.
 
-In code, notes and the names of resources, where no reference can stand, `${NAME}` takes its place.
+In code, notes and the names of resources, where no reference can stand, `${NAME}` takes its place: that is text,
+and the note about it says so.
 """
 
 import copy
@@ -28,7 +29,9 @@ def mask(flow: Flow) -> tuple[Flow, list[Note]]:
     for mine, theirs in zip(walk(result.graph), walk(flow.graph), strict=True):
         mine[0].params, mine[0].inputs, mine[0].outputs = changed[id(theirs[0])]
     result.raw, result.resources = flow.raw, resources
-    new = [Variable("env", name, Type("secret")) for name in masker.names.values()]
+    new = [
+        Variable("env", masker.names[secret], Type("secret")) for secret in masker.names if secret in masker.referred
+    ]
     result.variables = variables + [each for each in new if each.name not in {known.name for known in variables}]
     return result, masker.notes
 
@@ -38,15 +41,17 @@ class _Masker:
         self.flow = flow
         self.names: dict[str, str] = {}  # secret -> the variable's name
         self.ids: dict[str, str] = {}  # of resources, as they were -> as they are now
+        self.referred: set[str] = set()  # secrets in whose place a reference stands
+        self.spelled: set[str] = set()  # and those that are `${NAME}` in the node at hand
         self.taken = {variable.name for variable in flow.variables}
         self.notes: list[Note] = []
         self.at: Node | None = None
 
     def node(self, node: Node) -> tuple[dict[str, Any], dict[str, Any], dict[str, Type]]:
-        self.at = node
+        self.at, self.spelled = node, set()
         before = set(self.names)
         made = self.value(node.params, ""), self.value(node.inputs, ""), self.types(node.outputs)
-        for secret in [each for each in self.names if each not in before]:
+        for secret in [each for each in self.names if each not in before or each in self.spelled]:
             self.tell(secret, node)
         return made
 
@@ -76,6 +81,7 @@ class _Masker:
         if not isinstance(variable.default, str) or not found(variable.default, variable.name):
             return variable
         self.names[variable.default] = variable.name
+        self.referred.add(variable.default)
         self.tell(variable.default, None)
         return replace(variable, type=Type("secret"), default=None)
 
@@ -113,12 +119,14 @@ class _Masker:
         result: list[Any] = []
         end = 0
         for each in found(part, key, sent=sent):
+            self.referred.add(part[each.start : each.end])
             result += [part[end : each.start], Ref("", (self.name(part[each.start : each.end], each.name),), "env")]
             end = each.end
         return [*result, part[end:]]
 
     def plain(self, source: str, *, code: bool = True) -> str:
         for each in reversed(found(source, code=code)):
+            self.spelled.add(source[each.start : each.end])
             name = self.name(source[each.start : each.end], each.name)
             source = source[: each.start] + "${" + name + "}" + source[each.end :]
         return source
@@ -130,13 +138,14 @@ class _Masker:
 
     def tell(self, secret: str, node: Node | None) -> None:
         name = self.names[secret]
+        message, advice = _told(name, node, secret in self.spelled)
         for place in places(self.flow, secret, node) or [node.pointer if node else ""]:
             self.notes.append(
                 Note(
                     "needs_binding",
                     "secret.found",
-                    f"A secret became the environment variable {name}; it is not in the file.",
-                    _advice(name, node),
+                    message,
+                    advice,
                     node=node.id if node else "",
                     title=node.title if node else "",
                     source_pointer=place,
@@ -144,10 +153,17 @@ class _Masker:
             )
 
 
-def _advice(name: str, node: Node | None) -> str:
-    if node and node.kind == "code":  # programs and notes know no variables of the platform
-        return f"Put it in the code where ${{{name}}} stands, or hand it to the node as an input."
-    return f"Give {name} its value on the target."
+def _told(name: str, node: Node | None, spelled: bool) -> tuple[str, str]:
+    """What became of a secret, and what to do: programs and notes know no variables of the platform."""
+    if node is None or not spelled:
+        return (
+            f"A secret became the environment variable {name}; it is not in the file.",
+            f"Give {name} its value on the target.",
+        )
+    message = f"A secret stood in the {'note' if node.kind == 'note' else 'code'}; ${{{name}}} stands there as text."
+    if node.kind == "note":
+        return message, ""
+    return message, f"Put it in where ${{{name}}} stands, or hand it to the node as an input: nothing fills it in."
 
 
 def places(flow: Flow, secret: str, node: Node | None) -> list[str]:

@@ -172,15 +172,18 @@ def undeclared(flow: Flow) -> list[Variable]:
 _DECLARED = ("env", "session", "app", "user")
 
 
-def copied(graph: Graph) -> Graph:
-    """A graph whose nodes and edges may be changed; what lies deeper in their parameters is shared."""
+def copied(graph: Graph, without: str = "") -> Graph:
+    """A graph whose nodes and edges may be changed; what lies deeper in their parameters is shared.
+
+    `without` names a parameter that the target never reads: what that refers to is nothing to supply there.
+    """
     nodes = [
         replace(
             node,
-            params=dict(node.params),
+            params={name: value for name, value in node.params.items() if name != without},
             inputs=dict(node.inputs),
             outputs=dict(node.outputs),
-            body=copied(node.body) if node.body is not None else None,
+            body=copied(node.body, without) if node.body is not None else None,
         )
         for node in graph.nodes
     ]

@@ -2,8 +2,9 @@
 
 from dsl.coze.build import build
 from dsl.coze.formats import dump, sniff, unpack
+from dsl.coze.forms import reshaped
 from dsl.coze.read import read
 
 COSMETIC = frozenset({"nodeMeta", "position", "canvasPosition", "rawMeta", "icon", "mainColor", "subTitle", "size"})
 
-__all__ = ["COSMETIC", "build", "dump", "read", "sniff", "unpack"]
+__all__ = ["COSMETIC", "build", "dump", "read", "reshaped", "sniff", "unpack"]

@@ -4,9 +4,9 @@ import copy
 import re
 from typing import Any
 
-from dsl import OptionError, collected, computed, conditions, prompts
-from dsl.coze import answers, assignments, buttons, yamlform
-from dsl.coze.formats import CLIPBOARD, EXPORT
+from dsl import OptionError, classes, collected, computed, conditions, prompts
+from dsl.coze import answers, assignments, buttons
+from dsl.coze.forms import FORMS, check, formed
 from dsl.coze.lacking import PLATFORM
 from dsl.coze.tables import END, SIGNS, START
 from dsl.coze.writers import written
@@ -18,8 +18,6 @@ from dsl.layout import layout
 from dsl.notes import Note
 from dsl.values import copied, map_refs, nodes, rename, unique, walk
 
-FORMS = ("F1", "F2", "F3", "F4", "F4-yaml", "F5", "F6")
-
 
 def build(flow: Flow, form: str = "", host: str = "", space: str = "") -> tuple[Any, list[Note]]:
     """The workflow in `form`; F1 unless the flow came in another.
@@ -28,69 +26,18 @@ def build(flow: Flow, form: str = "", host: str = "", space: str = "") -> tuple[
     F2 without a host.
     """
     form = form or (flow.version if flow.dialect == "coze" and flow.version in FORMS else "F1")
-    if form not in FORMS:
-        raise OptionError(f"Coze has no form {form!r}. There are: {', '.join(FORMS)}.")
+    check(form, host, space)
     if form == "F2" and not host and flow.dialect != "coze":
         raise OptionError("The clipboard (F2) is pasted on one host only: name it, as in --option host=www.coze.cn.")
     builder = _Builder(flow)
-    return _formed(builder.canvas(), flow, form, host, space), builder.notes
-
-
-def _formed(canvas: dict[str, Any], flow: Flow, form: str, host: str, space: str) -> Any:
-    name = re.sub(r"\W+", "_", flow.name, flags=re.ASCII).strip("_") or "workflow"
-    name = name if name[0].isalpha() else f"w_{name}"
-    if form in ("F2", "F5"):
-        source = {"workflowId": "", "flowMode": 0, "spaceId": space, "isDouyin": False, "host": host}
-        kind = CLIPBOARD if form == "F2" else EXPORT
-        return {"type": kind, "source": source, "json": _with_bounds(canvas)}
-    if form == "F6":
-        return {"workflowid": "", "name": flow.name, "description": flow.description, "version": "", "schema": canvas}
-    if form == "F1":
-        return canvas
-    about = {"type": "Workflow", "version": "1.0.0", "main": _main(name, flow.description)}
-    if form == "F3":
-        return _container(canvas, name, about)
-    yaml = yamlform.from_canvas(canvas, name, flow.description, "0")
-    if form == "F4-yaml":
-        return yaml
-    package = {"folder": f"Workflow-{name}-draft-0001/", "file": f"workflow/{name}-draft.yaml"}
-    return {"format": "F4"} | package | {"manifest": about | {"sub": []}, "flow": yaml}
-
-
-def _main(name: str, description: str) -> dict[str, Any]:
-    icon = "plugin_icon/workflow.png"
-    return {"id": "0", "name": name, "desc": description, "icon": icon, "version": "", "flowMode": 0, "commitId": ""}
-
-
-def _container(canvas: dict[str, Any], name: str, about: dict[str, Any]) -> dict[str, Any]:
-    from dsl.load import dump_yaml
-
-    return {
-        "format": "F3",
-        "name": f"Workflow-{name}-draft-1.zip",
-        "file": f"workflow/{name}-draft.json",
-        "manifest": dump_yaml(about),
-        "manifest_file": "MANIFEST.yml",
-        "source": "{}",
-        "canvas": {"edges": canvas["edges"], "nodes": canvas["nodes"], "versions": canvas["versions"]},
-    }
-
-
-def _with_bounds(canvas: dict[str, Any]) -> dict[str, Any]:
-    """Every node with `_temp.bounds`, which pasting reads."""
-    made = []
-    for node in canvas["nodes"]:
-        place = node["meta"]["position"]
-        bounds = {"x": place["x"] - 180, "y": place["y"], "width": 360, "height": 105}
-        made.append(node | {"_temp": {"bounds": bounds, "externalData": {}}})
-    return {"nodes": made, "edges": canvas["edges"]}
+    return formed(builder.canvas(), flow.name, flow.description, form, host, space), builder.notes
 
 
 class _Builder:
     def __init__(self, flow: Flow) -> None:
         self.notes: list[Note] = []
         self.flow = copy.copy(flow)
-        self.flow.graph = copied(flow.graph)
+        self.flow.graph = copied(flow.graph, without="attached")
         self.origin = {id(node): node.id for node, _, _ in walk(self.flow.graph)}
         self._one_start()
         if flow.dialect != "coze":
@@ -116,6 +63,7 @@ class _Builder:
         computed.compute(graph, nodes(self.flow), {*nodes(self.flow)}, self._expressions)
         answers.parse(graph, {*nodes(self.flow)}, self._parsed)
         conditions.compute(graph, {*nodes(self.flow)}, SIGNS, self._computed)
+        classes.translate(self.flow, "coze", {*nodes(self.flow)}, self._translated)
         self.origin |= {id(node): "" for node in supply(self.flow, PLATFORM, self._note)}
 
     def _note(self, node: Node, severity: Any, code: str, message: str, suggestion: str = "") -> None:
@@ -224,6 +172,11 @@ class _Builder:
         self.origin[id(before)] = ""
         message = "A comparison that does not exist here is computed by a code node in front."
         self._note(node, "equivalent", "condition.computed", message)
+
+    def _translated(self, node: Node, before: Node) -> None:
+        self.origin[id(before)] = ""
+        message = "A code node puts the class that was chosen into the words of the other platform."
+        self._note(node, "equivalent", "class.output", message)
 
     def _parsed(self, node: Node, behind: Node) -> None:
         self.origin[id(behind)] = ""

@@ -53,7 +53,7 @@ OUTPUTS: dict[str, dict[str, str]] = {
 }
 NAMES: dict[str, dict[str, str]] = {
     "retrieve": {"result": "outputList"},
-    "classify": {"class_id": "classificationId", "class_name": "classificationId"},
+    "classify": {"class_id": "classificationId"},
     "ask": {"chosen": "optionContent", "chosen_id": "optionId"},
     "assign": {"is_success": "isSuccess"},
     "http": {"status": "statusCode"},

@@ -7,9 +7,11 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from dsl import computed, typescript
+from dsl.classes import translate
 from dsl.dify import names, shims
 from dsl.dify.expressions import BEGIN, END, LISTED, Call, elements
 from dsl.dify.lacking import PLATFORM
@@ -21,7 +23,7 @@ from dsl.dify.tidy import tidy
 from dsl.dify.work import ANY, OBJECT, STRING, Work, literal_type
 from dsl.ir import Edge, Flow, Graph, Node, Ref, Script, Text, Type, Value
 from dsl.kinds import outputs, ports
-from dsl.lacking import supply
+from dsl.lacking import supply, there
 from dsl.loops import INDEX, ROUND, begin
 from dsl.values import map_refs, parts, refs, unique
 
@@ -46,8 +48,15 @@ def lowered(flow: Flow) -> Work:
 
 def _supply(work: Work) -> None:
     if not work.own:
+        translate(work.flow, "dify", {*work.nodes}, partial(_translated, work))
+        work.index()
         supply(work.flow, PLATFORM, work.note)
         work.index()
+
+
+def _translated(work: Work, node: Node, before: Node) -> None:
+    message = "A code node puts the class that was chosen into the words of the other platform."
+    work.note(node, "equivalent", "class.output", message)
 
 
 def _redirect(work: Work, change: Callable[[Ref], Value]) -> None:
@@ -167,7 +176,7 @@ def _promise(work: Work, node: Node) -> None:
 def _incoming(work: Work, node: Node, code: shims.Code) -> None:
     """What n8n's code sees, as arguments."""
     column = lambda ref: work.columns[ref.node](ref) if ref.node in work.columns else ref  # noqa: E731
-    node.inputs, code.fields = computed.seen(node, work.where[node.id], work.nodes, column)
+    node.inputs, code.fields = computed.seen(node, work.where[node.id], work.nodes, there(PLATFORM.lacks), column)
 
 
 def _template(work: Work, node: Node) -> None:
@@ -418,6 +427,9 @@ def _loop(work: Work, node: Node) -> None:
     _nested(work, node)
 
 
+_EDITED = 100  # rounds that Dify's editor takes
+
+
 def _count(work: Work, node: Node) -> None:
     count = node.params.get("count")
     if count is None and work.own:
@@ -426,6 +438,9 @@ def _count(work: Work, node: Node) -> None:
         node.params["count"] = 100
         message = "The loop has no end of its own; Dify runs it 100 times at most."
         work.note(node, "degraded", "loop.capped", message, "Set the number of rounds that is enough.")
+    elif isinstance(count, int) and count > _EDITED and not work.own:
+        message = f"Dify runs all {count} rounds; its editor shows {_EDITED} at most, and may save them."
+        work.note(node, "degraded", "loop.capped", message, "Leave the number of rounds alone there.")
     elif not isinstance(count, int) or isinstance(count, bool):
         node.params["count"] = 100
         node.params["variables"][ROUND] = {"type": Type("number"), "value": 0}

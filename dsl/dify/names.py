@@ -10,6 +10,7 @@ from dsl.ir import Json, Type
 
 ID = re.compile(r"[a-zA-Z0-9_]{1,50}", re.ASCII)  # of a node that texts may refer to
 NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]{0,29}", re.ASCII)  # of an output or a variable that texts may refer to
+FIELD = re.compile(r"\n*\{\{#\$output\.([a-zA-Z_][a-zA-Z0-9_]{0,29})#\}\}")  # where a form shows a field of its own
 DEEPEST = 10  # names in one reference
 NAMESPACES = {"env": "env", "conversation": "session", "sys": "system"}
 RESERVED = frozenset({*NAMESPACES, "rag", "context", "histories"})  # no node can have these as its id

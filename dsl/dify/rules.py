@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from dsl.dify.names import FIELD
 from dsl.dify.place import Place
 from dsl.dify.references import TOKEN
 from dsl.ir import Flow
@@ -11,7 +12,6 @@ from dsl.lint import Finding
 from dsl.values import pointer
 
 _MEANT = re.compile(r"\{\{#[^#{}\s]{1,200}#\}\}")
-_FIELD = re.compile(r"\{\{#\$output\.[a-zA-Z_][a-zA-Z0-9_]{0,29}#\}\}")  # where a form asks for a field of its own
 _QUERY = "{{#query#}}"  # of completion prompts
 _NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]{0,29}")
 
@@ -55,7 +55,7 @@ def _node(place: str, data: dict[str, Any], installed: set[str]) -> Iterator[Fin
         yield Finding("warning", "credential.id", message, f"{place}/credential_id", title=title, fix="Take it away.")
     for where, text in _texts(data, place):
         for meant in _MEANT.findall(text):
-            own = meant == _QUERY or (data.get("type") == "human-input" and _FIELD.fullmatch(meant))
+            own = meant == _QUERY or (data.get("type") == "human-input" and FIELD.fullmatch(meant))
             if not TOKEN.fullmatch(meant) and not own:  # Dify's own pattern: all else is plain text
                 message = f"'{title}': {meant} is no reference for Dify and stays in the text as it stands."
                 fix = "Ids and names of letters, digits and _ only, names of at most 30."

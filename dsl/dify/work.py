@@ -24,7 +24,9 @@ class Work:
     """The flow, and an index of it that stays true while nodes are added."""
 
     def __init__(self, flow: Flow) -> None:
-        self.flow = replace(flow, graph=copied(flow.graph), variables=list(flow.variables), notes=[])
+        self.flow = replace(
+            flow, graph=copied(flow.graph, without="attached"), variables=list(flow.variables), notes=[]
+        )
         self.own = flow.dialect == "dify"  # what the author wrote in Dify is not second-guessed
         self.notes: list[Note] = []
         self.ahead: dict[str, list[Node]] = {}  # of nodes: what comes before them

@@ -680,8 +680,9 @@ def _ask(work: Work, node: Node) -> Data:
     actions = actions or [{"id": ONWARD, "title": "OK"}]
     styled = [{**each, "button_style": "default"} for each in actions]
     fields = {} if options else node.outputs
+    shown = "".join(f"\n\n{{{{#$output.{name}#}}}}" for name in fields)  # what the text does not name, a form hides
     made: Data = {
-        "form_content": text(work, node.params.get("question", "")),
+        "form_content": text(work, node.params.get("question", "")) + shown,
         "inputs": [_form_field(name, type_) for name, type_ in fields.items()],
         "user_actions": styled,
     }

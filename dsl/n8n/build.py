@@ -9,7 +9,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from dsl import OptionError, loops, values
+from dsl import loops, values
+from dsl.classes import ids
 from dsl.ir import Edge, Flow, Graph, Node, Ref, Resource, Script, Type, Value, Variable
 from dsl.kinds import outputs
 from dsl.lacking import supply
@@ -19,27 +20,20 @@ from dsl.n8n.reach import Reach
 from dsl.n8n.source import marked
 from dsl.notes import Note
 
-TRIGGERS = ("webhook", "call", "chat", "manual")
-FORMS = ("ui", "cli", "api")
 STEP = 220  # pixels between nodes
 SYSTEM = {"query": "chatInput", "conversation_id": "sessionId", "files": "files"}
 
 
 def build(flow: Flow, *, form: str = "ui", trigger: str = "", path: str = "") -> tuple[Any, list[Note]]:
     """`form`: "ui", "cli" (with id) or "api". `trigger`: how it starts, by default by webhook, a chat flow by chat."""
-    _check("form", form, FORMS)
-    _check("trigger", trigger, ("", *TRIGGERS))
+    forms.check("form", form, forms.FORMS)
+    forms.check("trigger", trigger, ("", *forms.STARTS))
     builder = Builder(flow, trigger, path)
     workflow = forms.shaped(builder.workflow(), form)
     wrapped = flow.version.removesuffix(forms.OWN) if flow.dialect == "n8n" else ""
     if form == "api" and flow.description:
         builder.notes.append(Note("dropped", "leaf.dropped", "The public API takes no description."))
     return forms.wrap(workflow, wrapped), builder.notes
-
-
-def _check(option: str, value: str, known: tuple[str, ...]) -> None:
-    if value not in known:
-        raise OptionError(f"{option} is {value!r}; there are: {', '.join(each for each in known if each)}.")
 
 
 class Builder:
@@ -360,11 +354,13 @@ class Builder:
 
     def _class(self, node: Node, ref: Ref) -> str:
         """The class that was chosen is the output that holds the item."""
-        classes = [each["name"] for each in node.params.get("classes", [])]
-        found = (
-            f"[{', '.join(map(str, range(len(classes))))}].find((i) => $({quoted(self.names[node.id])}).all(i).length)"
-        )
-        return f"({text.Printer(str, str).js(classes)}[{found}])" if ref.path[0] == "class_name" else f"({found})"
+        classes = node.params.get("classes", [])
+        words, rest = [each["name"] for each in classes], ""
+        if ref.path[0] == "class_id":
+            words, rest = ids(self.flow.dialect, classes)
+        output = f"(_, i) => $({quoted(self.names[node.id])}).all(i).length"
+        printer = text.Printer(str, str)
+        return f"({printer.js(words)}.find({output}) ?? {printer.js(rest)})"
 
     def _inside(self, node: Node, ref: Ref, code: bool) -> str:
         owner = self.nodes.get(ref.node)

@@ -320,6 +320,7 @@ def _read_by_code(reader: "Reader", raw: Raw, source: str) -> dict[str, Value]:
         other = reader.nodes.get(path.name) if path and path.root == "node" else None
         if other and other.name not in reader.source.serves and other.kind != "stickyNote":
             found[other.name] = Ref(other.id, ())
+            reader.over(raw, other)
     return found
 
 

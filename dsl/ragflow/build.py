@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from dsl import collected, computed, conditions, loops, prompts
+from dsl import classes, collected, computed, conditions, loops, prompts
 from dsl.ir import Edge, Flow, Graph, Node, Ref, Resource, Type
 from dsl.kinds import ports
 from dsl.layout import Point, layout, size
@@ -25,7 +25,7 @@ class _Builder:
     def __init__(self, flow: Flow) -> None:
         self.notes: list[Note] = []
         self.flow = copy.copy(flow)
-        self.flow.graph = copied(flow.graph)
+        self.flow.graph = copied(flow.graph, without="attached")
         self.source = {id(node): node.id for node, _, _ in walk(self.flow.graph)}
         if flow.dialect != "ragflow":
             self._prepare()
@@ -48,6 +48,7 @@ class _Builder:
         collected.compute(graph, taken, self._added)
         computed.compute(graph, nodes(self.flow), taken, self._expressions)
         conditions.compute(graph, taken, SIGNS, self._compared)
+        classes.translate(self.flow, "ragflow", taken, self._translated)
         choices.otherwise(graph, taken, self._nothing)
         self._declare()
 
@@ -90,6 +91,11 @@ class _Builder:
     def _counted(self, node: Node, made: list[Node]) -> None:
         self.source |= {id(each): "" for each in made}
         self._tell(node, "equivalent", "ref.index", "A loop does not count its rounds here: a variable of it counts.")
+
+    def _translated(self, node: Node, before: Node) -> None:
+        self.source[id(before)] = ""
+        message = "A code component puts the class that was chosen into the words of the other platform."
+        self._tell(node, "equivalent", "class.output", message)
 
     def _nothing(self, node: Node, nothing: Node) -> None:
         self.source[id(nothing)] = ""

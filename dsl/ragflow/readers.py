@@ -10,7 +10,7 @@ from dsl.ir import Graph, Node, Ref, Text, Type, Value
 from dsl.kinds import role
 from dsl.ragflow import jinja, text
 from dsl.ragflow.shims import unwrapped
-from dsl.ragflow.tables import ASSIGNMENTS, COUNTING, INPUT_TYPES, OPERATORS, PARAMETERS, SWITCHES
+from dsl.ragflow.tables import ASSIGNMENTS, COUNTING, EMPTY, INPUT_TYPES, OPERATORS, PARAMETERS, SWITCHES
 from dsl.values import words
 
 
@@ -356,7 +356,7 @@ def loop(reading: Reading) -> None:
     variables: dict[str, dict[str, Any]] = {
         str(each.get("variable")): {
             "type": Type(_known(each.get("type"))),
-            "value": reading.bare(each.get("value")) if each.get("input_mode") == "variable" else each.get("value"),
+            "value": _at_first(reading, each),
         }
         for each in reading.items("loop_variables")
     }
@@ -365,6 +365,15 @@ def loop(reading: Reading) -> None:
     if until["items"]:
         node.params["until"] = _inside(conditions(reading, until, "variable"), node.id)
     node.outputs = {name: each["type"] for name, each in variables.items()}
+
+
+def _at_first(reading: Reading, variable: dict[str, Any]) -> Value:
+    if variable.get("input_mode") == "variable":
+        return reading.bare(variable.get("value"))
+    if variable.get("input_mode") != EMPTY:
+        return variable.get("value")
+    empty: dict[str, Any] = {"number": 0, "boolean": False, "object": {}, "array": []}
+    return empty.get(_known(variable.get("type")), "")
 
 
 def _inside(value: Any, key: str) -> Any:

@@ -28,6 +28,7 @@ NAMES: dict[str, dict[str, str]] = {
     "split": {"items": "result"},
     "template": {"output": "result"},
 }
+EMPTY = "empty"  # how a variable of a loop begins that has no value: neither constant nor variable
 MISSING = ":missing"  # after the name of a node: no component has this name, so that what is lacked fails
 SYSTEM = frozenset({"query", "user_id", "conversation_turns", "files", "history", "date"})  # what `sys.` has
 INPUT_TYPES = {

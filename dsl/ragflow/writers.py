@@ -8,13 +8,16 @@ from typing import Any, Literal
 from dsl import computed, typescript
 from dsl.ir import Edge, Flow, Node, OnError, Ref, Script, Text, Type, Value
 from dsl.kinds import UNARY, outputs
+from dsl.lacking import there
 from dsl.notes import Note, Severity
 from dsl.ragflow import jinja
 from dsl.ragflow.lacking import lacks
+from dsl.ragflow.sandbox import refused
 from dsl.ragflow.shims import step, wrapped
 from dsl.ragflow.tables import (
     ASSIGNMENTS,
     COUNTING,
+    EMPTY,
     IGNORES_CASE,
     LOOP_SIGNS,
     MISSING,
@@ -380,7 +383,7 @@ def code(writing: Writing) -> Made:
     params = writing.node.params
     node, fields = writing.node, computed.Fields()
     if params.get("style") in computed.RUNS:
-        node.inputs, fields = computed.seen(node, graph_of(writing.flow, node), writing.known)
+        node.inputs, fields = computed.seen(node, graph_of(writing.flow, node), writing.known, there(lacks))
     source = wrapped(params.get("lang", "python3"), params.get("style", "kwargs"), params.get("source", ""), fields)
     if source is None:
         return stub(writing)
@@ -390,6 +393,9 @@ def code(writing: Writing) -> Made:
         writing.note("degraded", "code.typescript", typescript.MORE, typescript.ADVICE)
     if params.get("packages"):
         writing.note("needs_binding", "code.packages", "The packages of the code have to be in RAGFlow's sandbox.")
+    if writing.flow.dialect != "ragflow" and (found := refused(params.get("lang", "python3"), source)):
+        message = f"RAGFlow's sandbox refuses {', '.join(found)} before it runs the code: it fails when it is reached."
+        writing.note("stub", "code.refused", message, "Write it without, under other names.")
     given = {name: writing.bare(value) for name, value in writing.node.inputs.items()}
     if literal := [name for name, value in writing.node.inputs.items() if not isinstance(value, Ref)]:
         writing.note("degraded", "code.literal", f"Arguments here are references: {', '.join(literal)} came as a text.")
@@ -581,12 +587,7 @@ def iterate(writing: Writing) -> Made:
 def loop(writing: Writing) -> Made:
     params = writing.node.params
     variables = [
-        {
-            "variable": name,
-            "type": _kind(each.get("type") or Type()),
-            "input_mode": "variable" if isinstance(each.get("value"), Ref) else "constant",
-            "value": writing.bare(each.get("value")),
-        }
+        {"variable": name, "type": _kind(each.get("type") or Type())} | _at_first(writing, each.get("value"))
         for name, each in params.get("variables", {}).items()
     ]
     until = _conditions(writing, params.get("until") or {}, LOOP_SIGNS, "variable")
@@ -604,6 +605,17 @@ def loop(writing: Writing) -> Made:
         "logical_operator": logic,
         "maximum_loop_count": 100 if count is None else writing.bare(count),
     }
+
+
+def _at_first(writing: Writing, value: Value) -> dict[str, Any]:
+    """What a variable of a loop begins with. RAGFlow refuses an empty constant, and 0, but has them for each type."""
+    given = writing.bare(value)
+    if isinstance(value, Ref):
+        return {"input_mode": "variable", "value": given}
+    if given or writing.flow.dialect == "ragflow":
+        return {"input_mode": "constant", "value": given}
+    typed = {bool: "boolean", int: "number", float: "number", list: "array", dict: "object", str: "string"}
+    return {"input_mode": EMPTY, "value": EMPTY} | ({"type": typed[type(given)]} if type(given) in typed else {})
 
 
 def leave(writing: Writing) -> Made:

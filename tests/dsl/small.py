@@ -402,6 +402,19 @@ def containers() -> list[Case]:
             _out(4),
         ),
         Case(
+            "until the number of the round, which is tested behind it",
+            flow(
+                "until index",
+                line(
+                    start(),
+                    rounds([step, keep], [], count=9, until=when((Ref("rounds", (), "index"), "ge", 1, "number"))),
+                    result,
+                ),
+            ),
+            _in("x"),
+            _out(4),
+        ),
+        Case(
             "break",
             flow(
                 "break",
@@ -577,7 +590,11 @@ def services(url: str) -> list[Case]:
                             },
                             outputs={"output": STRING},
                         ),
-                        end(r=(Ref("first", ("output",)), STRING)),
+                        end(
+                            r=(Ref("first", ("output",)), STRING),
+                            name=(Ref("topic", ("class_name",)), STRING),
+                            id=(Ref("topic", ("class_id",)), NUMBER),
+                        ),
                     ],
                     [
                         Edge("begin", "topic"),
@@ -592,7 +609,7 @@ def services(url: str) -> list[Case]:
                 model,
             ),
             _in("what price"),
-            _out("price"),
+            _out("price", name="price", id=1),
             frozenset({"model"}),
         ),
     ]

@@ -273,6 +273,13 @@ def test_an_option_that_does_not_exist_is_refused() -> None:
 # -- what the platform takes is taken
 
 
+def test_a_file_of_dify_gets_the_version_that_is_asked_for() -> None:
+    flow = dsl.read(dsl.write(kitchen_sink(), "dify").data)
+    written = dsl.write(flow, "dify", version="0.7.0")
+    assert (written.document["version"], written.notes) == ("0.7.0", [])
+    assert written.document | {"version": "0.6.0"} == flow.raw
+
+
 @pytest.mark.parametrize("version", ["0.1.0", "0.1.5", "0.3.1", "0.6.0", "0.7.0", "0.8.0", "1.0.0"])
 def test_files_of_every_version_are_read(version: str) -> None:
     flow = dify.read(_app(START) | {"version": version})

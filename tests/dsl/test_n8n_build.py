@@ -425,5 +425,14 @@ def test_a_file_of_n8n_keeps_its_id_for_the_command_line_or_gets_one() -> None:
     assert len(document["id"]) == 16 and {**document, "id": "abc"} == SAVED
 
 
+@pytest.mark.parametrize("options", [{"trigger": "chat"}, {"path": "other"}, {"trigger": "never"}, {"form": "never"}])
+def test_a_file_of_n8n_keeps_how_it_begins_and_says_so(options: dict[str, str]) -> None:
+    hook = SAVED["nodes"][0] | {"type": "n8n-nodes-base.webhook", "parameters": {"path": "mine"}}
+    flow = dsl.read(json.dumps(SAVED | {"nodes": [hook]}))
+    assert dsl.write(flow, "n8n", trigger="webhook", path="mine").document == flow.raw
+    with pytest.raises(dsl.OptionError):
+        dsl.write(flow, "n8n", **options)
+
+
 def test_a_file_of_n8n_for_the_editor_stays_as_it_is() -> None:
     assert dsl.write(dsl.read(json.dumps(SAVED)), "n8n", form="ui").document == SAVED

@@ -508,6 +508,26 @@ def test_the_sandbox_of_ragflow_refuses_none_of_the_code_that_is_written_for_it(
     assert {key: refused(source) for key, source in written.items() if refused(source)} == {}
 
 
+@pytest.mark.parametrize(
+    ("lang", "source", "what"),
+    [
+        ("python3", "import re\n\ndef main(q):\n    return {'r': re.compile('a').sub('', q)}\n", "compile()"),
+        ("python3", "def main(q):\n    given = [q]\n    given.remove(q)\n    return {'r': given}\n", "remove()"),
+        ("python3", "import os.path\n\ndef main(q):\n    return {'r': q}\n", "os.path"),
+        ("python3", "def main(q):\n    return {'r': 60 * 60}\n", "60 * 60"),
+        ("python3", "def main(q):\n    input = q\n    return {'r': input}\n", "input ="),
+        ("javascript", "function main({q}) {\n  return {r: eval(q)}\n}\n", "eval()"),
+    ],
+)
+def test_code_that_the_sandbox_refuses_is_told(lang: str, source: str, what: str) -> None:
+    code = Node("c", "code", "C", params={"lang": lang, "style": "kwargs", "source": source}, outputs={"r": Type()})
+    code.inputs = {"q": Ref("begin", ("q",))}
+    written = dsl.write(Flow("T", "ir", graph=Graph([start(), code], [Edge("begin", "c")])), "ragflow")
+    (said,) = [note for note in written.notes if note.code == "code.refused"]
+    assert said.severity == "stub" and what in said.message
+    assert [each.code for each in dsl.check(dsl.read(written.data)) if each.level == "error"] == ["code.refused"]
+
+
 def test_code_of_coze_runs_in_ragflow_with_the_types_that_its_template_names() -> None:
     source = "async def main(args: Args) -> Output:\n    ret: Output = {'r': args.params['q'] + '!'}\n    return ret\n"
     code = Node("c", "code", "C", params={"lang": "python3", "style": "args", "source": source}, outputs={"r": Type()})

@@ -114,6 +114,7 @@ PLANTED = [
     ("ragflow", _ragflow("Loop", logical_operator="or", maximum_loop_count=0), "loop.ends", "/yes", "0 rounds"),
     ("ragflow", _ragflow("Invoke", url="https://e.com", method="DELETE"), "http.method", "/yes", "'DELETE'"),
     ("ragflow", _ragflow("Invoke", url="http://192.168.1.5:8000/x"), "http.private", "/yes", "ALLOW_ANY_HOST"),
+    ("ragflow", _ragflow("CodeExec", lang="python", script="import os"), "code.refused", "/yes", "refuses os"),
     ("ragflow", _ragflow("Message", content=["a", "b"]), "message.random", "/yes", "at random"),
     (
         "ragflow",

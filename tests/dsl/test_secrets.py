@@ -2,7 +2,8 @@
 
 import pytest
 
-from dsl.ir import Flow, Graph, Node, Ref, Resource, Text, Variable
+import dsl
+from dsl.ir import Edge, Flow, Graph, Node, Ref, Resource, Script, Text, Type, Variable
 from dsl.secrets import hidden, mask
 from dsl.sensitive import found
 from tests.dsl.kitchen import kitchen_sink
@@ -133,6 +134,27 @@ def test_a_secret_in_code_and_in_a_variable_goes_too() -> None:
     assert masked.graph.nodes[0].params["source"] == "key = '${OPENAI_KEY}'"
     assert masked.variables[0].default is None and masked.variables[0].type.name == "secret"
     assert len(notes) == 2
+
+
+@pytest.mark.parametrize("dialect", ["dify", "coze", "n8n", "ragflow"])
+def test_a_secret_in_code_is_no_variable_and_each_code_node_is_told(dialect: str) -> None:
+    code = {"lang": "javascript", "style": "kwargs"}
+    source = f"function main() {{\n  return {{r: 'Bearer {OPENAI}'}};\n}}\n"
+    nodes = [Node("s", "start"), *(Node(name, "code", name, params=code | {"source": source}) for name in ("a", "b"))]
+    flow = Flow("f", "ir", graph=Graph(nodes, [Edge("s", "a"), Edge("a", "b")]))
+    written = dsl.write(flow, dialect)
+    told = [note for note in written.notes if note.code == "secret.found"]
+    assert [note.node for note in told] == ["a", "b"]
+    assert all("${OPENAI_KEY} stands" in note.message and "Put it in" in note.suggestion for note in told)
+    assert OPENAI not in str(written.data)
+    assert mask(flow)[0].variables == []
+
+
+def test_a_secret_in_a_script_of_a_step_is_told_as_one_in_code() -> None:
+    value = Script("n8n", f"'{OPENAI}' + $json.q")
+    flow = Flow("f", "n8n", graph=Graph([Node("s", "set", inputs={"r": value}, outputs={"r": Type()})]))
+    (note,) = mask(flow)[1]
+    assert "stands there as text" in note.message
 
 
 def test_a_flow_without_secrets_is_left_alone() -> None:
