@@ -15,6 +15,7 @@ from dsl.kinds import outputs
 from dsl.values import unique, walk
 
 Told = Callable[[Node, Node | None], None]  # for each reader: the node, and what computes; None: nothing can
+SPREAD = "..."  # in fields: all that an object holds
 Fields = dict[str, Any]  # by node (id, title, "" for what comes in): its fields, at the end the name of a variable
 
 ALL = "all_items"  # output of what gives items on n8n: all of them as a list
@@ -118,6 +119,8 @@ def _called(source: Node | None, ref: Ref) -> list[list[str]]:
     if ref.scope == "system":
         return [[_SYSTEM.get(step, step) for step in first] + rest]
     kind = source.kind if source and first else ""
+    if source and kind == "iterate" and ref.scope == "item" and first == ["item"]:
+        return [rest] if rest else [[SPREAD], *_split_field(source)]
     if (kind == "http" and first == ["body"]) or first == [ALL]:
         return [rest]
     if kind in ("list", "iterate", "code") and source and (label := outputs(source).get(first[0], Type()).label):
@@ -127,6 +130,13 @@ def _called(source: Node | None, ref: Ref) -> list[list[str]]:
     if kind in ("llm", "agent") and first == ["text"]:
         return [["text"], ["output"], ["message", "content"]] if kind == "agent" else [["text"], *_ANSWERS]
     return [["output", *steps]] if kind == "extract" else [steps]
+
+
+def _split_field(container: Node) -> list[list[str]]:
+    """What n8n calls an element that is no object: as the list that it is an element of."""
+    listed = container.inputs.get("item")
+    last = listed.path[-1:] if isinstance(listed, Ref) else ()
+    return [[last[0]]] if last and isinstance(last[0], str) and last[0] != ALL else []
 
 
 _ANSWERS = [["output", "0", "content", "0", "text"], ["message", "content"]]  # of n8n's node for OpenAI
@@ -220,7 +230,10 @@ def around(style: str, fields: Fields, head: str) -> tuple[str, str]:
 
 def printed(fields: Fields) -> str:
     """Fields as the inside of a JavaScript object."""
-    return ", ".join(f"{json.dumps(key)}: {_printed(inner)}" for key, inner in fields.items())
+    return ", ".join(
+        f"...parts({_printed(inner)})" if key == SPREAD else f"{json.dumps(key)}: {_printed(inner)}"
+        for key, inner in fields.items()
+    )
 
 
 def _printed(value: Fields | str) -> str:
@@ -236,10 +249,11 @@ CONTEXT = """function context(input) {{
       return value;
     }}
   }};
+  const parts = (value) => (read(value)?.constructor === Object ? read(value) : {{}});
   const fields = {{ {fields} }};
   const items = (name) => {{
     if (name && !(name in fields)) throw new Error(`What ${{name}} gave is not there.`);
-    return [].concat(read(fields[name] ?? {{}})).map((json) => ({{ json }})); // a list is many items
+    return [read(fields[name] ?? {{}})].flat(2).map((json) => ({{ json }})); // a list is many items
   }};
   const item = (name, place = 0) => items(name).at(place) ?? {{ json: {{}} }};
   const node = (name) => ({{

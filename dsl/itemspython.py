@@ -1,6 +1,6 @@
 """Python of n8n elsewhere: lines around it give it the items in n8n's own words, and a result of what it returns."""
 
-from dsl.computed import ALL, Fields
+from dsl.computed import ALL, SPREAD, Fields
 
 STYLES = ("items", "item")
 HEAD = "def original_main(_input, _items, _item, _json, _node):\n"
@@ -32,7 +32,11 @@ def printed(fields: Fields | str) -> str:
     """Fields as a dict of Python."""
     if isinstance(fields, str):
         return fields
-    return "{" + ", ".join(f"{name!r}: {printed(inner)}" for name, inner in fields.items()) + "}"
+    parts = (
+        f"**parts({printed(inner)})" if name == SPREAD else f"{name!r}: {printed(inner)}"
+        for name, inner in fields.items()
+    )
+    return "{" + ", ".join(parts) + "}"
 
 
 _WHOLE = "original_main(incoming, all_of(''), one, one.json, nodes)"
@@ -47,13 +51,17 @@ _ITEMS = """    import json
         value = json.loads(value) if isinstance(value, str) and value[:1] in ("{{", "[") else value
         return Data(json=Data(value) if isinstance(value, dict) else value)
 
+    def parts(value):
+        return value if isinstance(value := item(value).json, dict) else {{}}
+
     fields = {fields}
     known = {{}}
 
     def all_of(name):
         if name not in known:
             value = item(fields.get(name, {{}})).json
-            known[name] = [item(each) for each in value] if isinstance(value, list) else [item(value)]
+            value = value if isinstance(value, list) else [value]
+            known[name] = [item(each) for one in value for each in (one if isinstance(one, list) else [one])]
         return known[name]
 
     def first(name):

@@ -400,9 +400,15 @@ def _collect(work: Work, node: Node) -> None:
         return
     tail = Node(work.new_id(f"{node.id}_row"), "code", f"{node.title} row")
     work.at_end(node, tail)
+    node.params["collect"] = {"output": Ref(tail.id, ("row",))}
+    if len(collect) == 1:
+        ((name, value),) = collect.items()
+        work.program(tail, "round", {"row": value}, {"row": literal_type(value)})
+        if name != "output":
+            work.moved[node.id, name] = "output"
+        return
     work.program(tail, "row", {"row": dict(collect)}, {"row": OBJECT})
     tail.outputs = {"row": OBJECT}
-    node.params["collect"] = {"output": Ref(tail.id, ("row",))}
     label = node.outputs[name].label if (name := next(iter(collect))) in node.outputs else ""
     kept = {name: type_ for name, type_ in node.outputs.items() if name == computed.ALL}
     node.outputs = {"output": Type("array", items=OBJECT, label=label), **kept}

@@ -237,7 +237,10 @@ class Reader:
         """Who is read for all its items gives them as a list."""
         for name in sorted(self.whole):
             if region := self.regions.get(name):
-                made[name].params["collect"] = {ALL: readers.round_item(self, region)}
+                item = readers.round_item(self, region)
+                made[name].params["collect"] = {ALL: item}
+                if isinstance(item, Ref) and item.path == (ALL,):  # a round gives a list of items
+                    made[name].params["flatten"] = True
         for name in sorted(self.whole):
             made[name].outputs.setdefault(ALL, tables.ITEMS)
             if made[name].kind == "tool":

@@ -56,6 +56,19 @@ TELLS = code("Tells", "return [{json: {n: $json.q.length}}];")
 HOW = node(
     "How", "if", 2.2, conditions=conditions("={{ $json.n % 2 }}", "number", "lt", "={{ $json.n.toFixed().length }}")
 )
+SQUARE = code("Square", "return {json: {n: $json.n, squared: $json.n ** 2}};", mode="runOnceForEachItem")
+IN_PYTHON = node(
+    "Square",
+    "code",
+    2,
+    language="pythonNative",
+    mode="runOnceForEachItem",
+    pythonCode='return {"json": {"squared": _item["json"]["n"] ** 2}}',
+)
+SUM_UP = code("Sum", "return [{json: {sum: items.reduce((sum, one) => sum + Number(one.json.squared), 0)}}];")
+SUMMED = assign("Summed", sum="={{ $json.sum }}")
+WORDS = code("Words", "return [{json: {list: ['a', 'b']}}];")
+LOUD = assign("Say", count="={{ $json.lines.length }}", last="={{ $json.lines[1].said }}")
 
 FLOWS = {
     "all the items": workflow([called(), ROWS, SPLIT, SHAPE, ALL], "In>Rows Rows>Split Split>Shape Shape>All"),
@@ -105,6 +118,18 @@ FLOWS = {
         [called("q"), TELLS, HOW, assign("Say", n="={{ $json.n * 2 }}"), assign("No", n="none")],
         "In>Tells Tells>How How>Say How.1>No",
     ),
+    "code in a loop over items of code": workflow(
+        [called(), MANY, LOOP, SQUARE, SUM_UP, SUMMED],
+        "In>Many Many>Loop Loop>Sum Loop.1>Square Square>Loop Sum>Summed",
+    ),
+    "expressions in a loop over items of code": workflow(
+        [called(), MANY, LOOP, assign("Square", squared="={{ $json.n * $json.n }}"), SUM_UP, SUMMED],
+        "In>Many Many>Loop Loop>Sum Loop.1>Square Square>Loop Sum>Summed",
+    ),
+    "expressions over elements that are no objects": workflow(
+        [called(), WORDS, SPLIT, assign("Loud", said="={{ $json.list.toUpperCase() }}"), ALL, LOUD],
+        "In>Words Words>Split Split>Loud Loud>All All>Say",
+    ),
     "values typed as text": workflow(
         [
             called("q"),
@@ -131,6 +156,13 @@ def test_a_list_of_what_nodes_make_of_each_item_fails_loudly() -> None:
     assert ("All", "stub") in {(note.title, note.severity) for note in written.notes}
     ran = run_dify(str(written.data), {})
     assert ran.status == "failed" and "what nodes before it make of each item of Many" in str(ran.error)
+
+
+def test_python_in_a_loop_gives_what_javascript_does() -> None:
+    links = "In>Many Many>Loop Loop>Sum Loop.1>Square Square>Loop Sum>Summed"
+    flow = workflow([called(), MANY, LOOP, IN_PYTHON, SUM_UP, SUMMED], links)
+    ran = run_dify(str(dsl.write(dsl.read(json.dumps(flow)), "dify").data), {})
+    assert _texts(ran.outputs) == {"sum": "14"}
 
 
 def test_a_filter_that_lets_nothing_through_leaves_an_empty_list() -> None:
