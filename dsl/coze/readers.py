@@ -152,13 +152,15 @@ def start(reading: Reading) -> None:
 
 
 def end(reading: Reading) -> None:
+    """The results; or an answer, and then what its template calls by name is no result."""
     node, inputs = reading.node, reading.inputs
     node.kind = "end"
+    if inputs.get("terminatePlan") == "useAnswerContent":
+        node.params["message"] = reading.template(inputs.get("content")) or ""
+        return
     node.inputs = reading.named()
     given = mappings(inputs.get("inputParameters"))
     node.outputs = {str(each.get("name")): type_of(each.get("input")) for each in given}
-    if inputs.get("terminatePlan") == "useAnswerContent":
-        node.params["message"] = reading.template(inputs.get("content")) or ""
 
 
 def output(reading: Reading) -> None:
