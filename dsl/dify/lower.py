@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from dsl import computed, typescript
+from dsl import computed, knowledge, typescript
 from dsl.dify import names, shims
 from dsl.dify.expressions import BEGIN, END, LISTED, Call, elements
 from dsl.dify.lacking import PLATFORM
@@ -47,7 +47,8 @@ def lowered(flow: Flow) -> Work:
 def _supply(work: Work) -> None:
     if not work.own:
         supply(work.flow, PLATFORM, work.note)
-        work.index()
+    knowledge.request(work.flow, "python3", work.note, fetch=True)
+    work.index()
 
 
 def _redirect(work: Work, change: Callable[[Ref], Value]) -> None:
