@@ -13,7 +13,7 @@ from typing import Any, Literal
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from dsl.computed import insert
-from dsl.ir import Flow, Graph, Json, Node, Ref, Type, Value, Variable
+from dsl.ir import Flow, Graph, Json, Node, Ref, Script, Type, Value, Variable
 from dsl.kinds import KINDS, outputs
 from dsl.lacking import behind
 from dsl.notes import Severity
@@ -83,10 +83,10 @@ class _Requests:
         base = Ref("", (self._base(node),), "env")
         auth = {"type": "bearer", "name": "", "credential": given.get("credential", "")}
         node.kind, node.params = "http", {"auth": auth, "response": "text", "on_status": "fail"}
+        rest: list[str | Ref | Script] = ["/documents/", *parts(given.get("document") or "")]
+        method = "DELETE"
         if kind == "add_document":
             method, rest = "POST", [f"/document/create-by-{self._document(node, graph, given)}"]
-        else:
-            method, rest = "DELETE", ["/documents/", *parts(given.get("document") or "")]
         node.params |= {"method": method, "url": text([self._url(), "/datasets/", base, *rest])}
         self._answer(node, graph, kind)
 

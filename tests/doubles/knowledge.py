@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes
+from email.message import Message
 from typing import Any
 
 import msgspec
@@ -56,12 +57,15 @@ def _file(call: Call) -> dict[str, Any] | None:
     parts = {str(_named(part, "name")): part for part in message_from_bytes(head + call.body).walk()}
     if not {"file", "data"} <= parts.keys() or not (name := parts["file"].get_filename()):
         return None
-    settings = msgspec.json.decode(parts["data"].get_payload(decode=True))
-    content = parts["file"].get_payload(decode=True)
+    settings, content = msgspec.json.decode(_content(parts["data"])), _content(parts["file"])
     return {"name": name, "content": content, "settings": settings} if _is_said(settings) else None
 
 
-def _named(part: Any, key: str) -> Any:
+def _content(part: Message) -> bytes:
+    return bytes(part.get_payload(decode=True))
+
+
+def _named(part: Message, key: str) -> Any:
     return part.get_param(key, header="content-disposition")
 
 
