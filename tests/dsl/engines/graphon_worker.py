@@ -45,22 +45,23 @@ def run(flow: str, inputs: dict[str, Any], sandbox: str) -> dict[str, Any]:
     return ran
 
 
+KEPT: dict[str, bytes] = {}  # by name, the answers that are files
+
+
 class Files:
     """What Dify adds to its engine, which alone knows no files: those given by a URL, and answers that are one."""
 
-    kept: dict[str, bytes] = {}  # noqa: RUF012
-
     def download(self, file: File) -> bytes:
-        return self.kept[file.reference] if file.reference else httpx.get(file.remote_url or "").content
+        return KEPT[file.reference] if file.reference else httpx.get(file.remote_url or "").content
 
     def create_file_by_raw(self, *, file_binary: bytes, mimetype: str, filename: str | None = None) -> Any:
         name = filename or f"{uuid4().hex}{mimetypes.guess_extension(mimetype) or '.bin'}"
-        self.kept[name] = file_binary
+        KEPT[name] = file_binary
         return SimpleNamespace(id=name)
 
     def build_from_mapping(self, *, mapping: dict[str, Any]) -> File:
         name = mapping["tool_file_id"]
-        method, size = FileTransferMethod.TOOL_FILE, len(self.kept[name])
+        method, size = FileTransferMethod.TOOL_FILE, len(KEPT[name])
         kind = {"file_type": FileType.DOCUMENT, "mime_type": mimetypes.guess_type(name)[0]}
         return File(transfer_method=method, reference=name, filename=name, size=size, **kind)
 
