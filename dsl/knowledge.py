@@ -22,6 +22,7 @@ from dsl.values import map_refs, nodes, parts, text, unique, walk
 Told = Callable[[Node, Severity, str, str, str], None]  # severity, code, message, suggestion
 KNOWLEDGE_KEY = "knowledge API key"  # the credential
 URL = "KNOWLEDGE_API_URL"
+UNFETCHED = "When the file cannot be fetched the run fails, whatever is to happen when the step itself fails."
 GIVEN = {  # by kind and language: what the answer says, in the words of the common form
     ("add_document", "python3"): """import json
 
@@ -105,6 +106,8 @@ class _Requests:
             message = "The file is fetched from its address; one that Coze made for an upload expires."
             advice = "Put the file where it stays, under a name that ends in its kind, and write that address."
             self.told(node, "needs_binding", "document.address", message, advice)
+            if self.fetch and node.on_error.then != "stop":
+                self.told(node, "degraded", "error.policy", UNFETCHED, "")
             if self.fetch and (name := _name(file)).lower().endswith(_TEXTS):
                 self._text(node, graph, file, settings | {"name": name})
                 return "text"

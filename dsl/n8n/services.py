@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from dsl.ir import Node, Ref, Text, Value
+from dsl.knowledge import UNFETCHED
 from dsl.n8n import models, scripts, subnodes, tables, text
 
 if TYPE_CHECKING:
@@ -78,6 +79,8 @@ def _fetched(builder: "Builder", node: Node, body: Any) -> Any:
     known = isinstance(address, Ref | Text) or (isinstance(address, str) and address.startswith("http"))
     if not builder.own or not known:
         return body
+    if node.on_error.then != "stop":
+        builder.note(node, "degraded", "error.policy", UNFETCHED)
     url = builder.printer(node).param(address)
     name = builder.helper(node, "file", "httpRequest", {"method": "GET", "url": url, "options": FILE}, -1)
     builder.entries[node.id] = name

@@ -136,6 +136,17 @@ def test_what_happens_on_an_error_belongs_to_the_request() -> None:
     } <= leaving
 
 
+@pytest.mark.parametrize("target", ["dify", "n8n"])
+def test_a_file_that_cannot_be_fetched_takes_no_way_of_its_own_and_that_is_told(target: str) -> None:
+    codes = []
+    for address in ("https://files.example/a.pdf", Ref("begin", ("doc",))):
+        one = add("one", on_error=OnError("default", default={"document_id": "", "file_name": ""}))
+        one.params["file"] = address
+        codes.append([note.code for note in dsl.write(documents(one), target).notes if note.node == "one"])
+    assert "error.policy" in codes[0]
+    assert ("error.policy" in codes[1]) == (target == "n8n")  # which is always given an address
+
+
 def test_a_file_that_n8n_fetches_for_a_request_is_its_address_again_when_it_is_read() -> None:
     fields = [{"name": "file", "type": "file", "value": Ref("begin", ("q",))}]
     sent = {"method": "POST", "url": "https://api.example", "body": {"type": "form", "fields": fields}}
