@@ -214,6 +214,8 @@ FACTS: dict[str, Callable[[Node, Names], list[str]]] = {
     "iterate": _iterate,
     "loop": _loop,
     "retrieve": _retrieve,
+    "add_document": _resource("knowledge", lambda node: words(node.params.get("file"))),
+    "delete_document": _resource("knowledge", lambda node: words(node.params.get("document"))),
     "tool": _resource("tool", lambda node: listed(node.inputs)),
     "subflow": _resource("flow", lambda node: listed(node.inputs)),
     "ask": lambda node, names: [words(node.params.get("question")), listed(node.outputs)],

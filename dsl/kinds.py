@@ -104,6 +104,14 @@ class Timeout(TypedDict, total=False):
     write: float
 
 
+class Chunks(TypedDict, total=False):
+    """How a text is cut, where that is set by hand."""
+
+    separator: str
+    max_tokens: Number
+    overlap: Number  # the share of a piece that the next one begins with
+
+
 class Group(TypedDict):
     name: str  # a lone group is called "output"
     type: NotRequired[Type]
@@ -295,6 +303,21 @@ KINDS: dict[str, Kind] = {
             "search": dict[str, Value],  # what else the platform lets one set, by its names
         },
         {"result": Type("array", items=Type("object", props={"content": STRING, "title": STRING, "metadata": OBJECT}))},
+    ),
+    # a file becomes a document of a knowledge base; `file` may be an address. `credential` is the key of the API that
+    # stands for the node where a platform has none (dsl/knowledge.py); `parsing` is as `search` above
+    "add_document": Kind(
+        {
+            "knowledge": ResourceId,
+            "credential": ResourceId,
+            "file": Value,
+            "chunks": Chunks,
+            "parsing": dict[str, Json],
+        },
+        {"document_id": STRING, "file_name": STRING, "file_url": STRING},
+    ),
+    "delete_document": Kind(
+        {"knowledge": ResourceId, "credential": ResourceId, "document": Value}, {"is_success": BOOLEAN}
     ),
     # inputs: the arguments; `settings` are set by hand, never by a model
     "tool": Kind({"tool": ResourceId, "settings": dict[str, Value], "version": Older}, free=True),

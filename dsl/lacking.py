@@ -144,7 +144,7 @@ class _Supply:
             self.made[key] = made
             if made is not None:
                 made.title = f"{ref.path[0]} of {producer.title or producer.id}"
-                _behind(self.where[producer.id], producer, made)
+                behind(self.where[producer.id], producer, made)
                 self.added.append(made)
                 message = f"{self._said(ref)}: a code node behind it puts it together."
                 self.told(node, "equivalent", "output.computed", message)
@@ -175,7 +175,7 @@ class _Supply:
         return outputs(producer).get(str(ref.path[0]), Type()) if producer and len(ref.path) == 1 else Type()
 
 
-def _behind(graph: Graph, node: Node, made: Node) -> None:
+def behind(graph: Graph, node: Node, made: Node) -> None:
     """What followed the node follows the new one."""
     made.position = _near(node)
     graph.nodes.insert(graph.nodes.index(node) + 1, made)

@@ -374,10 +374,11 @@ def _resources(flow: Flow) -> Iterator[Finding]:
             yield _at("error", "model.missing", node, f"{_named(node)} has no model.", "Choose one.")
         if node.kind == "http" and not node.params.get("url"):
             yield _at("error", "http.url", node, f"{_named(node)} has no URL.", "Give it one.")
-        if node.kind == "retrieve" and not node.params.get("knowledge"):
-            yield _at(
-                "warning", "knowledge.missing", node, f"{_named(node)} searches no knowledge base.", "Choose one."
-            )
+        if (does := _OF_KNOWLEDGE.get(node.kind)) and not node.params.get("knowledge"):
+            yield _at("warning", "knowledge.missing", node, f"{_named(node)} {does} no knowledge base.", "Choose one.")
+
+
+_OF_KNOWLEDGE = {"retrieve": "searches", "add_document": "writes into", "delete_document": "deletes from"}
 
 
 def _secrets(flow: Flow) -> Iterator[Finding]:

@@ -13,7 +13,7 @@ FAMILIES = {
     "models": ("llm", "agent", "classify", "extract"),
     "control": ("if", "iterate", "loop", "break", "continue", "aggregate", "pass"),
     "data": ("code", "template", "split", "set", "assign", "json_parse", "json_dump", "list"),
-    "outside": ("http", "retrieve", "document", "tool", "subflow"),
+    "outside": ("http", "retrieve", "add_document", "delete_document", "document", "tool", "subflow"),
     "note": ("note",),
 }
 FAMILY = {kind: family for family, kinds in FAMILIES.items() for kind in kinds}

@@ -48,14 +48,18 @@ OUTPUTS: dict[str, dict[str, str]] = {
     "6": {"outputList": "result"},
     "18": {"optionContent": "chosen", "optionId": "chosen_id"},
     "22": {"classificationId": "class_id"},
+    "27": {"documentId": "document_id", "fileName": "file_name", "fileUrl": "file_url"},
     "40": {"isSuccess": "is_success"},
     "45": {"statusCode": "status"},
+    "60": {"isSuccess": "is_success"},
 }
 NAMES: dict[str, dict[str, str]] = {
     "retrieve": {"result": "outputList"},
     "classify": {"class_id": "classificationId"},
     "ask": {"chosen": "optionContent", "chosen_id": "optionId"},
     "assign": {"is_success": "isSuccess"},
+    "add_document": {"document_id": "documentId", "file_name": "fileName", "file_url": "fileUrl"},
+    "delete_document": {"is_success": "isSuccess"},
     "http": {"status": "statusCode"},
     "llm": {"text": "output", "reasoning": "reasoning_content"},
     "agent": {"text": "output", "reasoning": "reasoning_content"},

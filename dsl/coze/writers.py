@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from dsl.coze import branches, containers, models, scripts
+from dsl.coze import branches, containers, documents, models, scripts
 from dsl.coze.tables import CONVERSATIONS, NAMES
 from dsl.coze.writing import Made, Writing, batched, identifier, literal, variable, variables
 from dsl.ir import Node, OnError, Ref, Type, Value
@@ -321,6 +321,8 @@ WRITERS: dict[str, Callable[[Writing], Made]] = {
     "break": containers.leave,
     "continue": containers.leave,
     "retrieve": models.retrieve,
+    "add_document": documents.add,
+    "delete_document": documents.delete,
     "tool": tool,
     "subflow": subflow,
     "ask": ask,

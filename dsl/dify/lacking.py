@@ -6,6 +6,7 @@ from dsl.lacking import Path, Platform, among, unasked
 LACKED = {
     "agent": frozenset({"structured", "reasoning", "finish_reason"}),
     "classify": frozenset({"reason"}),
+    "add_document": frozenset({"file_url"}),
 }
 BESIDE = {
     "if": frozenset({"result", "selected_case_id"}),

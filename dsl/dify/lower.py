@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from dsl import computed, typescript
+from dsl import computed, knowledge, typescript
 from dsl.classes import translate
 from dsl.dify import names, shims
 from dsl.dify.expressions import BEGIN, END, LISTED, Call, elements
@@ -51,7 +51,8 @@ def _supply(work: Work) -> None:
         translate(work.flow, "dify", {*work.nodes}, partial(_translated, work))
         work.index()
         supply(work.flow, PLATFORM, work.note)
-        work.index()
+    knowledge.request(work.flow, "python3", work.note, fetch=True)
+    work.index()
 
 
 def _translated(work: Work, node: Node, before: Node) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from dsl import loops, values
+from dsl import knowledge, loops, values
 from dsl.classes import ids
 from dsl.ir import Edge, Flow, Graph, Node, Ref, Resource, Script, Type, Value, Variable
 from dsl.kinds import outputs
@@ -50,8 +50,10 @@ class Builder:
         else:
             flow = replace(flow, graph=implied.without(flow.graph))
         self.implies = not self.own and len(flow.graph.nodes) < given  # the last node's item is what it gives
+        flow.variables = list(flow.variables)
         if flow.dialect != "n8n":
             supply(flow, PLATFORM, self.note)
+        knowledge.request(flow, "javascript", self.note, fetch=False)
         self.flow, self.trigger, self.path = flow, trigger, path
         self.nodes: dict[str, Node] = values.nodes(flow)
         self.resources: dict[str, Resource] = {each.id: each for each in flow.resources}
@@ -422,8 +424,9 @@ class Builder:
         variable = self.variables.get((ref.scope, name), Variable(ref.scope, name, Type("secret")))
         if ref.scope != "env":
             return f"$vars{text.steps(ref.path)}"
-        if variable.type.name == "secret":
-            message = f"The secret {name} is read from the environment, which n8n denies by default."
+        if variable.default is None:
+            what = "secret" if variable.type.name == "secret" else "variable"
+            message = f"The {what} {name} is read from the environment, which n8n denies by default."
             hint = f"Set {name} and N8N_BLOCK_ENV_ACCESS_IN_NODE=false, or use a credential."
             if ("env", name) not in self.bound and self.own:  # type: ignore[comparison-overlap]
                 self.bound.add(("env", name))  # type: ignore[arg-type]

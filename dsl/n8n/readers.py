@@ -436,7 +436,7 @@ def _body(reader: "Reader", raw: Raw) -> dict[str, Any] | None:
         else "json"
     )
     if type_ == "binary":
-        return {"type": type_, "file": reader.value(params.get("inputDataFieldName", "data"), raw)}
+        return {"type": type_, "file": _file(reader, raw, params)}
     if type_ == "text":
         return {"type": type_, "text": reader.words(params.get("body", ""), raw)}
     source = params.get("jsonBody", params.get("bodyParametersJson"))
@@ -450,13 +450,20 @@ def _body(reader: "Reader", raw: Raw) -> dict[str, Any] | None:
 
 def _field(reader: "Reader", raw: Raw, item: dict[str, Any]) -> dict[str, Value]:
     if item.get("parameterType") == "formBinaryData":
-        value = reader.value(item.get("inputDataFieldName", "data"), raw)
-        return {"name": reader.words(item.get("name", ""), raw), "type": "file", "value": value}
+        return {"name": reader.words(item.get("name", ""), raw), "type": "file", "value": _file(reader, raw, item)}
     return {
         "name": reader.words(item.get("name", ""), raw),
         "type": "text",
         "value": _secret(reader, raw, item, "body"),
     }
+
+
+def _file(reader: "Reader", raw: Raw, item: dict[str, Any]) -> Value:
+    """The binary field; or the address that it was fetched from for this."""
+    fetched = reader.parts.get(raw.id, {}).get("file", [])
+    if fetched and fetched[0].kind == "httpRequest":
+        return reader.value(fetched[0].params.get("url", ""), fetched[0])
+    return reader.value(item.get("inputDataFieldName", "data"), raw)
 
 
 def _subflow(reader: "Reader", raw: Raw, node: Node) -> None:

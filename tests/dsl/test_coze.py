@@ -4,6 +4,7 @@ import copy
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -15,7 +16,7 @@ from dsl.ir import Edge, Flow, Graph, Node, OnError, Ref, Text, Type
 from dsl.values import node_refs, nodes, walk
 from tests.dsl.corpus import files
 from tests.dsl.kitchen import kitchen_sink
-from tests.dsl.small import end, start
+from tests.dsl.small import end, line, start
 
 FILES = files("coze")
 
@@ -114,6 +115,16 @@ def test_what_coze_does_with_conversations_is_a_tool_to_supply_elsewhere() -> No
     [back] = [each for each in coze.build(flow)[0]["nodes"] if each["id"] == "c"]
     assert back["type"] == "39"
     assert [each["name"] for each in back["data"]["inputs"]["inputParameters"]] == ["conversationName"]
+
+
+@pytest.mark.parametrize("mode", ["chat", "workflow"])
+def test_what_the_template_of_an_answer_calls_by_name_is_no_result(mode: Literal["chat", "workflow"]) -> None:
+    done = Node("done", "end", "End", params={"message": Text(("Hi ", Ref("begin", ("q",)), "!"))})
+    flow = coze.read(coze.build(Flow("f", "ir", mode=mode, graph=line(start(), done)))[0])
+    (done,) = [node for node in flow.graph.nodes if node.kind == "end"]
+    assert (done.inputs, done.outputs) == ({}, {})
+    assert done.params["message"] == Text(("Hi ", Ref("100001", ("q",)), "!"))
+    assert "end.results" not in {note.code for note in dsl.write(flow, "dify").notes}
 
 
 def asked(**outputs: Type) -> Flow:

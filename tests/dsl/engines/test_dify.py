@@ -6,12 +6,16 @@ from typing import Any
 import pytest
 
 import dsl
+from dsl.coze.tables import FILES
+from dsl.ir import Flow, Type
 from dsl.lint import check
 from tests.doubles.echo import echo
+from tests.dsl import small
 from tests.dsl.corpus import SHARED
 from tests.dsl.engines.build import MODEL, Json, dify, end, start
 from tests.dsl.engines.dify import VERSIONS, run_dify
 from tests.dsl.engines.lane import EngineError
+from tests.dsl.small import line
 
 pytestmark = pytest.mark.engines
 LATEST, PINNED = VERSIONS
@@ -106,6 +110,14 @@ def test_a_model_gives_structured_output_that_fits_the_schema() -> None:
     ran = run_dify(flow, {"q": "city: Oslo\ndays: 3\ntags: a; b"})
     assert ran.outputs == {"o": {"city": "Oslo", "days": 3, "tags": ["a", "b"]}}, ran
     assert run_dify(flow, {"q": "x"}, version=PINNED).outputs == {"o": None}  # its loader forgets that it is asked for
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("kind", [None, "any", *FILES])
+def test_an_input_for_any_kind_of_file_of_coze_is_one_that_the_engine_takes(kind: str | None, version: str) -> None:
+    flow = Flow("f", "ir", graph=line(small.start(doc=Type("file", file=kind)), small.end()))
+    ran = run_dify(str(dsl.write(flow, "dify").data), {"doc": {"url": "http://127.0.0.1:9/a.pdf"}}, version=version)
+    assert ran.status == "succeeded", ran
 
 
 def code(language: str, source: str) -> str:
