@@ -2,12 +2,13 @@
 
 import json
 import re
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
 from dsl import DslError
-from dsl.ir import Flow, Graph, Node, Ref, Script, Text, Value, Variable
+from dsl.ir import Edge, Flow, Graph, Node, Ref, Script, Text, Value, Variable
 
 # -- places in documents
 
@@ -154,6 +155,14 @@ def walk(graph: Graph) -> Iterator[tuple[Node, Graph, Node | None]]:
 def graph_of(flow: Flow, node: Node) -> Graph:
     """The graph that a node of the flow is in."""
     return next(graph for each, graph, _ in walk(flow.graph) if each is node)
+
+
+def leaving(graph: Graph) -> defaultdict[str, list[Edge]]:
+    """The edges of a graph by the node that they leave."""
+    found: defaultdict[str, list[Edge]] = defaultdict(list)
+    for edge in graph.edges:
+        found[edge.source].append(edge)
+    return found
 
 
 def nodes(flow: Flow) -> dict[str, Node]:

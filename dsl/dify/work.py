@@ -34,6 +34,7 @@ class Work:
         self.nodes: dict[str, Node] = {}
         self.where: dict[str, Graph] = {}
         self.container: dict[str, str] = {}
+        self.counted: set[str] = set()  # containers, the number of whose rounds something reads
         self.boxed: set[tuple[str, str]] = set()  # (node, output): an object with the value in it
         self.moved: dict[tuple[str, str], str] = {}  # outputs that have another name here
         self.columns: dict[str, Callable[[Ref], Value]] = {}  # of iterations that give rows: an output is one of them

@@ -13,7 +13,7 @@ from dsl.notes import Note, Severity
 from dsl.ragflow import choices
 from dsl.ragflow.tables import NODE_TYPES, SIGNS, STATE
 from dsl.ragflow.writers import Writing, component
-from dsl.values import copied, map_refs, nodes, rename, undeclared, unique, walk
+from dsl.values import copied, leaving, map_refs, nodes, rename, undeclared, unique, walk
 
 
 def build(flow: Flow) -> tuple[dict[str, Any], list[Note]]:
@@ -129,15 +129,14 @@ class _Builder:
         return document, self.notes + self._unbound()
 
     def _graph(self, graph: Graph, container: Node | None) -> None:
-        known = {node.id for node in graph.nodes}
+        known, edges = {node.id for node in graph.nodes}, leaving(graph)
         for node in graph.nodes:
-            self._node(node, graph, container, known)
+            self._node(node, [edge for edge in edges[node.id] if edge.target in known], container)
 
-    def _node(self, node: Node, graph: Graph, container: Node | None, known: set[str]) -> None:
+    def _node(self, node: Node, edges: list[Edge], container: Node | None) -> None:
         if node.kind == "note":
             self.drawn.append(_drawn_note(node, self.places))
             return
-        edges = [edge for edge in graph.edges if edge.source == node.id and edge.target in known]
         edges = [edge for edge in edges if edge.port in (*ports(node), "out", "done") or node.kind == "opaque"]
         writing = Writing(node, edges, self.flow, self.source[id(node)], self.notes, self.known)
         name, params = component(writing)
@@ -184,6 +183,7 @@ class _Builder:
         self.drawn.append(drawn | ({"parentId": container.id, "extent": "parent"} if container else {}))
 
     def _connect(self, node: Node, name: str, edges: list[Edge], params: dict[str, Any]) -> None:
+        made: dict[tuple[str, str], dict[str, Any]] = {}
         for edge in edges:
             handle = "start"
             if name == "Switch":
@@ -191,9 +191,8 @@ class _Builder:
                 handle = f"Case {int(case) + 1}" if case else "end_cpn_ids"
             elif name == "Categorize":
                 handle = _category(params, edge.target)
-            line = _line(node.id, handle, edge.target)
-            if line not in self.lines:
-                self.lines.append(line)
+            made.setdefault((handle, edge.target), _line(node.id, handle, edge.target))
+        self.lines += made.values()
 
     def _variables(self) -> dict[str, Any]:
         """What RAGFlow calls `env.`: it keeps variables of the flow and of the session in one place."""

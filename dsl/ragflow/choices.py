@@ -59,11 +59,11 @@ def _moved(graph: Graph, node: str, fork: str, ports: dict[str, str]) -> Iterato
 
 def otherwise(graph: Graph, taken: set[str], told: Callable[[Node, Node], None]) -> None:
     """A switch has to lead somewhere when no case fits: to a step that does nothing, where nothing follows."""
+    wired = {edge.source for edge in graph.edges if edge.port == "else"}
     for node in list(graph.nodes):
         if node.body is not None:
             otherwise(node.body, taken, told)
-        wired = any((edge.source, edge.port) == (node.id, "else") for edge in graph.edges)
-        if node.kind == "if" and not wired:
+        if node.kind == "if" and node.id not in wired:
             nothing = Node(unique(f"{node.id}_else", taken), "pass", f"{node.title or node.id}: otherwise")
             graph.nodes.append(nothing)
             graph.edges.append(Edge(node.id, nothing.id, "else"))
