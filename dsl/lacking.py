@@ -14,7 +14,7 @@ from dsl.dialects import DIALECTS
 from dsl.ir import Edge, Flow, Graph, Node, Ref, Script, Text, Type, Value
 from dsl.kinds import outputs
 from dsl.notes import Severity
-from dsl.values import map_refs, nodes, refs, unique, walk
+from dsl.values import map_refs, nodes, place_of, refs, unique, walk
 
 Path = tuple[str | int, ...]
 Lacks = Callable[[Node, Path], bool]  # whether the node does not, or does, give out what stands at the path
@@ -166,7 +166,7 @@ class _Supply:
 def _behind(graph: Graph, node: Node, made: Node) -> None:
     """What followed the node follows the new one."""
     made.position = _near(node)
-    graph.nodes.insert(graph.nodes.index(node) + 1, made)
+    graph.nodes.insert(place_of(graph, node) + 1, made)
     graph.edges[:] = [
         replace(edge, source=made.id) if (edge.source, edge.port) == (node.id, "out") else edge for edge in graph.edges
     ]

@@ -157,6 +157,11 @@ def graph_of(flow: Flow, node: Node) -> Graph:
     return next(graph for each, graph, _ in walk(flow.graph) if each is node)
 
 
+def place_of(graph: Graph, node: Node) -> int:
+    """Where the very node stands in its graph: `list.index` would take one that is equal, and compare all of each."""
+    return next(i for i, each in enumerate(graph.nodes) if each is node)
+
+
 def leaving(graph: Graph) -> defaultdict[str, list[Edge]]:
     """The edges of a graph by the node that they leave."""
     found: defaultdict[str, list[Edge]] = defaultdict(list)

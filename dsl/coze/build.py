@@ -17,7 +17,7 @@ from dsl.kinds import ports
 from dsl.lacking import supply
 from dsl.layout import layout
 from dsl.notes import Note
-from dsl.values import copied, map_refs, nodes, rename, unique, walk
+from dsl.values import copied, map_refs, nodes, place_of, rename, unique, walk
 
 FORMS = ("F1", "F2", "F3", "F4", "F4-yaml", "F5", "F6")
 
@@ -190,7 +190,7 @@ class _Builder:
         graph.edges = [Edge(e.source, merged.id, e.port) if e.target in to_end else e for e in graph.edges]
         graph.edges = [*dict.fromkeys(graph.edges), Edge(merged.id, first.id)]
         graph.nodes = [node for node in graph.nodes if node.id not in gone]
-        graph.nodes.insert(graph.nodes.index(first), merged)
+        graph.nodes.insert(place_of(graph, first), merged)
         self.origin[id(merged)] = ""
 
     def _lifted(self, node: Node, before: Node) -> None:

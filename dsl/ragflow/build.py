@@ -3,6 +3,7 @@
 import copy
 import re
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from dsl import collected, computed, conditions, loops, prompts
@@ -44,7 +45,7 @@ class _Builder:
         loops.spread(graph, self._walked)
         taken = {*nodes(self.flow)}
         prompts.lift(graph, taken, self._lifted)
-        choices.ask(graph, taken, self._chosen)
+        self._ask(graph, taken)
         collected.compute(graph, taken, self._added)
         computed.compute(graph, nodes(self.flow), taken, self._expressions)
         conditions.compute(graph, taken, SIGNS, self._compared)
@@ -63,18 +64,22 @@ class _Builder:
     def _lifted(self, node: Node, before: Node) -> None:
         self.source[id(before)] = node.id
 
-    def _chosen(self, node: Node, made: tuple[Node, Ref] | None) -> None:
+    def _ask(self, graph: Graph, taken: set[str]) -> None:
+        """What was chosen is read where RAGFlow has it."""
+        chosen: dict[Ref, Ref] = {}
+        choices.ask(graph, taken, partial(self._chosen, chosen))
+        for each, _, _ in walk(graph) if chosen else ():
+            each.params, each.inputs = (
+                map_refs(value, lambda ref: chosen.get(ref, ref)) for value in (each.params, each.inputs)
+            )
+
+    def _chosen(self, chosen: dict[Ref, Ref], node: Node, made: tuple[Node, Ref] | None) -> None:
         if made is None:
             message = "Choices that are made up when it runs do not exist here: it raises when it is reached."
             self._tell(node, "stub", "ask.options", message, "Ask for a text instead.")
             return
-        fork, chosen = made
+        fork, chosen[Ref(node.id, ("chosen",))] = made
         self.source[id(fork)] = ""
-        for each in nodes(self.flow).values():
-            each.params, each.inputs = (
-                map_refs(value, lambda ref: chosen if ref == Ref(node.id, ("chosen",)) else ref)
-                for value in (each.params, each.inputs)
-            )
         message = "What can be chosen is a field of the form here, and a switch behind it; it waits for ever."
         self._tell(node, "degraded", "ask.options", message)
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from dsl.ir import Edge, Graph, Node, Ref, Type
-from dsl.values import unique
+from dsl.values import place_of, unique
 
 # for each such node, the switch and what it looks at; None: it became a stub
 Told = Callable[[Node, tuple[Node, Ref] | None], None]
@@ -38,7 +38,7 @@ def _fork(graph: Graph, node: Node, words: list[str], id_: str) -> tuple[Node, R
     names += [f"action:{each['id']}" for each in node.params.get("actions", [])]
     ports = {name: f"case:{i}" for i, name in enumerate(names)}
     graph.edges[:] = [*_moved(graph, node.id, id_, ports), Edge(node.id, id_)]
-    graph.nodes.insert(graph.nodes.index(node) + 1, fork)
+    graph.nodes.insert(place_of(graph, node) + 1, fork)
     node.params = {"question": node.params.get("question", "")}
     return fork, chosen
 
