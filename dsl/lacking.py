@@ -95,12 +95,13 @@ class _Supply:
     def reader(self, node: Node, graph: Graph) -> None:
         """Of what is nowhere a node in front of the reader fails: only then is it reached."""
         params = {name: value for name, value in node.params.items() if name not in self.platform.unread}
+        lost = [ref for ref in dict.fromkeys(refs([params, node.inputs])) if self._is_lost(ref)]
+        if not lost:
+            return
         written = {ref for script in _scripts([params, node.inputs]) for ref in script.refs}
         changed: dict[Ref, Ref] = {}
         gone: list[Ref] = []
-        for ref in dict.fromkeys(refs([params, node.inputs])):
-            if not self._is_lost(ref):
-                continue
+        for ref in lost:
             made = None if ref in written or not ref.node else self._instead(node, ref)
             if made is None:
                 gone.append(ref)

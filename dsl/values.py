@@ -22,6 +22,13 @@ def steps(place: str) -> list[str]:
     return [step.replace("~1", "/").replace("~0", "~") for step in place.split("/")[1:]]
 
 
+def upwards(place: str) -> Iterator[str]:
+    """The place and all above it, but for the whole document."""
+    while place:
+        yield place
+        place = place.rpartition("/")[0]
+
+
 def at(document: Any, place: str) -> Any:
     """What stands at a pointer; LookupError when nothing does."""
     for step in steps(place):
@@ -102,19 +109,19 @@ def parse(source: str, pattern: "re.Pattern[str]", found: Callable[["re.Match[st
 
 def refs(value: Value) -> Iterator[Ref]:
     """Every reference in a value, those of scripts too."""
-    if isinstance(value, Ref):
-        yield value
-    elif isinstance(value, Text):
-        for part in value.parts:
-            yield from refs(part)
-    elif isinstance(value, Script):
-        yield from value.refs
-    elif isinstance(value, dict):
-        for inner in value.values():
-            yield from refs(inner)
-    elif isinstance(value, (list, tuple)):
-        for inner in value:
-            yield from refs(inner)
+    stack = [value]
+    while stack:
+        value = stack.pop()
+        if isinstance(value, Ref):
+            yield value
+        elif isinstance(value, Text):
+            stack.extend(reversed(value.parts))
+        elif isinstance(value, Script):
+            yield from value.refs
+        elif isinstance(value, dict):
+            stack.extend(reversed(value.values()))
+        elif isinstance(value, (list, tuple)):
+            stack.extend(reversed(value))
 
 
 def map_refs(value: Value, change: Callable[[Ref], Value]) -> Value:
