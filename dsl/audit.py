@@ -5,7 +5,7 @@ written document is read and built again in the dialect it came from, and every 
 names yet gets into a note of its own, by node and key.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from itertools import zip_longest
 from typing import Any
 
@@ -42,9 +42,10 @@ def differing(one: Any, other: Any) -> Iterator[tuple[str, bool]]:
     while stack:
         place, mine, theirs = stack.pop()
         if isinstance(mine, dict) and isinstance(theirs, dict) and mine and theirs:
-            both: Iterable[Any] = ((key, mine.get(key, _GONE), theirs.get(key, _GONE)) for key in mine | theirs)
+            both: list[Any] = [(key, value, theirs.get(key, _GONE)) for key, value in mine.items()]
+            both += [(key, _GONE, value) for key, value in theirs.items() if key not in mine]
         elif isinstance(mine, list) and isinstance(theirs, list) and mine and theirs:
-            both = enumerated(mine, theirs)
+            both = list(enumerated(mine, theirs))
         else:
             yield from _apart(place, mine, theirs)
             continue
@@ -115,12 +116,17 @@ _NAMES: tuple[Callable[[dict[str, Any]], Any], ...] = (
 
 def _by_name(elements: list[Any], named: Callable[[dict[str, Any]], Any]) -> dict[str, Any]:
     """Empty unless each element is a mapping with a name of its own."""
-    found = {str(name): each for each in elements if isinstance(each, dict) and (name := named(each))}
+    found: dict[str, Any] = {}
+    for each in elements:
+        if not isinstance(each, dict) or not (name := named(each)):
+            return {}
+        found[str(name)] = each
     return found if len(found) == len(elements) else {}
 
 
 def _plainly_equal(mine: Any, theirs: Any) -> bool:
-    return type(mine) is type(theirs) and isinstance(mine, str | int) and mine == theirs
+    """Single values, or empty ones, that are the same; of others this does not say."""
+    return type(mine) is type(theirs) and (isinstance(mine, (str, int, float)) or not mine) and bool(mine == theirs)
 
 
 def _apart(place: str, mine: Any, theirs: Any) -> Iterator[tuple[str, bool]]:

@@ -127,12 +127,11 @@ class _Builder:
             return self.alias(event)
         if depth > MAX_DEPTH:
             raise self.error(event, f"the file is nested deeper than {MAX_DEPTH} levels")
-        tag = getattr(event, "tag", None)
-        if not isinstance(event, yaml.ScalarEvent) and tag not in _PLAIN:
-            raise self.error(event, f"the tag {tag} is not for workflow files")
         made: Any
         if isinstance(event, yaml.ScalarEvent):
             made = self.scalar(event)
+        elif (tag := getattr(event, "tag", None)) not in _PLAIN:
+            raise self.error(event, f"the tag {tag} is not for workflow files")
         elif isinstance(event, yaml.SequenceStartEvent):
             made = []
             while not isinstance(item := self.event(), yaml.SequenceEndEvent):

@@ -112,6 +112,8 @@ def refs(value: Value) -> Iterator[Ref]:
     stack = [value]
     while stack:
         value = stack.pop()
+        if isinstance(value, str):  # as most are
+            continue
         if isinstance(value, Ref):
             yield value
         elif isinstance(value, Text):

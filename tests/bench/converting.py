@@ -17,10 +17,13 @@ NODES = 100
 ROUNDS = 5
 Library = tuple[Callable[[str], Any], Callable[[Any], str]]
 
-YAML: Library = (
-    partial(yaml.load, Loader=yaml.CSafeLoader),
-    partial(yaml.dump, Dumper=yaml.CSafeDumper, allow_unicode=True, sort_keys=False, width=2**20),
-)
+
+def _yaml(document: Any) -> str:
+    written = yaml.dump(document, Dumper=yaml.CSafeDumper, allow_unicode=True, sort_keys=False, width=2**20)
+    return str(written)
+
+
+YAML: Library = (partial(yaml.load, Loader=yaml.CSafeLoader), _yaml)
 JSON: Library = (json.loads, partial(json.dumps, ensure_ascii=False, indent=2))
 COMPACT: Library = (json.loads, partial(json.dumps, ensure_ascii=False))
 LIBRARY = {"dify": YAML, "n8n": JSON, "coze": COMPACT, "ragflow": JSON}
