@@ -12,7 +12,7 @@ from typing import Any
 
 from dsl.ir import Edge, Graph, Node, Ref, Script, Text, Type, Value
 from dsl.kinds import outputs
-from dsl.values import unique, walk
+from dsl.values import place_of, unique, walk
 
 Told = Callable[[Node, Node | None], None]  # for each reader: the node, and what computes; None: nothing can
 SPREAD = "..."  # in fields: all that an object holds
@@ -85,7 +85,7 @@ def _node(lift: _Lift, known: Mapping[str, Node]) -> Node:
 
 def insert(graph: Graph, before: Node, node: Node) -> None:
     """What led to the node leads to the one before it, and that to the node."""
-    graph.nodes.insert(graph.nodes.index(node), before)
+    graph.nodes.insert(place_of(graph, node), before)
     graph.edges[:] = [replace(edge, target=before.id) if edge.target == node.id else edge for edge in graph.edges]
     graph.edges.append(Edge(before.id, node.id))
 

@@ -14,7 +14,7 @@ from dsl.dialects import DIALECTS
 from dsl.ir import Edge, Flow, Graph, Node, Ref, Script, Text, Type, Value
 from dsl.kinds import outputs
 from dsl.notes import Severity
-from dsl.values import map_refs, nodes, refs, unique, walk
+from dsl.values import map_refs, nodes, place_of, refs, unique, walk
 
 Path = tuple[str | int, ...]
 Lacks = Callable[[Node, Path], bool]  # whether the node does not, or does, give out what stands at the path
@@ -107,12 +107,13 @@ class _Supply:
     def reader(self, node: Node, graph: Graph) -> None:
         """Of what is nowhere a node in front of the reader fails: only then is it reached."""
         params = {name: value for name, value in node.params.items() if name not in self.platform.unread}
+        lost = [ref for ref in dict.fromkeys(refs([params, node.inputs])) if self._is_lost(ref)]
+        if not lost:
+            return
         written = {ref for script in _scripts([params, node.inputs]) for ref in script.refs}
         changed: dict[Ref, Ref] = {}
         gone: list[Ref] = []
-        for ref in dict.fromkeys(refs([params, node.inputs])):
-            if not self._is_lost(ref):
-                continue
+        for ref in lost:
             made = None if ref in written or not ref.node else self._instead(node, ref)
             if made is None:
                 gone.append(ref)
@@ -178,7 +179,7 @@ class _Supply:
 def behind(graph: Graph, node: Node, made: Node) -> None:
     """What followed the node follows the new one."""
     made.position = _near(node)
-    graph.nodes.insert(graph.nodes.index(node) + 1, made)
+    graph.nodes.insert(place_of(graph, node) + 1, made)
     graph.edges[:] = [
         replace(edge, source=made.id) if (edge.source, edge.port) == (node.id, "out") else edge for edge in graph.edges
     ]

@@ -2,6 +2,7 @@
 
 import copy
 import re
+from itertools import pairwise
 from typing import Any
 
 from dsl import OptionError, classes, collected, computed, conditions, prompts
@@ -16,7 +17,7 @@ from dsl.kinds import ports
 from dsl.lacking import supply
 from dsl.layout import layout
 from dsl.notes import Note
-from dsl.values import copied, map_refs, nodes, rename, unique, walk
+from dsl.values import copied, map_refs, nodes, place_of, rename, unique, walk
 
 
 def build(flow: Flow, form: str = "", host: str = "", space: str = "") -> tuple[Any, list[Note]]:
@@ -137,7 +138,7 @@ class _Builder:
         graph.edges = [Edge(e.source, merged.id, e.port) if e.target in to_end else e for e in graph.edges]
         graph.edges = [*dict.fromkeys(graph.edges), Edge(merged.id, first.id)]
         graph.nodes = [node for node in graph.nodes if node.id not in gone]
-        graph.nodes.insert(graph.nodes.index(first), merged)
+        graph.nodes.insert(place_of(graph, first), merged)
         self.origin[id(merged)] = ""
 
     def _lifted(self, node: Node, before: Node) -> None:
@@ -209,16 +210,14 @@ class _Builder:
     # -- nodes and edges
 
     def _graph(self, graph: Graph, container: Node | None) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-        made: list[dict[str, Any]] = []
-        edges = [edge for edge in graph.edges if edge.target in {node.id for node in graph.nodes}]
-        known = {node.id for node in graph.nodes} | ({container.id} if container else set())
-        edges = list(dict.fromkeys(edge for edge in edges if edge.source in known))
+        inside = {node.id for node in graph.nodes}
+        known = inside | ({container.id} if container else set())
+        edges = list(dict.fromkeys(edge for edge in graph.edges if edge.target in inside and edge.source in known))
         edges += self._wires(graph, edges, container)
         lines = [line for edge in edges if (line := self._edge(edge, container)) is not None]
-        for node in graph.nodes:
-            for each in self._nodes(node, lines):
-                made.append(each)
-        return made, lines
+        rows = [self._nodes(node) for node in graph.nodes]
+        _join(rows, lines)
+        return [each for row in rows for each in row], lines
 
     def _wires(self, graph: Graph, edges: list[Edge], container: Node | None) -> list[Edge]:
         """Every port has to lead somewhere: to the end, in a body back to its container."""
@@ -265,7 +264,7 @@ class _Builder:
             return line | {"targetPortID": f"{self.target.container(container)}-function-inline-input"}
         return _line(edge, port=port)
 
-    def _nodes(self, node: Node, lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    def _nodes(self, node: Node) -> list[dict[str, Any]]:
         """The node, and the Text nodes in front of it that join what its inputs hold."""
         writing = Writing(node, self.target)
         kind, inputs, outputs = written(writing)
@@ -274,9 +273,7 @@ class _Builder:
             made["blocks"], made["edges"] = self._graph(node.body, node)
             if writing.closing:
                 self._close(node, made, writing)
-        before = [self._helper(helper, node, i) for i, helper in enumerate(writing.helpers)]
-        _insert(before, node.id, lines)
-        return [*before, made]
+        return [*(self._helper(helper, node, i) for i, helper in enumerate(writing.helpers)), made]
 
     def _shell(self, node: Node, kind: str, inputs: dict[str, Any], outputs: list[Any]) -> dict[str, Any]:
         x, y = self.places[node.id]
@@ -344,17 +341,16 @@ class _Builder:
         ]
 
 
-def _insert(before: list[dict[str, Any]], name: str, lines: list[dict[str, Any]]) -> None:
+def _join(rows: list[list[dict[str, Any]]], lines: list[dict[str, Any]]) -> None:
     """What led to a node leads to the first of those before it, and on from one to the next."""
-    if not before:
-        return
-    ids = [each["id"] for each in before]
+    first = {row[-1]["id"]: row[0]["id"] for row in rows}
     for line in lines:
-        if line["targetNodeID"] == name and "targetPortID" not in line:
-            line["targetNodeID"] = ids[0]
+        if "targetPortID" not in line:
+            line["targetNodeID"] = first.get(line["targetNodeID"], line["targetNodeID"])
     lines += [
-        {"sourceNodeID": one, "targetNodeID": two, "sourcePortID": ""}
-        for one, two in zip(ids, [*ids[1:], name], strict=True)
+        {"sourceNodeID": one["id"], "targetNodeID": other["id"], "sourcePortID": ""}
+        for row in rows
+        for one, other in pairwise(row)
     ]
 
 

@@ -25,7 +25,7 @@ from dsl.ir import Edge, Flow, Graph, Node, Ref, Script, Text, Type, Value
 from dsl.kinds import outputs, ports
 from dsl.lacking import supply, there
 from dsl.loops import INDEX, ROUND, begin
-from dsl.values import map_refs, parts, refs, unique
+from dsl.values import map_refs, node_refs, parts, refs, unique
 
 COLLECTS, COUNTS = "flowstill: collects", "flowstill: counts"  # descriptions of nodes that hold no code
 
@@ -35,6 +35,7 @@ def lowered(flow: Flow) -> Work:
     _supply(work)
     tidy(work)
     starts(work)
+    work.counted = {ref.node for node in work.all() for ref in node_refs(node) if ref == Ref(ref.node, (), "index")}
     for recipes in (CONTAINERS, RECIPES):
         for node in work.all():
             if recipe := recipes.get(node.kind):
@@ -504,7 +505,7 @@ def _gather(work: Work, node: Node) -> None:
 def _rounds(work: Work, node: Node) -> None:
     """Counts the rounds at the beginning of each where something reads the number."""
     index = Ref(node.id, (), "index")
-    if any(ref == index for each in work.all() for ref in refs([each.params, each.inputs])):
+    if node.id in work.counted:
         node.params["variables"][INDEX] = {"type": Type("number"), "value": -1}
         _redirect(work, lambda ref: Ref(node.id, (INDEX,), "loop") if ref == index else ref)
     counted = [name for name in (ROUND, INDEX) if name in node.params["variables"]]

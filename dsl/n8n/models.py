@@ -347,7 +347,7 @@ def falls_back(builder: "Builder", node: Node) -> bool:
 
     Else n8n gets no output for it: that would be a class more, which the model may choose where it had others before.
     """
-    edges = [edge for found in builder.reach.into.values() for edge in found if edge.source == node.id]
+    edges = builder.reach.leaving[node.id]
     default, first = ({edge.target for edge in edges if edge.port == port} for port in ("default", "class:0"))
     return default not in (set(), first)
 

@@ -3,6 +3,7 @@
 import copy
 import re
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from dsl import classes, collected, computed, conditions, loops, prompts
@@ -13,7 +14,7 @@ from dsl.notes import Note, Severity
 from dsl.ragflow import choices
 from dsl.ragflow.tables import NODE_TYPES, SIGNS, STATE
 from dsl.ragflow.writers import Writing, component
-from dsl.values import copied, map_refs, nodes, rename, undeclared, unique, walk
+from dsl.values import copied, leaving, map_refs, nodes, rename, undeclared, unique, walk
 
 
 def build(flow: Flow) -> tuple[dict[str, Any], list[Note]]:
@@ -44,7 +45,7 @@ class _Builder:
         loops.spread(graph, self._walked)
         taken = {*nodes(self.flow)}
         prompts.lift(graph, taken, self._lifted)
-        choices.ask(graph, taken, self._chosen)
+        self._ask(graph, taken)
         collected.compute(graph, taken, self._added)
         computed.compute(graph, nodes(self.flow), taken, self._expressions)
         conditions.compute(graph, taken, SIGNS, self._compared)
@@ -64,18 +65,22 @@ class _Builder:
     def _lifted(self, node: Node, before: Node) -> None:
         self.source[id(before)] = node.id
 
-    def _chosen(self, node: Node, made: tuple[Node, Ref] | None) -> None:
+    def _ask(self, graph: Graph, taken: set[str]) -> None:
+        """What was chosen is read where RAGFlow has it."""
+        chosen: dict[Ref, Ref] = {}
+        choices.ask(graph, taken, partial(self._chosen, chosen))
+        for each, _, _ in walk(graph) if chosen else ():
+            each.params, each.inputs = (
+                map_refs(value, lambda ref: chosen.get(ref, ref)) for value in (each.params, each.inputs)
+            )
+
+    def _chosen(self, chosen: dict[Ref, Ref], node: Node, made: tuple[Node, Ref] | None) -> None:
         if made is None:
             message = "Choices that are made up when it runs do not exist here: it raises when it is reached."
             self._tell(node, "stub", "ask.options", message, "Ask for a text instead.")
             return
-        fork, chosen = made
+        fork, chosen[Ref(node.id, ("chosen",))] = made
         self.source[id(fork)] = ""
-        for each in nodes(self.flow).values():
-            each.params, each.inputs = (
-                map_refs(value, lambda ref: chosen if ref == Ref(node.id, ("chosen",)) else ref)
-                for value in (each.params, each.inputs)
-            )
         message = "What can be chosen is a field of the form here, and a switch behind it; it waits for ever."
         self._tell(node, "degraded", "ask.options", message)
 
@@ -135,15 +140,14 @@ class _Builder:
         return document, self.notes + self._unbound()
 
     def _graph(self, graph: Graph, container: Node | None) -> None:
-        known = {node.id for node in graph.nodes}
+        known, edges = {node.id for node in graph.nodes}, leaving(graph)
         for node in graph.nodes:
-            self._node(node, graph, container, known)
+            self._node(node, [edge for edge in edges[node.id] if edge.target in known], container)
 
-    def _node(self, node: Node, graph: Graph, container: Node | None, known: set[str]) -> None:
+    def _node(self, node: Node, edges: list[Edge], container: Node | None) -> None:
         if node.kind == "note":
             self.drawn.append(_drawn_note(node, self.places))
             return
-        edges = [edge for edge in graph.edges if edge.source == node.id and edge.target in known]
         edges = [edge for edge in edges if edge.port in (*ports(node), "out", "done") or node.kind == "opaque"]
         writing = Writing(node, edges, self.flow, self.source[id(node)], self.notes, self.known)
         name, params = component(writing)
@@ -190,6 +194,7 @@ class _Builder:
         self.drawn.append(drawn | ({"parentId": container.id, "extent": "parent"} if container else {}))
 
     def _connect(self, node: Node, name: str, edges: list[Edge], params: dict[str, Any]) -> None:
+        made: dict[tuple[str, str], dict[str, Any]] = {}
         for edge in edges:
             handle = "start"
             if name == "Switch":
@@ -197,9 +202,8 @@ class _Builder:
                 handle = f"Case {int(case) + 1}" if case else "end_cpn_ids"
             elif name == "Categorize":
                 handle = _category(params, edge.target)
-            line = _line(node.id, handle, edge.target)
-            if line not in self.lines:
-                self.lines.append(line)
+            made.setdefault((handle, edge.target), _line(node.id, handle, edge.target))
+        self.lines += made.values()
 
     def _variables(self) -> dict[str, Any]:
         """What RAGFlow calls `env.`: it keeps variables of the flow and of the session in one place."""

@@ -1,5 +1,6 @@
 """A canvas as a flow. `components` is the program and is trusted; `graph` gives names, places and notes."""
 
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
@@ -37,6 +38,7 @@ class _Reader:
         self.document, self.body, self.base = document, body, base
         self.components = {str(key): self._component(str(key), value) for key, value in body["components"].items()}
         self.drawn = self._drawn()
+        self.starts = self._starts()
         self.resources: dict[str, Resource] = {}
 
     def _component(self, key: str, value: Any) -> dict[str, Any]:
@@ -108,7 +110,7 @@ class _Reader:
             str(data.get("name") or key),
             position=_position(drawn),
             pointer=self.base + pointer("components", key),
-            folded=tuple(each for each in (place, *self._starts(key)) if each),
+            folded=tuple(each for each in (place, *self.starts.get(key, ())) if each),
             on_error=_on_error(params),
         )
         reading = Reading(node, params, self.find(key), self.resource, node.pointer + "/obj/params")
@@ -120,17 +122,13 @@ class _Reader:
             _tool(reading, name)
         return node
 
-    def _starts(self, key: str) -> list[str]:
-        inside = [
-            name
-            for name, component in self.components.items()
-            if component.get("parent_id") == key and self._name(name) in _STARTS
-        ]
-        return [
-            place
-            for name in inside
-            for place in (self.base + pointer("components", name), self.drawn.get(name, ("", {}))[0])
-        ]
+    def _starts(self) -> dict[str, list[str]]:
+        """By container, where the beginnings of its body stand."""
+        found: dict[str, list[str]] = defaultdict(list)
+        for name, component in self.components.items():
+            if self._name(name) in _STARTS and isinstance(parent := component.get("parent_id"), str):
+                found[parent] += [self.base + pointer("components", name), self.drawn.get(name, ("", {}))[0]]
+        return found
 
     def find(self, key: str) -> Callable[[str], Ref | None]:
         """What a name in a field of component `key` refers to."""
