@@ -61,10 +61,13 @@ def convert(
     data = read(file)
     flow = _flow(file, data, dialect)
     written = _written(flow, target, _options(options), sidecar, file, data)
+    if out != "-":
+        distinct(FILE=file, report=report, sidecar=sidecar, **{name: _beside_out(out, name) for name in written.beside})
     _tell(written)
     if report:
         _report(report, flow, target, written, file, data)
     _write(out, written.data)
+    _write_others(out, written.beside)
     if fail_on and SEVERITIES.index(dsl.worst(written.notes)) >= SEVERITIES.index(fail_on):
         sys.exit(LOSSY)
 
@@ -254,6 +257,20 @@ def _write(out: str, data: str | bytes) -> None:
     else:
         sys.stdout.buffer.write(raw)
         sys.stdout.buffer.flush()
+
+
+def _write_others(out: str, others: dict[str, str | bytes]) -> None:
+    """Workflows that the one written calls stand beside it: x.json, x.NAME.json."""
+    for name, data in others.items():
+        if out != "-" and Path(out).is_file():
+            _write(_beside_out(out, name), data)
+        else:
+            click.echo(f"{name} is a workflow that this one calls: --out FILE writes it beside FILE.", err=True)
+
+
+def _beside_out(out: str, name: str) -> str:
+    path = Path(out)
+    return str(path.with_name(f"{path.stem}.{name}{path.suffix}"))
 
 
 VERBS = (convert, check, inspect, diff, draw)
