@@ -32,8 +32,9 @@ def build(flow: Flow, form: str = "", host: str = "", space: str = "") -> tuple[
         raise OptionError("The clipboard (F2) is pasted on one host only: name it, as in --option host=www.coze.cn.")
     builder = _Builder(flow, form)
     document = formed(builder.canvas(builder.flow), flow.name, flow.description, form, host, space)
-    if form == "F4" and builder.loops:
-        _pack(document, builder)
+    loops = [(loop, builder.canvas(loop.flow)) for loop in builder.loops.values()]  # their notes are told here, too
+    if form == "F4" and loops:
+        _pack(document, loops)
     return document, builder.notes
 
 
@@ -52,12 +53,12 @@ def _form(flow: Flow, form: str) -> str:
     return form or (flow.version if flow.dialect == "coze" and flow.version in FORMS else "F1")
 
 
-def _pack(document: dict[str, Any], builder: "_Builder") -> None:
+def _pack(document: dict[str, Any], loops: list[tuple[nested.Loop, dict[str, Any]]]) -> None:
     """Loops in loops are workflows of the same archive."""
     document["sub"] = {}
-    for loop in builder.loops.values():
+    for loop, canvas in loops:
         name, about = loop.flow.name, loop.flow.description
-        document["sub"][loop.file] = yamlform.from_canvas(builder.canvas(loop.flow), name, about, loop.id)
+        document["sub"][loop.file] = yamlform.from_canvas(canvas, name, about, loop.id)
         document["manifest"]["sub"].append(main(name, about) | {"id": loop.id})
 
 
@@ -253,15 +254,19 @@ class _Builder:
         self.origin |= {id(each): "" for each in (*loop.graph.nodes, *around.nodes) if id(each) not in self.origin}
         self.origin[id(call)] = self.origin[id(node)]
         self.loops[call.id] = nested.Loop(loop, file, id_)
-        if self.form == "F4":
-            message = f"A loop in a loop does not exist here: it is a workflow of its own in the archive, {name}."
-            advice = "Coze's own archives have such in the advanced mode of the enterprise plans only."
-            self._note(node, "equivalent", "container.extracted", message, advice)
-        else:
-            message = f"A loop in a loop does not exist here: it is a workflow of its own, {name}, in another file."
-            advice = "Make that one first, and choose it in this node."
-            self._note(node, "needs_binding", "container.extracted", message, advice)
+        self._tell_of(node, name)
         self._flatten(loop)
+
+    def _tell_of(self, node: Node, name: str) -> None:
+        if nested.was_called(node):
+            return
+        message = f"A loop in a loop does not exist here: it is a workflow of its own, {name}"
+        if self.form == "F4":
+            advice = "Coze's own archives hold several in the advanced mode of the enterprise plans only."
+            self._note(node, "equivalent", "container.extracted", f"{message}, in this archive.", advice)
+        else:
+            advice = "Make that one first, and choose it in this node."
+            self._note(node, "needs_binding", "container.extracted", f"{message}, in another file.", advice)
 
     def _called(self, node: Node) -> tuple[str, str, str]:
         """Name, file and id of the workflow that the loop in a loop becomes, or was read from."""
@@ -269,7 +274,8 @@ class _Builder:
         if isinstance(self.flow.raw, dict) and (held := self.flow.raw.get("sub", {}).get(file)):
             return str(held.get("name")), file, str(held.get("id"))
         taken = {loop.flow.name for loop in self.loops.values()}
-        name = unique(f"{plain(self.flow.name) or 'workflow'}_{plain(node.title) or plain(node.id)}", taken)
+        title = plain(node.title) or plain(node.id) or "loop"
+        name = unique(f"{plain(self.flow.name) or 'workflow'}_{title}", taken)
         return name, f"workflow/{name}-draft.yaml", str(len(self.loops) + 1) if self.form == "F4" else ""
 
     # -- nodes and edges

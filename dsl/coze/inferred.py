@@ -6,6 +6,7 @@ from typing import Any
 from dsl.coze import text
 
 _TEXT = {"type": "string"}
+_MAX_STEPS = 100  # from one reference to the next
 _KEYS = ("type", "schema", "assistType")
 
 
@@ -38,7 +39,7 @@ class _Types:
 
     def of(self, content: dict[str, Any], owner: str, around: tuple[str, ...]) -> dict[str, Any]:
         node, path = self.nodes.get(content["blockID"]), text.path(content["name"])
-        if node is None or not path or id(content) in self.asked:
+        if node is None or not path or id(content) in self.asked or len(self.asked) > _MAX_STEPS:
             return _TEXT
         self.asked.add(id(content))
         inside = node["id"] in around or (node["id"] == owner and "blocks" in node)

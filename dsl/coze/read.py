@@ -82,11 +82,18 @@ class _Reader:
             held = at(self.document, place)
             reader = _Reader(self.document, place, held, yamlform.to_canvas(held), True, self.loops)
             if nested.put_back(node, around, reader.graph(), taken):
-                del self.resources[node.params["flow"]]
-                self.resources |= reader.resources
+                self.resources = reader.resources | self.resources
+                self._forget(node.params["flow"], graph)
 
     def _called(self, node: Node) -> str:
-        return str(_mapping(_mapping(self.nodes[node.id].get("data")).get("inputs")).get("workflowId") or "")
+        """The id of the workflow that a node calls."""
+        data = _mapping(self.nodes.get(node.id, {}).get("data"))
+        return str(_mapping(data.get("inputs")).get("workflowId") or "")
+
+    def _forget(self, flow: str, graph: Graph) -> None:
+        """A workflow that nothing calls any more has not to be chosen."""
+        if not any(node.params.get("flow") == flow for node, _, _ in walk(graph)):
+            del self.resources[flow]
 
     def flow(self) -> Flow:
         graph = self.graph()

@@ -127,6 +127,13 @@ def test_the_inner_workflow_is_a_file_beside_and_has_to_be_chosen(form: str) -> 
     assert call.outputs == {"sum": Type("number")}
 
 
+def test_what_is_told_of_the_steps_of_the_inner_workflow_is_told_in_every_form() -> None:
+    told = [dsl.write(rounds_in_rounds(), "coze", form=form).notes for form in ("F1", "F4")]
+    assert [{(note.node, note.code) for note in notes} for notes in told] == [
+        {("inner", "container.extracted"), ("step", "code.language"), ("step", "code.wrapped")}
+    ] * 2
+
+
 def test_a_flow_without_loops_in_loops_has_nothing_beside() -> None:
     assert dsl.write(Flow("x", "ir"), "coze").beside == {}
     assert dsl.write(rounds_in_rounds(), "coze", form="F4").beside == {}
@@ -176,9 +183,10 @@ def test_an_archive_that_was_read_is_written_as_it_was_and_with_what_was_changed
     flow = dsl.read(data)
     assert dsl.write(flow, "coze").document == flow.raw
     nodes(flow)["step"].title = "Another"
-    written = dsl.write(flow, "coze").document
-    assert written["sub"][INNER]["nodes"][1]["nodes"][0]["title"] == "Another"
-    assert written["flow"] == flow.raw["flow"]
+    written = dsl.write(flow, "coze")
+    assert written.document["sub"][INNER]["nodes"][1]["nodes"][0]["title"] == "Another"
+    assert written.document["flow"] == flow.raw["flow"]
+    assert [note for note in written.notes if note.code == "container.extracted"] == []
 
 
 def test_a_workflow_to_which_a_step_was_added_since_stays_one_that_is_called() -> None:
