@@ -52,7 +52,7 @@ def convert(
     """Turn the workflow FILE into one of another platform; - is stdin.
 
     What does not travel unchanged is told on stderr. With --sidecar nothing is lost on the way back: give the same file
-    again when you convert back. Workflows that the one written calls (on Coze a loop in a loop, unless with form=F4) stand
+    again when you convert back. Workflows that the one written calls (on Coze loops in loops, but with form=F4) stand
     beside OUT, with their names in front of its ending.
     """
     import dsl
