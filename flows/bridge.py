@@ -270,8 +270,8 @@ def _write_others(out: str, others: dict[str, str | bytes]) -> None:
 
 
 def _beside_out(out: str, name: str) -> str:
-    path = Path(out)
-    return str(path.with_name(f"{path.stem}.{name}{path.suffix}"))
+    root, ending = os.path.splitext(out)
+    return f"{root}.{name}{ending}"
 
 
 VERBS = (convert, check, inspect, diff, draw)
