@@ -216,3 +216,21 @@ def test_steps_with_the_ids_of_others_get_new_ones() -> None:
     ids = [node.id for node, _, _ in walk(flow.graph)]
     assert len(set(ids)) == len(ids) and nodes(flow)["step_2"].kind == "code"
     assert any(ref == Ref("step_2", ("sum",)) for ref in node_refs(nodes(flow)["keep"]))
+
+
+def test_inner_workflows_that_call_each_other_in_a_circle_are_read() -> None:
+    document = archive(rounds_in_rounds())
+    inner = document["sub"][INNER]
+    inner["nodes"][1]["nodes"][0] |= {"type": "subflow", "parameters": {"workflowId": inner["id"]}}
+    known = nodes(coze.read(document))
+    assert (known["inner"].kind, known["step"].kind) == ("loop", "subflow")
+
+
+def test_references_that_lead_on_and_on_have_no_type_at_last() -> None:
+    def loop(i: int) -> dict[str, Any]:
+        given = {"value": {"path": "x", "ref_node": f"l{i + 1}"}}
+        return {"id": f"l{i}", "type": "loop", "nodes": [], "parameters": {"node_outputs": {"x": given}}}
+
+    flow = coze.read({"schema_version": "1.0.0", "nodes": [loop(i) for i in range(3000)], "edges": []})
+    assert nodes(flow)["l2999"].outputs["x"] == Type("array", items=Type("string"))
+    assert nodes(flow)["l0"].outputs["x"].name == "array"
