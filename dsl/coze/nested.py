@@ -63,7 +63,8 @@ def _set_outside(node: Node) -> list[Ref]:
     own = {each.id for each in _inside(node)}
     items = (item for each in _inside(node) if each.kind == "assign" for item in each.params.get("items", []))
     targets = [item["target"] for item in items if isinstance(item.get("target"), Ref)]
-    return list(dict.fromkeys(ref for ref in targets if ref.scope == "loop" and ref.node not in own))
+    others = [ref for ref in targets if ref.scope == "loop" and ref.path and ref.node not in own]
+    return list(dict.fromkeys(replace(ref, path=ref.path[:1]) for ref in others))
 
 
 def _carried(node: Node, around: Graph, typed: Typed, taken: set[str]) -> Node | None:
@@ -154,20 +155,10 @@ def put_back(call: Node, around: Graph, workflow: Graph, taken: set[str]) -> boo
     The steps in it get other ids than those `taken`, which are added to.
     """
     parts = _parts(workflow)
-    if parts is None or not all(isinstance(value, Ref) for value in call.inputs.values()):
+    if parts is None or not _fits(call, *parts):
         return False
     start, loop, end = parts
-    if end.inputs != {name: Ref(loop.id, (name,)) for name in end.inputs}:
-        return False
-    if not {*call.outputs} <= {*end.inputs} or not {*start.outputs} <= {*call.inputs}:
-        return False
-
-    def given(ref: Ref) -> Value:
-        value = call.inputs.get(str(ref.path[0])) if ref.node == start.id and ref.path else None
-        return replace(value, path=(*value.path, *ref.path[1:])) if isinstance(value, Ref) else ref
-
-    for each in _inside(loop):
-        each.params, each.inputs = map_refs(each.params, given), map_refs(each.inputs, given)
+    _give(loop, start, call)
     names = {each.id: unique(each.id, taken) for each in _inside(loop) if each is not loop}
     rename(Flow("", "", graph=Graph([loop])), names | {loop.id: call.id})
     loop.title, loop.description, loop.position = call.title, call.description, call.position
@@ -175,6 +166,22 @@ def put_back(call: Node, around: Graph, workflow: Graph, taken: set[str]) -> boo
     loop.folded = (call.pointer, start.pointer, end.pointer)
     _replace(around, call, loop, "out", "done")
     return True
+
+
+def _fits(call: Node, start: Node, loop: Node, end: Node) -> bool:
+    """Whether the call gives all that the loop reads, by reference, and the end gives on what the loop gives out."""
+    gives_on = end.inputs == {name: Ref(loop.id, (name,)) for name in end.inputs}
+    given = {name for name, value in call.inputs.items() if isinstance(value, Ref)}
+    return gives_on and {*start.outputs} <= given and {*call.outputs} <= {*end.inputs}
+
+
+def _give(loop: Node, start: Node, call: Node) -> None:
+    def given(ref: Ref) -> Value:
+        value = call.inputs.get(str(ref.path[0])) if ref.node == start.id and ref.path else None
+        return replace(value, path=(*value.path, *ref.path[1:])) if isinstance(value, Ref) else ref
+
+    for each in _inside(loop):
+        each.params, each.inputs = map_refs(each.params, given), map_refs(each.inputs, given)
 
 
 def _parts(workflow: Graph) -> tuple[Node, Node, Node] | None:
