@@ -7,7 +7,7 @@ from typing import Any
 
 from dsl import OptionError, classes, collected, computed, conditions, prompts
 from dsl.coze import answers, assignments, buttons, nested, yamlform
-from dsl.coze.forms import FORMS, check, formed, main, plain
+from dsl.coze.forms import FORMS, check, entry, formed, workflow_name
 from dsl.coze.lacking import PLATFORM
 from dsl.coze.tables import END, SIGNS, START
 from dsl.coze.writers import written
@@ -59,7 +59,7 @@ def _pack(document: dict[str, Any], loops: list[tuple[nested.Loop, dict[str, Any
     for loop, canvas in loops:
         name, about = loop.flow.name, loop.flow.description
         document["sub"][loop.file] = yamlform.from_canvas(canvas, name, about, loop.id)
-        document["manifest"]["sub"].append(main(name, about) | {"id": loop.id})
+        document["manifest"]["sub"].append(entry(name, about) | {"id": loop.id})
 
 
 class _Builder:
@@ -274,8 +274,8 @@ class _Builder:
         if isinstance(self.flow.raw, dict) and (held := self.flow.raw.get("sub", {}).get(file)):
             return str(held.get("name")), file, str(held.get("id"))
         taken = {loop.flow.name for loop in self.loops.values()}
-        title = plain(node.title) or plain(node.id) or "loop"
-        name = unique(f"{plain(self.flow.name) or 'workflow'}_{title}", taken)
+        title = workflow_name(node.title) or workflow_name(node.id) or "loop"
+        name = unique(f"{workflow_name(self.flow.name) or 'workflow'}_{title}", taken)
         return name, f"workflow/{name}-draft.yaml", str(len(self.loops) + 1) if self.form == "F4" else ""
 
     # -- nodes and edges
