@@ -56,6 +56,7 @@ class Written:
     notes: list[Note] = field(default_factory=list)
     rebind: list[Resource] = field(default_factory=list)  # what has to be bound again on the target
     document: Any = None  # the file as plain data
+    beside: dict[str, str | bytes] = field(default_factory=dict)  # by name, workflows that it calls, each a file too
 
 
 def sniff(data: bytes | str) -> str:
@@ -109,12 +110,14 @@ def write(flow: Flow, dialect: str, **options: Any) -> Written:
     if not isinstance(flow, Flow):
         raise DslError(f"What is written is a flow, as dsl.read gives it, and not {type(flow).__name__}.")
     _check_options(dialect, target, options)
+    others: dict[str, Any] = {}
     if flow.dialect == dialect and flow.raw is not None:
         document, notes = _reshaped(target, *_changed(flow, target), options)
     else:
-        document, notes = _converted(flow, target, options)
+        document, notes, others = _converted(flow, target, options)
     rebind = [] if flow.dialect == dialect else flow.resources
-    return Written(target.dump(document), notes, rebind, document)
+    beside = {name: target.dump(other) for name, other in others.items()}
+    return Written(target.dump(document), notes, rebind, document, beside)
 
 
 def restored(flow: Flow, sidecar: Sidecar, original: bytes = b"", **options: Any) -> Written:
@@ -131,12 +134,15 @@ def _check_options(dialect: str, target: Dialect, options: dict[str, Any]) -> No
         raise OptionError(f"{dialect} has no option {odd!r}. It has: {', '.join(known) or 'none'}.")
 
 
-def _converted(flow: Flow, target: Dialect, options: dict[str, Any]) -> tuple[Any, list[Note]]:
+def _converted(flow: Flow, target: Dialect, options: dict[str, Any]) -> tuple[Any, list[Note], dict[str, Any]]:
+    """The document, notes, and what has to be a document of its own, by name."""
     keeps_all = target is named("ir") and flow.raw is not None
     masked, secrets = _clean(flow) if keeps_all else mask(flow)
     document, notes = target.build(masked, **options)
     notes = [*flow.notes, *secrets, *notes]
-    return document, notes + unreported(flow, document, named(flow.dialect), target, notes)
+    beside = getattr(target, "beside", None)
+    others = beside(masked, **options) if beside else {}
+    return document, notes + unreported(flow, document, named(flow.dialect), target, notes), others
 
 
 def _clean(flow: Flow) -> tuple[Flow, list[Note]]:

@@ -32,7 +32,8 @@ class Dialect(Protocol):
         """
 
     # A dialect that has options has `reshaped(document, notes, **options)`, too: a document of its own as they want it.
-    # OptionError: what was there before cannot be made what they want.
+    # OptionError: what was there before cannot be made what they want. One that makes several workflows of a flow, in a
+    # form that holds one only, has `beside(flow, **options)`: the documents of the others, by name.
 
     def dump(self, document: Any) -> str | bytes:
         """The document as a file."""

@@ -52,7 +52,8 @@ def convert(
     """Turn the workflow FILE into one of another platform; - is stdin.
 
     What does not travel unchanged is told on stderr. With --sidecar nothing is lost on the way back: give the same file
-    again when you convert back.
+    again when you convert back. Workflows that the one written calls (on Coze loops in loops, but with form=F4) stand
+    beside OUT, with their names in front of its ending.
     """
     import dsl
 
@@ -61,10 +62,13 @@ def convert(
     data = read(file)
     flow = _flow(file, data, dialect)
     written = _written(flow, target, _options(options), sidecar, file, data)
+    if out != "-":
+        distinct(FILE=file, report=report, sidecar=sidecar, **{name: _beside_out(out, name) for name in written.beside})
     _tell(written)
     if report:
         _report(report, flow, target, written, file, data)
     _write(out, written.data)
+    _write_others(out, written.beside)
     if fail_on and SEVERITIES.index(dsl.worst(written.notes)) >= SEVERITIES.index(fail_on):
         sys.exit(LOSSY)
 
@@ -254,6 +258,20 @@ def _write(out: str, data: str | bytes) -> None:
     else:
         sys.stdout.buffer.write(raw)
         sys.stdout.buffer.flush()
+
+
+def _write_others(out: str, others: dict[str, str | bytes]) -> None:
+    """Workflows that the one written calls stand beside it: x.json, x.NAME.json."""
+    for name, data in others.items():
+        if out != "-" and Path(out).is_file():
+            _write(_beside_out(out, name), data)
+        else:
+            click.echo(f"{name} is a workflow that this one calls: --out FILE writes it beside FILE.", err=True)
+
+
+def _beside_out(out: str, name: str) -> str:
+    root, ending = os.path.splitext(out)
+    return f"{root}.{name}{ending}"
 
 
 VERBS = (convert, check, inspect, diff, draw)

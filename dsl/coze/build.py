@@ -2,22 +2,23 @@
 
 import copy
 import re
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
 from dsl import OptionError, classes, collected, computed, conditions, prompts
-from dsl.coze import answers, assignments, buttons
-from dsl.coze.forms import FORMS, check, formed
+from dsl.coze import answers, assignments, buttons, nested, yamlform
+from dsl.coze.forms import FORMS, check, entry, formed, workflow_name
 from dsl.coze.lacking import PLATFORM
 from dsl.coze.tables import END, SIGNS, START
 from dsl.coze.writers import written
-from dsl.coze.writing import Canvas, Writing, batched, declared, type_at
+from dsl.coze.writing import Canvas, Writing, batched, declared, element, type_at
 from dsl.ir import Edge, Flow, Graph, Node, Ref, Type
 from dsl.kinds import ports
 from dsl.lacking import supply
 from dsl.layout import layout
 from dsl.notes import Note
-from dsl.values import copied, map_refs, nodes, place_of, rename, unique, walk
+from dsl.values import copied, map_refs, nodes, place_of, rename, steps, unique, walk
 
 
 def build(flow: Flow, form: str = "", host: str = "", space: str = "") -> tuple[Any, list[Note]]:
@@ -26,17 +27,47 @@ def build(flow: Flow, form: str = "", host: str = "", space: str = "") -> tuple[
     F2 is pasted into a canvas of the same `host` only, and needs the id of its `space`. DslError: an unknown form, or
     F2 without a host.
     """
-    form = form or (flow.version if flow.dialect == "coze" and flow.version in FORMS else "F1")
+    form = _form(flow, form)
     check(form, host, space)
     if form == "F2" and not host and flow.dialect != "coze":
         raise OptionError("The clipboard (F2) is pasted on one host only: name it, as in --option host=www.coze.cn.")
-    builder = _Builder(flow)
-    return formed(builder.canvas(), flow.name, flow.description, form, host, space), builder.notes
+    builder = _Builder(flow, form)
+    document = formed(builder.canvas(builder.flow), flow.name, flow.description, form, host, space)
+    loops = [(loop, builder.canvas(loop.flow)) for loop in builder.loops.values()]  # their notes are told here, too
+    if form == "F4" and loops:
+        _pack(document, loops)
+    return document, builder.notes
+
+
+def beside(flow: Flow, form: str = "", host: str = "", space: str = "") -> dict[str, Any]:
+    """By name, the workflows that loops in loops become, where the form holds one only: documents as of `build`."""
+    form = _form(flow, form)
+    nests = any(node.body is not None and container is not None for node, _, container in walk(flow.graph))
+    if form == "F4" or flow.dialect == "coze" or not nests:
+        return {}
+    builder = _Builder(flow, form)
+    loops = [loop.flow for loop in builder.loops.values()]
+    return {loop.name: formed(builder.canvas(loop), loop.name, loop.description, form, host, space) for loop in loops}
+
+
+def _form(flow: Flow, form: str) -> str:
+    return form or (flow.version if flow.dialect == "coze" and flow.version in FORMS else "F1")
+
+
+def _pack(document: dict[str, Any], loops: list[tuple[nested.Loop, dict[str, Any]]]) -> None:
+    """Loops in loops are workflows of the same archive."""
+    document["sub"] = {}
+    for loop, canvas in loops:
+        name, about = loop.flow.name, loop.flow.description
+        document["sub"][loop.file] = yamlform.from_canvas(canvas, name, about, loop.id)
+        document["manifest"]["sub"].append(entry(name, about) | {"id": loop.id})
 
 
 class _Builder:
-    def __init__(self, flow: Flow) -> None:
+    def __init__(self, flow: Flow, form: str) -> None:
         self.notes: list[Note] = []
+        self.form = form
+        self.loops: dict[str, nested.Loop] = {}  # by the node that calls it: what a loop in a loop becomes
         self.flow = copy.copy(flow)
         self.flow.graph = copied(flow.graph, without="attached")
         self.origin = {id(node): node.id for node, _, _ in walk(self.flow.graph)}
@@ -44,15 +75,16 @@ class _Builder:
         if flow.dialect != "coze":
             self._in_its_words()
         self._one_end()
-        assignments.compute(self.flow.graph, self._held, {*nodes(self.flow)}, self._counted, self._lifted)
+        assignments.compute(
+            self.flow.graph, partial(self._held, self.flow), {*nodes(self.flow)}, self._counted, self._lifted
+        )
         rename(self.flow, _names(self.flow))
-        if flow.dialect != "coze":
-            self._flatten(self.flow.graph, 0)
-        self.target = Canvas(self.flow, nodes(self.flow), self.notes, self.origin, _titles(self.flow))
-        self.places = layout(self.flow)
+        self._flatten(self.flow)
 
-    def canvas(self) -> dict[str, Any]:
-        made, edges = self._graph(self.flow.graph, None)
+    def canvas(self, flow: Flow) -> dict[str, Any]:
+        self.target = Canvas(flow, nodes(flow), self.notes, self.origin, _titles(flow), self.loops)
+        self.places = layout(flow)
+        made, edges = self._graph(flow.graph, None)
         return {"nodes": made, "edges": edges, "versions": {"loop": "v2", "batch": "v2"}}
 
     def _in_its_words(self) -> None:
@@ -186,26 +218,66 @@ class _Builder:
         )
         self._note(node, "degraded", "http.body", message, "Give the fields their types in the JSON node.")
 
-    def _held(self, target: Ref) -> Type:
-        owner = nodes(self.flow).get(target.node)
-        return declared(self.flow, target) if owner is None else type_at(owner, target)
+    @staticmethod
+    def _held(flow: Flow, target: Ref) -> Type:
+        known = nodes(flow)
+        owner = known.get(target.node)
+        if owner is None:
+            return declared(flow, target)
+        return element(owner, target, known) if target.scope == "item" else type_at(owner, target)
 
     def _counted(self, node: Node, before: Node) -> None:
         self.origin[id(before)] = ""
         message = "A variable is only set here: what it is counted to or added to is computed by a code node in front."
         self._note(node, "equivalent", "assign.computed", message)
 
-    def _flatten(self, graph: Graph, depth: int) -> None:
-        """A container in a container does not exist here: the inner one becomes a stub."""
-        for node in graph.nodes:
-            if node.body is None or batched(node):
+    def _flatten(self, flow: Flow) -> None:
+        """A container in a container does not exist here: the inner one becomes a workflow of its own."""
+        for outer in flow.graph.nodes:
+            if outer.body is None:
                 continue
-            if depth:
-                message = "A loop in a loop does not exist here: it raises when it is reached."
-                self._note(node, "stub", "container.nested", message, "Make it a workflow of its own, and call that.")
+            for node in list(outer.body.nodes):
+                if node.body is None or batched(node) or (flow.dialect == "coze" and not nested.was_called(node)):
+                    continue
+                if nested.settable(node):
+                    self._extract(node, outer.body, flow)
+                    continue
+                message = (
+                    "It sets a variable of the loop around it, in which it cannot be: it raises when it is reached."
+                )
+                advice = "Collect what it gives out, and set the variable outside of it."
+                self._note(node, "stub", "container.nested", message, advice)
                 node.params, node.kind, node.body = {"type": node.kind}, "opaque", None
-            else:
-                self._flatten(node.body, depth + 1)
+
+    def _extract(self, node: Node, around: Graph, flow: Flow) -> None:
+        name, file, id_ = self._called(node)
+        loop, call = nested.extract(node, around, name, flow, partial(self._held, flow))
+        self.origin |= {id(each): "" for each in (*loop.graph.nodes, *around.nodes) if id(each) not in self.origin}
+        self.origin[id(call)] = self.origin[id(node)]
+        self.loops[call.id] = nested.Loop(loop, file, id_)
+        self._tell_of(node, name)
+        self._flatten(loop)
+
+    def _tell_of(self, node: Node, name: str) -> None:
+        if nested.was_called(node):
+            return
+        message = f"A loop in a loop does not exist here: it is a workflow of its own, {name}"
+        if self.form == "F4":
+            advice = "Coze's own archives hold several in the advanced mode of the enterprise plans only."
+            self._note(node, "equivalent", "container.extracted", f"{message}, in this archive.", advice)
+        else:
+            advice = "Make that one first, and choose it in this node."
+            self._note(node, "needs_binding", "container.extracted", f"{message}, in another file.", advice)
+
+    def _called(self, node: Node) -> tuple[str, str, str]:
+        """Name, file and id of the workflow that the loop in a loop becomes, or was read from."""
+        file = steps(node.pointer)[1] if nested.was_called(node) else ""
+        if isinstance(self.flow.raw, dict) and (held := self.flow.raw.get("sub", {}).get(file)):
+            return str(held.get("name")), file, str(held.get("id"))
+        taken = {loop.flow.name for loop in self.loops.values()}
+        title = workflow_name(node.title) or workflow_name(node.id) or "loop"
+        name = unique(f"{workflow_name(self.flow.name) or 'workflow'}_{title}", taken)
+        return name, f"workflow/{name}-draft.yaml", str(len(self.loops) + 1) if self.form == "F4" else ""
 
     # -- nodes and edges
 

@@ -22,9 +22,14 @@ def check(form: str, host: str, space: str) -> None:
         raise OptionError(f"Only the clipboard (F2) and a .flow (F5) name a host and a space, and {form} does not.")
 
 
+def workflow_name(name: str) -> str:
+    """As Coze wants a workflow to be called; empty when nothing of the name is left."""
+    name = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_")
+    return name if not name or name[0].isalpha() else f"w_{name}"
+
+
 def formed(canvas: dict[str, Any], title: str, description: str, form: str, host: str = "", space: str = "") -> Any:
-    name = re.sub(r"\W+", "_", title, flags=re.ASCII).strip("_") or "workflow"
-    name = name if name[0].isalpha() else f"w_{name}"
+    name = workflow_name(title) or "workflow"
     if form in ("F2", "F5"):
         source = {"workflowId": "", "flowMode": 0, "spaceId": space, "isDouyin": False, "host": host}
         kind = CLIPBOARD if form == "F2" else EXPORT
@@ -33,7 +38,7 @@ def formed(canvas: dict[str, Any], title: str, description: str, form: str, host
         return {"workflowid": "", "name": title, "description": description, "version": "", "schema": canvas}
     if form == "F1":
         return canvas
-    about = {"type": "Workflow", "version": "1.0.0", "main": _main(name, description)}
+    about = {"type": "Workflow", "version": "1.0.0", "main": entry(name, description)}
     if form == "F3":
         return _container(canvas, name, about)
     yaml = yamlform.from_canvas(canvas, name, description, "0")
@@ -43,7 +48,7 @@ def formed(canvas: dict[str, Any], title: str, description: str, form: str, host
     return {"format": "F4"} | package | {"manifest": about | {"sub": []}, "flow": yaml}
 
 
-def _main(name: str, description: str) -> dict[str, Any]:
+def entry(name: str, description: str) -> dict[str, Any]:
     icon = "plugin_icon/workflow.png"
     return {"id": "0", "name": name, "desc": description, "icon": icon, "version": "", "flowMode": 0, "commitId": ""}
 

@@ -434,6 +434,72 @@ def containers() -> list[Case]:
     ]
 
 
+def walked_in_rounds() -> Flow:
+    """Words in lines: the inner list is made in each round of the outer, and reads what lies outside of both."""
+    lines = javascript("lines", "function main({q}) {\n  return {xs: q.split(';')}\n}\n", {"q": Q}, xs=STRINGS)
+    line_ = {"q": Ref("outer", ("item",), "item")}
+    words = javascript("words", "function main({q}) {\n  return {xs: q.split(',')}\n}\n", line_, xs=STRINGS)
+    parts = (Q, Ref("outer", (), "index"), Ref("inner", (), "index"), Ref("inner", ("item",), "item"))
+    mark = Node("mark", "template", "Mark", params={"template": Text(parts)})
+    inner = _walk(
+        "inner", Ref("words", ("xs",)), Ref("mark", ("output",)), Graph([mark], [Edge("inner", "mark", "body")])
+    )
+    joined = {"xs": Ref("inner", ("output",))}
+    join = javascript("join", "function main({xs}) {\n  return {s: xs.join('+')}\n}\n", joined, s=STRING)
+    body = [Edge("outer", "words", "body"), Edge("words", "inner"), Edge("inner", "join", "done")]
+    outer = _walk("outer", Ref("lines", ("xs",)), Ref("join", ("s",)), Graph([words, inner, join], body))
+    return flow("walked in rounds", line(start(), lines, outer, end(r=(Ref("outer", ("output",)), STRINGS))))
+
+
+def _walk(name: str, list_: Ref, collected: Ref, body: Graph) -> Node:
+    params = {"collect": {"output": collected}}
+    return Node(name, "iterate", name.capitalize(), "", params, {"item": list_}, {"output": STRINGS}, body=body)
+
+
+def rounds_in_rounds(*, from_inside: bool = False) -> Flow:
+    """The inner loop begins with a variable of the outer, is left early, and the outer takes over what it came to.
+
+    `from_inside`: a step of the inner loop itself sets the variable of the outer.
+    """
+    total, sum_ = Ref("outer", ("total",), "loop"), Ref("inner", ("sum",), "loop")
+    source = "function main({total, sum}) {\n  return {sum: total + sum + 1}\n}\n"
+    step = javascript("step", source, {"total": total, "sum": sum_}, sum=NUMBER)
+    keep = _set("keep", {sum_: Ref("step", ("sum",))} | ({total: Ref("step", ("sum",))} if from_inside else {}))
+    enough = Node("enough", "if", "Enough", params={"cases": [when((sum_, "ge", 10, "number"))]})
+    leave = Node("leave", "break", "Leave")
+    edges = [
+        Edge("inner", "step", "body"),
+        Edge("step", "keep"),
+        Edge("keep", "enough"),
+        Edge("enough", "leave", "case:0"),
+    ]
+    inner = _count("inner", 5, "sum", total, Graph([step, keep, enough, leave], edges))
+    body = Graph([inner], [Edge("outer", "inner", "body")])
+    if not from_inside:
+        body.nodes.append(_set("take", {total: Ref("inner", ("sum",))}))
+        body.edges.append(Edge("inner", "take", "done"))
+    outer = _count("outer", 3, "total", 0, body)
+    return flow("rounds in rounds", line(start(), outer, end(r=(Ref("outer", ("total",)), NUMBER))))
+
+
+def _set(name: str, values: dict[Ref, Ref]) -> Node:
+    items = [{"target": target, "op": "set", "value": value} for target, value in values.items()]
+    return Node(name, "assign", name.capitalize(), params={"items": items})
+
+
+def _count(name: str, rounds: int, variable: str, first: Any, body: Graph) -> Node:
+    params = {"count": rounds, "variables": {variable: {"type": NUMBER, "value": first}}}
+    return Node(name, "loop", name.capitalize(), params=params, outputs={variable: NUMBER}, body=body)
+
+
+def nested() -> list[Case]:
+    walked = ["a,b;c00a+a,b;c01b", "a,b;c10c"]
+    return [
+        Case("for each of each in turn", walked_in_rounds(), _in("a,b;c"), _out(walked)),
+        Case("rounds in rounds, left early", rounds_in_rounds(), _in("x"), _out(23)),
+    ]
+
+
 def errors() -> list[Case]:
     broken = javascript("broken", "function main({q}) {\n  throw new Error('broken')\n}\n", {"q": Q}, r=STRING)
     told = Node("told", "template", "Told", params={"template": "it failed"})
@@ -624,4 +690,4 @@ def _out(r: Any, **more: Any) -> dict[str, Any]:
 
 
 def cases(url: str = "http://127.0.0.1:9") -> list[Case]:
-    return [*operators(), *steps(), *containers(), *errors(), *services(url)]
+    return [*operators(), *steps(), *containers(), *nested(), *errors(), *services(url)]

@@ -16,7 +16,7 @@ from dsl.ir import Edge, Flow, Graph, Node, OnError, Ref, Text, Type
 from dsl.values import node_refs, nodes, walk
 from tests.dsl.corpus import files
 from tests.dsl.kitchen import kitchen_sink
-from tests.dsl.small import end, line, start
+from tests.dsl.small import cases, end, line, nested, start
 
 FILES = files("coze")
 
@@ -60,6 +60,17 @@ def test_every_kind_is_written_in_every_form_and_no_reference_leads_nowhere(kind
             assert not ref.node or ref.node in known, (node.id, ref)
     stubs = {note.node for note in written.notes if note.severity == "stub"}
     assert stubs == {"page", "plain", "odd"}
+
+
+ONE = [case for case in cases() if case not in nested()]  # workflow each: no loops in loops
+SMALL = [pytest.param(case.flow, id=case.name) for case in ONE]
+
+
+@pytest.mark.parametrize("flow", [pytest.param(kitchen_sink(), id="kitchen sink"), *SMALL])
+def test_the_yaml_of_an_archive_says_what_the_canvas_says(flow: Flow) -> None:
+    """Conditions, variables of the app and what may fail, too; types of references, which it leaves out, are found."""
+    canvas, archive = (nodes(bare(dsl.read(dsl.write(flow, "coze", form=form).data))) for form in ("F1", "F4"))
+    assert archive == canvas
 
 
 def test_every_port_leads_somewhere() -> None:

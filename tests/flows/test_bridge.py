@@ -13,6 +13,7 @@ from dsl.ir import Edge, Ref, Text
 from dsl.irjson import encode
 from dsl.values import nodes
 from tests.dsl.kitchen import kitchen_sink
+from tests.dsl.small import rounds_in_rounds
 
 
 def flowstill(*arguments: object, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
@@ -44,6 +45,20 @@ def test_a_report_is_json_or_markdown(sink: Path, tmp_path: Path) -> None:
     assert (plain["notes"], plain["summary"]["nodes"], plain["source"]["file"]) == ([], 36, "sink.json")
     assert "36 nodes: 36 exact." in (tmp_path / "r.md").read_text()
     assert dsl.read((tmp_path / "out").read_bytes()) == kitchen_sink()
+
+
+def test_workflows_that_the_one_written_calls_stand_beside_it(tmp_path: Path) -> None:
+    path = tmp_path / "in.json"
+    path.write_text(str(dsl.write(rounds_in_rounds(), "ir").data))
+    assert flowstill("convert", path, "--to", "coze", "-o", tmp_path / "out.json").returncode == 0
+    names = sorted(each.name for each in tmp_path.glob("out*"))
+    assert names == ["out.json", "out.rounds_in_rounds_Inner.json"]
+    assert all(flowstill("check", tmp_path / name).returncode == 0 for name in names)
+    piped = flowstill("convert", path, "--to", "coze")
+    assert piped.stdout == (tmp_path / "out.json").read_bytes()
+    assert (
+        b"rounds_in_rounds_Inner is a workflow that this one calls: --out FILE writes it beside FILE." in piped.stderr
+    )
 
 
 def test_a_secret_that_stays_behind_can_fail_the_conversion(tmp_path: Path) -> None:
