@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from dsl import computed, typescript
+from dsl.bodies import as_text
 from dsl.classes import translate
 from dsl.dify import names, shims
 from dsl.dify.expressions import BEGIN, END, LISTED, Call, elements
@@ -48,6 +49,7 @@ def lowered(flow: Flow) -> Work:
 
 def _supply(work: Work) -> None:
     if not work.own:
+        as_text(work.flow.graph, {*work.nodes}, lambda node, made: None)
         translate(work.flow, "dify", {*work.nodes}, partial(_translated, work))
         work.index()
         supply(work.flow, PLATFORM, work.note)

@@ -509,6 +509,8 @@ def services(url: str) -> list[Case]:
             "body": {"type": "json", "text": Text(('{"q": "', Q, '"}'))},
         },
     )
+    fields = [{"name": "q", "type": "text", "value": Q}, {"name": "fixed", "type": "text", "value": "x"}]
+    fielded = Node("fetch", "http", "Fetch", params=post.params | {"body": {"type": "json", "fields": fields}})
     parsed = Node(
         "parsed", "json_parse", "Parsed", params={"value": Ref("fetch", ("body",))}, outputs={"output": OBJECT}
     )
@@ -536,6 +538,13 @@ def services(url: str) -> list[Case]:
             ),
             _in("hi"),
             _out("hi", s=200),
+            frozenset({"echo"}),
+        ),
+        Case(
+            "HTTP with a body that is given by its fields",
+            flow("http fields", line(start(), fielded, parsed, end(r=(Ref("parsed", ("output", "json")), OBJECT)))),
+            _in('a "b"'),
+            _out({"q": 'a "b"', "fixed": "x"}),
             frozenset({"echo"}),
         ),
         Case(
