@@ -6,7 +6,7 @@ from functools import partial
 from itertools import pairwise
 from typing import Any
 
-from dsl import OptionError, classes, collected, computed, conditions, prompts
+from dsl import OptionError, bodies, classes, collected, computed, conditions, prompts
 from dsl.coze import answers, assignments, buttons, nested, yamlform
 from dsl.coze.forms import FORMS, check, entry, formed, workflow_name
 from dsl.coze.lacking import PLATFORM
@@ -92,6 +92,7 @@ class _Builder:
         graph = self.flow.graph
         prompts.lift(graph, {*nodes(self.flow)}, self._lifted)
         buttons.choose(graph, self._chosen)
+        bodies.as_text(graph, {*nodes(self.flow)}, self._added)
         collected.compute(graph, {*nodes(self.flow)}, self._added)
         computed.compute(graph, nodes(self.flow), {*nodes(self.flow)}, self._expressions)
         answers.parse(graph, {*nodes(self.flow)}, self._parsed)

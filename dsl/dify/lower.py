@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from dsl import computed, knowledge, typescript
+from dsl.bodies import as_text
 from dsl.classes import translate
 from dsl.dify import names, shims
 from dsl.dify.expressions import BEGIN, END, LISTED, Call, elements
@@ -49,6 +50,7 @@ def lowered(flow: Flow) -> Work:
 
 def _supply(work: Work) -> None:
     if not work.own:
+        as_text(work.flow.graph, {*work.nodes}, lambda node, made: None)
         translate(work.flow, "dify", {*work.nodes}, partial(_translated, work))
         work.index()
         supply(work.flow, PLATFORM, work.note)
@@ -449,12 +451,13 @@ def _count(work: Work, node: Node) -> None:
     elif isinstance(count, int) and count > _EDITED and not work.own:
         message = f"Dify runs all {count} rounds; its editor shows {_EDITED} at most, and may save them."
         work.note(node, "degraded", "loop.capped", message, "Leave the number of rounds alone there.")
-    elif not isinstance(count, int) or isinstance(count, bool):
+    elif not isinstance(count, int) or isinstance(count, bool) or (count < 1 and not work.own):
+        # what is tested before the first round, too, is how a loop may have none: Dify takes no count below 1
         node.params["count"] = 100
         node.params["variables"][ROUND] = {"type": Type("number"), "value": 0}
         condition = {"left": Ref(node.id, (ROUND,), "loop"), "op": "ge", "right": count, "type": "number"}
         _break_when(work, node, condition)
-        if not work.own:
+        if not work.own and not isinstance(count, int):
             work.note(node, "degraded", "loop.capped", "More than 100 rounds are not run.")
 
 

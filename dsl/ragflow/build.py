@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-from dsl import classes, collected, computed, conditions, loops, prompts
+from dsl import bodies, classes, collected, computed, conditions, loops, prompts
 from dsl.ir import Edge, Flow, Graph, Node, Ref, Resource, Type
 from dsl.kinds import ports
 from dsl.layout import Point, layout, size
@@ -47,7 +47,9 @@ class _Builder:
         prompts.lift(graph, taken, self._lifted)
         self._ask(graph, taken)
         collected.compute(graph, taken, self._added)
+        bodies.of_scripts(graph)
         computed.compute(graph, nodes(self.flow), taken, self._expressions)
+        bodies.as_fields(graph, taken, self._added)
         conditions.compute(graph, taken, SIGNS, self._compared)
         classes.translate(self.flow, "ragflow", taken, self._translated)
         choices.otherwise(graph, taken, self._nothing)

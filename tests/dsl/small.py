@@ -375,6 +375,7 @@ def containers() -> list[Case]:
         Case(
             "so many rounds", flow("count", line(start(), rounds([step, keep], [], count=3), result)), _in("x"), _out(6)
         ),
+        Case("no round", flow("none", line(start(), rounds([step, keep], [], count=0), result)), _in("x"), _out(0)),
         Case(
             "a variable given out by another name",
             flow(
@@ -575,6 +576,8 @@ def services(url: str) -> list[Case]:
             "body": {"type": "json", "text": Text(('{"q": "', Q, '"}'))},
         },
     )
+    fields = [{"name": "q", "type": "text", "value": Q}, {"name": "fixed", "type": "text", "value": "x"}]
+    fielded = Node("fetch", "http", "Fetch", params=post.params | {"body": {"type": "json", "fields": fields}})
     parsed = Node(
         "parsed", "json_parse", "Parsed", params={"value": Ref("fetch", ("body",))}, outputs={"output": OBJECT}
     )
@@ -602,6 +605,13 @@ def services(url: str) -> list[Case]:
             ),
             _in("hi"),
             _out("hi", s=200),
+            frozenset({"echo"}),
+        ),
+        Case(
+            "HTTP with a body that is given by its fields",
+            flow("http fields", line(start(), fielded, parsed, end(r=(Ref("parsed", ("output", "json")), OBJECT)))),
+            _in('a "b"'),
+            _out({"q": 'a "b"', "fixed": "x"}),
             frozenset({"echo"}),
         ),
         Case(
