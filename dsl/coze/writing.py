@@ -249,6 +249,8 @@ def type_at(producer: Node, ref: Ref) -> Type:
     if ref.scope == "loop":
         held = producer.params.get("variables", {}).get(ref.path[0], {}) if ref.path else {}
         return held.get("type") or Type("string") if isinstance(held, dict) else Type("string")
+    if producer.kind == "classify" and ref.path == ("class_id",):  # a text on other platforms
+        return Type("integer")
     kind: Type | None = outputs(producer).get(str(ref.path[0])) if ref.path else None
     for each in ref.path[1:]:
         if kind is None:
