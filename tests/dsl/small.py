@@ -375,7 +375,6 @@ def containers() -> list[Case]:
         Case(
             "so many rounds", flow("count", line(start(), rounds([step, keep], [], count=3), result)), _in("x"), _out(6)
         ),
-        Case("no round", flow("none", line(start(), rounds([step, keep], [], count=0), result)), _in("x"), _out(0)),
         Case(
             "a variable given out by another name",
             flow(

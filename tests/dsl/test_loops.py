@@ -110,6 +110,20 @@ def test_rounds_that_the_editor_of_dify_does_not_take_are_told(count: int | None
     assert loop["loop_count"] == (count or 100)
 
 
+@pytest.mark.engines
+@pytest.mark.parametrize("count", [0, 2])
+def test_a_loop_of_no_round_runs_none(count: int) -> None:
+    flow = looped()
+    loop = nodes(flow)["l"]
+    items = [{"target": Ref("l", ("i",), "loop"), "op": "add", "value": 1}]
+    loop.params["count"], loop.body = count, Graph([Node("a", "assign", "Add", params={"items": items})])
+    loop.body.edges.append(Edge("l", "a", "body"))
+    ran = run_dify(str(dsl.write(flow, "dify").data), {"q": "x"})
+    assert ran.outputs == {"i": count}, ran
+    ran = run_n8n_core(dsl.write(flow, "n8n", trigger="call").document, {"q": "x"})
+    assert ran.outputs == {"i": count}, ran
+
+
 def over_lists() -> Flow:
     """A loop of Coze over two lists, which joins their elements in a variable."""
     x, y = (Ref("l", (name,), "item") for name in ("x", "y"))
