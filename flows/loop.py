@@ -19,7 +19,7 @@ from flows.models import check_models
 from flows.progress import Progress
 from flows.promote import registries, settle
 from flows.runs import Run, RunFolder, Spent, Step, all_runs, digest, new_run
-from flows.store import Store
+from flows.store import Store, require
 from flows.work import NotDoneError, Work
 from trainer import TrainError
 
@@ -126,6 +126,7 @@ def _do(work: Work, name: str, input_hash: str) -> None:
     started = time.monotonic()
     try:
         steps.STEPS[name].do(work, record)
+        require(work.config.state)
         record.status = "done"
     finally:
         record.seconds = round(earlier + time.monotonic() - started, 3)

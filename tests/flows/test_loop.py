@@ -24,8 +24,11 @@ from flows.asking import answers
 from flows.config import KEPT
 from flows.progress import Progress
 from flows.promote import registries, rollback
+from flows.runs import Step
 from flows.show import find_run
+from flows.steps import distil
 from flows.summary import counts_of
+from flows.work import Work
 from tests.doubles.engine import FakeModel, run_trainer
 from tests.doubles.place import Place, asked, facts
 from trainer.jobs import TrainJob
@@ -243,6 +246,19 @@ def test_documents_that_teach_nothing_are_told(place: Place) -> None:
     assert any("Only 1 of 4 documents" in note for note in done.run.notes)
 
 
+def test_a_store_that_is_taken_away_during_a_run_fails_it(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = distil.do
+
+    def taken(work: Work, step: Step) -> None:
+        real(work, step)
+        shutil.move(place.config.state / "store.db", place.folder / "elsewhere.db")
+
+    monkeypatch.setattr(distil, "do", taken)
+    with pytest.raises(FlowError, match=r"store\.db is missing or empty, but there are runs beside it"):
+        place.run("harvest", "distil")
+    assert place.runs()[0].run.status == "failed"
+
+
 def test_rollback_brings_the_earlier_model_back(place: Place) -> None:
     held_out = place.folder / "held-out.jsonl"
     both = held_out.read_text() + "".join(json.dumps(r) + "\n" for r in asked(facts(50, 70), "Who can say what is"))
@@ -256,6 +272,15 @@ def test_rollback_brings_the_earlier_model_back(place: Place) -> None:
         assert targets["local"].current("units") == "units-v1"
         with pytest.raises(FlowError, match=r"no version v9. Versions: v2, v1"):
             rollback("units", targets, store, to="v9")
+    kept = place.config.state / "models" / "units" / "units-v2.gguf"
+    with kept.open("r+b") as file:
+        file.seek(kept.stat().st_size // 2)
+        file.write(b"other bytes")
+    code, _, err = place.said("rollback", "units", "--to", "v2")
+    assert code == 1 and "units-v2.gguf, the file of v2, is damaged" in err
+    assert "units-v2.gguf is damaged" in place.said("doctor")[1]
+    with place.store() as store:
+        assert targets["local"].current("units") == "units-v1"
 
 
 def test_a_broken_document_stops_nothing_but_is_told_at_the_end(place: Place) -> None:
