@@ -52,7 +52,7 @@ def long_flow(nodes: int = NODES) -> Flow:
 
 def measure() -> list[Figure]:
     flow = long_flow()
-    return [_pair(flow, source, target) for source, target in PAIRS]
+    return [*(_pair(flow, source, target) for source, target in PAIRS), _growth("coze", "ragflow")]
 
 
 def _pair(flow: Flow, source: str, target: str) -> Figure:
@@ -64,6 +64,17 @@ def _pair(flow: Flow, source: str, target: str) -> Figure:
     took = _fastest(lambda: dsl.write(dsl.read(data), target))
     what = f"convert {NODES} nodes, {source} to {target}"
     return Figure(what, took, "ms", floor, "parse and emit", Target(1.5, "ratio"))
+
+
+def _growth(source: str, target: str) -> Figure:
+    """What a large workflow takes beside as many nodes in small ones: what looks through all for each shows here."""
+    small, large = (dsl.write(long_flow(nodes), source).data for nodes in (200, 2000))
+    floor, took = (_fastest(partial(_convert, data, target)) for data in (small, large))
+    return Figure(f"convert 2,000 nodes, {source} to {target}", took, "ms", 10 * floor, "10 times 200 nodes")
+
+
+def _convert(data: str | bytes, target: str) -> None:
+    dsl.write(dsl.read(data), target)
 
 
 def _fastest(work: Callable[[], object]) -> float:
