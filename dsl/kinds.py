@@ -159,7 +159,7 @@ class Attached(TypedDict):
     attached: NotRequired["list[Attached]"]
 
 
-EVERYWHERE: dict[str, Any] = {"attached": list[Attached]}  # a node of any kind may have it
+EVERYWHERE: dict[str, Any] = {"attached": list[Attached]}  # of any node; no platform but n8n is given it
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from dsl.ir import Edge, Graph, Node, Ref, Text
 from tests.doubles.chat import chat_model
 from tests.doubles.echo import echo
 from tests.dsl.corpus import SHARED
-from tests.dsl.engines.build import LANGCHAIN, MODEL, PLUGIN, node, workflow
+from tests.dsl.engines.build import LANGCHAIN, MODEL, PLUGIN, assign, node, workflow
 from tests.dsl.engines.dify import run_dify
 from tests.dsl.engines.lane import Ran
 from tests.dsl.engines.n8n_core import run_n8n_core
@@ -167,6 +167,23 @@ def test_an_agent_made_anew_from_the_common_form_calls_its_tool(echo_url: str, b
     anew = replace(dsl.read(json.dumps(made)), dialect="ir", raw=None)
     there = bound(dsl.write(anew, "n8n", trigger="call").document, {"q": "Add with a: 4"})
     assert '"query":{"a":"4"}' in str(there.outputs), there
+
+
+@pytest.mark.engines
+def test_what_the_model_of_n8n_is_set_up_with_does_not_run_on_dify() -> None:
+    begin = node("T", "executeWorkflowTrigger", 1.2, inputSource="passthrough")
+    ask = node("L", f"{LANGCHAIN}chainLlm", 1.9, promptType="define", text="={{ $json.q }}", batching={})
+    options = {"baseURL": "={{ $vars.server.trim() }}"}
+    model = node("M", f"{LANGCHAIN}lmChatOpenAi", 1.3, model="stub", responsesApiEnabled=False, options=options)
+    say = assign("Say", r="={{ $json.text }}")
+    made = workflow([begin, ask, model, say], "T>L L>Say M-ai_languageModel>L")
+    document = dsl.write(dsl.read(json.dumps(made)), "dify").document
+    for each in document["workflow"]["graph"]["nodes"]:
+        if each["data"]["type"] == "llm":
+            each["data"]["model"] |= MODEL
+    document["dependencies"] = [{"type": "marketplace", "value": {"marketplace_plugin_unique_identifier": PLUGIN}}]
+    ran = run_dify(json.dumps(document), {"q": "hi"})
+    assert (ran.status, ran.outputs) == ("succeeded", {"r": "LLM<hi>"}), ran
 
 
 @pytest.mark.engines
