@@ -72,7 +72,9 @@ class Builder:
         self.later: list[Callable[[], None]] = []  # what can be wired only when all nodes are there
         self.views: dict[str, names.View] = {}
         self.around = {node.id: owner for node, _, owner in values.walk(flow.graph) if owner is not None}
-        self.system = self._system()
+        said = self._said()
+        self.counts = "turns" in said  # of the conversation
+        self.system = said - {"turns", "execution_id", "workflow_id", "workflow_name", "timestamp", "context"}
         self.models: dict[str, str] = {}
         self.attached: dict[str, str] = {}
         self.bound: set[str] = set()
@@ -116,18 +118,18 @@ class Builder:
     def identified(self, wanted: str) -> str:
         return values.unique(wanted, self.ids)
 
-    def _system(self) -> set[str]:
-        """The names of the scope "system" that are used and that only a start can give."""
+    def _said(self) -> set[str]:
+        """The names of the scope "system" that are used."""
         found = {
             str(ref.path[0])
             for node in self.nodes.values()
             for ref in values.node_refs(node)
             if ref.scope == "system" and ref.path
         }
-        remembers = any(variable.scope == "session" for variable in self.flow.variables)
+        remembers = "turns" in found or any(variable.scope == "session" for variable in self.flow.variables)
         if remembers or any(node.params.get("memory") for node in self.nodes.values()):
             found.add("conversation_id")
-        return found - {"execution_id", "workflow_id", "workflow_name", "timestamp", "context"}
+        return found
 
     def _assigns(self) -> dict[tuple[str, str], list[str]]:
         """The nodes that set a variable of the session ("") or of a loop, by the loop and the variable's name."""
@@ -412,6 +414,8 @@ class Builder:
             return known[name]
         if name == "timestamp":
             return "$now.toSeconds()"
+        if name == "turns" and "session" in self.exits:
+            return f"$({quoted(self.exits['session'])}).first().json{text.steps((names.TURNS,))}"
         if self.start is None or name == "context":
             self.note(node, "degraded", "ref.unknown", f"Nothing in n8n says {name!r}; null is read instead.")
             return "null"

@@ -196,6 +196,31 @@ def test_a_called_flow_has_typed_inputs() -> None:
     ]
 
 
+def test_the_turns_of_a_chat_are_counted_in_what_n8n_keeps_and_come_back() -> None:
+    turns = Ref("", ("turns",), "system")
+    made = flow(start(), said("a", "turn ", turns), edges="s>a", mode="chat")
+    document, notes = n8n.build(made)
+    assert [(note.severity, note.code) for note in notes] == [("degraded", "variable.session")]
+    again = n8n.read(document)
+    assert values.nodes(again)["a"].params["template"] == Text(("turn ", turns))
+    assert again.variables == [] and "sys_turns" not in str(document)
+
+
+def test_what_n8n_does_not_say_of_the_system_is_asked_of_who_starts_it_and_told() -> None:
+    made = flow(start(), said("a", Ref("", ("user_id",), "system")), edges="s>a")
+    for trigger in ("webhook", "call", "chat"):
+        document, notes = n8n.build(made, trigger=trigger)
+        assert "sys_user_id" in str(document)
+        assert [(note.severity, note.code, note.node) for note in notes] == [("degraded", "ref.system", "s")]
+
+
+def test_inputs_that_a_chat_of_n8n_does_not_ask_for_are_told() -> None:
+    made = flow(start(lang=STRING), said("a", Ref("s", ("lang",))), edges="s>a", mode="chat")
+    _, notes = n8n.build(made)
+    assert [(note.severity, note.code, note.node) for note in notes] == [("degraded", "start.input", "s")]
+    assert n8n.build(made, trigger="webhook")[1] == []
+
+
 def test_a_chat_is_asked_by_the_chat_trigger() -> None:
     made = flow(start(), said("a", "You said ", Ref("", ("query",), "system")), edges="s>a", mode="chat")
     nodes = written(made)

@@ -16,7 +16,7 @@ from tests.dsl.engines.build import LANGCHAIN, MODEL, PLUGIN, assign, node, work
 from tests.dsl.engines.dify import run_dify
 from tests.dsl.engines.lane import Ran
 from tests.dsl.engines.n8n_core import run_n8n_core
-from tests.dsl.engines.n8n_server import N8nServer
+from tests.dsl.engines.n8n_server import N8nServer, api_body
 from tests.dsl.small import OBJECT, STRING, STRINGS, Case, cases, end, flow, javascript, line, services, start
 
 PURE = [pytest.param(case, id=case.name) for case in cases() if not case.needs]
@@ -184,6 +184,45 @@ def test_what_the_model_of_n8n_is_set_up_with_does_not_run_on_dify() -> None:
     document["dependencies"] = [{"type": "marketplace", "value": {"marketplace_plugin_unique_identifier": PLUGIN}}]
     ran = run_dify(json.dumps(document), {"q": "hi"})
     assert (ran.status, ran.outputs) == ("succeeded", {"r": "LLM<hi>"}), ran
+
+
+@pytest.mark.engines
+@pytest.mark.parametrize(("turns", "said"), [(1, "hello"), (2, "again:2")])
+def test_the_turns_of_a_conversation_are_the_same_on_ragflow_and_dify(turns: int, said: str) -> None:
+    first = {"cpn_id": "sys.conversation_turns", "operator": "<", "value": "2"}
+    case = {"logical_operator": "and", "items": [first], "to": ["Message:One"]}
+    components = {
+        "begin": ("Begin", {"mode": "conversational"}, ["Switch:S"]),
+        "Switch:S": ("Switch", {"conditions": [case], "end_cpn_ids": ["Message:Two"]}, ["Message:One", "Message:Two"]),
+        "Message:One": ("Message", {"content": ["hello"]}, []),
+        "Message:Two": ("Message", {"content": ["again:{sys.conversation_turns}"]}, []),
+    }
+    made = {
+        key: {"obj": {"component_name": name, "params": params}, "downstream": onward, "upstream": []}
+        for key, (name, params, onward) in components.items()
+    }
+    canvas = {"components": made, "globals": {}, "path": [], "history": []}
+    written = dsl.write(dsl.read(json.dumps(canvas)), "dify")
+    ran = run_dify(str(written.data), {"query": "hi", "dialogue_count": turns})
+    assert (ran.status, ran.outputs["answer"]) == ("succeeded", said), ran
+
+
+@pytest.mark.engines
+@pytest.mark.n8n
+def test_the_turns_of_each_conversation_are_counted_on_n8n(n8n_server: N8nServer) -> None:
+    said = Text(("turn ", Ref("", ("turns",), "system")))
+    chat = replace(flow("turns", line(start(), Node("say", "answer", params={"text": said}))), mode="chat")
+    document = dsl.write(chat, "n8n", trigger="webhook", path="turns").document
+    made = n8n_server.create(api_body(document))
+    try:
+        n8n_server.publish(made)
+        heard = []
+        for session in ("a", "a", "b", "a"):
+            heard.append(n8n_server.call("turns", {"chatInput": "hi", "sessionId": session}).json()["output"])
+            n8n_server.execution(made)  # with its end the count is kept
+    finally:
+        n8n_server.delete(made)
+    assert heard == ["turn 1", "turn 2", "turn 1", "turn 3"]
 
 
 @pytest.mark.engines
