@@ -333,23 +333,14 @@ def _instructed(printer: text.Printer, kind: str, instruction: Value) -> dict[st
 def classify(builder: "Builder", node: Node) -> None:
     printer = builder.printer(node)
     classes = [{"category": each["name"], "description": _described(each)} for each in node.params.get("classes", [])]
-    options = {"fallback": "other"} if falls_back(builder, node) else {}
+    # n8n's model may choose no class, whatever is set: without this output control would end there
+    options = {"fallback": "other"} if builder.follows(node, "default") else {}
     options |= _instructed(printer, "ai:textClassifier", node.params.get("instruction"))
     query = printer.param(node.params.get("query", ""))
     builder.add(
         node, "ai:textClassifier", {"inputText": query, "categories": {"categories": classes}, "options": options}
     )
     subattach(builder, node)
-
-
-def falls_back(builder: "Builder", node: Node) -> bool:
-    """Whether what fits no class has a way of its own.
-
-    Else n8n gets no output for it: that would be a class more, which the model may choose where it had others before.
-    """
-    edges = builder.reach.leaving[node.id]
-    default, first = ({edge.target for edge in edges if edge.port == port} for port in ("default", "class:0"))
-    return default not in (set(), first)
 
 
 def _described(each: dict[str, Any]) -> str:

@@ -64,7 +64,14 @@ def either(id_: str, *conditions: dict[str, Any]) -> Node:
     return Node(id_, "if", id_.upper(), params={"cases": cases})
 
 
-@pytest.mark.parametrize(("edges", "options"), [("s>c c.class:0>a", {}), ("s>c c.default>a", {"fallback": "other"})])
+@pytest.mark.parametrize(
+    ("edges", "options"),
+    [
+        ("s>c c.class:0>a", {}),
+        ("s>c c.default>a", {"fallback": "other"}),
+        ("s>c c.class:0>a c.default>a", {"fallback": "other"}),
+    ],
+)
 def test_a_classifier_has_a_class_for_the_rest_where_something_follows_it(edges: str, options: dict[str, str]) -> None:
     choose = Node("c", "classify", "C", params={"query": "x", "classes": [{"name": "one"}, {"name": "two"}]})
     nodes = written(flow(start(), choose, said("a"), edges=edges))

@@ -12,6 +12,7 @@ from dsl.ir import Edge, Graph, Node, Ref, Text
 from tests.doubles.chat import chat_model
 from tests.doubles.echo import echo
 from tests.dsl.corpus import SHARED
+from tests.dsl.engines import build
 from tests.dsl.engines.build import LANGCHAIN, MODEL, PLUGIN, assign, node, workflow
 from tests.dsl.engines.dify import run_dify
 from tests.dsl.engines.lane import Ran
@@ -184,6 +185,21 @@ def test_what_the_model_of_n8n_is_set_up_with_does_not_run_on_dify() -> None:
     document["dependencies"] = [{"type": "marketplace", "value": {"marketplace_plugin_unique_identifier": PLUGIN}}]
     ran = run_dify(json.dumps(document), {"q": "hi"})
     assert (ran.status, ran.outputs) == ("succeeded", {"r": "LLM<hi>"}), ran
+
+
+@pytest.mark.engines
+@pytest.mark.n8n
+@pytest.mark.parametrize(("asked", "chosen"), [("an order", "order"), ("rather none", "price")])
+def test_what_fits_no_class_of_dify_takes_the_first_on_n8n_too(asked: str, chosen: str, bound: Bound) -> None:
+    model = {"provider": "openai", "name": "stub", "mode": "chat", "completion_params": {}}
+    classes = [{"id": "1", "name": "price"}, {"id": "2", "name": "order"}]
+    sort = {"id": "c", "type": "question-classifier", "query_variable_selector": ["start", "q"], "model": model}
+    ways = [{"id": way, "type": "template-transform", "template": way, "variables": []} for way in ("price", "order")]
+    ends = [build.end(way=f"{way}.output", name="c.class_name") | {"id": f"end_{way}"} for way in ("price", "order")]
+    edges = "start>c c.1>price c.2>order price>end_price order>end_order"
+    file = build.dify([build.start("q"), sort | {"classes": classes}, *ways, *ends], edges)
+    ran = bound(dsl.write(dsl.read(file), "n8n", trigger="call").document, {"q": asked})
+    assert ran.outputs == {"way": chosen, "name": chosen}, ran
 
 
 @pytest.mark.engines
