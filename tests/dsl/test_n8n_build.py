@@ -90,6 +90,37 @@ def test_a_memory_that_n8n_gives_a_step_no_place_for_is_named(kind: str) -> None
     assert [(note.severity, note.node) for note in notes if note.code == "memory.lost"] == [("degraded", "c")]
 
 
+def remembering(*turns: tuple[str, Any]) -> tuple[dict[str, Any], list[dsl.Note]]:
+    """The agent that stands for a model that remembers, and what is said of its prompt."""
+    params: dict[str, Any] = {"model": "model:1", "memory": {"window": None}, "mode": "chat"}
+    params["messages"] = [{"role": role, "text": text} for role, text in turns]
+    made = flow(start(), Node("l", "llm", "L", params=params), edges="s>l", mode="chat")
+    document, notes = n8n.build(replace(made, resources=[Resource("model:1", "model", "m")]))
+    found = next(each["parameters"] for each in document["nodes"] if each["name"] == "L")
+    return found, [note for note in notes if note.code == "prompt.turns"]
+
+
+def test_what_the_user_says_in_a_prompt_before_the_question_stays_on_n8n() -> None:
+    query = Ref("", ("query",), "system")
+    agent, notes = remembering(("system", "Be brief."), ("user", "Translate it."), ("user", query))
+    assert agent["options"]["systemMessage"] == "Be brief.\n\nTranslate it."
+    assert agent["text"] == "={{ $('Start').first().json.chatInput }}"
+    assert [(note.severity, note.node) for note in notes] == [("degraded", "l")]
+
+
+def test_examples_in_a_prompt_stay_with_who_says_them() -> None:
+    turns = (("user", "2 + 2"), ("assistant", "four"), ("user", "3 + 3"))
+    agent, _ = remembering(("system", "Count."), *turns)
+    assert agent["options"]["systemMessage"] == "Count.\n\nUser: 2 + 2\n\nAssistant: four"
+    assert agent["text"] == "3 + 3"
+
+
+def test_a_question_that_stands_twice_in_a_prompt_is_asked_once_on_n8n() -> None:
+    query = Ref("", ("query",), "system")
+    agent, notes = remembering(("system", "Be brief."), ("user", query), ("user", query))
+    assert (agent["options"]["systemMessage"], notes) == ("Be brief.", [])
+
+
 # -- the kitchen sink
 
 

@@ -194,7 +194,8 @@ def test_what_fits_no_class_of_dify_takes_the_first_on_n8n_too(asked: str, chose
     model = {"provider": "openai", "name": "stub", "mode": "chat", "completion_params": {}}
     classes = [{"id": "1", "name": "price"}, {"id": "2", "name": "order"}]
     sort = {"id": "c", "type": "question-classifier", "query_variable_selector": ["start", "q"], "model": model}
-    ways = [{"id": way, "type": "template-transform", "template": way, "variables": []} for way in ("price", "order")]
+    shown = {"type": "template-transform", "variables": []}
+    ways = [shown | {"id": way, "template": way} for way in ("price", "order")]
     ends = [build.end(way=f"{way}.output", name="c.class_name") | {"id": f"end_{way}"} for way in ("price", "order")]
     edges = "start>c c.1>price c.2>order price>end_price order>end_order"
     file = build.dify([build.start("q"), sort | {"classes": classes}, *ways, *ends], edges)
