@@ -14,11 +14,15 @@ OUTPUTS = ("class_id", "class_name")
 _GIVEN = {"dify": ("class_id", "class_name"), "coze": ("class_id",), "ragflow": ("class_name",)}
 
 
-def ids(dialect: str, classes: list[dict[str, Value]]) -> tuple[list[Value], Value]:
-    """What `class_id` holds on a platform for each class, and for what fits none."""
-    if dialect == "dify":
-        return [str(each.get("id", i + 1)) for i, each in enumerate(classes)], ""
-    return [i + 1 for i in range(len(classes))], 0
+def words(dialect: str, output: str, classes: list[dict[str, Value]]) -> tuple[list[Value], Value]:
+    """What an output holds on a platform for each class, and for what fits none: Dify takes the first class then."""
+    if output == "class_name":
+        found, rest = [each.get("name", "") for each in classes], ""
+    elif dialect == "dify":
+        found, rest = [str(each.get("id", i + 1)) for i, each in enumerate(classes)], ""
+    else:
+        return [i + 1 for i in range(len(classes))], 0
+    return found, found[0] if dialect == "dify" and found else rest
 
 
 def translate(flow: Flow, dialect: str, taken: set[str], told: Told) -> None:
@@ -50,10 +54,9 @@ def _same(source: str, target: str, output: str) -> bool:
 def _code(source: str, target: str, classifier: Node, output: str, taken: set[str]) -> Node:
     """The words of the source by those that the target gives out."""
     classes = classifier.params.get("classes", [])
-    names = [each.get("name", "") for each in classes]
-    read, rest = ids(source, classes) if output == "class_id" else (names, "")
+    read, rest = words(source, output, classes)
     given = _GIVEN[target][0]
-    keys = ids(target, classes)[0] if given == "class_id" else names
+    keys = words(target, given, classes)[0]
     table = json.dumps({str(key): value for key, value in zip(keys, read, strict=True)}, ensure_ascii=False)
     lines = f'def main(given):\n    return {{"output": {table}.get(str(given), {json.dumps(rest)})}}\n'
     made = Node(unique(f"{classifier.id}_{output}", taken), "code", f"{output} of {classifier.title or classifier.id}")

@@ -2,8 +2,8 @@
 
 The parameters are declared by their types; a file in the common form with others is refused. References to outputs use
 the names given here, whatever a dialect calls them; on the port "error" they are `error.message` and `error.type`.
-Names of the scope "system": query, files, user_id, conversation_id, workflow_id, execution_id, timestamp, and others as
-their dialect says.
+Names of the scope "system": query, files, user_id, conversation_id, turns (of the conversation, with this one),
+workflow_id, execution_id, timestamp, and others as their dialect says.
 """
 
 from dataclasses import dataclass, field
@@ -159,7 +159,7 @@ class Attached(TypedDict):
     attached: NotRequired["list[Attached]"]
 
 
-EVERYWHERE: dict[str, Any] = {"attached": list[Attached]}  # a node of any kind may have it
+EVERYWHERE: dict[str, Any] = {"attached": list[Attached]}  # of any node; no platform but n8n is given it
 
 
 @dataclass(frozen=True)

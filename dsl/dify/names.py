@@ -62,9 +62,8 @@ OUTPUTS: dict[str, dict[str, str]] = {  # by kind, the common name of an output 
 NATIVE_OUTPUTS = {kind: {ours: theirs for theirs, ours in names.items()} for kind, names in OUTPUTS.items()}
 ERRORS = {"error_message": ("error", "message"), "error_type": ("error", "type")}
 REQUEST = {"body": "body", "headers": "headers", "query": "query_params", "method": "method"}  # of `_webhook_raw`
-SYSTEM = {"workflow_run_id": "execution_id"}
+SYSTEM = {"workflow_run_id": "execution_id", "dialogue_count": "turns"}
 NATIVE_SYSTEM = {ours: theirs for theirs, ours in SYSTEM.items()}
-CHAT_ONLY = frozenset({"query", "conversation_id", "dialogue_count"})
 
 # -- types
 

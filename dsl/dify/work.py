@@ -148,7 +148,7 @@ class Work:
         if ref.scope in ("env", "session", "app", "user"):
             found = self.types.get((ref.scope, str(path[0])) if path else ("env", ""), ANY)
         elif ref.scope == "system":
-            known = {"query": STRING, "files": Type("array", items=Type("file"))}
+            known = {"files": Type("array", items=Type("file")), "turns": Type("number")}
             found = known.get(str(path[0]), STRING) if path else ANY
         elif ref.scope == "index":
             return Type("number")

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from dsl import knowledge, loops, values
-from dsl.classes import ids
+from dsl.classes import words
 from dsl.ir import Edge, Flow, Graph, Node, Ref, Resource, Script, Type, Value, Variable
 from dsl.kinds import outputs
 from dsl.lacking import supply
@@ -72,7 +72,9 @@ class Builder:
         self.later: list[Callable[[], None]] = []  # what can be wired only when all nodes are there
         self.views: dict[str, names.View] = {}
         self.around = {node.id: owner for node, _, owner in values.walk(flow.graph) if owner is not None}
-        self.system = self._system()
+        said = self._said()
+        self.counts = "turns" in said  # of the conversation
+        self.system = said - {"turns", "execution_id", "workflow_id", "workflow_name", "timestamp", "context"}
         self.models: dict[str, str] = {}
         self.attached: dict[str, str] = {}
         self.bound: set[str] = set()
@@ -80,7 +82,7 @@ class Builder:
         self.start = _start(flow)
 
     def workflow(self) -> dict[str, Any]:
-        from dsl.n8n import models, writers
+        from dsl.n8n import writers
 
         for id_, node in self.nodes.items():
             self.views[id_] = writers.view_of(self, node)
@@ -92,10 +94,7 @@ class Builder:
             self.connect(self.exits.get(id_, self.names[id_]), name)
         for graph in _graphs(self.flow.graph):
             for edge in graph.edges:
-                before = self.nodes.get(edge.source)
-                fitting = not before or before.kind != "classify" or edge.port != "default"
-                if fitting or models.falls_back(self, self.nodes[edge.source]):
-                    self._edge(edge)
+                self._edge(edge)
         self._joins()
         settings = dict(forms.SETTINGS)
         named = {"name": self.flow.name[:128] or ("" if self.flow.dialect == "n8n" else "Workflow")}
@@ -116,18 +115,18 @@ class Builder:
     def identified(self, wanted: str) -> str:
         return values.unique(wanted, self.ids)
 
-    def _system(self) -> set[str]:
-        """The names of the scope "system" that are used and that only a start can give."""
+    def _said(self) -> set[str]:
+        """The names of the scope "system" that are used."""
         found = {
             str(ref.path[0])
             for node in self.nodes.values()
             for ref in values.node_refs(node)
             if ref.scope == "system" and ref.path
         }
-        remembers = any(variable.scope == "session" for variable in self.flow.variables)
+        remembers = "turns" in found or any(variable.scope == "session" for variable in self.flow.variables)
         if remembers or any(node.params.get("memory") for node in self.nodes.values()):
             found.add("conversation_id")
-        return found - {"execution_id", "workflow_id", "workflow_name", "timestamp", "context"}
+        return found
 
     def _assigns(self) -> dict[tuple[str, str], list[str]]:
         """The nodes that set a variable of the session ("") or of a loop, by the loop and the variable's name."""
@@ -209,6 +208,10 @@ class Builder:
         if link not in outputs[output]:
             outputs[output].append(link)
 
+    def follows(self, node: Node, port: str) -> set[str]:
+        """The nodes that a port leads to."""
+        return {edge.target for edge in self.reach.leaving[node.id] if edge.port == port}
+
     def _edge(self, edge: Edge) -> None:
         source, target = self.nodes.get(edge.source), self.nodes.get(edge.target)
         if source is not None and target is not None:
@@ -254,7 +257,7 @@ class Builder:
     def _lead(self, edge: Edge, entry: str, name: str, number: int) -> None:
         source, output = self.exit(self.nodes[edge.source], edge.port)
         outputs = self.connections[source]["main"]
-        for link in outputs[output] if output < len(outputs) else []:  # n8n has none for what fits no class
+        for link in outputs[output]:
             if link["node"] == entry:
                 link.update(node=name, index=number)
 
@@ -356,13 +359,10 @@ class Builder:
 
     def _class(self, node: Node, ref: Ref) -> str:
         """The class that was chosen is the output that holds the item."""
-        classes = node.params.get("classes", [])
-        words, rest = [each["name"] for each in classes], ""
-        if ref.path[0] == "class_id":
-            words, rest = ids(self.flow.dialect, classes)
+        found, rest = words(self.flow.dialect, str(ref.path[0]), node.params.get("classes", []))
         output = f"(_, i) => $({quoted(self.names[node.id])}).all(i).length"
         printer = text.Printer(str, str)
-        return f"({printer.js(words)}.find({output}) ?? {printer.js(rest)})"
+        return f"({printer.js(found)}.find({output}) ?? {printer.js(rest)})"
 
     def _inside(self, node: Node, ref: Ref, code: bool) -> str:
         owner = self.nodes.get(ref.node)
@@ -412,6 +412,8 @@ class Builder:
             return known[name]
         if name == "timestamp":
             return "$now.toSeconds()"
+        if name == "turns" and "session" in self.exits:
+            return f"$({quoted(self.exits['session'])}).first().json{text.steps((names.TURNS,))}"
         if self.start is None or name == "context":
             self.note(node, "degraded", "ref.unknown", f"Nothing in n8n says {name!r}; null is read instead.")
             return "null"

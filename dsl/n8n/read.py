@@ -438,7 +438,7 @@ class Reader:
         if raw.name in self.after:
             if raw.mark and raw.mark[0] == "ran":
                 return self.ref(asker, self.after[raw.name], steps[1:])
-            return Ref("", steps, "session")
+            return Ref("", ("turns",), "system") if steps == (names.TURNS,) else Ref("", steps, "session")
         region = self.own.get(raw.name)
         if region:
             ref = region.ref(raw, steps, self._within(asker, region))

@@ -9,7 +9,7 @@ from dsl.ir import Edge, Flow, Graph, Node, OnError, Ref, Resource, Type, Value,
 from dsl.notes import Note
 from dsl.ragflow.readers import READERS, Reading
 from dsl.ragflow.shims import kind_of
-from dsl.ragflow.tables import INGESTION, MISSING, NAMES, OUTPUTS
+from dsl.ragflow.tables import INGESTION, MISSING, NAMES, OUTPUTS, SYSTEM
 from dsl.values import node_refs, pointer
 
 _STARTS = ("IterationItem", "LoopItem")  # the beginning of a body: part of the container here
@@ -141,7 +141,7 @@ class _Reader:
                 return Ref(parent, ("item",) if name == "item" else (), "item" if name == "item" else "index")
             scope, _, rest = name.partition(".")
             if "@" not in name:
-                return Ref("", _path(rest), "system" if scope.lower() == "sys" else "session")
+                return _system(rest) if scope.lower() == "sys" else Ref("", _path(rest), "session")
             producer, _, output = name.partition("@")
             if producer not in self.components:
                 producer = producer.removesuffix(MISSING)
@@ -264,6 +264,12 @@ def _type(name: Any) -> Type:
 
 def _path(rest: str) -> tuple[str | int, ...]:
     return tuple(int(step) if step.isdigit() and i else step for i, step in enumerate(rest.split(".")))
+
+
+def _system(rest: str) -> Ref:
+    first, *deeper = _path(rest)
+    ours = next((ours for ours, theirs in SYSTEM.items() if theirs == first), first)
+    return Ref("", (ours, *deeper), "system")
 
 
 def _ids(value: Any) -> list[str]:

@@ -35,7 +35,7 @@ def _missing(flow: Flow) -> Iterator[Finding]:
             name = ".".join(map(str, ref.path))
             if ref.scope == "system" and str((*ref.path, "")[0]) not in SYSTEM:
                 message = f"{node.id}: RAGFlow has no sys.{name}, and fails."
-                fix = f"It has: {', '.join(sorted(SYSTEM))}."
+                fix = f"It has: {', '.join(sorted(SYSTEM.values()))}."
                 yield Finding("error", "ref.system", message, node.pointer, node.id, node.title, fix)
 
 

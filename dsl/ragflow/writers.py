@@ -76,8 +76,11 @@ class Writing:
         return f"{ref.node}@{'.'.join(map(str, self._path(ref, producer, text)))}"
 
     def _global(self, ref: Ref) -> str:
-        name = ".".join(["sys" if ref.scope == "system" else "env", *map(str, ref.path)])
-        if ref.scope == "system" and ref.path[:1] not in [(known,) for known in SYSTEM]:
+        first, *rest = map(str, ref.path or ("",))
+        if ref.scope != "system":
+            return ".".join(["env", first, *rest])
+        name = ".".join(["sys", SYSTEM.get(first, first), *rest])
+        if first not in SYSTEM:
             message = f"RAGFlow has no {name}: it fails where that is read."
             self.note("stub", "ref.system", message, "Make it an input of the flow.")
         return name

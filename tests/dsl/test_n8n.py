@@ -176,6 +176,21 @@ def test_a_chat_asks_by_the_system() -> None:
     assert len(agent.folded) == 4
 
 
+@pytest.mark.parametrize("target", ["dify", "coze", "ragflow"])
+def test_what_a_tool_is_asked_with_is_not_computed_before_the_agent(target: str) -> None:
+    document = workflow(node("Chat", "ai:chatTrigger", 1.1), node("Agent", "ai:agent", 2.2, options={}), Chat="Agent")
+    document["nodes"] += [
+        node("Weather", "httpRequestTool", 4.2, url="=https://w.example/{{ $fromAI('city', 'the city', 'string') }}"),
+        node("Memory", "ai:memoryBufferWindow", 1.3, sessionIdType="customKey", sessionKey="={{ $json.sessionId }}"),
+    ]
+    attach(attach(document, "Weather", "Agent", "ai_tool"), "Memory", "Agent", "ai_memory")
+    written = dsl.write(dsl.read(json.dumps(document)), target)
+    kinds = [each.kind for each in dsl.read(written.data).graph.nodes]
+    assert sorted({*kinds} - {"end", "answer"}) == ["agent", "note", "start"]
+    assert {note.code for note in written.notes} & {"ref.script", "ref.system"} == set()
+    assert "$fromAI" in str(written.document)  # in the note beside the agent, for who makes the tool there
+
+
 def test_what_tools_do_stands_beside_the_agent_and_is_told() -> None:
     url = "https://api.example.com/{city}?key=abcdef123456789012"
     document = workflow(

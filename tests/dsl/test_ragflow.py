@@ -240,9 +240,15 @@ def said(value: Any, *before: Node) -> tuple[str, list[dsl.Note], Flow]:
     return text, [note for note in notes if note.node in ("say", "")], ragflow.read(document)
 
 
-@pytest.mark.parametrize("name", ["query", "user_id", "files", "conversation_turns"])
-def test_a_value_of_the_system_that_ragflow_has_needs_no_word(name: str) -> None:
-    assert said(Ref("", (name,), "system"))[:2] == (f"{{sys.{name}}}", [])
+@pytest.mark.parametrize(
+    ("name", "there"),
+    [("query", "query"), ("user_id", "user_id"), ("files", "files"), ("turns", "conversation_turns")],
+)
+def test_a_value_of_the_system_that_ragflow_has_needs_no_word(name: str, there: str) -> None:
+    text, notes, again = said(Ref("", (name,), "system"))
+    assert (text, notes) == (f"{{sys.{there}}}", [])
+    assert nodes(again)["say"].params["text"] == Text((Ref("", (name,), "system"),))
+    assert dsl.check(again) == []
 
 
 @pytest.mark.parametrize("name", ["conversation_id", "execution_id", "timestamp"])
