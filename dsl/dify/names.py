@@ -102,15 +102,14 @@ CODE_TYPES = frozenset(
 )
 EXTRACT_TYPES = CODE_TYPES - {"object"} | {"select"}
 VARIABLE_TYPES = CODE_TYPES | {"integer", "secret"}
-_NARROWER = {"integer": "number", "time": "string", "secret": "string", "array": "array[object]"}
+GROUP_TYPES = VARIABLE_TYPES | {"file", "array[file]", "array[any]"}  # with another word the file does not load
+_NARROWER = {"integer": "number", "time": "string", "secret": "string"}
 
 
 def word_of(type_: Type) -> str:
     """Dify's word for a type, the widest there is."""
     if type_.name == "array":
-        if type_.items is None:
-            return "array"
-        item = _NARROWER.get(type_.items.name, type_.items.name)
+        item = "any" if type_.items is None else _NARROWER.get(type_.items.name, type_.items.name)
         return f"array[{item if item in ('string', 'number', 'object', 'boolean', 'file') else 'any'}]"
     return "string" if type_.name == "time" else type_.name
 

@@ -477,7 +477,9 @@ def _aggregate(work: Work, node: Node) -> Data:
     if not _is_grouped(node):
         return {**groups[0], "advanced_settings": {"group_enabled": False, "groups": []}}
     named = [
-        {"groupId": group["name"], "group_name": group["name"], **made}
+        made
+        | {"groupId": group["name"], "group_name": group["name"]}
+        | ({} if work.own else {"output_type": names.narrowed(group["type"], names.GROUP_TYPES, "string")})
         for group, made in zip(node.params["groups"], groups, strict=True)
     ]
     first = groups[0] if groups else {"output_type": "any", "variables": []}

@@ -13,6 +13,7 @@ from dsl.layout import Point, layout, size
 from dsl.notes import Note, Severity
 from dsl.ragflow import choices
 from dsl.ragflow.tables import NODE_TYPES, SIGNS, STATE
+from dsl.ragflow.types import word_of
 from dsl.ragflow.writers import Writing, component
 from dsl.values import copied, leaving, map_refs, nodes, rename, undeclared, unique, walk
 
@@ -212,7 +213,7 @@ class _Builder:
         result = {}
         for each in self.flow.variables:
             result[each.name] = {
-                "type": _type_name(each.type),
+                "type": word_of(each.type),
                 "value": _empty(each.type) if each.default is None else each.default,
             }
             if each.description:
@@ -262,12 +263,6 @@ def _globals(flow: Flow) -> dict[str, Any]:
 def _empty(of: Type) -> Any:
     empty: dict[str, Any] = {"number": 0, "integer": 0, "boolean": False, "object": {}, "array": []}
     return copy.copy(empty.get(of.name, ""))
-
-
-def _type_name(of: Type) -> str:
-    if of.name == "array":
-        return f"array<{of.items.name if of.items else 'any'}>"
-    return {"secret": "string", "time": "string", "integer": "number"}.get(of.name, of.name)
 
 
 def _all_targets(made: dict[str, Any]) -> Iterator[str]:

@@ -10,6 +10,7 @@ from dsl.notes import Note
 from dsl.ragflow.readers import READERS, Reading
 from dsl.ragflow.shims import kind_of
 from dsl.ragflow.tables import INGESTION, MISSING, NAMES, OUTPUTS, SYSTEM
+from dsl.ragflow.types import type_of
 from dsl.values import node_refs, pointer
 
 _STARTS = ("IterationItem", "LoopItem")  # the beginning of a body: part of the container here
@@ -236,7 +237,7 @@ class _Reader:
             if str(name).startswith("env."):
                 known.setdefault(str(name)[4:], {"value": value})
         return [
-            Variable("session", name, _type(each.get("type")), each.get("value"), str(each.get("description") or ""))
+            Variable("session", name, type_of(each.get("type")), each.get("value"), str(each.get("description") or ""))
             for name, each in known.items()
         ]
 
@@ -251,15 +252,6 @@ def _parse(nodes: list[Node]) -> None:
     for node in nodes:
         if node.kind == "http" and node.id in fields:
             node.params["response"] = "json"
-
-
-def _type(name: Any) -> Type:
-    word = str(name or "any")
-    if word.startswith("array"):
-        inner = word.removeprefix("array").strip("<>[]")
-        return Type("array", items=_type(inner) if inner else None)
-    known = ("string", "integer", "number", "boolean", "object", "file", "any")
-    return Type(word if word in known else "any")  # type: ignore[arg-type]
 
 
 def _path(rest: str) -> tuple[str | int, ...]:
@@ -316,7 +308,7 @@ def _opaque(node: Node, name: str, params: dict[str, Any]) -> None:
 
 def _outputs(params: dict[str, Any]) -> dict[str, Type]:
     declared = params.get("outputs") if isinstance(params.get("outputs"), dict) else {}
-    return {str(name): _type(each.get("type")) for name, each in (declared or {}).items() if isinstance(each, dict)}
+    return {str(name): type_of(each.get("type")) for name, each in (declared or {}).items() if isinstance(each, dict)}
 
 
 def _tool(reading: Reading, name: str) -> None:

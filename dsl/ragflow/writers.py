@@ -28,6 +28,7 @@ from dsl.ragflow.tables import (
     SYSTEM,
 )
 from dsl.ragflow.text import swallowed, write_text
+from dsl.ragflow.types import word_of
 from dsl.steps import STEPS, arguments, plain
 from dsl.values import graph_of, refs, unique
 
@@ -141,14 +142,14 @@ def component(writing: Writing) -> Made:
     name, params = WRITERS.get(node.kind, stub)(writing)
     declared = {key: {"type": _kind(each), "value": None} for key, each in outputs(node).items()}
     if node.kind in ("tool", "opaque"):
-        params["outputs"] = {key: {"type": each.name, "value": None} for key, each in node.outputs.items()}
+        params["outputs"] = {key: {"type": word_of(each), "value": None} for key, each in node.outputs.items()}
     elif name in ("CodeExec", "UserFillUp"):
         params["outputs"] = {key: declared[key] for key in node.outputs}
     return name, params | _on_error(writing, node.on_error)
 
 
 def _kind(of: Type) -> str:
-    return {"secret": "string", "time": "string", "any": "object"}.get(of.name, of.name)
+    return "object" if of.name == "any" else word_of(of)
 
 
 def _on_error(writing: Writing, policy: OnError) -> dict[str, Any]:

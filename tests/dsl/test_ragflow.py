@@ -330,6 +330,18 @@ def test_a_tool_gives_out_its_words_and_its_data() -> None:
     assert list(nodes(flow)["ExeSQL:A"].outputs) == ["formalized_content", "json"]
 
 
+def test_the_elements_of_a_list_are_known_however_its_type_is_spelled() -> None:
+    words = {"a": "Array<String>", "b": "array<number>", "c": "array", "d": "Array<Any>", "e": "Array<Array<Object>>"}
+    outputs = {name: {"type": word, "value": None} for name, word in words.items()}
+    code = {"component_name": "CodeExec", "params": {"lang": "python", "script": "def main(): 0", "outputs": outputs}}
+    flow = ragflow.read(canvas(begin=BEGIN, **{"CodeExec:A": code}))
+    elements = {name: type_.items for name, type_ in nodes(flow)["CodeExec:A"].outputs.items()}
+    lists = Type("array", items=Type("object"))
+    assert elements == {"a": Type("string"), "b": Type("number"), "c": None, "d": None, "e": lists}
+    again = ragflow.read(ragflow.build(flow)[0])
+    assert nodes(again)["CodeExec:A"].outputs == nodes(flow)["CodeExec:A"].outputs
+
+
 @pytest.mark.parametrize(
     ("kind", "field"), [("array", "text"), ("object", "text"), ("number", "whole numbers"), ("string", "")]
 )

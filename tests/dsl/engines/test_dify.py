@@ -7,7 +7,7 @@ import pytest
 
 import dsl
 from dsl.coze.tables import FILES
-from dsl.ir import Flow, Type
+from dsl.ir import Flow, Node, Ref, Type
 from dsl.lint import check
 from tests.doubles.echo import echo
 from tests.dsl import small
@@ -15,7 +15,9 @@ from tests.dsl.corpus import SHARED
 from tests.dsl.engines.build import MODEL, Json, dify, end, start
 from tests.dsl.engines.dify import VERSIONS, run_dify
 from tests.dsl.engines.lane import EngineError
-from tests.dsl.small import line
+from tests.dsl.small import STRING, STRINGS, Q, flow, javascript, line
+from tests.dsl.small import end as results
+from tests.dsl.small import start as begin
 
 pytestmark = pytest.mark.engines
 LATEST, PINNED = VERSIONS
@@ -172,3 +174,17 @@ def test_a_step_without_the_inputs_that_it_uses_fails_as_the_linter_says(step: J
     assert [each.code for each in check(dsl.read(flow)) if each.level == "error"] == [finding]
     ran = run_dify(flow, {"q": "x"})
     assert ran.status == "failed" and says in ran.error, ran
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_groups_of_any_type_load_and_give_their_values(version: str) -> None:
+    source = "function main({q}) { return {xs: [q, q]}; }"
+    made = javascript("make", source, {"q": Q}, xs=STRINGS)
+    types = {"text": (STRING, Q), "list": (Type("array"), Ref("make", ("xs",))), "thing": (Type(), Q)}
+    groups = [{"name": name, "type": type_, "values": [value]} for name, (type_, value) in types.items()]
+    outputs = {name: type_ for name, (type_, _) in types.items()}
+    first = Node("first", "aggregate", "First", params={"groups": groups, "skip": "missing"}, outputs=outputs)
+    last = results(**{name: (Ref("first", (name,)), type_) for name, (type_, _) in types.items()})
+    small = flow("groups", line(begin(q=STRING), made, first, last))
+    ran = run_dify(str(dsl.write(small, "dify").data), {"q": "a"}, version=version)
+    assert ran.outputs == {"text": "a", "list": ["a", "a"], "thing": "a"}, ran
