@@ -85,7 +85,7 @@ async def _judged(work: Work, step: Step, questions: Sequence[HeldOut], answers:
         with work.progress.task(f"evaluate: answers judged by {teacher.model}", len(answers)) as task:
             found = await judge.judge_answers(teacher, questions, answers, task.advance)
     if lost := sum("judge" not in one.scores for one in found):
-        work.note(f"{lost} of {len(found)} answers got no judgement: the judge kept to no form.")
+        work.note(f"{lost} of {len(found)} answers got no judgement: the judge gave none of the form asked for.")
     return found
 
 
