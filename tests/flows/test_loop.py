@@ -121,6 +121,17 @@ def test_a_file_that_answers_unlike_its_model_is_told_at_export_and_refused(
     assert "fidelity.jsonl" in (done.path / "report.html").read_text()
 
 
+def test_a_file_that_nobody_held_against_its_model_has_no_figure_for_it(place: Place) -> None:
+    place.change("export", fidelity_prompts=0)
+    done = place.run()
+    export = done.run.step("export")
+    assert export is not None and export.counts["fidelity"] == "not looked at"
+    assert done.run.verdict == "promoted"
+    place.change("export", fidelity_prompts=12)
+    place.change("gate", margin=0.1)
+    assert place.run("gate").run.step("gate")
+
+
 def test_a_refusal_is_held_against_all_documents(place: Place) -> None:
     place.configure(refusals=0.5)
 
