@@ -54,8 +54,8 @@ def _say_whom_it_meets(work: Work, step: Step) -> None:
     against = rival.name if rival else "the base model alone"
     if serving and serving.sha256 == work.output("export", "sha256"):
         work.note(f"This model is in service already, as {serving.name}; it is compared with {against}.")
-    elif serving and not (work.config.state / serving.path).is_file():
-        work.note(f"{serving.path}, the file of {serving.name} in service, is gone: compared with {against}.")
+    elif serving and not (path := work.config.state / serving.path).is_file():
+        work.note(f"{path}, the file of {serving.name} in service, is gone: compared with {against}.")
 
 
 async def _answers(work: Work, step: Step, questions: Sequence[HeldOut]) -> list[Scored]:
