@@ -768,6 +768,20 @@ def test_personal_data_is_redacted_in_what_was_harvested_before_it_was_asked_for
     assert b"ada@example.com" not in (place.config.state / "store.db").read_bytes()
 
 
+def test_what_is_noted_stays_as_long_as_it_holds(place: Place) -> None:
+    place.write("asked.csv", "question,answer\nWho has unit U00003?,Ada. Call +43 660 1234567.\n")
+
+    def noted() -> bool:
+        notes = place.run("harvest", "distil").run.notes
+        return any("Personal data (phone) was blanked" in note for note in notes)
+
+    assert noted()
+    assert noted()  # in the same run, which finds nothing new
+    place.change("curate", allow=["+43 660 1234567"])
+    assert not noted()
+    assert len(place.runs()) == 1
+
+
 def test_an_unknown_step_names_the_nearest_one(place: Place) -> None:
     with pytest.raises(FlowError, match=r"no step 'destil'. Did you mean 'distil'"):
         place.run("destil")
