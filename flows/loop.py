@@ -121,6 +121,8 @@ def _do(work: Work, name: str, input_hash: str) -> None:
     record = Step(name=name, input_hash=input_hash, started=datetime.now(UTC))
     if before and not before.reused:
         record.spent, record.seconds = before.spent, before.seconds
+        if not input_hash:  # it looks anew, and what it told holds as long as it finds the same
+            record.outputs, record.notes = before.outputs, before.notes
     work.folder.put(record)
     earlier = record.seconds
     started = time.monotonic()
@@ -177,7 +179,9 @@ def _reusable(work: Work, earlier: Sequence[RunFolder], name: str, input_hash: s
 
 def _reused(step: Step, folder: RunFolder) -> Step:
     """A step of the run in `folder` as the record of another run shows it: what it made, but no time and no cost."""
-    return msgspec.structs.replace(step, seconds=0.0, spent=Spent(), lost=[], reused=step.reused or folder.run.id)
+    return msgspec.structs.replace(
+        step, seconds=0.0, spent=Spent(), lost=[], notes=[], reused=step.reused or folder.run.id
+    )
 
 
 def _did_nothing(work: Work) -> bool:

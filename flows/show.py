@@ -78,8 +78,8 @@ def _is_live(store: Store, folder: RunFolder) -> bool:
 
 
 def _at(run: Run, live: bool) -> Step | None:
-    """The step that is being done now; those after it that say `running` broke off in an earlier try."""
-    return next((step for step in run.steps if step.status == "running"), None) if live else None
+    """The step that is being done now."""
+    return run.at if live else None
 
 
 def _status_of_run(run: Run, live: bool) -> str:

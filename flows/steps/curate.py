@@ -99,10 +99,12 @@ def _warn_of_unused(work: Work, trained: list[Pair]) -> None:
 
 
 async def _judged(work: Work, step: Step, pairs: list[Pair]) -> dict[str, float]:
-    fit = [pair for pair in pairs if judge.can_be_judged(pair)]
+    # By id: what the teacher wrote twice is judged once.
+    fit = list({pair.id: pair for pair in pairs if judge.can_be_judged(pair)}.values())
     async with asking(work, step, work.loop.curate.judge) as teacher:
         with work.progress.task(f"curate: groundedness by {teacher.model}", len(fit)) as task:
             found = await judge.judge_pairs(teacher, fit, task.advance)
     if lost := len(fit) - len(found):
-        work.note(f"{lost} of {len(fit)} pairs got no judgement and stay: the judge kept to no form.")
+        told = "pairs got no judgement and stay: the judge gave no answer of the form asked for."
+        work.note(f"{lost} of {len(fit)} {told}")
     return found

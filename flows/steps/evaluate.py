@@ -61,7 +61,7 @@ def _say_whom_it_meets(work: Work, step: Step) -> None:
     if wanted and not rival:
         called = f"{wanted.name} in service" if wanted == serving else wanted.name
         what = fault(work.config.state, wanted)
-        work.note(f"{wanted.path}, the file of {called}, is {what}: compared with {against}.")
+        work.note(f"{work.config.state / wanted.path}, the file of {called}, is {what}: compared with {against}.")
 
 
 async def _answers(work: Work, step: Step, questions: Sequence[HeldOut]) -> list[Scored]:
@@ -91,7 +91,7 @@ async def _judged(work: Work, step: Step, questions: Sequence[HeldOut], answers:
         with work.progress.task(f"evaluate: answers judged by {teacher.model}", len(answers)) as task:
             found = await judge.judge_answers(teacher, questions, answers, task.advance)
     if lost := sum("judge" not in one.scores for one in found):
-        work.note(f"{lost} of {len(found)} answers got no judgement: the judge kept to no form.")
+        work.note(f"{lost} of {len(found)} answers got no judgement: the judge gave none of the form asked for.")
     return found
 
 

@@ -69,7 +69,7 @@ def _stops(work: Work, answers: Sequence[Scored]) -> list[str]:
         kept = (work.config.state / version.path).is_file()
         then = undone if kept else "it is no longer kept; other documents or settings make another model"
         stops.append(f"this very model is {version.name}, which was rolled back: {then}")
-    if unlike := unfaithful(work, work.folder.number("export", "fidelity")):
+    if unlike := unfaithful(work):
         stops.append(unlike)
     said = [one for one in answers if one.model == "candidate" and one.mode == options.mode]
     cut = sum(not one.finished for one in said) / max(len(said), 1)

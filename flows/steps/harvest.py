@@ -20,10 +20,12 @@ def do(work: Work, step: Step) -> None:
         found = harvest(work.config, work.name, work.store, task.at)
     for path in found.skipped:
         work.progress.say(f"  {path}")
+    active = [digest(identity, record) for identity, record in work.store.records(work.name)]
+    if step.outputs != {"records": digest(active)}:
+        step.notes = []
     for note in found.notes:
         work.note(note)
     step.lost = [*found.unreadable, *found.lost]
-    active = [digest(identity, record) for identity, record in work.store.records(work.name)]
     if not active:
         raise FlowError(f"loop {work.name}: the sources hold nothing to learn from. Look at loops.{work.name}.harvest.")
     told = msgspec.to_builtins(found)

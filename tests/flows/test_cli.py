@@ -238,7 +238,7 @@ def test_show_names_what_was_lost_and_the_notes_of_the_run(place: Place) -> None
     place.write("broken.pdf", "%PDF-1.4 this is none")
     place.said("run", "units")
     (folder,) = place.runs()
-    folder.run.notes.append("The teacher was tired.")
+    folder.run.steps[1].notes.append("The teacher was tired.")
     folder.save()
     _, out, _ = place.said("show", "units", module="flows")
     assert "Notes:\n  The teacher was tired.\n" in out

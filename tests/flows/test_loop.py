@@ -118,10 +118,21 @@ def test_a_file_that_answers_unlike_its_model_is_told_at_export_and_refused(
     )
     assert reason in done.run.why
     (note,) = [note for note in done.run.notes if "answers unlike the model" in note]
-    differences = place.config.state / note.split()[-1].rstrip(".")
+    differences = Path(note.split()[-1].rstrip("."))  # wherever one stands
     row = json.loads(differences.read_text().splitlines()[0])
     assert row["gguf"] == "Something else altogether." and row["merged_model"].startswith("The ")
     assert "fidelity.jsonl" in (done.path / "report.html").read_text()
+
+
+def test_a_file_that_nobody_held_against_its_model_has_no_figure_for_it(place: Place) -> None:
+    place.change("export", fidelity_prompts=0)
+    done = place.run()
+    export = done.run.step("export")
+    assert export is not None and export.counts["fidelity"] == "not looked at"
+    assert done.run.verdict == "promoted"
+    place.change("export", fidelity_prompts=12)
+    place.change("gate", margin=0.1)
+    assert place.run("gate").run.step("gate")
 
 
 def test_a_refusal_is_held_against_all_documents(place: Place) -> None:
@@ -780,6 +791,20 @@ def test_personal_data_is_redacted_in_what_was_harvested_before_it_was_asked_for
     assert note.startswith("Personal data (email) was blanked in 1 of the rows that were read, the first of them in")
     assert "in asked.csv, row 2. " in note and "curate.allow" in note
     assert b"ada@example.com" not in (place.config.state / "store.db").read_bytes()
+
+
+def test_what_is_noted_stays_as_long_as_it_holds(place: Place) -> None:
+    place.write("asked.csv", "question,answer\nWho has unit U00003?,Ada. Call +43 660 1234567.\n")
+
+    def noted() -> bool:
+        notes = place.run("harvest", "distil").run.notes
+        return any("Personal data (phone) was blanked" in note for note in notes)
+
+    assert noted()
+    assert noted()  # in the same run, which finds nothing new
+    place.change("curate", allow=["+43 660 1234567"])
+    assert not noted()
+    assert len(place.runs()) == 1
 
 
 def test_an_unknown_step_names_the_nearest_one(place: Place) -> None:

@@ -231,7 +231,7 @@ def test_a_model_whose_file_somebody_deleted_is_named_and_the_next_run_puts_one_
     place.write("more.md", facts(50, 52))
     done = place.run()
     assert done.run.verdict == "promoted"
-    said = "units-v1.gguf, the file of v1 in service, is damaged: compared with the base model alone"
+    said = f"{kept}, the file of v1 in service, is damaged: compared with the base model alone"
     assert any(said in note for note in done.run.notes)
     code, out, err = place.said("ask", "units", "What is the colour of unit U00003?")
     assert (code, err) == (0, "")
