@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from dsl.ir import Edge, Graph, Node, Ref, Script, Text, Type, Value
-from dsl.kinds import outputs
+from dsl.kinds import OBJECT, outputs, walked
 from dsl.values import place_of, unique, walk
 
 Told = Callable[[Node, Node | None], None]  # for each reader: the node, and what computes; None: nothing can
@@ -19,6 +19,7 @@ SPREAD = "..."  # in fields: all that an object holds
 Fields = dict[str, Any]  # by node (id, title, "" for what comes in): its fields, at the end the name of a variable
 
 ALL = "all_items"  # output of what gives items on n8n: all of them as a list
+EACH = "$input.all().map((item) => item.json)"  # n8n's words for that
 
 _LATER = {"until", "tools", "source", "template"}  # asked after the node has begun, or no expression of n8n's
 
@@ -80,7 +81,20 @@ def _node(lift: _Lift, known: Mapping[str, Node]) -> Node:
     source += f"  const {WORDS} = context(input);\n  return {{\n{''.join(lines)}  }};\n}}\n"
     params = {"lang": "javascript", "style": "kwargs", "source": source}
     title = f"Expressions of {lift.node.title or lift.node.id}"
-    return Node(lift.id, "code", title, "", params, inputs, dict.fromkeys(lift.found, Type("any")))
+    return Node(lift.id, "code", title, "", params, inputs, _types(lift))
+
+
+def _types(lift: _Lift) -> dict[str, Type]:
+    """What is known of them: what the node goes through is a list, a field has its type."""
+    node, found = lift.node, dict.fromkeys(lift.found, Type())
+    for name, value in node.inputs.items() if node.kind in ("set", "end") else ():
+        if isinstance(value, Ref) and value.node == lift.id:
+            found[str(value.path[0])] = node.outputs.get(name, Type())
+    for value in walked(node):
+        if isinstance(value, Ref) and value.node == lift.id:
+            name = str(value.path[0])
+            found[name] = Type("array", items=OBJECT if lift.found[name].source == EACH else None)
+    return found
 
 
 def insert(graph: Graph, before: Node, node: Node) -> None:

@@ -375,6 +375,13 @@ def _ports(node: Node) -> list[str]:
     return ["out"]
 
 
+def walked(node: Node) -> list[Value]:
+    """What a node goes through element by element: lists."""
+    if node.kind == "iterate":
+        return list(node.inputs.values())
+    return [node.params.get("list")] if node.kind == "list" else []
+
+
 def outputs(node: Node) -> dict[str, Type]:
     """What other nodes may refer to."""
     return KINDS[node.kind].outputs | node.outputs

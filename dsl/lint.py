@@ -14,8 +14,8 @@ from typing import Any, Literal, Protocol, cast
 
 from dsl import used
 from dsl.dialects import DIALECTS, named
-from dsl.ir import Edge, Flow, Graph, Node, Ref, Script, Type, Value
-from dsl.kinds import ANY, outputs, ports
+from dsl.ir import Edge, Flow, Graph, Node, Ref, Script, Type
+from dsl.kinds import ANY, outputs, ports, walked
 from dsl.lacking import Platform, fields, platform
 from dsl.secrets import hidden
 from dsl.values import copied, node_refs, walk
@@ -303,17 +303,11 @@ def _lists(flow: Flow) -> Iterator[Finding]:
         return
     every = {node.id: node for node, _, _ in walk(flow.graph)}
     for node in every.values():
-        for value in _walked(node):
+        for value in walked(node):
             kind = _declared(value, every, flow).name if isinstance(value, Ref) else "any"
             if kind not in ("any", "array"):
                 message = f"{_named(node)} walks over {_shown(value)}, which is declared as {kind}: it needs a list."
                 yield _at("error", "list.type", node, message, "Point it at a list, or make one of it before.")
-
-
-def _walked(node: Node) -> list[Value]:
-    if node.kind == "iterate":
-        return list(node.inputs.values())
-    return [node.params.get("list")] if node.kind == "list" else []
 
 
 def _declared(ref: Ref, every: dict[str, Node], flow: Flow) -> Type:

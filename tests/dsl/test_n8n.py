@@ -229,6 +229,29 @@ def test_headers_and_a_query_that_are_switched_off_are_not_sent() -> None:
     assert (flow.graph.nodes[0].params["headers"], flow.graph.nodes[0].params["query"]) == ([], [])
 
 
+@pytest.mark.parametrize("target", ["dify", "coze", "ragflow"])
+def test_lists_of_items_are_lists_wherever_they_are_written(target: str) -> None:
+    sorting = {"sortField": [{"fieldName": "n", "order": "descending"}]}
+    document = workflow(
+        node("Hook", "webhook", 2, responseMode="lastNode"),
+        node("Rows", "code", 2, jsCode="return [1, 2, 3].map((n) => ({json: {n}}));"),
+        node("Sort", "sort", sortFieldsUi=sorting),
+        node("Limit", "limit", maxItems=2),
+        node("All", "aggregate", aggregate="aggregateAllItemData", destinationFieldName="rows"),
+        node("Each", "splitInBatches", 3),
+        node("Keep", "set", 3.4, **_assigned(q="={{ $json.rows }}")),
+        Hook="Rows",
+        Rows="Sort",
+        Sort="Limit",
+        Limit="All",
+        All="Each",
+        Each=["", "Keep"],
+        Keep="Each",
+    )
+    again = dsl.read(dsl.write(dsl.read(json.dumps(document)), target).data)
+    assert [finding.message for finding in dsl.check(again) if finding.level == "error"] == []
+
+
 # -- iterations
 
 

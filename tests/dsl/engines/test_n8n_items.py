@@ -1,6 +1,7 @@
 """Many items on their way through n8n: Dify gives for the converted workflow what n8n gives for the workflow itself."""
 
 import json
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -168,6 +169,20 @@ def test_python_in_a_loop_gives_what_javascript_does() -> None:
 def test_a_filter_that_lets_nothing_through_leaves_an_empty_list() -> None:
     flow = workflow([called(), ROWS, SPLIT, NONE, SHAPE, ALL], "In>Rows Rows>Split Split>Dear Dear>Shape Shape>All")
     assert both(flow)[1].outputs == {"lines": []}
+
+
+@pytest.mark.parametrize(
+    ("platform", "given"), [("coze", {"n": 2, "first": 3}), ("ragflow", {"answer": "n:2\nfirst:3", "files": []})]
+)
+def test_lists_of_items_stay_lists_by_way_of_a_platform_that_cannot_be_run(platform: str, given: Json) -> None:
+    found = {"n": "={{ $json.lines.length }}", "first": "={{ $json.lines[0].n }}"}
+    count = assign("Count", *((name, "number", value) for name, value in found.items()))
+    steps = [called("q"), MANY, SORT, LIMIT, ALL, count]
+    flow = workflow(steps, " ".join(f"{a['name']}>{b['name']}" for a, b in pairwise(steps)))
+    there = dsl.write(dsl.read(json.dumps(flow)), platform).data
+    ran = run_dify(str(dsl.write(dsl.read(there), "dify").data), {"q": "x"})
+    assert run_n8n_core(flow, {"q": "x"}).outputs == {"n": 2, "first": 3}
+    assert (ran.status, ran.outputs) == ("succeeded", given), ran
 
 
 def test_items_of_a_last_code_node_are_the_result() -> None:
