@@ -365,6 +365,33 @@ def test_a_template_with_logic_is_read_as_one_and_written_again() -> None:
 ODD: list[Any] = [None, True, 0, -1.5, "", "x", "{a@b.c}", [], [1], {}, {"a": {"b": 1}}, ["begin"], "begin@x"]
 
 
+def test_a_text_is_put_together_in_front_where_ragflow_takes_one_reference() -> None:
+    q, n = Ref("begin", ("q",)), Ref("begin", ("n",))
+    said = Text((q, ": ", n))
+    topic = Node("topic", "classify", "Topic", params={"query": said, "classes": [{"name": "a"}, {"name": "b"}]})
+    code = Node("code", "code", "Code", params={"lang": "python3", "style": "kwargs", "source": "def main(x, y): 0\n"})
+    code.inputs, code.outputs = {"x": said, "y": "https://x"}, {"r": Type("string")}
+    fork = Node(
+        "fork", "if", "Fork", params={"cases": [{"logic": "and", "conditions": [{"left": said, "op": "empty"}]}]}
+    )
+    graph = Graph([start(), topic, code, fork])
+    graph.edges = [
+        Edge("begin", "topic"),
+        *(Edge("topic", "code", f"class:{i}") for i in range(2)),
+        Edge("code", "fork"),
+    ]
+    written = dsl.write(Flow("T", "ir", graph=graph), "ragflow")
+    assert len([note for note in written.notes if note.code == "text.joined"]) == 4
+    made = {key: each["obj"] for key, each in written.document["dsl"]["components"].items()}
+    alone = [made["topic"]["params"]["query"], *made["code"]["params"]["arguments"].values()]
+    alone.append(made["fork"]["params"]["conditions"][0]["items"][0]["cpn_id"])
+    assert all(re.fullmatch(r"\w+@result", each) for each in alone), alone
+    scripts = [made[each.removesuffix("@result")]["params"]["script"] for each in alone]
+    assert scripts == ["{begin@q}:\n{begin@n}", "{begin@q}:\n{begin@n}", "https://x", "{begin@q}:\n{begin@n}"]
+    found = dsl.check(dsl.read(written.data))
+    assert [each.code for each in found if each.level == "error"] == ["model.missing"]  # as in the flow
+
+
 def merged(script: str, values: dict[str, str]) -> str:
     """As RAGFlow merges: a name for each reference, Jinja, and what is left of the names becomes the values."""
     named = {re.sub("[@:.]", "_", name): value for name, value in values.items()}
