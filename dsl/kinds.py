@@ -9,7 +9,7 @@ workflow_id, execution_id, timestamp, and others as their dialect says.
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, NotRequired, TypedDict, get_args
 
-from dsl.ir import Json, Node, Ref, Script, Text, Type, Value
+from dsl.ir import Flow, Json, Node, Ref, Script, Text, Type, Value
 
 STRING, NUMBER, INTEGER, BOOLEAN = Type("string"), Type("number"), Type("integer"), Type("boolean")
 OBJECT, ARRAY, ANY = Type("object"), Type("array"), Type("any")
@@ -385,3 +385,22 @@ def walked(node: Node) -> list[Value]:
 def outputs(node: Node) -> dict[str, Type]:
     """What other nodes may refer to."""
     return KINDS[node.kind].outputs | node.outputs
+
+
+def declared(ref: Ref, every: dict[str, Node], flow: Flow) -> Type:
+    """The type of what is referred to; any where nothing says it."""
+    kind = _types(ref, every, flow).get(str(ref.path[0]), ANY) if ref.path else ANY
+    for step in ref.path[1:]:
+        kind = (kind.items if isinstance(step, int) else (kind.props or {}).get(step)) or ANY
+    return kind
+
+
+def _types(ref: Ref, every: dict[str, Node], flow: Flow) -> dict[str, Type]:
+    """What stands where a reference looks, by name."""
+    producer = every.get(ref.node)
+    if producer is None:
+        return {variable.name: variable.type for variable in flow.variables if variable.scope == ref.scope}
+    if ref.scope == "loop":
+        return {name: held["type"] for name, held in producer.params.get("variables", {}).items()}
+    form = flow.dialect == "ragflow" and producer.kind == "start"  # no field holds a list, and a caller gives any value
+    return outputs(producer) if ref.scope == "node" and not form else {}

@@ -14,8 +14,8 @@ from typing import Any, Literal, Protocol, cast
 
 from dsl import used
 from dsl.dialects import DIALECTS, named
-from dsl.ir import Edge, Flow, Graph, Node, Ref, Script, Type
-from dsl.kinds import ANY, outputs, ports, walked
+from dsl.ir import Edge, Flow, Graph, Node, Ref, Script
+from dsl.kinds import declared, outputs, ports, walked
 from dsl.lacking import Platform, fields, platform
 from dsl.secrets import hidden
 from dsl.values import copied, node_refs, walk
@@ -304,29 +304,10 @@ def _lists(flow: Flow) -> Iterator[Finding]:
     every = {node.id: node for node, _, _ in walk(flow.graph)}
     for node in every.values():
         for value in walked(node):
-            kind = _declared(value, every, flow).name if isinstance(value, Ref) else "any"
+            kind = declared(value, every, flow).name if isinstance(value, Ref) else "any"
             if kind not in ("any", "array"):
                 message = f"{_named(node)} walks over {_shown(value)}, which is declared as {kind}: it needs a list."
                 yield _at("error", "list.type", node, message, "Point it at a list, or make one of it before.")
-
-
-def _declared(ref: Ref, every: dict[str, Node], flow: Flow) -> Type:
-    """The type of what is referred to; any where nothing says it."""
-    kind = _types(ref, every, flow).get(str(ref.path[0]), ANY) if ref.path else ANY
-    for step in ref.path[1:]:
-        kind = (kind.items if isinstance(step, int) else (kind.props or {}).get(step)) or ANY
-    return kind
-
-
-def _types(ref: Ref, every: dict[str, Node], flow: Flow) -> dict[str, Type]:
-    """What stands where a reference looks, by name."""
-    producer = every.get(ref.node)
-    if producer is None:
-        return {variable.name: variable.type for variable in flow.variables if variable.scope == ref.scope}
-    if ref.scope == "loop":
-        return {name: held["type"] for name, held in producer.params.get("variables", {}).items()}
-    form = flow.dialect == "ragflow" and producer.kind == "start"  # no field holds a list, and a caller gives any value
-    return outputs(producer) if ref.scope == "node" and not form else {}
 
 
 # -- names in templates and code

@@ -11,7 +11,7 @@ from dsl.ir import Edge, Flow, Graph, Node, Ref, Resource, Type
 from dsl.kinds import ports
 from dsl.layout import Point, layout, size
 from dsl.notes import Note, Severity
-from dsl.ragflow import choices
+from dsl.ragflow import choices, joined
 from dsl.ragflow.tables import NODE_TYPES, SIGNS, STATE
 from dsl.ragflow.types import word_of
 from dsl.ragflow.writers import Writing, component
@@ -52,6 +52,7 @@ class _Builder:
         computed.compute(graph, nodes(self.flow), taken, self._expressions)
         bodies.as_fields(graph, taken, self._added)
         conditions.compute(graph, taken, SIGNS, self._compared)
+        joined.join(graph, taken, self._joined)
         classes.translate(self.flow, "ragflow", taken, self._translated)
         choices.otherwise(graph, taken, self._nothing)
         self._declare()
@@ -67,6 +68,11 @@ class _Builder:
 
     def _lifted(self, node: Node, before: Node) -> None:
         self.source[id(before)] = node.id
+
+    def _joined(self, node: Node, before: Node) -> None:
+        self.source[id(before)] = ""
+        message = "RAGFlow takes one reference here: a step in front puts the text together."
+        self._tell(node, "equivalent", "text.joined", message)
 
     def _ask(self, graph: Graph, taken: set[str]) -> None:
         """What was chosen is read where RAGFlow has it."""

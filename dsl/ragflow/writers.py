@@ -3,11 +3,12 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 from dsl import computed, typescript
 from dsl.ir import Edge, Flow, Node, OnError, Ref, Script, Text, Type, Value
-from dsl.kinds import UNARY, outputs
+from dsl.kinds import UNARY, declared, outputs
 from dsl.lacking import there
 from dsl.notes import Note, Severity
 from dsl.ragflow import jinja
@@ -104,14 +105,11 @@ class Writing:
         return (NAMES.get(producer.kind, {}).get(str(ref.path[0]), ref.path[0]), *ref.path[1:])
 
     def type_of(self, target: Value) -> str:
-        """What a variable is declared as."""
-        if not isinstance(target, Ref) or not target.path:
-            return "any"
-        declared = {each.name: each.type for each in self.flow.variables if each.scope == target.scope}
-        if target.scope == "loop" and target.node in self.known:
-            held = self.known[target.node].params.get("variables", {})
-            declared = {name: each["type"] for name, each in held.items()}
-        return declared.get(str(target.path[0]), Type()).name
+        """What is declared for what is referred to."""
+        return declared(target, self.known, self.flow).name if isinstance(target, Ref) else "any"
+
+    def is_text(self, ref: Ref) -> bool:
+        return ref == Ref("", ("query",), "system") or self.type_of(ref) == "string"
 
     def text(self, value: Value) -> str:
         if isinstance(value, (str, Ref, Text, Script)):
@@ -140,11 +138,11 @@ def component(writing: Writing) -> Made:
     """The component's name and parameters, with what happens when it fails."""
     node = writing.node
     name, params = WRITERS.get(node.kind, stub)(writing)
-    declared = {key: {"type": _kind(each), "value": None} for key, each in outputs(node).items()}
+    types = {key: {"type": _kind(each), "value": None} for key, each in outputs(node).items()}
     if node.kind in ("tool", "opaque"):
         params["outputs"] = {key: {"type": word_of(each), "value": None} for key, each in node.outputs.items()}
     elif name in ("CodeExec", "UserFillUp"):
-        params["outputs"] = {key: declared[key] for key in node.outputs}
+        params["outputs"] = {key: types[key] for key in node.outputs}
     return name, params | _on_error(writing, node.on_error)
 
 
@@ -473,18 +471,26 @@ def _flat(source: Value) -> list[tuple[Value, Value]] | None:
 
 
 def template(writing: Writing) -> Made:
-    node = writing.node
-    source: Value = node.params.get("template", "")
-    if isinstance(source, Script) and writing.flow.dialect == "ragflow":
-        script = jinja.write(source, node.inputs, writing.name)
-        return "StringTransform", {"method": "merge", "script": script, "delimiters": [""]}
-    if isinstance(source, Script):
-        known = plain(source.source, node.inputs)
-        if known is None:
-            return stub(writing, "A template with logic cannot be rendered here.", "template.logic")
+    script = _script(writing)
+    if script is None:
+        why = "RAGFlow's templates get texts alone: the logic of this one takes lists, numbers or fields."
+        return stub(writing, why, "template.logic")
+    return "StringTransform", {"method": "merge", "script": script, "delimiters": [""]}
+
+
+def _script(writing: Writing) -> str | None:
+    """The template with references; None where its logic does not run here."""
+    inputs, source = writing.node.inputs, writing.node.params.get("template", "")
+    if not isinstance(source, Script):
+        return writing.text(source)
+    if writing.flow.dialect == "ragflow":
+        return jinja.write(source, inputs, writing.name)
+    known = plain(source.source, inputs)
+    name = partial(writing.name, text=True)
+    script = writing.text(known) if known is not None else jinja.translated(source, inputs, name, writing.is_text)
+    if script is not None:
         writing.note("equivalent", "template.names", "The names of the template became references.")
-        source = known
-    return "StringTransform", {"method": "merge", "script": writing.text(source), "delimiters": [""]}
+    return script
 
 
 def split(writing: Writing) -> Made:

@@ -4,6 +4,7 @@ import ast
 import copy
 import json
 import random
+import re
 import time
 from collections import Counter
 from dataclasses import replace
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jinja2 import Environment
 
 import dsl
 from dsl import DslError, ragflow
@@ -367,6 +369,76 @@ def test_a_template_with_logic_is_read_as_one_and_written_again() -> None:
 
 
 ODD: list[Any] = [None, True, 0, -1.5, "", "x", "{a@b.c}", [], [1], {}, {"a": {"b": 1}}, ["begin"], "begin@x"]
+
+
+def test_a_text_is_put_together_in_front_where_ragflow_takes_one_reference() -> None:
+    q, n = Ref("begin", ("q",)), Ref("begin", ("n",))
+    said = Text((q, ": ", n))
+    topic = Node("topic", "classify", "Topic", params={"query": said, "classes": [{"name": "a"}, {"name": "b"}]})
+    code = Node("code", "code", "Code", params={"lang": "python3", "style": "kwargs", "source": "def main(x, y): 0\n"})
+    code.inputs, code.outputs = {"x": said, "y": "https://x"}, {"r": Type("string")}
+    fork = Node(
+        "fork", "if", "Fork", params={"cases": [{"logic": "and", "conditions": [{"left": said, "op": "empty"}]}]}
+    )
+    graph = Graph([start(), topic, code, fork])
+    graph.edges = [
+        Edge("begin", "topic"),
+        *(Edge("topic", "code", f"class:{i}") for i in range(2)),
+        Edge("code", "fork"),
+    ]
+    written = dsl.write(Flow("T", "ir", graph=graph), "ragflow")
+    assert len([note for note in written.notes if note.code == "text.joined"]) == 4
+    made = {key: each["obj"] for key, each in written.document["dsl"]["components"].items()}
+    alone = [made["topic"]["params"]["query"], *made["code"]["params"]["arguments"].values()]
+    alone.append(made["fork"]["params"]["conditions"][0]["items"][0]["cpn_id"])
+    assert all(re.fullmatch(r"\w+@result", each) for each in alone), alone
+    scripts = [made[each.removesuffix("@result")]["params"]["script"] for each in alone]
+    assert scripts == ["{begin@q}:\n{begin@n}", "{begin@q}:\n{begin@n}", "https://x", "{begin@q}:\n{begin@n}"]
+    found = dsl.check(dsl.read(written.data))
+    assert [each.code for each in found if each.level == "error"] == ["model.missing"]  # as in the flow
+
+
+def merged(script: str, values: dict[str, str]) -> str:
+    """As RAGFlow merges: a name for each reference, Jinja, and what is left of the names becomes the values."""
+    named = {re.sub("[@:.]", "_", name): value for name, value in values.items()}
+    for name in values:
+        script = script.replace(f"{{{name}}}", re.sub("[@:.]", "_", name))
+    said = Environment().from_string(script).render(named)
+    for name, value in named.items():
+        said = said.replace(name, value)
+    return said
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{% if lang == 'de' %}Hallo {{ q }}{% else %}Hi {{ q | upper }}{% endif %} {{ q2 }}",
+        "{%- set name = q.strip() -%}{{ name or 'lang' }}: {{ n }}{# q #}",
+        '{"row": "{{ row.sku }}", "q": {% if q is defined and q != "" %}"{{ q }}"{% endif %}}',
+    ],
+)
+def test_a_template_with_logic_over_texts_is_rendered_by_ragflow(source: str) -> None:
+    made, values = templated(source)
+    here = {"q": "ann", "q2": "bob", "lang": "en", "n": 3, "row": {"sku": "x"}}
+    given = {name: str(here[name.partition("@")[2]]) for name in values if name != "begin@row.sku"}
+    assert merged(made, given | {"begin@row.sku": "x"}) == Environment().from_string(source).render(here)
+
+
+@pytest.mark.parametrize("source", ["{% if n > 2 %}many{% endif %}", "{% for x in xs %}{{ x }}{% endfor %}"])
+def test_a_template_that_reckons_with_more_than_texts_raises_on_ragflow(source: str) -> None:
+    made, _ = templated(source)
+    assert "raise Exception" in made
+
+
+def templated(source: str) -> tuple[str, list[str]]:
+    """The script of a template that Dify has, and the references in it."""
+    types = {"q": Type("string"), "q2": Type("string"), "lang": Type("string"), "n": Type("number")}
+    types |= {"row": Type("object"), "xs": Type("array")}
+    inputs: dict[str, Any] = {name: Ref("begin", (name,)) for name in types}
+    made = Node("t", "template", "T", params={"template": Script("jinja2", source)}, inputs=inputs)
+    written = dsl.write(Flow("T", "dify", graph=Graph([start(**types), made], [Edge("begin", "t")])), "ragflow")
+    script = str(written.document["dsl"]["components"]["t"]["obj"]["params"]["script"])
+    return script, re.findall(r"\{(begin@[\w.]+)\}", script)
 
 
 @pytest.mark.parametrize("path", FILES)
