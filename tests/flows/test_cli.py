@@ -304,6 +304,16 @@ def test_show_by_id_as_json_is_the_run_record(done: Place) -> None:
     assert json.loads(out) == json.loads((folder.path / "run.json").read_text())
 
 
+def test_show_as_json_calls_a_run_that_nobody_is_at_what_the_tables_call_it(place: Place) -> None:
+    half = place.run("harvest", "distil")
+    half.run.steps[1].status = "running"  # as a kill leaves it
+    half.save()
+    code, out, _ = place.said("show", "units", "--json", module="flows")
+    told = json.loads(out)
+    assert (code, told["status"]) == (0, "unfinished")
+    assert [step["status"] for step in told["steps"]] == ["done", "broken off"]
+
+
 def test_show_report_is_one_path_that_opens(done: Place) -> None:
     code, out, err = done.said("show", "units", "--report", module="flows")
     assert (code, err) == (0, "")
