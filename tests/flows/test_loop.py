@@ -121,6 +121,23 @@ def test_a_file_that_answers_unlike_its_model_is_told_at_export_and_refused(
     assert "fidelity.jsonl" in (done.path / "report.html").read_text()
 
 
+def test_a_model_whose_answers_are_cut_off_is_refused_with_what_helps(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = FakeModel.ask
+
+    async def cut_off(self: FakeModel, request: Request) -> Answer:
+        return msgspec.structs.replace(await plain(self, request), finish_reason="length")
+
+    monkeypatch.setattr(FakeModel, "ask", cut_off)
+    done = place.run()
+    assert done.run.verdict == "refused"
+    assert done.run.why == (
+        "100% of its answers did not end within evaluate.answer_tokens (96), and gate.unfinished allows 5%: "
+        "raise answer_tokens if right answers are longer, else train for more epochs"
+    )
+
+
 def test_a_file_that_nobody_held_against_its_model_has_no_figure_for_it(place: Place) -> None:
     place.change("export", fidelity_prompts=0)
     done = place.run()
@@ -376,6 +393,25 @@ def test_one_row_is_trained_on_and_what_it_makes_is_refused_for_want_of_proof(pl
     assert done.run.verdict == "refused"
     assert "only 0 held-out questions" in done.run.why
     assert "1 more held-out questions have no 'key' to score: give them `keys`" in done.run.why
+
+
+def test_a_question_that_the_models_are_measured_with_is_no_training_and_the_error_says_why(place: Place) -> None:
+    (place.documents / "units.md").unlink()
+    row = "What is the colour of unit U00003?,It is blue.\n"
+    place.write("asked.csv", f"question,answer\n{row}")
+    (place.folder / "held-out.jsonl").write_text(
+        '{"question": "What is the colour of unit U00003?", "answer": "It is blue."}\n'
+    )
+    place.configure(paraphrases=0)
+    with pytest.raises(
+        FlowError,
+        match=r"none of 1 pairs is fit for training: evaluate.questions \(held-out.jsonl\) asks all of them, "
+        r"and what measures a model must not train it\. Add documents or rows about more, or hold out other questions\.",
+    ):
+        place.run()
+    place.write("asked.csv", f"question,answer\n{row}What is its weight in grams?,-\n")
+    with pytest.raises(FlowError, match=r"\(1 asked by evaluate.questions, 1 too short\)\. More documents help, or"):
+        place.run()
 
 
 def test_nothing_but_duplicates_is_one_row(place: Place) -> None:
