@@ -68,9 +68,9 @@ def do(work: Work, step: Step) -> None:
     made = dataset.write(work.config.state / "datasets" / work.name, result, lineage)
     _warn_of_unused(work, result.train)
     sizes = {"train": len(result.train), "validation": len(result.validation), "test": len(result.test)}
-    why = ", ".join(f"{number} {name.removeprefix('dropped: ')}" for name, number in counts.items())
     kept = ", ".join(f"{number} {HELD[side]}" for side, number in sizes.items() if number)
-    work.progress.say(f"curate: {kept}; dropped {len(result.dropped)} of {len(pairs)} pairs: {why or 'none'}")
+    why = f": {_said(counts)}" if counts else ""
+    work.progress.say(f"curate: {kept}; dropped {len(result.dropped) or 'none'} of {len(pairs)} pairs{why}")
     step.counts = {**sizes, "dropped": len(result.dropped), **counts}
     step.outputs = {"dataset": work.relative(made.path), "sha256": made.sha256}
 

@@ -76,8 +76,8 @@ def _stops(work: Work, answers: Sequence[Scored]) -> list[str]:
     if cut > options.unfinished:
         within = f"evaluate.answer_tokens ({work.loop.evaluate.answer_tokens})"
         stops.append(
-            f"{cut:.0%} of its answers did not end within {within}, and gate.unfinished allows {options.unfinished:.0%}: "
-            "raise answer_tokens if right answers are longer, else train for more epochs"
+            f"{cut:.0%} of its answers did not end within {within}, and gate.unfinished allows "
+            f"{options.unfinished:.0%}: raise answer_tokens if right answers are longer, else train for more epochs"
         )
     trained = {evaluate.normalise(pair.question) for pair in dataset.read(work.path("curate", "dataset")).train}
     if shared := sum(evaluate.normalise(wanted.question) in trained for wanted in held_out(work)):

@@ -28,6 +28,7 @@ def do(work: Work, step: Step) -> None:
     step.lost = [*found.unreadable, *found.lost]
     if not active:
         raise FlowError(f"loop {work.name}: the sources hold nothing to learn from. Look at loops.{work.name}.harvest.")
+    found.kept = len(active) - found.added
     told = msgspec.to_builtins(found)
     del told["kinds"], told["redacted_first"], told["notes"]
     step.counts = {name: len(one) if isinstance(one, list) else one for name, one in told.items()}

@@ -109,7 +109,12 @@ def test_lost_answers_are_exit_code_4_and_named_with_their_passages(place: Place
 def test_a_run_says_how_many_pairs_were_fit_and_why_others_were_not(place: Place) -> None:
     place.change("curate", max_answer=34)
     _, _, err = place.said("run", "units")
-    assert re.search(r"curate: \d+ pairs to train with; dropped \d+ of \d+ pairs: .*\d+ too_long", err)
+    assert re.search(r"curate: \d+ pairs to train with; dropped \d+ of \d+ pairs: .*\d+ too long", err)
+
+
+def test_a_run_in_which_all_pairs_were_fit_says_so(place: Place) -> None:
+    _, _, err = place.said("run", "units", "harvest", "distil", "curate")
+    assert re.search(r"curate: (\d+) pairs to train with; dropped none of \1 pairs\n", err), err
 
 
 def test_an_error_of_a_run_is_exit_code_1_and_one_line_after_the_progress(place: Place) -> None:

@@ -24,6 +24,7 @@ from flows.asking import answers
 from flows.config import KEPT
 from flows.progress import Progress
 from flows.promote import registries, rollback
+from flows.runs import Count
 from flows.show import find_run
 from flows.summary import counts_of
 from tests.doubles.engine import FakeModel, run_trainer
@@ -405,13 +406,34 @@ def test_a_question_that_the_models_are_measured_with_is_no_training_and_the_err
     place.configure(paraphrases=0)
     with pytest.raises(
         FlowError,
-        match=r"none of 1 pairs is fit for training: evaluate.questions \(held-out.jsonl\) asks all of them, "
-        r"and what measures a model must not train it\. Add documents or rows about more, or hold out other questions\.",
+        match=r"none of 1 pairs is fit for training: evaluate\.questions \(held-out\.jsonl\) asks all of them, "
+        r"and what measures a model must not train it\. Add documents or rows about more, or hold out other questions",
     ):
         place.run()
     place.write("asked.csv", f"question,answer\n{row}What is its weight in grams?,-\n")
     with pytest.raises(FlowError, match=r"\(1 asked by evaluate.questions, 1 too short\)\. More documents help, or"):
         place.run()
+
+
+def test_what_is_harvested_adds_up(place: Place) -> None:
+    """Documents: as before, new or changed, unreadable. Records: as before and added."""
+    rows = ["question,answer", *(f"What is {n}?,It is {n}." for n in range(3)), "What is 2?,It is 2."]
+    place.write("asked.csv", "\n".join([*rows, "Where?,"]))
+
+    def counted() -> dict[str, Count]:
+        with pytest.raises(RowsLostError):
+            place.run("harvest")
+        step = place.runs()[0].run.step("harvest")
+        assert step is not None
+        return counts_of(step)
+
+    first = counted()
+    assert (first["records"], first["records added"], first["records as before"]) == (15, 15, 0)
+    assert (first["rows or passages that repeat another"], first["lost"]) == (1, 1)
+    place.write("more.md", facts(50, 52))
+    second = counted()
+    assert (second["documents"], second["documents unchanged"]) == (3, 2)
+    assert (second["records"], second["records added"], second["records as before"]) == (17, 2, 15)
 
 
 def test_nothing_but_duplicates_is_one_row(place: Place) -> None:
