@@ -338,6 +338,7 @@ def test_what_was_lost_is_named_when_the_run_fails_too(place: Place) -> None:
     place.teach(status=401)
     code, _, said = place.said("run", "units")
     assert (code, said.count("broken.pdf")) == (1, 1)
+    assert "flowstill: the run went on without 1 document or row:\n" in said
 
 
 def test_an_empty_folder_is_one_clear_error(place: Place) -> None:
@@ -476,6 +477,13 @@ def test_a_budget_stops_the_run_and_a_larger_one_pays_only_for_the_rest(place: P
     report = place.stub.report()
     assert report.paid_again == 0
     assert report.calls == 12
+
+
+def test_a_budget_of_money_is_told_with_its_currency(place: Place) -> None:
+    place.service("stub", prices={"input": 50.0, "output": 150.0, "currency": "EUR"})
+    place.change("distil", max_cost=0.01)
+    with pytest.raises(ServiceError, match=r"max_cost is 0\.01 EUR, 0\.0\d+ EUR are spent"):
+        place.run()
 
 
 def test_teacher_and_judge_share_one_budget(place: Place) -> None:
