@@ -29,7 +29,7 @@ class Harvest(msgspec.Struct):
     kinds: set[str] = set()  # of personal data, as `email`
     unreadable: list[str] = []  # documents
     lost: list[str] = []  # rows of documents that were read
-    skipped: list[str] = []
+    skipped: list[tuple[str, str]] = []  # files that are no documents, and why
     notes: list[str] = []
 
 
@@ -83,7 +83,7 @@ def _sync(
     on_document: Callable[[str], None],
 ) -> None:
     known = store.documents(name, folder.name)
-    found.skipped += [f"{path}: {why}" for path, why in folder.skipped()]
+    found.skipped += folder.skipped()
     found.unreadable += [f"{path}: {why}." for path, why in folder.refused()]
     for document in documents:
         fingerprint = _fingerprint(document, loop.curate)

@@ -250,6 +250,15 @@ def test_show_names_what_was_lost_and_the_notes_of_the_run(place: Place) -> None
     assert f"Went on without:\n  {place.documents / 'broken.pdf'}: " in out
 
 
+def test_files_that_were_skipped_are_named_while_the_run_goes_on_and_later(place: Place) -> None:
+    for name in ("pic.png", "Makefile"):
+        place.write(name, "nothing to read")
+    _, _, err = place.said("run", "units", "harvest")
+    assert "\nskipped pic.png: is of a kind that is not read (.png)\n" in err
+    _, out, _ = place.said("show", "units", module="flows")
+    assert "files skipped: 2 (Makefile, pic.png)" in out
+
+
 def test_show_explains_each_measure(done: Place) -> None:
     _, out, _ = done.said("show", "units", module="flows")
     (line,) = [line for line in out.splitlines() if "closed-book refuses rightly" in line]
