@@ -166,7 +166,7 @@ class Teacher:
             if not other.cancelled():
                 return other.result()
         if known:
-            self.cached += 1
+            self.cached += _usable(request, known)
             return known
         mine = self._asked[key] = asyncio.get_running_loop().create_future()
         try:

@@ -109,7 +109,7 @@ def _failure_recorded(work: Work, name: str) -> Iterator[None]:
             record.status, record.error = "failed", str(error)
         work.run.status, work.run.why = "failed", f"{name}: {error}"
         if work.lost:
-            work.progress.say(_without(work.run))
+            work.progress.say(f"flowstill: {_without(work.run)}")  # as the error that follows begins
         with suppress(*EXPECTED):  # a full disk has no room for its own story, and a broken file is no part of it
             work.folder.put(record)
             steps.report(work)

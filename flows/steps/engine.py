@@ -89,7 +89,8 @@ async def asking(work: Work, step: Step, service: str) -> AsyncIterator[Teacher]
     others = sum((one.spent for one in work.run.steps if one.name != step.name), Spent())
     options, so_far = work.loop.distil, before + others
     currency = models.currency(work.config, service)
-    budget = Budget(options.max_tokens, options.max_cost, so_far.tokens, so_far.cost)
+    unit = currency or so_far.currency
+    budget = Budget(options.max_tokens, options.max_cost, so_far.tokens, so_far.cost, currency=unit)
     opened = models.open_service(
         work.config, service, cache=work.cache, journal=work.store, budget=budget, note=work.progress.say
     )

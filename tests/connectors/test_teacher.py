@@ -578,6 +578,17 @@ def test_an_answer_that_stays_broken_is_lost_alone() -> None:
         assert len(calls) == 3
 
 
+def test_of_what_is_known_already_only_what_can_be_used_counts() -> None:
+    journal = DictJournal()
+    with replaying([completion(one) for one in ("no", "no, no", "never", WHOLE)]) as (url, _):
+        with pytest.raises(Unanswered):
+            ask(url, passage(1), journal=journal)
+        _, mended = ask(url, passage(1), journal=journal)
+        _, later = ask(url, passage(1), journal=journal)
+    assert (mended.calls, mended.cached) == (1, 0)
+    assert (later.calls, later.cached) == (0, 1)
+
+
 def test_a_broken_repair_is_repaired_once_more() -> None:
     with replaying([completion("no"), completion("no, no"), completion(WHOLE)]) as (url, calls):
         answer, teacher = ask(url, passage(1))

@@ -24,7 +24,7 @@ from flows.asking import answers
 from flows.config import KEPT
 from flows.progress import Progress
 from flows.promote import registries, rollback
-from flows.runs import Step
+from flows.runs import Count, Step
 from flows.show import find_run
 from flows.steps import distil
 from flows.summary import counts_of
@@ -122,6 +122,23 @@ def test_a_file_that_answers_unlike_its_model_is_told_at_export_and_refused(
     row = json.loads(differences.read_text().splitlines()[0])
     assert row["gguf"] == "Something else altogether." and row["merged_model"].startswith("The ")
     assert "fidelity.jsonl" in (done.path / "report.html").read_text()
+
+
+def test_a_model_whose_answers_are_cut_off_is_refused_with_what_helps(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = FakeModel.ask
+
+    async def cut_off(self: FakeModel, request: Request) -> Answer:
+        return msgspec.structs.replace(await plain(self, request), finish_reason="length")
+
+    monkeypatch.setattr(FakeModel, "ask", cut_off)
+    done = place.run()
+    assert done.run.verdict == "refused"
+    assert done.run.why == (
+        "100% of its answers did not end within evaluate.answer_tokens (96), and gate.unfinished allows 5%: "
+        "raise answer_tokens if right answers are longer, else train for more epochs"
+    )
 
 
 def test_a_file_that_nobody_held_against_its_model_has_no_figure_for_it(place: Place) -> None:
@@ -345,6 +362,7 @@ def test_what_was_lost_is_named_when_the_run_fails_too(place: Place) -> None:
     place.teach(status=401)
     code, _, said = place.said("run", "units")
     assert (code, said.count("broken.pdf")) == (1, 1)
+    assert "flowstill: the run went on without 1 document or row:\n" in said
 
 
 def test_an_empty_folder_is_one_clear_error(place: Place) -> None:
@@ -403,6 +421,46 @@ def test_one_row_is_trained_on_and_what_it_makes_is_refused_for_want_of_proof(pl
     assert "1 more held-out questions have no 'key' to score: give them `keys`" in done.run.why
 
 
+def test_a_question_that_the_models_are_measured_with_is_no_training_and_the_error_says_why(place: Place) -> None:
+    (place.documents / "units.md").unlink()
+    row = "What is the colour of unit U00003?,It is blue.\n"
+    place.write("asked.csv", f"question,answer\n{row}")
+    (place.folder / "held-out.jsonl").write_text(
+        '{"question": "What is the colour of unit U00003?", "answer": "It is blue."}\n'
+    )
+    place.configure(paraphrases=0)
+    with pytest.raises(
+        FlowError,
+        match=r"none of 1 pairs is fit for training: evaluate\.questions \(held-out\.jsonl\) asks all of them, "
+        r"and what measures a model must not train it\. Add documents or rows about more, or hold out other questions",
+    ):
+        place.run()
+    place.write("asked.csv", f"question,answer\n{row}What is its weight in grams?,-\n")
+    with pytest.raises(FlowError, match=r"\(1 asked by evaluate.questions, 1 too short\)\. More documents help, or"):
+        place.run()
+
+
+def test_what_is_harvested_adds_up(place: Place) -> None:
+    """Documents: as before, new or changed, unreadable. Records: as before and added."""
+    rows = ["question,answer", *(f"What is {n}?,It is {n}." for n in range(3)), "What is 2?,It is 2."]
+    place.write("asked.csv", "\n".join([*rows, "Where?,"]))
+
+    def counted() -> dict[str, Count]:
+        with pytest.raises(RowsLostError):
+            place.run("harvest")
+        step = place.runs()[0].run.step("harvest")
+        assert step is not None
+        return counts_of(step)
+
+    first = counted()
+    assert (first["records"], first["records added"], first["records as before"]) == (15, 15, 0)
+    assert (first["rows or passages that repeat another"], first["lost"]) == (1, 1)
+    place.write("more.md", facts(50, 52))
+    second = counted()
+    assert (second["documents"], second["documents unchanged"]) == (3, 2)
+    assert (second["records"], second["records added"], second["records as before"]) == (17, 2, 15)
+
+
 def test_nothing_but_duplicates_is_one_row(place: Place) -> None:
     (place.documents / "units.md").unlink()
     place.configure(paraphrases=0)
@@ -443,6 +501,13 @@ def test_a_budget_stops_the_run_and_a_larger_one_pays_only_for_the_rest(place: P
     report = place.stub.report()
     assert report.paid_again == 0
     assert report.calls == 12
+
+
+def test_a_budget_of_money_is_told_with_its_currency(place: Place) -> None:
+    place.service("stub", prices={"input": 50.0, "output": 150.0, "currency": "EUR"})
+    place.change("distil", max_cost=0.01)
+    with pytest.raises(ServiceError, match=r"max_cost is 0\.01 EUR, 0\.0\d+ EUR are spent"):
+        place.run()
 
 
 def test_teacher_and_judge_share_one_budget(place: Place) -> None:
