@@ -45,11 +45,13 @@ class Rules(Protocol):
     def mend(self, document: Any) -> list[str]:
         """Set in a document what has one right value only, and say what was done."""
 
+    # Where such a value keeps a file from being read, there is `made_readable(document)` beside, which does the same.
+
 
 def check(flow: Flow) -> list[Finding]:
     """What will not work, or not as it looks, worst first and then in the order of the file."""
     found = [*_graphs(flow), *_references(flow), *_lists(flow), *_names(flow), *_resources(flow), *_secrets(flow)]
-    if rules := _rules(flow.dialect):
+    if rules := rules_of(flow.dialect):
         found += rules.check(flow)
     order = {"error": 0, "warning": 1, "note": 2}
     return sorted(dict.fromkeys(found), key=lambda each: order[each.level])
@@ -61,13 +63,13 @@ def mend(flow: Flow) -> tuple[Flow, list[str]]:
     Clear is what has one right value only on its platform, and what nobody can have meant: edges from or to nothing,
     edges that stand twice.
     """
-    rules, document = _rules(flow.dialect), copy.deepcopy(flow.raw)
+    rules, document = rules_of(flow.dialect), copy.deepcopy(flow.raw)
     done = rules.mend(document) if rules and document is not None else []
     mended = named(flow.dialect).read(document) if done else replace(flow, graph=copied(flow.graph))
     return mended, done + _without_lost_edges(mended)
 
 
-def _rules(dialect: str) -> Rules | None:
+def rules_of(dialect: str) -> Rules | None:
     """None for the common form: no platform, no trap of its own."""
     return None if dialect == "ir" else cast(Rules, importlib.import_module(f"{DIALECTS[dialect]}.rules"))
 
