@@ -136,6 +136,25 @@ def test_a_round_that_waits_for_itself_does_not_hang_the_linter() -> None:
     assert {each.code for each in check(flow)} == {"edge.cycle", "node.unreachable"}
 
 
+def test_ways_out_are_called_as_people_see_them_and_an_edge_as_the_file_does() -> None:
+    document = dsl.write(kitchen_sink(), "dify").document
+    held = {node["id"]: node["data"] for node in document["workflow"]["graph"]["nodes"]}
+    held["topic"]["classes"][0]["id"] = "9"
+    del held["fetch"]["error_strategy"]
+    found = [each for each in check(dsl.read(dump_json(document))) if each.code.startswith("port.")]
+    assert [(each.message, each.fix) for each in found] == [
+        (
+            "An edge leaves 'Fetch' by 'fail-branch', which it does not have: the branch never runs.",
+            "It has: its plain way on.",
+        ),
+        (
+            "An edge leaves 'Topic' by '1', which it does not have: the branch never runs.",
+            "It has: 'price', 'other', 'default'.",
+        ),
+        ("Nothing follows 'Topic' on 'price': the run ends there.", "Wire it, or leave it if that is meant."),
+    ]
+
+
 def test_all_that_keeps_a_file_from_being_read_is_told_and_what_else_is_wrong() -> None:
     document = copy.deepcopy(dsl.write(kitchen_sink(), "dify").document)
     places = {node["id"]: f"/workflow/graph/nodes/{i}" for i, node in enumerate(document["workflow"]["graph"]["nodes"])}
