@@ -273,7 +273,8 @@ def _output(ref: Ref, node: Node, producer: Node, around: set[str], here: Platfo
     known, step = (list(fields(producer)), ref.path[1]) if field else (known, ref.path[0])
     near = difflib.get_close_matches(str(step), known, 1)
     hint = f"Did you mean {near[0]!r}?" if near else f"It has: {', '.join(known) or 'none'}."
-    message = f"{_named(node)} refers to {_shown(ref)}, which {_named(producer)} does not produce: it is nothing."
+    what = f"{_named(node)} refers to {_shown(ref)}, which {_named(producer)} does not produce"
+    message = f"{what}: it is nothing, or fails where it is read."
     yield _at("error", "ref.output", node, message, hint)
 
 

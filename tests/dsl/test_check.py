@@ -155,6 +155,17 @@ def test_ways_out_are_called_as_people_see_them_and_an_edge_as_the_file_does() -
     ]
 
 
+def test_of_what_flowstill_wrote_to_fail_the_check_does_not_say_that_it_is_only_nothing() -> None:
+    flow = kitchen_sink()
+    nodes(flow)["say"].params["text"] = Text(("Status: ", Ref("fetch", ("status",))))
+    written = dsl.write(flow, "ragflow")
+    assert "it fails where that is read" in " ".join(note.message for note in written.notes if note.node == "say")
+    (found,) = [
+        each for each in check(dsl.read(written.data)) if each.code == "ref.output" and "status" in each.message
+    ]
+    assert "fails where it is read" in found.message
+
+
 def test_all_that_keeps_a_file_from_being_read_is_told_and_what_else_is_wrong() -> None:
     document = copy.deepcopy(dsl.write(kitchen_sink(), "dify").document)
     places = {node["id"]: f"/workflow/graph/nodes/{i}" for i, node in enumerate(document["workflow"]["graph"]["nodes"])}
