@@ -61,16 +61,17 @@ class Written:
 
 def sniff(data: bytes | str) -> str:
     """The dialect of a file: a key of DIALECTS. DslError says why none fits."""
-    return _recognised(data)[0]
+    return recognised(data)[0]
 
 
 def read(data: bytes | str, dialect: str | None = None) -> Flow:
     """A file as a flow. DslError: it cannot be read, or is not of the dialect named; no other exception leaves here."""
-    found, document = _recognised(data, dialect)
+    found, document = recognised(data, dialect)
     return named(found).read(document)
 
 
-def _recognised(data: bytes | str, dialect: str | None = None) -> tuple[str, Any]:
+def recognised(data: bytes | str, dialect: str | None = None) -> tuple[str, Any]:
+    """The dialect of a file and the whole of it as plain data. DslError: it is neither of any nor of the one named."""
     document = None
     for name in [dialect] if dialect else DIALECTS:
         if isinstance(data, bytes) and (document := named(name).unpack(data)) is not None:

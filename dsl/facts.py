@@ -68,6 +68,9 @@ def _short(text: str) -> str:
     return line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"
 
 
+SILENT = ("out", "done", "body")  # ports that need no words
+
+
 def condition(given: Any) -> str:
     """`{q} contains a and {n} > 2`"""
     if not isinstance(given, dict):

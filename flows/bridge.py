@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from dsl import Flow, Note, Written
+    from dsl.lint import Finding
     from dsl.sidecar import Sidecar
 
 LOSSY = 3
@@ -138,31 +139,58 @@ def _report(path: Path, flow: Flow, target: str, written: Written, file: str, da
 @click.option("--out", "-o", default=None, help="With --fix: the file to write; - is stdout.")
 def check(file: str, dialect: str | None, form: str, fix: bool, out: str | None) -> None:
     """Find what the platforms accept in the workflow FILE and then fail on. Exits 1 when there is an error."""
-    import dsl
     from dsl import findings
-    from dsl.lint import check as find
-    from dsl.lint import mend
 
     if out is not None and not fix:
         raise UsageError("--out is for what --fix mends: give both.")
     data = read(file)
-    flow = _flow(file, data, dialect)
     if fix:
-        flow, mended_now = mend(flow)
-        for done in mended_now:
-            click.echo(f"mended: {done}", err=True)
-        mended = dsl.write(flow, flow.dialect).data if mended_now else data
-        if mended_now and out is None and file != "-":
-            _anew(file, data)
-        if mended_now or out is not None or file == "-":
-            _write(out or file, mended)
-        flow = _flow(file, mended.encode() if isinstance(mended, str) else mended, flow.dialect)
-    found = find(flow)
+        data = _mended(file, data, dialect, out)
+    found = _findings(data, dialect)
     if form == "text":
         click.echo(findings.text(file, found), err=fix and (out or file) == "-")
     else:
         click.echo(findings.as_json(file, found) if form == "json" else findings.sarif(file, found, _version()))
     sys.exit(any(each.level == "error" for each in found))
+
+
+def _findings(data: bytes, dialect: str | None) -> list[Finding]:
+    """A file that cannot be read is a finding, too: who reads them by program misses nothing."""
+    import dsl
+
+    try:
+        return dsl.check(dsl.read(data, dialect))
+    except dsl.OptionError:
+        raise
+    except dsl.DslError:
+        from dsl.refused import refusals
+
+        return refusals(data, dialect)
+
+
+def _mended(file: str, data: bytes, dialect: str | None, out: str | None) -> bytes:
+    """The file with what is unambiguous mended, and written; as it is when it cannot be read even so."""
+    import dsl
+    from dsl.lint import mend
+    from dsl.refused import made_readable
+
+    try:
+        flow, first = made_readable(data, dialect)
+    except dsl.OptionError:
+        raise
+    except dsl.DslError:
+        return data
+    flow, done = mend(flow)
+    for each in first + done:
+        click.echo(f"mended: {each}", err=True)
+    if first or done:
+        if out is None and file != "-":
+            _anew(file, data)
+        written = dsl.write(flow, flow.dialect).data
+        data = written.encode() if isinstance(written, str) else written
+    if first or done or out is not None or file == "-":
+        _write(out or file, data)
+    return data
 
 
 def _anew(file: str, data: bytes) -> None:

@@ -166,3 +166,14 @@ def mend(document: Any) -> list[str]:
         return []
     document["kind"] = "app"
     return ["`kind: app` is in the file."]
+
+
+def made_readable(document: Any) -> list[str]:
+    """Put the version into quotes, without which Dify imports nothing. The document given is changed."""
+    done = []
+    for held in (document, document.get("app"), document.get("rag_pipeline")):
+        version = held.get("version") if isinstance(held, dict) else None
+        if isinstance(version, (int, float)) and not isinstance(version, bool):
+            held["version"] = str(version)
+            done.append("The version is in quotes.")
+    return done

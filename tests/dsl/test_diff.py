@@ -4,10 +4,12 @@ import copy
 from dataclasses import replace
 from typing import Any
 
+import dsl
 from dsl.changes import diff
-from dsl.ir import Edge, Flow, Graph, Node, Ref, Text, Type, Variable
+from dsl.ir import Edge, Flow, Graph, Node, OnError, Ref, Text, Type, Variable
 from dsl.values import nodes, rename
 from tests.dsl.kitchen import kitchen_sink
+from tests.dsl.small import cases
 
 
 def test_nothing_changed_says_nothing() -> None:
@@ -78,6 +80,27 @@ def test_types_are_told_in_words() -> None:
     assert [change.message for change in diff(one, other)] == ["outputs.xs: nothing -> array of number"]
 
 
+def test_another_type_is_told_by_the_name_of_what_has_it() -> None:
+    one, other = (
+        Flow("t", "ir", graph=Graph([Node("s", "start", "S", outputs={"n": kind, "xs": Type("array", items=kind)})]))
+        for kind in (Type("number"), Type("integer"))
+    )
+    assert [change.message for change in diff(one, other)] == [
+        "outputs.n: number -> integer",
+        "outputs.xs.items: number -> integer",
+    ]
+
+
+def test_the_time_limit_that_every_node_of_coze_has_is_no_change() -> None:
+    flow = next(iter(cases())).flow
+    written = dsl.read(dsl.write(flow, "coze").data)
+    assert not [each for each in diff(flow, written) if "timeout_ms" in each.message]
+    other = copy.deepcopy(written)
+    limited = next(node for node in nodes(other).values() if node.on_error.timeout_ms)
+    limited.on_error = OnError(timeout_ms=9)
+    assert [each.message for each in diff(written, other)] == ["on_error.timeout_ms: 180000 -> 9"]
+
+
 def test_a_difference_late_in_a_long_text_is_seen() -> None:
     start = "https://shop.example.com/a/very/long/address/that/goes/on/and/on/and/on"
     (line,) = _told(url=(f"{start}/one?x=1", f"{start}/two?x=1"))
@@ -110,6 +133,6 @@ def test_what_else_changed_of_a_variable_is_told_and_a_whole_number_is_one() -> 
         for name, default, about in (("string", 1, ""), ("number", 1.0, "rounds"))
     )
     assert [str(each) for each in diff(one, other)] == [
-        "~ variable env.LIMIT: type.name: string -> number",
+        "~ variable env.LIMIT: type: string -> number",
         "~ variable env.LIMIT: description: nothing -> rounds",
     ]
