@@ -203,6 +203,8 @@ class Teacher:
         try:
             answer = await self._endpoint.complete(request)
         except Again as trouble:
+            if trouble.paid:
+                self._budget.charge(trouble.paid)
             self._failed(str(trouble), trouble.away)
             return trouble
         except Unanswered as error:
