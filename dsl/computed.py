@@ -254,7 +254,7 @@ def _printed(value: Fields | str) -> str:
     return value if isinstance(value, str) else f"{{ {printed(value)} }}"
 
 
-WORDS = "{ $input, $json, $, $node }"
+WORDS = "{ $input, $json, $, $node, $now }"
 CONTEXT = """function context(input) {{
   const read = (value) => {{
     try {{
@@ -284,6 +284,9 @@ CONTEXT = """function context(input) {{
     isExecuted: name in fields,
   }});
   const $node = new Proxy({{}}, {{ get: (_, name) => node(name) }});
-  return {{ $input: node(""), items: items(""), $json: item("").json, $: node, $node }};
+  const now = new Date();
+  const $now = {{ valueOf: () => +now, toMillis: () => +now }};
+  $now.toISO = $now.toJSON = $now.toString = () => now.toISOString();
+  return {{ $input: node(""), items: items(""), $json: item("").json, $: node, $node, $now }};
 }}
 """

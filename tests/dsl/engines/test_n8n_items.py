@@ -131,6 +131,10 @@ FLOWS = {
         [called(), WORDS, SPLIT, assign("Loud", said="={{ $json.list.toUpperCase() }}"), ALL, LOUD],
         "In>Words Words>Split Split>Loud Loud>All All>Say",
     ),
+    "the year it is": workflow(
+        [called(), assign("Say", year="={{ $now.toISO().slice(0, 4) }}", same="={{ $now.toString().slice(0, 4) }}")],
+        "In>Say",
+    ),
     "values typed as text": workflow(
         [
             called("q"),
