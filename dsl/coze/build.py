@@ -6,7 +6,7 @@ from functools import partial
 from itertools import pairwise
 from typing import Any
 
-from dsl import OptionError, bodies, classes, collected, computed, conditions, prompts
+from dsl import OptionError, bodies, classes, collected, computed, conditions, prompts, rings
 from dsl.coze import answers, assignments, buttons, nested, yamlform
 from dsl.coze.forms import FORMS, check, entry, formed, workflow_name
 from dsl.coze.lacking import PLATFORM
@@ -90,6 +90,7 @@ class _Builder:
     def _in_its_words(self) -> None:
         """What Coze has no words for, in words that it has; before the ends are merged, which makes all readers one."""
         graph = self.flow.graph
+        rings.cut(graph, {*nodes(self.flow)}, self._cut)
         prompts.lift(graph, {*nodes(self.flow)}, self._lifted)
         buttons.choose(graph, self._chosen)
         bodies.as_text(graph, {*nodes(self.flow)}, self._added)
@@ -188,6 +189,10 @@ class _Builder:
             self._note(
                 node, "stub", "ask.actions", message, "Ask for the fields and for the choice one after the other."
             )
+
+    def _cut(self, node: Node, end: Node) -> None:
+        self.origin[id(end)] = ""
+        self._note(node, "stub", "flow.ring", rings.MESSAGE, rings.ADVICE)
 
     def _added(self, owner: Node, made: Node) -> None:
         self.origin[id(made)] = ""

@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from dsl import computed, knowledge, typescript
+from dsl import computed, knowledge, rings, typescript
 from dsl.bodies import as_text
 from dsl.classes import translate
 from dsl.dify import names, shims
@@ -50,12 +50,18 @@ def lowered(flow: Flow) -> Work:
 
 def _supply(work: Work) -> None:
     if not work.own:
+        rings.cut(work.flow.graph, {*work.nodes}, partial(_cut, work))
+        work.index()
         as_text(work.flow.graph, {*work.nodes}, lambda node, made: None)
         translate(work.flow, "dify", {*work.nodes}, partial(_translated, work))
         work.index()
         supply(work.flow, PLATFORM, work.note)
     knowledge.request(work.flow, "python3", work.note, fetch=True)
     work.index()
+
+
+def _cut(work: Work, node: Node, end: Node) -> None:
+    work.note(node, "stub", "flow.ring", rings.MESSAGE, rings.ADVICE)
 
 
 def _translated(work: Work, node: Node, before: Node) -> None:
@@ -77,6 +83,8 @@ def _set(work: Work, node: Node) -> None:
     for name, inner in node.inputs.items():
         here, *below = name.split(".")
         place = value
+        if work.flow.dialect == "n8n" and node.outputs.get(name) == STRING and isinstance(inner, (Ref, Script)):
+            inner = Text((inner,)) if _known_type(work, inner) == ANY else inner  # n8n makes a text of what it is
         for step in below:
             place[here] = place[here] if isinstance(place.get(here), dict) else {}
             place, here = place[here], step
