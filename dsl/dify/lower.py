@@ -5,7 +5,7 @@ Nothing here knows Dify's file format. What a recipe makes is found again by `ds
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -425,11 +425,12 @@ def _collect(work: Work, node: Node) -> None:
 
 
 def _loop(work: Work, node: Node) -> None:
-    node.params["variables"] = dict(node.params.get("variables") or {})
+    own = dict(node.params.get("variables") or {})  # among them may be those that count elsewhere
+    node.params["variables"] = {**own}
     _count(work, node)
     _until(work, node)
     _gather(work, node)
-    _rounds(work, node)
+    _rounds(work, node, own)
     _nested(work, node)
 
 
@@ -449,8 +450,9 @@ def _count(work: Work, node: Node) -> None:
         work.note(node, "degraded", "loop.capped", message, "Leave the number of rounds alone there.")
     elif not isinstance(count, int) or isinstance(count, bool):
         node.params["count"] = 100
-        node.params["variables"][ROUND] = {"type": Type("number"), "value": 0}
-        condition = {"left": Ref(node.id, (ROUND,), "loop"), "op": "ge", "right": count, "type": "number"}
+        variables = node.params["variables"]
+        variables[name := _free(ROUND, {*variables})] = {"type": Type("number"), "value": 0}
+        condition = {"left": Ref(node.id, (name,), "loop"), "op": "ge", "right": count, "type": "number"}
         _break_when(work, node, condition)
         if not work.own:
             work.note(node, "degraded", "loop.capped", "More than 100 rounds are not run.")
@@ -500,13 +502,13 @@ def _gather(work: Work, node: Node) -> None:
     node.params.pop("collect", None)
 
 
-def _rounds(work: Work, node: Node) -> None:
+def _rounds(work: Work, node: Node, own: Collection[str]) -> None:
     """Counts the rounds at the beginning of each where something reads the number."""
-    index = Ref(node.id, (), "index")
+    index, variables = Ref(node.id, (), "index"), node.params["variables"]
     if any(ref == index for each in work.all() for ref in refs([each.params, each.inputs])):
-        node.params["variables"][INDEX] = {"type": Type("number"), "value": -1}
-        _redirect(work, lambda ref: Ref(node.id, (INDEX,), "loop") if ref == index else ref)
-    counted = [name for name in (ROUND, INDEX) if name in node.params["variables"]]
+        variables[name := _free(INDEX, {*variables})] = {"type": Type("number"), "value": -1}
+        _redirect(work, lambda ref: Ref(node.id, (name,), "loop") if ref == index else ref)
+    counted = [name for name, each in variables.items() if name not in own and each["type"].name == "number"]
     if not counted or node.body is None:
         return
     counter = Node(work.new_id(f"{node.id}_round"), "assign", f"{node.title} round", COUNTS)

@@ -47,6 +47,7 @@ class _Builder:
         prompts.lift(graph, taken, self._lifted)
         choices.ask(graph, taken, self._chosen)
         collected.compute(graph, taken, self._added)
+        loops.gather(graph, self._gathered)
         computed.compute(graph, nodes(self.flow), taken, self._expressions)
         conditions.compute(graph, taken, SIGNS, self._compared)
         joined.join(graph, taken, self._joined)
@@ -94,6 +95,13 @@ class _Builder:
     def _walked(self, loop: Node, made: list[Node]) -> None:
         self.source |= {id(each): "" for each in made}
         self._tell(loop, "equivalent", "loop.list", loops.WALKED)
+
+    def _gathered(self, loop: Node, made: list[Node]) -> None:
+        self.source |= {id(each): "" for each in made}
+        message = (
+            "What the rounds make is kept in a variable of the loop: of values of several types that makes an error."
+        )
+        self._tell(loop, "degraded", "loop.collect", message)
 
     def _counted(self, node: Node, made: list[Node]) -> None:
         self.source |= {id(each): "" for each in made}
