@@ -195,9 +195,23 @@ def _template(work: Work, node: Node) -> None:
                 r"\W", "_", str(part.path[-1]) if isinstance(part, Ref) and part.path else "value", flags=re.A
             )
             named[part] = _free(f"v_{stem}"[:28] if not re.match("[A-Za-z]", stem) else stem[:28], set(named.values()))
-        source += "{{ " + named[part] + " }}"
-    node.inputs = {name: _printable(work, part) for part, name in named.items()}
-    node.params = {**node.params, "template": Script("jinja2", source)}
+        source += "{{ " + _printed(node, named[part], _as_list(work, node, part)) + " }}"
+    node.inputs = {name: part if _as_list(work, node, part) else _printable(work, part) for part, name in named.items()}
+    node.params = {"template": Script("jinja2", source)}
+
+
+def _as_list(work: Work, node: Node, value: Value) -> str:
+    """`array` for what the delimiter joins, `any` where that is seen when it runs."""
+    type_ = work.type_of(value).name if isinstance(value, Ref) and "delimiter" in node.params else ""
+    return type_ if type_ in ("array", "any") else ""
+
+
+def _printed(node: Node, name: str, as_list: str) -> str:
+    if not as_list:
+        return name
+    joined = f"{name} | join({json.dumps(node.params['delimiter'], ensure_ascii=False)})"
+    is_list = f"{name} is sequence and {name} is not string and {name} is not mapping"
+    return joined if as_list == "array" else f"{joined} if {is_list} else {name}"
 
 
 def _printable(work: Work, value: Value) -> Value:

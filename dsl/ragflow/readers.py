@@ -295,6 +295,8 @@ def transform(reading: Reading) -> None:
         logic = jinja.read(str(params.get("script") or ""), reading.find)
         if logic is None:
             node.params = {"template": reading.text("script") or ""}
+            delimiter = next(iter(_list(params.get("delimiters"))), "")
+            node.params |= {"delimiter": delimiter} if isinstance(delimiter, str) and delimiter else {}
         else:
             node.params, node.inputs = {"template": logic[0]}, logic[1]
 

@@ -472,7 +472,8 @@ def template(writing: Writing) -> Made:
     if script is None:
         why = "RAGFlow's templates get texts alone: the logic of this one takes lists, numbers or fields."
         return stub(writing, why, "template.logic")
-    return "StringTransform", {"method": "merge", "script": script, "delimiters": [""]}
+    delimiter = writing.node.params.get("delimiter", "")
+    return "StringTransform", {"method": "merge", "script": script, "delimiters": [delimiter]}
 
 
 def _script(writing: Writing) -> str | None:

@@ -365,6 +365,21 @@ def test_a_template_with_logic_is_read_as_one_and_written_again() -> None:
 ODD: list[Any] = [None, True, 0, -1.5, "", "x", "{a@b.c}", [], [1], {}, {"a": {"b": 1}}, ["begin"], "begin@x"]
 
 
+@pytest.mark.parametrize(("type_", "kept"), [("Array<String>", {"delimiter": "|"}), ("String", {})])
+def test_what_stands_between_the_elements_of_a_list_is_kept_where_a_list_may_be(type_: str, kept: Any) -> None:
+    outputs = {"xs": {"type": type_, "value": None}}
+    code = {"component_name": "CodeExec", "params": {"lang": "python", "script": "def main(): 0", "outputs": outputs}}
+    merge = {"method": "merge", "script": "{CodeExec:A@xs}{sys.query}", "delimiters": ["|"]}
+    flow = ragflow.read(
+        canvas(begin=BEGIN, **{"CodeExec:A": code, "T": {"component_name": "StringTransform", "params": merge}})
+    )
+    assert {name: value for name, value in nodes(flow)["T"].params.items() if name != "template"} == kept
+    for dialect in ("coze", "dify", "ragflow"):
+        again = dsl.read(dsl.write(replace(flow, dialect="ir", raw=None), dialect).data)
+        (text,) = [node for node in nodes(again).values() if node.kind == "template"]
+        assert text.params.get("delimiter") == kept.get("delimiter"), dialect
+
+
 def test_a_text_is_put_together_in_front_where_ragflow_takes_one_reference() -> None:
     q, n = Ref("begin", ("q",)), Ref("begin", ("n",))
     said = Text((q, ": ", n))
