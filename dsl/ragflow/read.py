@@ -183,7 +183,7 @@ class _Reader:
         return seen
 
     def resource(self, kind: str, name: str, hint: dict[str, Any]) -> str:
-        key = f"{kind}:{name}"
+        key = f"{kind}:{hint.get('llm_id') or name}"
         self.resources.setdefault(key, Resource(key, kind, name, hint))  # type: ignore[arg-type]
         return key
 

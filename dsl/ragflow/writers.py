@@ -283,7 +283,7 @@ def retrieve(writing: Writing) -> Made:
     made |= {theirs: params[ours] for ours, theirs in names.items() if params.get(ours) is not None}
     if params.get("rerank"):
         rerank = known.get(params["rerank"].get("model", ""))
-        made["rerank_id"] = rerank.name if rerank else ""
+        made["rerank_id"] = str(rerank.hint.get("llm_id") or rerank.name) if rerank else ""
     if own:
         made |= params.get("search") or {}
     elif params.get("filter"):

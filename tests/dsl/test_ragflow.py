@@ -301,6 +301,24 @@ def test_of_several_texts_the_first_is_said_elsewhere_and_that_is_told() -> None
     assert dsl.write(flow, "ragflow").notes == []
 
 
+@pytest.mark.parametrize(
+    ("llm_id", "name", "provider"),
+    [("gpt-4o@OpenAI", "gpt-4o", "OpenAI"), ("r1@default@DeepSeek", "r1", "DeepSeek"), ("@cf/x@CF", "@cf/x", "CF")],
+)
+def test_a_model_is_called_elsewhere_what_its_provider_calls_it(llm_id: str, name: str, provider: str) -> None:
+    params = {"llm_id": llm_id, "prompts": [{"role": "user", "content": "{sys.query}"}]}
+    flow = ragflow.read(canvas(begin=BEGIN, **{"LLM:A": {"component_name": "LLM", "params": params}}))
+    (model,) = flow.resources
+    assert (model.name, model.hint["provider"]) == (name, provider)
+    (reply,) = [
+        each["data"]
+        for each in dsl.write(flow, "dify").document["workflow"]["graph"]["nodes"]
+        if each["data"]["type"] == "llm"
+    ]
+    assert reply["model"]["name"] == name
+    assert ragflow.build(flow)[0]["dsl"]["components"]["LLM:A"]["obj"]["params"]["llm_id"] == llm_id
+
+
 def test_what_fits_no_category_takes_the_last_one() -> None:
     described = {name: {"description": "", "to": [f"Message:{name}"]} for name in ("A", "B")}
     params = {"llm_id": "m@x", "query": "sys.query", "category_description": described}
