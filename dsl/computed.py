@@ -104,6 +104,17 @@ def insert(graph: Graph, before: Node, node: Node) -> None:
     graph.edges.append(Edge(before.id, node.id))
 
 
+def behind(graph: Graph, node: Node, made: Node) -> None:
+    """What followed the node follows the new one."""
+    port = "out" if node.body is None else "done"
+    graph.nodes.insert(graph.nodes.index(node) + 1, made)
+    graph.edges[:] = [
+        replace(edge, source=made.id, port="out") if (edge.source, edge.port) == (node.id, port) else edge
+        for edge in graph.edges
+    ]
+    graph.edges.append(Edge(node.id, made.id, port))
+
+
 def place(fields: Fields, source: Node | None, ref: Ref, variable: str) -> None:
     """Puts a value where expressions look for it: under the node by id and by title, and under what comes in."""
     for key in dict.fromkeys(("", ref.node, source.title if source else ref.node)):

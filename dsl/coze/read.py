@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from dsl import DslError
+from dsl import DslError, delimiters
 from dsl.coze import nested, yamlform
 from dsl.coze.formats import form, inside
 from dsl.coze.readers import READERS, Reading, mappings, types_of
@@ -101,7 +101,7 @@ class _Reader:
         graph = self.graph()
         name, description, version = self._about()
         chat = any(name == "USER_INPUT" for node in graph.nodes if node.kind == "start" for name in node.outputs)
-        return Flow(
+        made = Flow(
             name,
             "coze",
             version,
@@ -111,6 +111,8 @@ class _Reader:
             resources=list(self.resources.values()),
             raw=self.document,
         )
+        delimiters.settle(made)
+        return made
 
     def _about(self) -> tuple[str, str, str]:
         kind = form(self.document)

@@ -87,7 +87,8 @@ def template(writing: Writing) -> Made:
             return stub(writing)
         value = known
     words, given = writing.template(value, node.inputs)
-    return "15", concat(words, given), [variable("output", Type("string", required=True))]
+    joined = concat(words, given, node.params.get("delimiter", ","))
+    return "15", joined, [variable("output", Type("string", required=True))]
 
 
 def split(writing: Writing) -> Made:

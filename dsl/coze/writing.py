@@ -301,9 +301,9 @@ def _dotted(path: tuple[Any, ...]) -> str:
     return said
 
 
-def concat(words: str, given: list[dict[str, Any]]) -> dict[str, Any]:
+def concat(words: str, given: list[dict[str, Any]], delimiter: str = ",") -> dict[str, Any]:
     joined = [{"name": "concatResult", "input": literal(words, Type("string"))}]
-    joined += [{"name": "arrayItemConcatChar", "input": literal(",", Type("string"))}]
+    joined += [{"name": "arrayItemConcatChar", "input": literal(delimiter, Type("string"))}]
     return {"method": "concat", "inputParameters": given, "concatParams": joined}
 
 

@@ -49,6 +49,7 @@ class _Builder:
         self._ask(graph, taken)
         collected.compute(graph, taken, self._added)
         bodies.of_scripts(graph)
+        loops.gather(graph, self._gathered)
         computed.compute(graph, nodes(self.flow), taken, self._expressions)
         bodies.as_fields(graph, taken, self._added)
         conditions.compute(graph, taken, SIGNS, self._compared)
@@ -101,6 +102,13 @@ class _Builder:
     def _walked(self, loop: Node, made: list[Node]) -> None:
         self.source |= {id(each): "" for each in made}
         self._tell(loop, "equivalent", "loop.list", loops.WALKED)
+
+    def _gathered(self, loop: Node, made: list[Node]) -> None:
+        self.source |= {id(each): "" for each in made}
+        message = (
+            "What the rounds make is kept in a variable of the loop: of values of several types that makes an error."
+        )
+        self._tell(loop, "degraded", "loop.collect", message)
 
     def _counted(self, node: Node, made: list[Node]) -> None:
         self.source |= {id(each): "" for each in made}
