@@ -47,6 +47,7 @@ class _Lift:
     def __init__(self, node: Node, id_: str) -> None:
         self.node, self.id = node, id_
         self.found: dict[str, Script] = {}
+        self.taken: set[str] = set()
         self.impossible = False
 
     def value(self, value: Value, stem: str) -> Value:
@@ -62,7 +63,7 @@ class _Lift:
         # What a list or a loop hands to its own rounds is not there before it.
         self.impossible |= any(ref.node == self.node.id for ref in script.refs)
         word = "".join(letter if letter.isascii() and letter.isalnum() else "_" for letter in stem)
-        name = unique(f"v_{word}", set(self.found))
+        name = unique(f"v_{word}", self.taken)
         self.found[name] = script
         return Ref(self.id, (name,))
 
