@@ -138,13 +138,16 @@ def _called(source: Node | None, ref: Ref) -> list[list[str]]:
         return [rest] if rest else [[SPREAD], *_split_field(source)]
     if (kind == "http" and first == ["body"]) or first == [ALL]:
         return [rest]
-    if kind in ("list", "iterate", "code") and source and (label := outputs(source).get(first[0], Type()).label):
+    label = outputs(source).get(first[0], Type()).label if source and first else ""
+    if kind in ("list", "iterate", "code") and label:
         return [rest] if label == ALL else [[label, *rest]]
     if kind in ("llm", "agent") and first == ["structured"]:
         return [["output", *rest]]
     if kind in ("llm", "agent") and first == ["text"]:
         return [["text"], ["output"], ["message", "content"]] if kind == "agent" else [["text"], *_ANSWERS]
-    return [["output", *steps]] if kind == "extract" else [steps]
+    if kind == "extract":
+        return [["output", *steps]]
+    return [[label, *rest], steps] if label else [steps]
 
 
 def _split_field(container: Node) -> list[list[str]]:
