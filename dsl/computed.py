@@ -47,6 +47,7 @@ class _Lift:
     def __init__(self, node: Node, id_: str) -> None:
         self.node, self.id = node, id_
         self.found: dict[str, Script] = {}
+        self.taken: set[str] = set()
         self.impossible = False
 
     def value(self, value: Value, stem: str) -> Value:
@@ -62,7 +63,7 @@ class _Lift:
         # What a list or a loop hands to its own rounds is not there before it.
         self.impossible |= any(ref.node == self.node.id for ref in script.refs)
         word = "".join(letter if letter.isascii() and letter.isalnum() else "_" for letter in stem)
-        name = unique(f"v_{word}", set(self.found))
+        name = unique(f"v_{word}", self.taken)
         self.found[name] = script
         return Ref(self.id, (name,))
 
@@ -148,13 +149,16 @@ def _called(source: Node | None, ref: Ref) -> list[list[str]]:
         return [rest] if rest else [[SPREAD], *_split_field(source)]
     if (kind == "http" and first == ["body"]) or first == [ALL]:
         return [rest]
-    if kind in ("list", "iterate", "code") and source and (label := outputs(source).get(first[0], Type()).label):
+    label = outputs(source).get(first[0], Type()).label if source and first else ""
+    if kind in ("list", "iterate", "code") and label:
         return [rest] if label == ALL else [[label, *rest]]
     if kind in ("llm", "agent") and first == ["structured"]:
         return [["output", *rest]]
     if kind in ("llm", "agent") and first == ["text"]:
         return [["text"], ["output"], ["message", "content"]] if kind == "agent" else [["text"], *_ANSWERS]
-    return [["output", *steps]] if kind == "extract" else [steps]
+    if kind == "extract":
+        return [["output", *steps]]
+    return [[label, *rest], steps] if label else [steps]
 
 
 def _split_field(container: Node) -> list[list[str]]:

@@ -6,7 +6,7 @@ from functools import partial
 from itertools import pairwise
 from typing import Any
 
-from dsl import OptionError, bodies, classes, collected, computed, conditions, prompts, rings
+from dsl import OptionError, bodies, classes, collected, computed, conditions, prompts, renamed, rings
 from dsl.coze import answers, assignments, buttons, nested, yamlform
 from dsl.coze.forms import FORMS, check, entry, formed, workflow_name
 from dsl.coze.lacking import PLATFORM
@@ -19,6 +19,8 @@ from dsl.lacking import supply
 from dsl.layout import layout
 from dsl.notes import Note
 from dsl.values import copied, map_refs, nodes, place_of, rename, steps, unique, walk
+
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")  # of an output
 
 
 def build(flow: Flow, form: str = "", host: str = "", space: str = "") -> tuple[Any, list[Note]]:
@@ -100,6 +102,12 @@ class _Builder:
         conditions.compute(graph, {*nodes(self.flow)}, SIGNS, self._computed)
         classes.translate(self.flow, "coze", {*nodes(self.flow)}, self._translated)
         self.origin |= {id(node): "" for node in supply(self.flow, PLATFORM, self._note)}
+        renamed.rename(self.flow, NAME, self._renamed)
+
+    def _renamed(self, node: Node, names: dict[str, str]) -> None:
+        if node.kind == "start":
+            message = f"Coze does not take these names: {', '.join(names)}. They became {', '.join(names.values())}."
+            self._note(node, "equivalent", "name.changed", message)
 
     def _note(self, node: Node, severity: Any, code: str, message: str, suggestion: str = "") -> None:
         self.notes.append(
