@@ -797,8 +797,19 @@ def test_a_copy_of_a_run_s_folder_is_no_run(place: Place) -> None:
 def test_a_teacher_that_writes_nothing_usable_is_what_the_error_says(place: Place) -> None:
     place.teach(pwrong=1.0)
     for _ in range(3):
-        with pytest.raises((FlowError, ServiceError), match=r"another shape|wrote nothing that can be used"):
+        with pytest.raises((FlowError, ServiceError), match=r"another shape|gave no answer that can be used"):
             place.run()
+
+
+def test_a_teacher_that_was_never_reached_is_not_said_to_have_written(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("connectors.http.backoff", lambda attempt: 0.0)
+    place.write("units.md", facts(0, 2))
+    place.service("stub", url="http://127.0.0.1:9/v1")
+    with pytest.raises((FlowError, ServiceError), match=r"cannot be reached") as failed:
+        place.run()
+    assert "wrote" not in str(failed.value)
 
 
 def test_a_dataset_with_broken_bytes_is_one_clear_error(place: Place) -> None:
