@@ -479,6 +479,7 @@ def test_dataset_versions_are_listed_with_their_sizes_and_run(done: Place) -> No
     (folder,) = done.runs()
     (line,) = [line for line in out.splitlines() if folder.run.id in line]
     assert str(trained_on(done)) in line
+    assert "went on with other documents" not in out
 
 
 def test_a_dataset_version_that_was_damaged_or_deleted_says_so(done: Place) -> None:
@@ -507,6 +508,8 @@ def test_a_dataset_that_a_run_made_before_it_went_on_with_other_documents_is_lis
     versions = {path.name for path in (place.config.state / "datasets" / "units").iterdir()}
     _, out, _ = place.said("dataset", "list", "units", module="flows")
     assert len(versions) == 2 and all(version in out for version in versions)
+    assert len(re.findall(r" \d{4}-\d\d-\d\d \d\d:\d\d UTC ", out)) == 2, "when each was made"
+    assert out.endswith("-: its run went on with other documents or settings, or its record was deleted.\n")
 
 
 @pytest.mark.parametrize("form", ["messages", "alpaca", "sharegpt", "prompt-completion", "text"])
