@@ -49,8 +49,8 @@ def scores_table(run: Run, evaluated: Step) -> Table:
     """A row a measure with what it means, a column a model."""
     counts = evaluated.counts
     models = [model for model in MODELS if any(name.startswith(f"{model} ") for name in counts)]
-    asked = f"{counts.get('questions', 0)} held-out question{'s' if counts.get('questions') != 1 else ''}"
-    table = table_of("measure", *models, "what it means", title=f"{run.loop}, run {run.id}: {asked}", numbers=models)
+    title = f"{run.loop}, run {run.id}: {_asked(evaluated)}"
+    table = table_of("measure", *models, "what it means", title=title, numbers=models)
     for mode, words in (*MODES.items(), ("", "")):
         for metric, meaning in METRICS.items():
             scores = [counts.get(" ".join(filter(None, (model, mode, metric)))) for model in models]
@@ -58,6 +58,13 @@ def scores_table(run: Run, evaluated: Step) -> Table:
                 name = f"{mode.replace('_', '-')} {called(metric)}".strip()
                 table.add_row(name, *map(_figure, scores), ", ".join(filter(None, (meaning, words))))
     return table
+
+
+def _asked(evaluated: Step) -> str:
+    """`20 of 23 held-out questions`."""
+    asked, beyond = (evaluated.counts.get(name, 0) for name in ("questions", "beyond_limit"))
+    many = f"{asked} of {int(asked) + int(beyond)}" if beyond else str(asked)
+    return f"{many} held-out question{'s' if many != '1' else ''}"
 
 
 def show_runs(config: Config, store: Store, loop: str | None) -> None:

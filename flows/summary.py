@@ -28,6 +28,7 @@ WORDS = {
     "cached": "answers known already",
     "train_loss": "loss of training rows, on average",
     "eval_loss": "loss of validation rows, at the end",
+    "beyond_limit": "questions beyond evaluate.limit",
     "open_book": "rows that show a pair again with its passage",
 }
 RISE = 0.2  # a validation loss that ends so far above its lowest, or

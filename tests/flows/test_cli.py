@@ -239,6 +239,14 @@ def test_show_tells_the_steps_scores_and_report_of_the_newest_run(done: Place) -
         assert text in out
 
 
+def test_questions_beyond_the_limit_are_counted(place: Place) -> None:
+    place.change("evaluate", limit=20)
+    place.run()
+    _, out, _ = place.said("show", "units", module="flows")
+    assert "20 of 48 held-out questions" in out
+    assert "questions beyond evaluate.limit: 28" in out
+
+
 def test_show_names_what_was_lost_and_the_notes_of_the_run(place: Place) -> None:
     place.write("broken.pdf", "%PDF-1.4 this is none")
     place.said("run", "units")
