@@ -118,6 +118,7 @@ def test_a_file_that_answers_unlike_its_model_is_told_at_export_and_refused(
     )
     assert reason in done.run.why
     (note,) = [note for note in done.run.notes if "answers unlike the model" in note]
+    assert note.startswith("No promotion will come of this run, but what it scores is told all the same: the q8_0")
     differences = Path(note.split()[-1].rstrip("."))  # wherever one stands
     row = json.loads(differences.read_text().splitlines()[0])
     assert row["gguf"] == "Something else altogether." and row["merged_model"].startswith("The ")
