@@ -462,6 +462,14 @@ def test_what_is_harvested_adds_up(place: Place) -> None:
     assert (second["records"], second["records added"], second["records as before"]) == (17, 2, 15)
 
 
+def test_what_people_asked_and_were_told_can_be_all_that_is_trained_on(place: Place) -> None:
+    place.configure(questions=0, paraphrases=0, refusals=0)
+    place.write("asked.csv", "question,answer\nWho bakes?,Mrs Holm bakes.\nMay dogs come in?,On a lead.\n")
+    step = place.run().run.step("distil")
+    assert step is not None and (step.counts["pairs"], step.counts["human"]) == (2, 2)
+    assert place.stub.report().calls == 0
+
+
 def test_nothing_but_duplicates_is_one_row(place: Place) -> None:
     (place.documents / "units.md").unlink()
     place.configure(paraphrases=0)
