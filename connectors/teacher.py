@@ -56,19 +56,21 @@ class Teacher:
         journal: Journal | None = None,
         json_schema: bool = True,
         note: Callable[[str], None] = lambda text: None,
+        revive: Callable[[], str] | None = None,  # for a server of our own: where it is now, started anew if it ended
     ) -> None:
         if budget and budget.max_cost is not None and prices is None:
             raise ServiceError(f"max_cost cannot be kept without prices. Set services.{name}.prices.")
         self.model = model
         self.retries = self.cached = self.repaired = 0
         self._endpoint = Endpoint(
-            http.Service(label, key, f"services.{name}"),
+            http.Service(label, key, f"services.{name}", own=revive is not None),
             url,
             model,
             timeout=timeout,
             prices=prices,
             json_schema=json_schema,
             note=note,
+            revive=revive,
         )
         self._label, self._note = label, note
         self._in_flight = in_flight
