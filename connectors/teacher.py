@@ -13,7 +13,17 @@ from connectors.budget import Budget, BudgetReached
 from connectors.completion import Again, Answer, Endpoint, Request, Unanswered, in_words
 from connectors.pace import OUTAGE, PROBE, Pace
 
-__all__ = ["Answer", "Budget", "BudgetReached", "Failure", "Journal", "Request", "Teacher", "Unanswered"]
+__all__ = [
+    "Answer",
+    "Budget",
+    "BudgetReached",
+    "DamagedAnswer",
+    "Failure",
+    "Journal",
+    "Request",
+    "Teacher",
+    "Unanswered",
+]
 
 TRIES = 6  # of one request, before it is given up
 REPAIRS = 2  # of one broken answer, in one run
@@ -29,6 +39,10 @@ class Failure(msgspec.Struct, frozen=True):
     """A request that stayed without an answer; the others go on."""
 
     reason: str
+
+
+class DamagedAnswer(ServiceError):
+    """What a journal kept cannot be read any more; another answer may take its place."""
 
 
 class Journal(Protocol):
@@ -182,7 +196,11 @@ class Teacher:
             mine.cancel()  # without effect on a result; whoever waits for a call that failed tries by itself
 
     def _known(self, key: str) -> Answer | None:
-        return None if self._journal is None else self._journal.answer(key)
+        try:
+            return None if self._journal is None else self._journal.answer(key)
+        except DamagedAnswer as error:
+            self._note(f"{error}; it is asked for again.")
+            return None
 
     async def _called(self, request: Request) -> Answer:
         """The answer after as many tries as it takes; raises Unanswered when they are used up."""
