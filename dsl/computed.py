@@ -108,7 +108,7 @@ def insert(graph: Graph, before: Node, node: Node) -> None:
 def behind(graph: Graph, node: Node, made: Node) -> None:
     """What followed the node follows the new one."""
     port = "out" if node.body is None else "done"
-    graph.nodes.insert(graph.nodes.index(node) + 1, made)
+    graph.nodes.insert(place_of(graph, node) + 1, made)
     graph.edges[:] = [
         replace(edge, source=made.id, port="out") if (edge.source, edge.port) == (node.id, port) else edge
         for edge in graph.edges
