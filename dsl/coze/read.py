@@ -9,7 +9,6 @@ from dsl.coze import nested, yamlform
 from dsl.coze.formats import form, inside
 from dsl.coze.readers import READERS, Reading, mappings, types_of
 from dsl.coze.tables import OURS, OUTPUTS
-from dsl.coze.writing import identifier
 from dsl.ir import Edge, Flow, Graph, Node, OnError, Ref, Resource, Text, Value
 from dsl.load import load_json
 from dsl.values import at, map_refs, pointer, text, walk
@@ -70,7 +69,6 @@ class _Reader:
     def graph(self) -> Graph:
         graph = self._graph(self.canvas.get("nodes"), self.canvas.get("edges"), self.place, "")
         _unfold(graph)
-        _as_named(graph)
         self._put_back(graph)
         return graph
 
@@ -293,21 +291,6 @@ class _Reader:
         key = f"{kind}:{name}"
         self.resources.setdefault(key, Resource(key, kind, name, hint))  # type: ignore[arg-type]
         return key
-
-
-def _as_named(graph: Graph) -> None:
-    """Outputs of steps that have no such name on Coze are called by it again."""
-    every = [node for node, _, _ in walk(graph)]
-    steps = [node for node in every if node.kind == "set"]
-    names = {(node.id, identifier(name, set())): name for node in steps for name in node.outputs}
-    names = {key: name for key, name in names.items() if key[1] != name}
-
-    def back(ref: Ref) -> Value:
-        name = names.get((ref.node, str(ref.path[0]))) if ref.path and ref.scope == "node" else None
-        return replace(ref, path=(name, *ref.path[1:])) if name else ref
-
-    for node in every if names else ():
-        node.params, node.inputs = map_refs(node.params, back), map_refs(node.inputs, back)
 
 
 def _unfold(graph: Graph) -> None:

@@ -45,8 +45,7 @@ def steps(writing: Writing) -> Made:
     body, result = STEPS[node.kind](node, names)
     outs = outputs(node) if node.kind != "pass" else {"done": Type("boolean")}
     declared = {name: each for name, each in outs.items() if name in result} or {"done": Type("boolean")}
-    here = dict(zip(declared, (each["name"] for each in variables(declared)), strict=True))
-    source, given = step(node, body, {here.get(name, name): value for name, value in result.items()})
+    source, given = step(node, body, result)
     if node.kind != "stop":
         writing.note("equivalent", "code.step", "The step became code that does the same.")
     return (
