@@ -87,6 +87,10 @@ class _Helper:
             return value if value.lang == "jinja2" else self.script(value, stem)
         if isinstance(value, Wanted):
             return self.reference(value.value, stem)
+        if isinstance(value, dict):
+            return {key: self.value(inner, str(key)) for key, inner in value.items()}
+        if isinstance(value, list):
+            return [self.value(inner, stem) for inner in value]
         return self.request(value, stem) if isinstance(value, Call) else value
 
     def reference(self, value: Value, stem: str) -> Value:

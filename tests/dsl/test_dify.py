@@ -723,6 +723,19 @@ def test_an_expression_of_n8n_is_computed_in_front_of_the_node() -> None:
     assert again.graph.edges == [Edge("start", "say")]
 
 
+def test_an_element_of_a_list_within_what_a_tool_gets_is_taken_out_in_front_of_it() -> None:
+    said = Ref("start", ("blocks", 1, "said"))
+    nodes = [
+        Node("start", "start", outputs={"blocks": Type("any")}),
+        Node("page", "tool", "Page", params={"tool": "tool:1"}, inputs={"blocks": [{"type": "quote", "said": said}]}),
+    ]
+    tools = [Resource("tool:1", "tool", "notion")]
+    document, _ = dify.build(Flow("t", "n8n", graph=Graph(nodes, [Edge("start", "page")]), resources=tools))
+    written = {node["id"]: node["data"] for node in document["workflow"]["graph"]["nodes"]}
+    assert "blocks.1" not in str(written["page"]) and "page_in" in str(written["page"])
+    assert "pick(blocks, 1, 'said')" in written["page_in"]["code"]
+
+
 def test_an_expression_of_n8n_in_a_condition_is_computed_before_the_question_is_asked() -> None:
     script = Script("n8n", "$json.prices.some((p) => p > 10)", (Ref("start", ("prices",)),))
     asked = {"logic": "and", "conditions": [{"left": script, "op": "true", "right": None, "type": "boolean"}]}
