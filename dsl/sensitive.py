@@ -1,12 +1,15 @@
 """What is a secret: a value by the name it stands under, a token by its look.
 
 The rules are those of the platforms' own places for keys (headers, parameters, tool settings, URLs, bodies) and the
-public forms of well-known tokens. Libraries for this look through source code by the megabyte, and know no node.
+public forms of well-known tokens (`dsl/tokens.py`). Libraries for this look through source code by the megabyte, and know no node.
 """
 
+import functools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+
+from dsl.tokens import tokens
 
 _NAME = re.compile(
     r"(?i)(^|[^a-z])(authorization|api[-_ ]?key|hapikey|secret|(client|app)[-_]?secret|password|passwd|pwd|passphrase|"
@@ -16,40 +19,6 @@ _NAME = re.compile(
 )
 _ABOUT = re.compile(r"(?i)[-_ ](type|name|ids?|url|uri|kind|mode|count|limit|label|title|path|field|header|location)$")
 _PERHAPS = re.compile(r"(?i)(^|[^a-z])(key|auth|sig|sign|signature|pass|hmac)$")  # a secret if it looks like chance
-_LOOKS = re.compile(
-    r"""
-      (?P<openai>      \bsk-[A-Za-z0-9_-]{16,} )
-    | (?P<stripe>      \b[rs]k_(?:live|test)_[A-Za-z0-9]{16,} )
-    | (?P<github>      \b(?:gh[pousr]_[A-Za-z0-9]{30,}|github_pat_[A-Za-z0-9_]{30,}) )
-    | (?P<gitlab>      \bglpat-[A-Za-z0-9_-]{16,} )
-    | (?P<slack>       \bxox[abeoprs]-[A-Za-z0-9-]{10,} )
-    | (?P<slack_hook>  (?<=hooks\.slack\.com/services/)[A-Za-z0-9/_-]{8,} )
-    | (?P<discord>     (?<=/api/webhooks/)\d{6,}/[A-Za-z0-9_-]{16,} )
-    | (?P<telegram>    (?<!\d)\d{8,10}:AA[A-Za-z0-9_-]{30,} )
-    | (?P<aws>         \b(?:AKIA|ASIA)[0-9A-Z]{16}\b )
-    | (?P<google>      \bAIza[0-9A-Za-z_-]{35} )
-    | (?P<hugging_face>\bhf_[A-Za-z0-9]{30,} )
-    | (?P<replicate>   \br8_[A-Za-z0-9]{30,} )
-    | (?P<groq>        \bgsk_[A-Za-z0-9]{30,} )
-    | (?P<xai>         \bxai-[A-Za-z0-9]{30,} )
-    | (?P<tavily>      \btvly-[A-Za-z0-9-]{16,} )
-    | (?P<sendgrid>    \bSG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,} )
-    | (?P<npm>         \bnpm_[A-Za-z0-9]{30,} )
-    | (?P<shopify>     \bshp(?:at|ca|pa|ss)_[0-9a-fA-F]{32} )
-    | (?P<notion>      \b(?:ntn|secret)_[A-Za-z0-9]{36,} )
-    | (?P<airtable>    \bpat[A-Za-z0-9]{14}\.[0-9a-f]{64} )
-    | (?P<jwt>         \beyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{5,} )
-    | (?P<n8n>         \bn8n_api_[A-Za-z0-9]{20,} )
-    | (?P<dify>        \b(?:app|dataset)-[A-Za-z0-9]{24}\b )
-    | (?P<ragflow>     \bragflow-[A-Za-z0-9]{30,} )
-    | (?P<coze>        \b(?:pat|sat|czs)_[A-Za-z0-9]{40,} )
-    | (?P<private_key> -----BEGIN\ [A-Z ]*PRIVATE\ KEY-----(?:[^-]|-(?!----))*+-----END\ [A-Z ]*PRIVATE\ KEY----- )
-    | (?P<bearer>      (?<=[Bb]earer\ )[A-Za-z0-9._~+/=-]{12,} )
-    | (?P<basic>       (?<=[Bb]asic\ )(?=[A-Za-z+/]*[0-9=])[A-Za-z0-9+/]{8,}={0,2} )
-    | (?P<password>    (?<=://)[^\s/@:{}]*:[^\s/@{}]+(?=@) )
-    """,
-    re.VERBOSE,
-)
 # `name=value` of an address or a form, `"name": "value"` of JSON, a line of headers.
 _SENT = re.compile(r"""(?:^|(?<=[?&]))(?P<name>[\w.-]{2,40})=(?P<value>[^&\#\s{}"'<>]{6,})""")
 _JSON = re.compile(r""""(?P<name>[\w.-]{2,40})"\s*:\s*"(?P<value>[^"\s\\{}]{8,})\"""")
@@ -76,10 +45,11 @@ class Found:
 def found(value: str, key: str = "", *, sent: bool = False, code: bool = False) -> list[Found]:
     """The secrets in a text that stands under `key`; `sent`: as a header or a parameter; `code`: of a program."""
     spans = [] if code else [*_pairs(value, key)]
-    spans += [_span(match, key) for match in _LOOKS.finditer(value)]
+    spans += [_token(*each, key) for each in tokens(value)]
     return _apart(spans) or _whole(value, key, sent)
 
 
+@functools.lru_cache(4096)
 def is_secret_name(name: str) -> bool:
     """Whether it names a secret, and not the kind or the place of one, as `credentialType` does."""
     return bool(_NAME.search(_parted(name))) and not _ABOUT.search(_parted(name))
@@ -139,10 +109,9 @@ def _apart(spans: list[Found]) -> list[Found]:
     return result
 
 
-def _span(match: "re.Match[str]", key: str) -> Found:
-    known = next(name for name, part in match.groupdict().items() if part is not None)
+def _token(start: int, end: int, known: str, key: str) -> Found:
     named = is_secret_name(key) and known in ("bearer", "basic", "jwt")
-    return Found(match.start(), match.end(), _variable(key if named else known))
+    return Found(start, end, _variable(key if named else known))
 
 
 def _variable(name: str) -> str:

@@ -50,6 +50,12 @@ def test_keys_that_begin_and_never_end_are_looked_through_once() -> None:
     assert [(each.start, each.end) for each in found(f"{begin} {key} x")] == [(32, 32 + len(key))]
 
 
+@pytest.mark.timeout(30)
+def test_a_long_text_is_looked_through_at_once() -> None:
+    assert found("A" * 10_000_000) == found("A-" * 5_000_000, "text") == []
+    assert [each.start for each in found("A" * 10_000_000 + f" {OPENAI}")] == [10_000_001]
+
+
 @pytest.mark.parametrize(
     ("value", "key"),
     [
