@@ -32,11 +32,12 @@ _FORMS: dict[str, tuple[tuple[str, ...], str]] = {
     "coze": (("pat_", "sat_", "czs_"), r"\b(?:pat|sat|czs)_[A-Za-z0-9]{40,}"),
     "private_key": (
         ("PRIVATE KEY-----",),
-        r"-----BEGIN [A-Z ]*PRIVATE KEY-----(?:[^-]|-(?!----))*+-----END [A-Z ]*PRIVATE KEY-----",
+        r"-----BEGIN [A-Z ]*PRIVATE KEY-----(?:(?:[^-]|-(?!----))*+-----END [A-Z ]*PRIVATE KEY-----|[\w+/=\s\\]{16,})",
     ),
     "bearer": (("earer ",), r"(?<=[Bb]earer )[A-Za-z0-9._~+/=-]{12,}"),
     "basic": (("asic ",), r"(?<=[Bb]asic )(?=[A-Za-z+/]*[0-9=])[A-Za-z0-9+/]{8,}={0,2}"),
-    "password": (("://",), r"(?<=://)[^\s/@:{}]*:[^\s/@{}]+(?=@)"),
+    # A password may hold / and @; what begins with digits is a port and a path.
+    "password": (("://",), r"(?<=://)[^\s/@:{}]*:(?!\d+[^\w@])[^\s{}?#,;\"'<>`]{1,200}(?=@)"),
 }
 _COMPILED = [(name, hints, re.compile(form)) for name, (hints, form) in _FORMS.items()]
 

@@ -36,10 +36,82 @@ TELEGRAM = "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsawQ"
         ("https://api.telegram.org/bot110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsawQ/send", "url", TELEGRAM),
         ("Basic dXNlcjpwYXNzd29yZDEyMw==", "text", "dXNlcjpwYXNzd29yZDEyMw=="),
         ("a sk_live_51H8abcdefghijklmnopqrstu z", "text", "sk_live_51H8abcdefghijklmnopqrstu"),
+        (f"https://{CHANCE}@h.example.com/x", "url", CHANCE),
+        (f"https://{CHANCE}:@h.example.com/x", "url", CHANCE),
+        ("https://me:p@ss/word@h.example.com/x", "url", "me:p@ss/word"),
+        (f"https://h.example.com/x#access_token={CHANCE}", "url", CHANCE),
+        (f"https://h.example.com/x;jsessionid={CHANCE}?q=1", "url", CHANCE),
+        (f"https://h.example.com/x?api%5Fkey={CHANCE}", "url", CHANCE),
+        (f"https://h.example.com/x?code={CHANCE}==&q=1", "url", f"{CHANCE}=="),
+        (f"https://h.example.com/x?appid={CHANCE}", "url", CHANCE),
+        ("https://h.example.com/x?token=ab12", "url", "ab12"),
+        ('{"password": "correcthorse", "q": "{{ $json.q }}"}', "jsonBody", "correcthorse"),
+        ('{"q": "tea", "password": "S3cr3t!Pass#9"}', "text", "S3cr3t!Pass#9"),
+        ('{"X-Api-Key": "hunter-two-three"}', "jsonHeaders", "hunter-two-three"),
+        (f"<login><password>{CHANCE}</password></login>", "body", CHANCE),
+        (f"={{{{ ({{ password: '{CHANCE}' }}) }}}}", "jsonBody", CHANCE),
+        (f"API_KEY={CHANCE}", "text", CHANCE),
+        (f"The password: {CHANCE}\nGood luck.", "text", CHANCE),
+        (f"curl -s -u me:{CHANCE} https://h.example.com", "text", CHANCE),
+        ("curl --user 'me:swordfish' https://h.example.com", "text", "swordfish"),
     ],
 )
 def test_a_secret_is_found(value: str, key: str, secret: str) -> None:
     assert [value[each.start : each.end] for each in found(value, key)] == [secret]
+
+
+@pytest.mark.parametrize(
+    ("value", "key", "secret"),
+    [
+        (f"a=b; sid={CHANCE}; c=d", "Cookie", f"a=b; sid={CHANCE}; c=d"),
+        (f'Digest username="u", realm="r", response="{CHANCE}"', "Authorization", None),
+        (f"AWS4-HMAC-SHA256 Credential=AK/2020, SignedHeaders=host, Signature={CHANCE}", "Authorization", None),
+        ("AWS4-HMAC-SHA256 Credential=AKIA1234567890ABCDEF, Signature=0123456789abcdef", "Authorization", None),
+        ("my secret pass phrase", "X-Password", None),
+        ("pa$swordfish", "X-Password", None),
+        ("a{bracket", "X-Password", None),
+        (f"yourmom{CHANCE}", "X-Password", None),
+        (f"Kxxxx{CHANCE}", "X-Password", None),
+        ("48213", "X-Password", None),
+        ("a1b2c", "X-Password", None),
+        (f"{CHANCE}{{{{ $json.more }}}}", "X-Api-Key", CHANCE),
+        (f"={{{{ 'Bearer ' + '{CHANCE}' }}}}", "Authorization", CHANCE),
+    ],
+)
+def test_all_that_is_sent_under_a_telling_name_is_a_secret(value: str, key: str, secret: str | None) -> None:
+    assert [value[each.start : each.end] for each in found(value, key, sent=True)] == [secret or value]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        f"const apiKey = '{CHANCE}';",
+        f"# password: {CHANCE}\n",
+        f'return {{password:"{CHANCE}"}}',
+        f'headers["X-Api-Key"] = `{CHANCE}`',
+        f"d = 'Server=x;User=a;Password={CHANCE};'",
+        f"k = '-----BEGIN PRIVATE KEY-----\\n{CHANCE}'",
+        f"fetch('https://h.example.com/?token={CHANCE}')",
+    ],
+)
+def test_what_code_gives_to_a_telling_name_is_a_secret_if_it_looks_like_chance(source: str) -> None:
+    (each,) = found(source, code=True)
+    assert CHANCE in source[each.start : each.end] and source[: each.start].strip()[-1] in "'\"`:=-"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "const token = response1.data2.items3[0];",
+        "password = os.environ['DB_PASSWORD_2_X1Y2Z3']",
+        "const apiKey = makeKey4Server5Now6();",
+        "token: 'the-next-token', secret: `string`",
+        "const auth_token = input.body.token ?? 'none';",
+        "api_key = '550e8400-e29b-41d4-a716-446655440000'",
+    ],
+)
+def test_what_code_computes_is_no_secret(source: str) -> None:
+    assert found(source, code=True) == []
 
 
 @pytest.mark.timeout(30)
@@ -73,6 +145,18 @@ def test_a_long_text_is_looked_through_at_once() -> None:
         ("https://x.example.com/a?token={{#sys.query#}}", "url"),
         ("0123456789abcdef01", "key"),
         ("Accept: text/plain\nX-Request-Id: 4711-4711-4711", "headers"),
+        ("session={{ $json.session }}; lang=en", "Cookie"),
+        ('={{ $json["x-auth2token4x1"] }}', "Authorization"),
+        ("={{ $('Get token 1a2b3c').item.json.token }}", "Authorization"),
+        ("$json.token", "token"),
+        ("my-api-key", "api_key"),
+        ("my secret token", "token"),
+        ("<your token>", "Authorization"),
+        ('{"token": "string", "api_key": "<API_KEY>", "secret": "{{ $json.s }}"}', "text"),
+        ("http://localhost:8080/@scope/x", "url"),
+        ("https://someone@git.example.com/repo.git", "url"),
+        ("Use the session token: the one that you were given.", "text"),
+        ("docker run -u me:staff curl", "text"),
     ],
 )
 def test_what_is_no_secret_stays(value: str, key: str) -> None:
@@ -105,7 +189,8 @@ def test_a_secret_in_a_document_is_found_by_the_name_around_its_value() -> None:
         "jsCode": f'const password = ["{CHANCE}"]; const url = "?token={CHANCE}";',
     }
     clean, places = hidden(document)
-    assert places == ["/tool_parameters/password/value", "/inputs/0/input/value/content", "/headers"]
+    assert places == ["/tool_parameters/password/value", "/inputs/0/input/value/content", "/headers", "/jsCode"]
+    assert clean["jsCode"] == f'const password = ["{CHANCE}"]; const url = "?token=${{TOKEN}}";'
     assert clean["headers"] == "X-Api-Key: ${X_API_KEY}"
 
 
