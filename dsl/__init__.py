@@ -12,6 +12,12 @@ from typing import TYPE_CHECKING, Any
 class DslError(Exception):
     """A workflow file that cannot be read or written; the message names the file, the place and what to do."""
 
+    def __str__(self) -> str:
+        """Without the secrets that it quotes: an error is what people send around."""
+        from dsl.hiding import told
+
+        return str(told(super().__str__()))
+
 
 class OptionError(DslError):
     """A dialect, a form or an option that does not exist."""
@@ -20,10 +26,11 @@ class OptionError(DslError):
 from dsl import load  # noqa: E402  (they raise DslError)
 from dsl.audit import unreported  # noqa: E402
 from dsl.dialects import DIALECTS, Dialect, dialect_of, named  # noqa: E402
+from dsl.hiding import hidden, told  # noqa: E402
 from dsl.ir import Flow, Resource  # noqa: E402
 from dsl.merge import merge, same  # noqa: E402
 from dsl.notes import Note, worst  # noqa: E402
-from dsl.secrets import hidden, mask  # noqa: E402
+from dsl.secrets import mask, secrets_of  # noqa: E402
 from dsl.sidecar import Sidecar, restore  # noqa: E402
 
 if TYPE_CHECKING:
@@ -43,6 +50,7 @@ __all__ = [
     "read",
     "restored",
     "sniff",
+    "without_secrets",
     "worst",
     "write",
 ]
@@ -102,8 +110,9 @@ def draw(flow: Flow, form: str = "svg") -> str:
 def write(flow: Flow, dialect: str, **options: Any) -> Written:
     """A flow as a file of a dialect; the options are those of the dialect's `build`.
 
-    In the dialect that it was read from, what was not changed is written as it was. In another, notes name every value
-    that the way back would not restore. DslError: unknown dialect or option.
+    In the dialect that it was read from, what was not changed is written as it was, its secrets too. In another, notes
+    name every value that the way back would not restore, and every secret, which is left out. DslError: unknown dialect
+    or option.
     """
     target = named(dialect)
     if not isinstance(flow, Flow):
@@ -113,10 +122,19 @@ def write(flow: Flow, dialect: str, **options: Any) -> Written:
         document, notes = _changed(flow, target, options)
         if reshaped := getattr(target, "reshaped", None):
             document, notes = reshaped(document, notes, **options)
-    else:
-        document, notes = _converted(flow, target, options)
-    rebind = [] if flow.dialect == dialect else flow.resources
-    return Written(target.dump(document), notes, rebind, document)
+        return Written(target.dump(document), notes, [], document)
+    document, notes, resources = _converted(flow, target, options)
+    return Written(target.dump(document), notes, [] if flow.dialect == dialect else resources, document)
+
+
+def without_secrets(flow: Flow) -> tuple[Flow, list[Note]]:
+    """The flow as it is read where `${NAME}` stands for each secret in its file, and a note for each such place."""
+    if flow.raw is None:
+        return mask(flow)
+    document, places = hidden(_changed(flow, named(flow.dialect), {})[0], secrets_of(flow))
+    told = Note("needs_binding", "secret.found", "A secret stood here; it is not in the file.", "Put it in again.")
+    notes = [replace(told, source_pointer=place) for place in places]
+    return (named(flow.dialect).read(document) if places else flow), notes
 
 
 def restored(flow: Flow, sidecar: Sidecar, original: bytes = b"", **options: Any) -> Written:
@@ -133,20 +151,13 @@ def _check_options(dialect: str, target: Dialect, options: dict[str, Any]) -> No
         raise OptionError(f"{dialect} has no option {odd!r}. It has: {', '.join(known) or 'none'}.")
 
 
-def _converted(flow: Flow, target: Dialect, options: dict[str, Any]) -> tuple[Any, list[Note]]:
-    keeps_all = target is named("ir") and flow.raw is not None
-    masked, secrets = _clean(flow) if keeps_all else mask(flow)
+def _converted(flow: Flow, target: Dialect, options: dict[str, Any]) -> tuple[Any, list[Note], list[Resource]]:
+    keeps_all = target is named("ir") and flow.raw is not None  # the common form carries the document itself
+    masked, secrets = without_secrets(flow) if keeps_all else mask(flow)
     document, notes = target.build(masked, **options)
     notes = [*flow.notes, *secrets, *notes]
-    return document, notes + unreported(flow, document, named(flow.dialect), target, notes)
-
-
-def _clean(flow: Flow) -> tuple[Flow, list[Note]]:
-    """The flow as it is read when `${NAME}` stands for each secret in its document: the common form keeps that."""
-    document, places = hidden(_changed(flow, named(flow.dialect), {})[0])
-    told = Note("needs_binding", "secret.found", "A secret stood here; it is not in the file.", "Put it in again.")
-    notes = [replace(told, source_pointer=place) for place in places]
-    return (named(flow.dialect).read(document) if places else flow), notes
+    notes += unreported(flow, document, named(flow.dialect), target, notes)
+    return document, told(notes, secrets_of(flow)) if secrets else notes, masked.resources
 
 
 def _changed(flow: Flow, target: Dialect, options: dict[str, Any]) -> tuple[Any, list[Note]]:

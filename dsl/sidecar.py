@@ -11,12 +11,13 @@ from typing import Any
 
 from dsl import DslError, load
 from dsl.dialects import named
+from dsl.hiding import hidden
 from dsl.ir import Flow
 from dsl.irjson import decode, encode
 from dsl.merge import merge, same
 from dsl.notes import Note
-from dsl.secrets import hidden
-from dsl.values import at, nodes, put
+from dsl.secrets import secrets_of
+from dsl.values import nodes
 
 VERSION = "1"
 
@@ -40,7 +41,7 @@ class Sidecar:
 
 
 def make(flow: Flow, target: str, written: Any, *, file: str = "", data: bytes = b"") -> Sidecar:
-    document, secrets = hidden(flow.raw)
+    document, secrets = hidden(flow.raw, secrets_of(flow))
     return Sidecar(flow.dialect, target, document, written, file, hashlib.sha256(data).hexdigest(), secrets)
 
 
@@ -104,21 +105,17 @@ def _known(sidecar: Sidecar) -> set[str]:
 
 
 def _with_secrets(sidecar: Sidecar, original: bytes) -> tuple[Any, list[Note]]:
-    document = copy.deepcopy(sidecar.document)
     if not sidecar.secrets:
-        return document, []
+        return copy.deepcopy(sidecar.document), []
     if original and hashlib.sha256(original).hexdigest() == sidecar.sha256:
-        raw = _document(original, sidecar.dialect)
-        for place in sidecar.secrets:
-            put(document, place, at(raw, place))
-        return document, []
+        return _document(original, sidecar.dialect), []
     told = Note(
         "needs_binding",
         "secret.found",
         f"A secret stood here; the sidecar does not keep it, and {sidecar.file or 'the original'} is not what it was.",
         "Put the secret in again.",
     )
-    return document, [replace(told, target_pointer=place) for place in sidecar.secrets]
+    return copy.deepcopy(sidecar.document), [replace(told, target_pointer=place) for place in sidecar.secrets]
 
 
 def _document(data: bytes, dialect: str) -> Any:

@@ -1,10 +1,17 @@
 """A secret never passes into a file of another platform."""
 
+import json
+
 import pytest
 
-from dsl.ir import Flow, Graph, Node, Ref, Resource, Text, Variable
-from dsl.secrets import hidden, mask
+import dsl
+from dsl.hiding import hidden
+from dsl.ir import Edge, Flow, Graph, Node, Ref, Resource, Text, Variable
+from dsl.report import report
+from dsl.secrets import mask
 from dsl.sensitive import found
+from dsl.sidecar import make
+from dsl.summary import summarise
 from tests.dsl.kitchen import kitchen_sink
 
 OPENAI = "sk-" + "a1B2c3D4" * 4
@@ -185,12 +192,12 @@ def test_a_secret_in_a_document_is_found_by_the_name_around_its_value() -> None:
     document = {
         "tool_parameters": {"password": {"type": "constant", "value": CHANCE}},
         "inputs": [{"name": "apiKey", "input": {"value": {"content": CHANCE}}}],
-        "headers": f"X-Api-Key: {CHANCE}",
+        "headers": "X-Api-Key: another1secret2",
         "jsCode": f'const password = ["{CHANCE}"]; const url = "?token={CHANCE}";',
     }
     clean, places = hidden(document)
     assert places == ["/tool_parameters/password/value", "/inputs/0/input/value/content", "/headers", "/jsCode"]
-    assert clean["jsCode"] == f'const password = ["{CHANCE}"]; const url = "?token=${{TOKEN}}";'
+    assert CHANCE not in str(clean) and clean["jsCode"].endswith('?token=${PASSWORD}";')
     assert clean["headers"] == "X-Api-Key: ${X_API_KEY}"
 
 
@@ -224,6 +231,96 @@ def test_a_secret_in_code_and_in_a_variable_goes_too() -> None:
     assert masked.graph.nodes[0].params["source"] == "key = '${OPENAI_KEY}'"
     assert masked.variables[0].default is None and masked.variables[0].type.name == "secret"
     assert len(notes) == 2
+
+
+def _n8n(name: str, parameters: dict[str, object], kind: str = "httpRequest", **more: object) -> dict[str, object]:
+    start = {"id": "0", "name": "Start", "type": "n8n-nodes-base.manualTrigger", "typeVersion": 1, "parameters": {}}
+    node = {"id": "1", "name": name, "type": f"n8n-nodes-base.{kind}", "typeVersion": 2.2, "parameters": parameters}
+    to = {"Start": {"main": [[{"node": name, "type": "main", "index": 0}]]}}
+    nodes = [start | {"position": [0, 0]}, node | {"position": [200, 0]} | more]
+    return {"name": "f", "nodes": nodes, "connections": to, "settings": {}}
+
+
+def _all_that_is_told(data: bytes) -> dict[str, str]:
+    """Whatever a file becomes, by what it is."""
+    flow = dsl.read(data)
+    found = {f"drawn as {form}": dsl.draw(flow, form) for form in ("svg", "mmd", "html")}
+    found |= {
+        "check": str(dsl.check(flow)),
+        "inspect": str(summarise(flow)),
+        "diff": str(dsl.diff(flow, Flow("g", "ir"))),
+    }
+    for target in dsl.DIALECTS:
+        written = dsl.write(flow, target)
+        if target != flow.dialect:
+            found[f"to {target}"] = str(written.document)
+            found[f"notes to {target}"] = str(written.notes) + str(report(flow, target, written))
+            found[f"sidecar of {target}"] = str(make(flow, target, written.document, data=data).plain())
+    found["written without secrets"] = str(dsl.write(dsl.without_secrets(flow)[0], flow.dialect).data)
+    return found
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        pytest.param(_n8n(f"Ask {OPENAI}", {"url": "https://a.example.com"}), id="the title, which is the id"),
+        pytest.param(_n8n("Ask", {"url": "https://a.example.com"}, id=OPENAI), id="an id"),
+        pytest.param(_n8n("Ask", {"url": "https://a.example.com"}, notes=f"api_key={CHANCE}"), id="notes on a node"),
+        pytest.param(_n8n("Ask", {}) | {"name": f"Flow {OPENAI}"}, id="the name of the flow"),
+        pytest.param(_n8n("Ask", {}) | {"description": f"With {OPENAI}"}, id="its description"),
+        pytest.param(_n8n("Read me", {"content": f"password: {CHANCE}"}, "stickyNote"), id="a note"),
+        pytest.param(_n8n("Ask", {}, credentials={"httpHeaderAuth": {"data": {"value": CHANCE}}}), id="a credential"),
+        pytest.param(
+            _n8n(
+                "Known?",
+                {
+                    "conditions": {
+                        "combinator": "and",
+                        "conditions": [
+                            {
+                                "leftValue": "={{ $json.headers['x-api-key'] }}",
+                                "rightValue": CHANCE,
+                                "operator": {"type": "string", "operation": "equals"},
+                            }
+                        ],
+                    }
+                },
+                "if",
+            ),
+            id="what a key is compared with",
+        ),
+    ],
+)
+def test_nothing_that_is_written_drawn_or_told_holds_the_secret_wherever_it_stood(document: dict[str, object]) -> None:
+    told = _all_that_is_told(json.dumps(document).encode())
+    assert [name for name, text in told.items() if OPENAI in text or CHANCE in text] == []
+
+
+def test_a_secret_in_the_name_of_a_node_is_told_and_all_references_still_find_the_node() -> None:
+    nodes = [
+        Node(f"a {OPENAI}", "code", f"A {OPENAI}", params={"source": "x", "lang": "python3", "style": "kwargs"}),
+        Node("b", "answer", params={"text": Ref(f"a {OPENAI}", ("out",))}),
+    ]
+    masked, notes = mask(Flow("f", "n8n", graph=Graph(nodes, [Edge(f"a {OPENAI}", "b")]), raw={"name": OPENAI}))
+    first, second = masked.graph.nodes
+    assert first.id == "a ${OPENAI_KEY}" == second.params["text"].node == masked.graph.edges[0].source
+    assert [(note.code, note.source_pointer) for note in notes] == [("secret.found", "/name")]
+    assert masked.variables == []
+
+
+def test_where_a_kind_wants_plain_text_the_name_of_the_variable_stands() -> None:
+    params = {"list": Ref("a", ("xs",)), "sort": [{"key": f"name {OPENAI}", "order": "asc"}]}
+    flow = Flow("f", "dify", graph=Graph([Node("start", "start"), Node("l", "list", params=params)]))
+    masked = mask(flow)[0]
+    assert masked.graph.nodes[1].params["sort"] == [{"key": "name ${OPENAI_KEY}", "order": "asc"}]
+    for dialect in dsl.DIALECTS:
+        assert OPENAI not in str(dsl.write(flow, dialect).document)
+
+
+def test_an_error_quotes_no_secret() -> None:
+    with pytest.raises(dsl.DslError) as error:
+        dsl.read(f'{{"flowstill": "{OPENAI}", "flow": {{}}}}')
+    assert OPENAI not in str(error.value) and "${OPENAI_KEY}" in str(error.value)
 
 
 def test_a_flow_without_secrets_is_left_alone() -> None:
