@@ -39,6 +39,10 @@ class Sidecar:
         inner = {name: encode(getattr(self, name)) for name in self.__dataclass_fields__}
         return {"flowstill_sidecar": VERSION} | inner
 
+    def is_of(self, data: bytes) -> bool:
+        """Whether it was made from this very file."""
+        return bool(data) and hashlib.sha256(data).hexdigest() == self.sha256
+
 
 def make(flow: Flow, target: str, written: Any, *, file: str = "", data: bytes = b"") -> Sidecar:
     document, secrets = hidden(flow.raw, secrets_of(flow))
@@ -107,7 +111,7 @@ def _known(sidecar: Sidecar) -> set[str]:
 def _with_secrets(sidecar: Sidecar, original: bytes) -> tuple[Any, list[Note]]:
     if not sidecar.secrets:
         return copy.deepcopy(sidecar.document), []
-    if original and hashlib.sha256(original).hexdigest() == sidecar.sha256:
+    if sidecar.is_of(original):
         return _document(original, sidecar.dialect), []
     told = Note(
         "needs_binding",
