@@ -14,9 +14,9 @@ class DslError(Exception):
 
     def __str__(self) -> str:
         """Without the secrets that it quotes: an error is what people send around."""
-        from dsl.hiding import told
+        from dsl.hiding import discreet
 
-        return str(told(super().__str__()))
+        return str(discreet(super().__str__()))
 
 
 class OptionError(DslError):
@@ -26,7 +26,7 @@ class OptionError(DslError):
 from dsl import load  # noqa: E402  (they raise DslError)
 from dsl.audit import unreported  # noqa: E402
 from dsl.dialects import DIALECTS, Dialect, dialect_of, named  # noqa: E402
-from dsl.hiding import hidden, told  # noqa: E402
+from dsl.hiding import discreet, hidden  # noqa: E402
 from dsl.ir import Flow, Resource  # noqa: E402
 from dsl.merge import merge, same  # noqa: E402
 from dsl.notes import Note, worst  # noqa: E402
@@ -157,7 +157,7 @@ def _converted(flow: Flow, target: Dialect, options: dict[str, Any]) -> tuple[An
     document, notes = target.build(masked, **options)
     notes = [*flow.notes, *secrets, *notes]
     notes += unreported(flow, document, named(flow.dialect), target, notes)
-    return document, told(notes, secrets_of(flow)) if secrets else notes, masked.resources
+    return document, discreet(notes, secrets_of(flow)) if secrets else notes, masked.resources
 
 
 def _changed(flow: Flow, target: Dialect, options: dict[str, Any]) -> tuple[Any, list[Note]]:

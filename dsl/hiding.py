@@ -53,7 +53,7 @@ def without(value: Any, secrets: dict[str, str]) -> Any:
     return _each_text(value, spelt) if secrets else value
 
 
-def told(value: Any, secrets: dict[str, str] | None = None) -> Any:
+def discreet(value: Any, secrets: dict[str, str] | None = None) -> Any:
     """What is told to people without these secrets, and without any other that is known by its look."""
     names = dict(secrets or {})
     for each in texts(value):

@@ -14,7 +14,7 @@ from typing import Any, Literal, Protocol, cast
 
 from dsl import used
 from dsl.dialects import DIALECTS, named
-from dsl.hiding import hidden, told
+from dsl.hiding import discreet, hidden
 from dsl.ir import Edge, Flow, Graph, Node, Ref, Script, Type, Value
 from dsl.kinds import ANY, outputs, ports
 from dsl.lacking import Platform, fields, platform
@@ -55,7 +55,7 @@ def check(flow: Flow) -> list[Finding]:
     if rules := _rules(flow.dialect):
         found += rules.check(flow)
     order = {"error": 0, "warning": 1, "note": 2}
-    return sorted(dict.fromkeys(told(found, secrets)), key=lambda each: order[each.level])
+    return sorted(dict.fromkeys(discreet(found, secrets)), key=lambda each: order[each.level])
 
 
 def mend(flow: Flow) -> tuple[Flow, list[str]]:
@@ -67,7 +67,7 @@ def mend(flow: Flow) -> tuple[Flow, list[str]]:
     rules, document = _rules(flow.dialect), copy.deepcopy(flow.raw)
     done = rules.mend(document) if rules and document is not None else []
     mended = named(flow.dialect).read(document) if done else replace(flow, graph=copied(flow.graph))
-    return mended, told(done + _without_lost_edges(mended))
+    return mended, discreet(done + _without_lost_edges(mended))
 
 
 def _rules(dialect: str) -> Rules | None:
