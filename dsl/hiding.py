@@ -110,7 +110,7 @@ def _cut(value: str, spans: list[Found], names: dict[str, str]) -> str:
 def _found_at(document: Any, place: str, value: str) -> list[Found]:
     """By what the value stands under; of `{"name": "Authorization", "value": ...}` the name."""
     path = steps(place)
-    is_sent = any(word in step.lower() for step in path for word in ("header", "query"))
+    is_sent = any(word in step.lower() for step in path for word in ("header", "query", "auth"))
     code = bool(path) and path[-1] in _CODE
     if "credentials" in path[:-1] and path[-1] not in ("id", "name", "type"):
         return found(value, "credentials", sent=is_sent)

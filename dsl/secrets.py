@@ -126,13 +126,14 @@ class _Masker:
         if isinstance(value, Script):
             return replace(value, source=self.plain(value.source, found(value.source, key, sent=sent, code=True)))
         if isinstance(value, dict):
-            return self.mapping(value)
+            return self.mapping(value, key)
         if isinstance(value, list) and len(value) == 2 and isinstance(value[0], str):  # a header
             return [value[0], self.value(value[1], value[0], sent=True)]
         return [self.value(inner, key) for inner in value] if isinstance(value, list) else value
 
-    def mapping(self, value: dict[str, Any]) -> dict[str, Any]:
+    def mapping(self, value: dict[str, Any], key: str) -> dict[str, Any]:
         under = value.get("name") if isinstance(value.get("name"), str) and "value" in value else None
+        under = "authorization" if key == "auth" else under
         made = {name: self.value(inner, under if under and name == "value" else name) for name, inner in value.items()}
         if isinstance(made.get("right"), str) and is_random(made["right"]) and _asks_for_a_secret(value.get("left")):
             made["right"] = self.cut(made["right"], [Found(0, len(made["right"]), _asks_for_a_secret(value["left"]))])

@@ -27,6 +27,7 @@ _PERHAPS = re.compile(  # a secret if it looks like chance
 # `name=value` of an address or a form, `"name": "value"` of JSON, a line of headers, a value given in code or prose.
 _SENT = re.compile(r"""(?:^|(?<=[?&\#;]))(?P<name>[\w.%-]{2,40})=(?P<value>(?:[^?&\#;\s{}"'<>]|\?(?!\w+=)){4,})""")
 _JSON = re.compile(r""""(?P<name>[\w.-]{2,40})"\s{0,9}:\s{0,9}"(?P<value>[^"\s\\]{6,})\"""")
+_MEMBER = re.compile(r""""(?P<name>[\w.-]{2,40})"\s{0,9}:\s{0,9}"(?P<value>(?:[^"\\]|\\.)*+)\"""")
 _LINE = re.compile(r"(?m)^[ \t]*(?P<name>[\w.-]{2,40})[ \t]*:[ \t]*(?P<value>\S.{3,}?)[ \t]*$")
 _GIVEN = re.compile(
     r"""(?<![\w.-])(?P<name>[\w.-]{2,40})["'`]?\]?\s{0,3}(?:=>|:=|[:=])\s{0,3}\\?["'`]?"""
@@ -67,7 +68,7 @@ def found(value: str, key: str = "", *, sent: bool = False, code: bool = False) 
 
     References are as the platforms write them: `{{...}}`, `{...}`, `${...}`.
     """
-    spans = [] if code else [*_pairs(value, key)]
+    spans = [] if code else [*_pairs(value, key, sent)]
     spans += [_token(*each, key) for each in tokens(value)]
     spans = _apart([*spans, *_given(value)])
     whole = _named(value, key, sent, code)
@@ -139,7 +140,7 @@ def _is_chance(value: str) -> bool:
     return bool(_CHANCE.fullmatch(value)) and not _UUID.fullmatch(value)
 
 
-def _pairs(value: str, key: str) -> Iterator[Found]:
+def _pairs(value: str, key: str, sent: bool) -> Iterator[Found]:
     """Of an address, of JSON and of headers that stand in a text."""
     if "=" in value:
         for match in _SENT.finditer(value):
@@ -151,10 +152,16 @@ def _pairs(value: str, key: str) -> Iterator[Found]:
             sure = is_document or (len(match["value"]) >= 8 and _is_chance(match["value"])) or is_random(match["value"])
             if sure and is_secret_name(match["name"]) and not _REFERENCE.search(match["value"]):
                 yield from _under(match, match["name"])
+        if sent and is_document:
+            yield from _headers(_MEMBER.finditer(value))
     if key in ("headers", "params") and ":" in value:  # Dify has each on a line of a text
-        for match in _LINE.finditer(value):
-            for each in _named(match["value"], match["name"], True, False):
-                yield Found(match.start("value") + each.start, match.start("value") + each.end, each.name)
+        yield from _headers(_LINE.finditer(value))
+
+
+def _headers(matches: Iterator["re.Match[str]"]) -> Iterator[Found]:
+    for match in matches:
+        for each in _named(match["value"], match["name"], True, False):
+            yield Found(match.start("value") + each.start, match.start("value") + each.end, each.name)
 
 
 def _is_sent(name: str, value: str) -> bool:

@@ -201,6 +201,15 @@ def test_a_secret_in_a_document_is_found_by_the_name_around_its_value() -> None:
     assert clean["headers"] == "X-Api-Key: ${X_API_KEY}"
 
 
+def test_headers_that_stand_in_a_json_text_and_keys_of_a_request_are_secrets_whatever_they_look_like() -> None:
+    headers = json.dumps({"Authorization": 'Digest u="me", response="x"', "X-Password": "48213", "X-Id": "48213"})
+    document = {"headers": headers, "auth": {"bearerTokenData": [{"name": "token", "input": {"value": "a1b2"}}]}}
+    assert hidden(document)[0] == {
+        "headers": '{"Authorization": "${AUTHORIZATION}", "X-Password": "${X_PASSWORD}", "X-Id": "48213"}',
+        "auth": {"bearerTokenData": [{"name": "token", "input": {"value": "${TOKEN}"}}]},
+    }
+
+
 def test_a_secret_becomes_a_variable_to_fill_in_and_is_told_without_its_value() -> None:
     node = Node(
         "n1",
