@@ -34,7 +34,7 @@ _FORMS: dict[str, tuple[tuple[str, ...], str]] = {
         ("PRIVATE KEY-----",),
         r"-----BEGIN [A-Z ]*PRIVATE KEY-----(?:(?:[^-]|-(?!----))*+-----END [A-Z ]*PRIVATE KEY-----|[\w+/=\s\\]{16,})",
     ),
-    "bearer": (("earer ",), r"(?<=[Bb]earer )[A-Za-z0-9._~+/=-]{12,}"),
+    "bearer": (("earer ",), r"(?<=[Bb]earer )(?!auth[a-z]+\b)[A-Za-z0-9._~+/=-]{12,}"),
     "basic": (("asic ",), r"(?<=[Bb]asic )(?=[A-Za-z+/]*[0-9=])[A-Za-z0-9+/]{8,}={0,2}"),
     # A password may hold / and @; what begins with digits is a port and a path.
     "password": (("://",), r"(?<=://)[^\s/@:{}]*:(?!\d+[^\w@])[^\s{}?#,;\"'<>`]{1,200}(?=@)"),

@@ -148,6 +148,7 @@ def test_a_long_text_is_looked_through_at_once() -> None:
         ("task-1234567890123456", ""),
         ("no-auth", "authorization"),
         ("It takes basic understanding.", "text"),
+        ("Send it with bearer authentication.", "text"),
         ('Answer as {"token": "the next word", "secret": "string"}', "text"),
         ("https://x.example.com/a?token={{#sys.query#}}", "url"),
         ("0123456789abcdef01", "key"),
