@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import json
 import re
 import sys
 import zlib
@@ -62,14 +63,23 @@ class Unanswered(ServiceError):
 class Again(Exception):
     """The call failed in a way that may pass; `wait` is what the server asked for, in seconds.
 
-    `away`: it is about the server, which may be back in a minute, and not about the request.
+    `away`: it is about the server, which may be back in a minute, and not about the request. `paid`: what it took.
     """
 
-    def __init__(self, reason: str, wait: float | None = None, *, too_fast: bool = False, away: bool = False) -> None:
+    def __init__(
+        self,
+        reason: str,
+        wait: float | None = None,
+        *,
+        too_fast: bool = False,
+        away: bool = False,
+        paid: Answer | None = None,
+    ) -> None:
         super().__init__(reason)
         self.wait = wait
         self.too_fast = too_fast
         self.away = away
+        self.paid = paid
 
 
 class _Part(msgspec.Struct):
@@ -189,18 +199,24 @@ class Endpoint:
 
     def _answer(self, request: Request, reply: http.Reply) -> Answer:
         try:
-            found = msgspec.json.decode(reply.body, type=_Completion)
+            found = msgspec.json.decode(reply.body.decode("utf-8-sig"), type=_Completion)
             choice = found.choices[0]
-        except (msgspec.MsgspecError, UnicodeDecodeError, IndexError, RecursionError):
-            reason = http.refusal(self._service, "POST", self._url, reply)
-            raise Again(f"{reason} That is no chat completion.") from None
+        except (msgspec.MsgspecError, UnicodeDecodeError, IndexError, RecursionError) as error:
+            reason = f"{http.refusal(self._service, 'POST', self._url, reply)} That is no chat completion"
+            raise Again(f"{reason}: {_wrong(error, reply)}.", paid=self._counts(_usage(reply))) from None
         self._answered = True
         text = http.masked(choice.message.text, self._service, self._url, KEY)
-        prompt = _counted(found.usage, "prompt_tokens") or _tokens("".join(m["content"] for m in request.messages))
-        answer = _counted(found.usage, "completion_tokens") or _tokens(text)
-        cost = (prompt * self._prices[0] + answer * self._prices[1]) / 1e6
+        asked = "".join(message["content"] for message in request.messages)
+        took = self._counts(found.usage, _tokens(asked), _tokens(text))
         finish = choice.finish_reason if choice.finish_reason in _FINISHES else ""
-        return Answer(text, prompt, answer, cost, self.model, finish)
+        return msgspec.structs.replace(took, text=text, finish_reason=finish)
+
+    def _counts(self, usage: object, prompt: int = 0, answer: int = 0) -> Answer:
+        """An answer with what it took as `usage` counts it, or else these numbers, and what that costs."""
+        prompt = _counted(usage, "prompt_tokens") or prompt
+        answer = _counted(usage, "completion_tokens") or answer
+        cost = (prompt * self._prices[0] + answer * self._prices[1]) / 1e6
+        return Answer("", prompt, answer, cost, self.model)
 
     def _refuses(self, body: dict[str, Any], said: str) -> bool:
         """Learn from a complaint about a field of `body`; True if the request is worth putting without it."""
@@ -234,6 +250,23 @@ async def _whole(response: "httpx.Response") -> bytes:
     async for piece in response.aiter_raw():
         body.add(piece)
     return bytes(body)
+
+
+def _wrong(error: Exception, reply: http.Reply) -> str:
+    """What is wrong with a reply, and where: its beginning, which is shown, may look sound."""
+    if isinstance(error, IndexError):
+        return "`choices` is empty"
+    truncated = str(error) == "Input data was truncated"
+    return f"it is cut off after {len(reply.body)} bytes" if truncated else str(error)
+
+
+def _usage(reply: http.Reply) -> object:
+    """What stands in a reply that is no completion, and perhaps no JSON for whoever takes it strictly: NaN is none."""
+    try:
+        found = json.loads(reply.body)
+    except (ValueError, RecursionError):
+        return None
+    return found.get("usage") if isinstance(found, dict) else None
 
 
 def _counted(usage: object, name: str) -> int:

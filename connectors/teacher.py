@@ -166,7 +166,7 @@ class Teacher:
             if not other.cancelled():
                 return other.result()
         if known:
-            self.cached += 1
+            self.cached += _usable(request, known)
             return known
         mine = self._asked[key] = asyncio.get_running_loop().create_future()
         try:
@@ -203,6 +203,8 @@ class Teacher:
         try:
             answer = await self._endpoint.complete(request)
         except Again as trouble:
+            if trouble.paid:
+                self._budget.charge(trouble.paid)
             self._failed(str(trouble), trouble.away)
             return trouble
         except Unanswered as error:

@@ -64,20 +64,22 @@ class Written:
     notes: list[Note] = field(default_factory=list)
     rebind: list[Resource] = field(default_factory=list)  # what has to be bound again on the target
     document: Any = None  # the file as plain data
+    beside: dict[str, str | bytes] = field(default_factory=dict)  # by name, workflows that it calls, each a file too
 
 
 def sniff(data: bytes | str) -> str:
     """The dialect of a file: a key of DIALECTS. DslError says why none fits."""
-    return _recognised(data)[0]
+    return recognised(data)[0]
 
 
 def read(data: bytes | str, dialect: str | None = None) -> Flow:
     """A file as a flow. DslError: it cannot be read, or is not of the dialect named; no other exception leaves here."""
-    found, document = _recognised(data, dialect)
+    found, document = recognised(data, dialect)
     return named(found).read(document)
 
 
-def _recognised(data: bytes | str, dialect: str | None = None) -> tuple[str, Any]:
+def recognised(data: bytes | str, dialect: str | None = None) -> tuple[str, Any]:
+    """The dialect of a file and the whole of it as plain data. DslError: it is neither of any nor of the one named."""
     document = None
     for name in [dialect] if dialect else DIALECTS:
         if isinstance(data, bytes) and (document := named(name).unpack(data)) is not None:
@@ -119,19 +121,18 @@ def write(flow: Flow, dialect: str, **options: Any) -> Written:
         raise DslError(f"What is written is a flow, as dsl.read gives it, and not {type(flow).__name__}.")
     _check_options(dialect, target, options)
     if flow.dialect == dialect and flow.raw is not None:
-        document, notes = _changed(flow, target, options)
-        if reshaped := getattr(target, "reshaped", None):
-            document, notes = reshaped(document, notes, **options)
+        document, notes = _reshaped(target, *_changed(flow, target), options)
         return Written(target.dump(document), notes, [], document)
-    document, notes, resources = _converted(flow, target, options)
-    return Written(target.dump(document), notes, [] if flow.dialect == dialect else resources, document)
+    document, notes, resources, others = _converted(flow, target, options)
+    beside = {name: target.dump(other) for name, other in others.items()}
+    return Written(target.dump(document), notes, [] if flow.dialect == dialect else resources, document, beside)
 
 
 def without_secrets(flow: Flow) -> tuple[Flow, list[Note]]:
     """The flow as it is read where `${NAME}` stands for each secret in its file, and a note for each such place."""
     if flow.raw is None:
         return mask(flow)
-    document, places = hidden(_changed(flow, named(flow.dialect), {})[0], secrets_of(flow))
+    document, places = hidden(_changed(flow, named(flow.dialect))[0], secrets_of(flow))
     told = Note("needs_binding", "secret.found", "A secret stood here; it is not in the file.", "Put it in again.")
     notes = [replace(told, source_pointer=place) for place in places]
     return (named(flow.dialect).read(document) if places else flow), notes
@@ -141,7 +142,7 @@ def restored(flow: Flow, sidecar: Sidecar, original: bytes = b"", **options: Any
     """A flow back in the dialect it once came from, with all that the sidecar kept and what was changed since."""
     target = named(sidecar.dialect)
     _check_options(sidecar.dialect, target, options)
-    document, notes = restore(flow, sidecar, original, **options)
+    document, notes = _reshaped(target, *restore(flow, sidecar, original), options)
     return Written(target.dump(document), notes, [], document)
 
 
@@ -151,17 +152,30 @@ def _check_options(dialect: str, target: Dialect, options: dict[str, Any]) -> No
         raise OptionError(f"{dialect} has no option {odd!r}. It has: {', '.join(known) or 'none'}.")
 
 
-def _converted(flow: Flow, target: Dialect, options: dict[str, Any]) -> tuple[Any, list[Note], list[Resource]]:
+def _converted(
+    flow: Flow, target: Dialect, options: dict[str, Any]
+) -> tuple[Any, list[Note], list[Resource], dict[str, Any]]:
+    """The document, notes, what is to be bound again, and what has to be a document of its own, by name."""
     keeps_all = target is named("ir") and flow.raw is not None  # the common form carries the document itself
     masked, secrets = without_secrets(flow) if keeps_all else mask(flow)
     document, notes = target.build(masked, **options)
     notes = [*flow.notes, *secrets, *notes]
+    beside = getattr(target, "beside", None)
+    others = beside(masked, **options) if beside else {}
     notes += unreported(flow, document, named(flow.dialect), target, notes)
-    return document, discreet(notes, secrets_of(flow)) if secrets else notes, masked.resources
+    return document, discreet(notes, secrets_of(flow)) if secrets else notes, masked.resources, others
 
 
-def _changed(flow: Flow, target: Dialect, options: dict[str, Any]) -> tuple[Any, list[Note]]:
+def _reshaped(target: Dialect, document: Any, notes: list[Note], options: dict[str, Any]) -> tuple[Any, list[Note]]:
+    """A document of the target's own as the options want it."""
+    if not options:
+        return document, notes
+    made: tuple[Any, list[Note]] = target.reshaped(document, notes, **options)  # type: ignore[attr-defined]
+    return made
+
+
+def _changed(flow: Flow, target: Dialect) -> tuple[Any, list[Note]]:
     """The document that was read with what the flow has changed since, in its own dialect."""
-    before, _ = target.build(target.read(flow.raw), **options)
-    after, notes = target.build(flow, **options)
+    before, _ = target.build(target.read(flow.raw))
+    after, notes = target.build(flow)
     return (flow.raw, []) if same(before, after) else (merge(flow.raw, before, after), notes)

@@ -5,7 +5,7 @@ written document is read and built again in the dialect it came from, and every 
 names yet gets into a note of its own, by node and key.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from itertools import zip_longest
 from typing import Any
 
@@ -13,7 +13,7 @@ from dsl.dialects import Dialect
 from dsl.ir import Flow
 from dsl.merge import same
 from dsl.notes import Note, Severity
-from dsl.values import at, leaves, pointer, steps, walk
+from dsl.values import at, leaves, pointer, steps, upwards, walk
 
 _GONE = object()
 
@@ -42,9 +42,10 @@ def differing(one: Any, other: Any) -> Iterator[tuple[str, bool]]:
     while stack:
         place, mine, theirs = stack.pop()
         if isinstance(mine, dict) and isinstance(theirs, dict) and mine and theirs:
-            both: Iterable[Any] = ((key, mine.get(key, _GONE), theirs.get(key, _GONE)) for key in mine | theirs)
+            both: list[Any] = [(key, value, theirs.get(key, _GONE)) for key, value in mine.items()]
+            both += [(key, _GONE, value) for key, value in theirs.items() if key not in mine]
         elif isinstance(mine, list) and isinstance(theirs, list) and mine and theirs:
-            both = enumerated(mine, theirs)
+            both = list(enumerated(mine, theirs))
         else:
             yield from _apart(place, mine, theirs)
             continue
@@ -55,12 +56,23 @@ def differing(one: Any, other: Any) -> Iterator[tuple[str, bool]]:
 
 def enumerated(mine: list[Any], theirs: list[Any]) -> Iterator[tuple[int, Any, Any]]:
     """The elements of two lists side by side: those that are called the same in both, else by their places."""
-    called = [(_by_name(mine, named), _by_name(theirs, named)) for named in _NAMES] if _have_names(mine) else []
-    one, other = max(called, key=lambda both: len(both[0].keys() & both[1].keys()), default=({}, {}))
-    pairs: list[tuple[Any, Any]] = list(zip_longest(mine, theirs, fillvalue=_GONE))
-    if one.keys() & other.keys():
-        pairs = list(_named_alike(one, other))
+    one, other = _called(mine, theirs) if _have_names(mine) else ({}, {})
+    alike = one.keys() & other.keys()
+    pairs = _named_alike(one, other) if alike else zip_longest(mine, theirs, fillvalue=_GONE)
     yield from ((i, *pair) for i, pair in enumerate(pairs))
+
+
+def _called(mine: list[Any], theirs: list[Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The elements by those names that the most of them have in both."""
+    best: tuple[dict[str, Any], dict[str, Any]] = {}, {}
+    most = 0
+    for named in _NAMES:
+        one, other = _by_name(mine, named), _by_name(theirs, named)
+        if (count := len(one.keys() & other.keys())) > most:
+            best, most = (one, other), count
+        if most == len(mine):
+            break
+    return best
 
 
 def _named_alike(one: dict[str, Any], other: dict[str, Any]) -> Iterator[tuple[Any, Any]]:
@@ -104,12 +116,17 @@ _NAMES: tuple[Callable[[dict[str, Any]], Any], ...] = (
 
 def _by_name(elements: list[Any], named: Callable[[dict[str, Any]], Any]) -> dict[str, Any]:
     """Empty unless each element is a mapping with a name of its own."""
-    found = {str(name): each for each in elements if isinstance(each, dict) and (name := named(each))}
+    found: dict[str, Any] = {}
+    for each in elements:
+        if not isinstance(each, dict) or not (name := named(each)):
+            return {}
+        found[str(name)] = each
     return found if len(found) == len(elements) else {}
 
 
 def _plainly_equal(mine: Any, theirs: Any) -> bool:
-    return type(mine) is type(theirs) and isinstance(mine, str | int) and mine == theirs
+    """Single values, or empty ones, that are the same; of others this does not say."""
+    return type(mine) is type(theirs) and (isinstance(mine, (str, int, float)) or not mine) and bool(mine == theirs)
 
 
 def _apart(place: str, mine: Any, theirs: Any) -> Iterator[tuple[str, bool]]:
@@ -125,8 +142,7 @@ def _apart(place: str, mine: Any, theirs: Any) -> Iterator[tuple[str, bool]]:
 
 
 def _covered(place: str, named: set[str]) -> bool:
-    parts = steps(place)
-    return any(pointer(*parts[:end]) in named for end in range(len(parts), 0, -1))
+    return any(each in named for each in upwards(place))
 
 
 def _grouped(flow: Flow, lost: list[tuple[str, bool]]) -> dict[tuple[str, str, str, str], list[tuple[str, bool]]]:
@@ -134,10 +150,8 @@ def _grouped(flow: Flow, lost: list[tuple[str, bool]]) -> dict[tuple[str, str, s
     owners = {place: (node.id, node.title) for node, _, _ in walk(flow.graph) for place in (node.pointer, *node.folded)}
     groups: dict[tuple[str, str, str, str], list[tuple[str, bool]]] = {}
     for place, gone in lost:
-        parts = steps(place)
-        owner = next((p for end in range(len(parts), 0, -1) if (p := pointer(*parts[:end])) in owners), "")
-        below = parts[len(steps(owner)) :] if owner else parts
-        common = owner + pointer(*below[: 2 if owner else 3])
+        owner = next((each for each in upwards(place) if each in owners), "")
+        common = owner + "/".join(place[len(owner) :].split("/")[: 3 if owner else 4])
         groups.setdefault((*owners.get(owner, ("", "")), owner, common), []).append((place, gone))
     return groups
 

@@ -10,9 +10,11 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from dsl.facts import SILENT, port_words
 from dsl.ir import Edge, Flow, Graph, Node
 from dsl.kinds import KINDS, ports
 from dsl.layout import layout
+from dsl.lettering import label_width
 
 WIDTH, HEIGHT, PORT = 240.0, 96.0, 17.0  # of a box; PORT: for each port, where there are many
 COLUMN, ROW, PAD, HEAD = 130.0, 44.0, 36.0, 84.0  # gaps; around a body, and above it
@@ -39,11 +41,15 @@ class Box:
 
 @dataclass
 class Line:
-    """An edge: `points` are the ends and corners; two points are joined by a curve. `lost` names an end not there."""
+    """An edge: `points` are the ends and corners; two points are joined by a curve. `lost` names an end not there.
+
+    `port` is where it leaves its box when it begins level, under the words of its port.
+    """
 
     edge: Edge
     points: list[Point]
     lost: str = ""
+    port: Point | None = None
 
 
 @dataclass
@@ -74,7 +80,7 @@ def arrange(flow: Flow) -> Drawing:
 def _arranged(graph: Graph) -> Drawing:
     """The boxes of a graph, from 0, 0; bodies first, since they say how large their container is."""
     boxes = [_box(node) for node in graph.nodes]
-    if not _given(boxes):
+    if not _given(boxes, graph.edges):
         _anew(boxes, graph.edges)
     left, top = min((box.x for box in boxes), default=0.0), min((box.y for box in boxes), default=0.0)
     for box in boxes:
@@ -107,14 +113,14 @@ def _side(node: Node, which: int, usual: float) -> float:
 # -- places that were given
 
 
-def _given(boxes: list[Box]) -> bool:
+def _given(boxes: list[Box], edges: list[Edge]) -> bool:
     """Put the boxes where their platform had them, spread as far as they need; False when that cannot be."""
     for box in boxes:
         x, y = box.node.position or (math.nan, math.nan)
         if not (abs(x) < FARTHEST and abs(y) < FARTHEST):
             return False
         box.x, box.y = x, y
-    factor = _spread([box for box in boxes if box.node.kind != "note"])
+    factor = max(_spread([box for box in boxes if box.node.kind != "note"]), _spelt(boxes, edges))
     if factor > SPREAD:
         return False
     for box in boxes:
@@ -127,7 +133,7 @@ def _given(boxes: list[Box]) -> bool:
 def _spread(boxes: list[Box]) -> float:
     """What the distances have to be multiplied by for no box to stand on another."""
     ordered = sorted(boxes, key=lambda box: box.x)
-    widest = max((box.w for box in boxes), default=0.0) + COLUMN
+    widest = max((box.w + max(COLUMN, _spoken(box) + BESIDE) for box in boxes), default=0.0)
     factor = 1.0
     for i, one in enumerate(ordered):
         for other in ordered[i + 1 :]:
@@ -137,17 +143,34 @@ def _spread(boxes: list[Box]) -> float:
     return factor
 
 
+def _spelt(boxes: list[Box], edges: list[Edge]) -> float:
+    """What they have to be multiplied by for the words of ports to fit in front of the boxes that they lead to."""
+    here = {box.node.id: box for box in boxes}
+    pairs = [(here[edge.source], here[edge.target]) for edge in edges if {edge.source, edge.target} <= here.keys()]
+    ahead = [(one, other.x - one.x) for one, other in pairs if _speaks(one) and other.x - one.x > one.w]
+    return max((min(SPREAD, (one.w + _spoken(one) + BESIDE) / dx) for one, dx in ahead), default=1.0)
+
+
 def _apart(one: Box, other: Box) -> float:
     """The factor at which two boxes part, `one` being the left one."""
     upper, lower = (one, other) if one.y <= other.y else (other, one)
     dx, dy = other.x - one.x, lower.y - upper.y
-    beside = COLUMN if _speaks(one) else BESIDE
+    beside = max(COLUMN, _spoken(one) + BESIDE) if _speaks(one) else BESIDE
     return min((one.w + beside) / dx if dx else math.inf, (upper.h + CLEAR) / dy if dy else math.inf)
 
 
 def _speaks(box: Box) -> bool:
     """Whether words stand right of the box: those of its ports."""
     return box.inner is None and box.node.kind in KINDS and len(ports(box.node)) > 1
+
+
+def _spoken(box: Box) -> float:
+    """The room that the words of its ports take."""
+    return max((_words(box, port) for port in ports(box.node)), default=0.0) if _speaks(box) else 0.0
+
+
+def _words(box: Box, port: str) -> float:
+    return 0.0 if port in SILENT or not _speaks(box) else label_width(port_words(box.node, port)) + 8
 
 
 # -- places made anew
@@ -176,7 +199,7 @@ def _columns(boxes: list[Box], edges: list[Edge]) -> list[list[Box]]:
 
 def _bands(columns: list[list[Box]]) -> list[list[list[Box]]]:
     """As many bands as make the picture about as wide as a screen is."""
-    widths = [max(box.w for box in column) + COLUMN for column in columns]
+    widths = [max(box.w + max(COLUMN, _spoken(box) + BESIDE) for box in column) for column in columns]
     tallest = max((sum(box.h + ROW for box in column) for column in columns), default=1.0)
     if len(columns) <= 6:
         return [columns] if columns else []
@@ -206,7 +229,7 @@ def _band(columns: list[list[Box]], edges: list[Edge], top: float) -> float:
     for column in columns:
         _column(column, x, {box.node.id: _wish(box, before, here, placed) for box in column})
         placed |= {box.node.id for box in column}
-        x += max(box.w for box in column) + COLUMN
+        x += max(box.w + max(COLUMN, _spoken(box) + BESIDE) for box in column)
     shift = top - min(box.y for box in here.values())
     for box in here.values():
         box.y += shift
@@ -271,7 +294,8 @@ def _line(edge: Edge, boxes: dict[str, Box], container: Box | None, router: "Rou
     source, target = boxes.get(edge.source), boxes.get(edge.target)
     outer = container.node.id if container else None
     if source is not None and target is not None:
-        return Line(edge, router.way(leaving(source, edge.port), _entering(target)))
+        x, y = port = leaving(source, edge.port)
+        return Line(edge, router.way((x + _words(source, edge.port), y), _entering(target)), port=port)
     if source is not None:
         x, y = leaving(source, edge.port)
         inside = container is not None and edge.target == outer

@@ -11,6 +11,7 @@ from dsl.secrets import mask, secrets_of
 from dsl.telling import change
 from dsl.values import at, nodes, rename, steps, walk
 
+_COZE_LIMIT = 180_000  # milliseconds
 _FIELDS = ("kind", "title", "description", "params", "inputs", "outputs", "on_error")
 
 
@@ -70,6 +71,8 @@ def _held(flow: Flow) -> dict[str, tuple[str, str]]:
 def _changes(one: Flow, other: Flow) -> Found:
     names = _pairs(one, other)
     copied = _renamed(other, {new: old for old, new in names.items()})
+    if one.dialect != other.dialect:
+        one, copied = _without_limits(one), _without_limits(copied)
     mine, theirs = ({node.id: node for node, _, _ in walk(flow.graph)} for flow in (one, copied))
     changes = {("-", key, ""): _whole("-", node) for key, node in mine.items() if key not in theirs}
     changes |= {("+", key, ""): _whole("+", node) for key, node in theirs.items() if key not in mine}
@@ -118,6 +121,17 @@ def _renamed(flow: Flow, names: dict[str, str]) -> Flow:
     return copied
 
 
+def _without_limits(flow: Flow) -> Flow:
+    """Without the time limit that every node of Coze has, for which the other platform has no word."""
+    if flow.dialect != "coze":
+        return flow
+    flow = copy.deepcopy(replace(flow, raw=None))
+    for node, _, _ in walk(flow.graph):
+        if node.on_error.timeout_ms == _COZE_LIMIT:
+            node.on_error = replace(node.on_error, timeout_ms=None)
+    return flow
+
+
 def _named(node: Node) -> str:
     return f"'{node.title or node.id}'"
 
@@ -134,6 +148,9 @@ def _node(one: Node, other: Node) -> Found:
 def _values(name: str, one: Any, other: Any) -> Iterator[tuple[str, str]]:
     """The name and the change of each value that differs."""
     if one == other and isinstance(one, bool) == isinstance(other, bool):
+        return
+    if isinstance(one, Type) and isinstance(other, Type) and one.name != other.name:
+        yield name, change(one, other)
         return
     if isinstance(one, (OnError, Type)) and isinstance(other, type(one)):
         one, other = vars(one), vars(other)

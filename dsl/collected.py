@@ -18,13 +18,13 @@ def compute(graph: Graph, taken: set[str], told: Callable[[Node, Node], None]) -
             made = Node(unique(f"{node.id}_{name}", taken), "set", f"{node.title}: {name}", pointer=node.pointer)
             type_ = Type("object") if isinstance(collect[name], dict) else Type()
             made.inputs, made.outputs = {"item": collect[name]}, {"item": type_}
-            _last(node, node.body, made)
+            last(node, node.body, made)
             collect[name] = Ref(made.id, ("item",))
             node.params = {**node.params, "collect": collect}
             told(node, made)
 
 
-def _last(owner: Node, body: Graph, new: Node) -> None:
+def last(owner: Node, body: Graph, new: Node) -> None:
     """Every way through the body ends at the new node."""
     wired = {(edge.source, edge.port) for edge in body.edges}
     loose = [

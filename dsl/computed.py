@@ -11,13 +11,15 @@ from dataclasses import replace
 from typing import Any
 
 from dsl.ir import Edge, Graph, Node, Ref, Script, Text, Type, Value
-from dsl.kinds import outputs
-from dsl.values import unique
+from dsl.kinds import OBJECT, outputs, walked
+from dsl.values import place_of, unique, walk
 
 Told = Callable[[Node, Node | None], None]  # for each reader: the node, and what computes; None: nothing can
+SPREAD = "..."  # in fields: all that an object holds
 Fields = dict[str, Any]  # by node (id, title, "" for what comes in): its fields, at the end the name of a variable
 
 ALL = "all_items"  # output of what gives items on n8n: all of them as a list
+EACH = "$input.all().map((item) => item.json)"  # n8n's words for that
 
 _LATER = {"until", "tools", "source", "template"}  # asked after the node has begun, or no expression of n8n's
 
@@ -79,12 +81,25 @@ def _node(lift: _Lift, known: Mapping[str, Node]) -> Node:
     source += f"  const {WORDS} = context(input);\n  return {{\n{''.join(lines)}  }};\n}}\n"
     params = {"lang": "javascript", "style": "kwargs", "source": source}
     title = f"Expressions of {lift.node.title or lift.node.id}"
-    return Node(lift.id, "code", title, "", params, inputs, dict.fromkeys(lift.found, Type("any")))
+    return Node(lift.id, "code", title, "", params, inputs, _types(lift))
+
+
+def _types(lift: _Lift) -> dict[str, Type]:
+    """What is known of them: what the node goes through is a list, a field has its type."""
+    node, found = lift.node, dict.fromkeys(lift.found, Type())
+    for name, value in node.inputs.items() if node.kind in ("set", "end") else ():
+        if isinstance(value, Ref) and value.node == lift.id:
+            found[str(value.path[0])] = node.outputs.get(name, Type())
+    for value in walked(node):
+        if isinstance(value, Ref) and value.node == lift.id:
+            name = str(value.path[0])
+            found[name] = Type("array", items=OBJECT if lift.found[name].source == EACH else None)
+    return found
 
 
 def insert(graph: Graph, before: Node, node: Node) -> None:
     """What led to the node leads to the one before it, and that to the node."""
-    graph.nodes.insert(graph.nodes.index(node), before)
+    graph.nodes.insert(place_of(graph, node), before)
     graph.edges[:] = [replace(edge, target=before.id) if edge.target == node.id else edge for edge in graph.edges]
     graph.edges.append(Edge(before.id, node.id))
 
@@ -118,6 +133,8 @@ def _called(source: Node | None, ref: Ref) -> list[list[str]]:
     if ref.scope == "system":
         return [[_SYSTEM.get(step, step) for step in first] + rest]
     kind = source.kind if source and first else ""
+    if source and kind == "iterate" and ref.scope == "item" and first == ["item"]:
+        return [rest] if rest else [[SPREAD], *_split_field(source)]
     if (kind == "http" and first == ["body"]) or first == [ALL]:
         return [rest]
     if kind in ("list", "iterate", "code") and source and (label := outputs(source).get(first[0], Type()).label):
@@ -129,28 +146,52 @@ def _called(source: Node | None, ref: Ref) -> list[list[str]]:
     return [["output", *steps]] if kind == "extract" else [steps]
 
 
+def _split_field(container: Node) -> list[list[str]]:
+    """What n8n calls an element that is no object: as the list that it is an element of."""
+    listed = container.inputs.get("item")
+    last = listed.path[-1:] if isinstance(listed, Ref) else ()
+    return [[last[0]]] if last and isinstance(last[0], str) and last[0] != ALL else []
+
+
 _ANSWERS = [["output", "0", "content", "0", "text"], ["message", "content"]]  # of n8n's node for OpenAI
 
 
-_NAMED = re.compile(r"""\$(?:node\[|items\(|\()\s*["']([^"'\n]{1,200})["']""")
+_NAMED = re.compile(r"""[$_](?:node\[|items\(|\()\s*["']([^"'\n]{1,200})["']""")
 _HANDS_ON = {"if", "pass", "classify", "answer"}  # the item that comes in goes out
 
 
 def seen(
-    node: Node, graph: Graph, known: Mapping[str, Node], refer: Callable[[Ref], Value] = lambda ref: ref
+    node: Node,
+    graph: Graph,
+    known: Mapping[str, Node],
+    there: Callable[[Node, Ref], list[Ref]],
+    refer: Callable[[Ref], Value] = lambda ref: ref,
 ) -> tuple[dict[str, Value], Fields]:
-    """Arguments for code of n8n, and where it looks for them: what comes in, and what it calls by a node's name."""
-    by_name = {name: each for each in known.values() for name in (each.id, each.title)}
+    """Arguments for code of n8n, and where it looks for them: what comes in, and what it calls by a node's name.
+
+    It gets all that the platform gives out of these, for what it reads is not known, and no more.
+    """
+    by_name = {name: each for each in _there(known, node) for name in (each.id, each.title)}
     called = {name: by_name[name] for name in _NAMED.findall(str(node.params.get("source"))) if name in by_name}
     own = {name: value for name, value in node.inputs.items() if not (isinstance(value, Ref) and not value.path)}
     inputs: dict[str, Value] = {f"in_{i}": value for i, value in enumerate(own.values())}
-    fields: Fields = {"": {name: f"in_{i}" for i, name in enumerate(own)}}
+    fields: Fields = {"": {name: f"in_{i}" for i, name in enumerate(own)}, **{name: {} for name in called}}
     for key, each in [*(("", one) for one in _givers(graph, node, known) if not own), *called.items()]:
-        for ref in _given(each, each.body is not None and node in each.body.nodes):
+        given = _given(each, each.body is not None and node in each.body.nodes)
+        for ref in [one for it in given for one in (there(each, it) if it.scope == "node" else [it])]:
             variable = f"in_{len(inputs)}"
             inputs[variable] = refer(ref)
             place_under(key, fields, each, ref, variable)
     return inputs, fields
+
+
+def _there(known: Mapping[str, Node], node: Node) -> list[Node]:
+    """The nodes whose values one can read: not those of rounds that it is no part of."""
+    over: set[str] = set()
+    for owner in known.values():
+        inside = {each.id for each, _, _ in walk(owner.body)} if owner.body is not None else set()
+        over |= inside if node.id not in inside else set()
+    return [each for each in known.values() if each.id not in over]
 
 
 def _givers(graph: Graph, node: Node, known: Mapping[str, Node]) -> list[Node]:
@@ -203,7 +244,10 @@ def around(style: str, fields: Fields, head: str) -> tuple[str, str]:
 
 def printed(fields: Fields) -> str:
     """Fields as the inside of a JavaScript object."""
-    return ", ".join(f"{json.dumps(key)}: {_printed(inner)}" for key, inner in fields.items())
+    return ", ".join(
+        f"...parts({_printed(inner)})" if key == SPREAD else f"{json.dumps(key)}: {_printed(inner)}"
+        for key, inner in fields.items()
+    )
 
 
 def _printed(value: Fields | str) -> str:
@@ -219,12 +263,20 @@ CONTEXT = """function context(input) {{
       return value;
     }}
   }};
+  const parts = (value) => (read(value)?.constructor === Object ? read(value) : {{}});
   const fields = {{ {fields} }};
-  const items = (name) => [].concat(read(fields[name] ?? {{}})).map((json) => ({{ json }})); // a list is many items
+  const items = (name) => {{
+    if (name && !(name in fields)) throw new Error(`What ${{name}} gave is not there.`);
+    return [read(fields[name] ?? {{}})].flat(2).map((json) => ({{ json }})); // a list is many items
+  }};
   const item = (name, place = 0) => items(name).at(place) ?? {{ json: {{}} }};
   const node = (name) => ({{
-    item: item(name),
-    json: item(name).json,
+    get item() {{
+      return item(name);
+    }},
+    get json() {{
+      return item(name).json;
+    }},
     first: () => item(name),
     last: () => item(name, -1),
     all: () => items(name),

@@ -31,8 +31,9 @@ class Dialect(Protocol):
         Always made anew from the common form, never from `raw`; what that holds beside is left to `dsl.write`.
         """
 
-    # A dialect whose forms differ in what they may hold beside has `reshaped(document, notes, **options)`, too: a
-    # document of its own, read in one form, in another.
+    # A dialect that has options has `reshaped(document, notes, **options)`, too: a document of its own as they want it.
+    # OptionError: what was there before cannot be made what they want. One that makes several workflows of a flow, in a
+    # form that holds one only, has `beside(flow, **options)`: the documents of the others, by name.
 
     def dump(self, document: Any) -> str | bytes:
         """The document as a file."""

@@ -9,9 +9,10 @@ from collections.abc import Callable
 
 from dsl import OptionError
 from dsl.ir import Flow
+from dsl.lettering import clean
 from dsl.mermaid import mermaid
 from dsl.secrets import mask
-from dsl.svg import clean, svg
+from dsl.svg import svg
 
 PAGE_STYLE = """
 html,body{margin:0;height:100%;overflow:hidden;font:14px system-ui,sans-serif;color:#1c2430;background:#fff}

@@ -68,6 +68,9 @@ def _short(text: str) -> str:
     return line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"
 
 
+SILENT = ("out", "done", "body")  # ports that need no words
+
+
 def condition(given: Any) -> str:
     """`{q} contains a and {n} > 2`"""
     if not isinstance(given, dict):
@@ -214,6 +217,8 @@ FACTS: dict[str, Callable[[Node, Names], list[str]]] = {
     "iterate": _iterate,
     "loop": _loop,
     "retrieve": _retrieve,
+    "add_document": _resource("knowledge", lambda node: words(node.params.get("file"))),
+    "delete_document": _resource("knowledge", lambda node: words(node.params.get("document"))),
     "tool": _resource("tool", lambda node: listed(node.inputs)),
     "subflow": _resource("flow", lambda node: listed(node.inputs)),
     "ask": lambda node, names: [words(node.params.get("question")), listed(node.outputs)],

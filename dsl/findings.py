@@ -10,7 +10,7 @@ _SARIF = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sar
 
 def text(file: str, findings: list[Finding]) -> str:
     """One line for each finding, and how many there are of each level."""
-    lines = [f"{file}{each.pointer}: {each.level}: {each.message} {each.fix} [{each.code}]" for each in findings]
+    lines = [f"{file}{each.pointer}: {each.level}: {_said(each)} [{each.code}]" for each in findings]
     counts = {level: sum(each.level == level for each in findings) for level in ("error", "warning", "note")}
     told = ", ".join(f"{count} {level}{'s' if count > 1 else ''}" for level, count in counts.items() if count)
     return "\n".join([*lines, f"{file}: {told or 'nothing found'}."])
@@ -40,5 +40,13 @@ def _result(file: str, finding: Finding) -> dict[str, Any]:
             {"fullyQualifiedName": finding.pointer or "/", "name": finding.title or finding.node or file}
         ],
     }
-    message = f"{finding.message} {finding.fix}".rstrip()
-    return {"ruleId": finding.code, "level": finding.level, "message": {"text": message}, "locations": [place]}
+    return {
+        "ruleId": finding.code,
+        "level": finding.level,
+        "message": {"text": _said(finding)},
+        "locations": [place],
+    }
+
+
+def _said(finding: Finding) -> str:
+    return f"{finding.message} {finding.fix}".rstrip()

@@ -2,14 +2,14 @@
 
 The parameters are declared by their types; a file in the common form with others is refused. References to outputs use
 the names given here, whatever a dialect calls them; on the port "error" they are `error.message` and `error.type`.
-Names of the scope "system": query, files, user_id, conversation_id, workflow_id, execution_id, timestamp, and others as
-their dialect says.
+Names of the scope "system": query, files, user_id, conversation_id, turns (of the conversation, with this one),
+workflow_id, execution_id, timestamp, and others as their dialect says.
 """
 
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, NotRequired, TypedDict, get_args
 
-from dsl.ir import Json, Node, Ref, Script, Text, Type, Value
+from dsl.ir import Flow, Json, Node, Ref, Script, Text, Type, Value
 
 STRING, NUMBER, INTEGER, BOOLEAN = Type("string"), Type("number"), Type("integer"), Type("boolean")
 OBJECT, ARRAY, ANY = Type("object"), Type("array"), Type("any")
@@ -104,6 +104,14 @@ class Timeout(TypedDict, total=False):
     write: float
 
 
+class Chunks(TypedDict, total=False):
+    """How a text is cut, where that is set by hand."""
+
+    separator: str
+    max_tokens: Number
+    overlap: Number  # the share of a piece that the next one begins with
+
+
 class Group(TypedDict):
     name: str  # a lone group is called "output"
     type: NotRequired[Type]
@@ -151,7 +159,7 @@ class Attached(TypedDict):
     attached: NotRequired["list[Attached]"]
 
 
-EVERYWHERE: dict[str, Any] = {"attached": list[Attached]}  # a node of any kind may have it
+EVERYWHERE: dict[str, Any] = {"attached": list[Attached]}  # of any node; no platform but n8n is given it
 
 
 @dataclass(frozen=True)
@@ -296,6 +304,21 @@ KINDS: dict[str, Kind] = {
         },
         {"result": Type("array", items=Type("object", props={"content": STRING, "title": STRING, "metadata": OBJECT}))},
     ),
+    # a file becomes a document of a knowledge base; `file` may be an address. `credential` is the key of the API that
+    # stands for the node where a platform has none (dsl/knowledge.py); `parsing` is as `search` above
+    "add_document": Kind(
+        {
+            "knowledge": ResourceId,
+            "credential": ResourceId,
+            "file": Value,
+            "chunks": Chunks,
+            "parsing": dict[str, Json],
+        },
+        {"document_id": STRING, "file_name": STRING, "file_url": STRING},
+    ),
+    "delete_document": Kind(
+        {"knowledge": ResourceId, "credential": ResourceId, "document": Value}, {"is_success": BOOLEAN}
+    ),
     # inputs: the arguments; `settings` are set by hand, never by a model
     "tool": Kind({"tool": ResourceId, "settings": dict[str, Value], "version": Older}, free=True),
     "subflow": Kind({"flow": ResourceId, "version": Older}, free=True),
@@ -352,6 +375,32 @@ def _ports(node: Node) -> list[str]:
     return ["out"]
 
 
+def walked(node: Node) -> list[Value]:
+    """What a node goes through element by element: lists."""
+    if node.kind == "iterate":
+        return list(node.inputs.values())
+    return [node.params.get("list")] if node.kind == "list" else []
+
+
 def outputs(node: Node) -> dict[str, Type]:
     """What other nodes may refer to."""
     return KINDS[node.kind].outputs | node.outputs
+
+
+def declared(ref: Ref, every: dict[str, Node], flow: Flow) -> Type:
+    """The type of what is referred to; any where nothing says it."""
+    kind = _types(ref, every, flow).get(str(ref.path[0]), ANY) if ref.path else ANY
+    for step in ref.path[1:]:
+        kind = (kind.items if isinstance(step, int) else (kind.props or {}).get(step)) or ANY
+    return kind
+
+
+def _types(ref: Ref, every: dict[str, Node], flow: Flow) -> dict[str, Type]:
+    """What stands where a reference looks, by name."""
+    producer = every.get(ref.node)
+    if producer is None:
+        return {variable.name: variable.type for variable in flow.variables if variable.scope == ref.scope}
+    if ref.scope == "loop":
+        return {name: held["type"] for name, held in producer.params.get("variables", {}).items()}
+    form = flow.dialect == "ragflow" and producer.kind == "start"  # no field holds a list, and a caller gives any value
+    return outputs(producer) if ref.scope == "node" and not form else {}

@@ -14,7 +14,7 @@ from dsl.dialects import DIALECTS
 from dsl.ir import Edge, Flow, Graph, Node, Ref, Script, Text, Type, Value
 from dsl.kinds import outputs
 from dsl.notes import Severity
-from dsl.values import map_refs, nodes, refs, unique, walk
+from dsl.values import map_refs, nodes, place_of, refs, unique, walk
 
 Path = tuple[str | int, ...]
 Lacks = Callable[[Node, Path], bool]  # whether the node does not, or does, give out what stands at the path
@@ -67,6 +67,18 @@ def fields(node: Node) -> Collection[str]:
     return [str(name) for name in named] if isinstance(named, dict) else ()
 
 
+def there(lacks: Lacks) -> Callable[[Node, Ref], list[Ref]]:
+    """What a platform gives out for an output: itself, its fields where it is there by those alone, or nothing."""
+
+    def found(node: Node, ref: Ref) -> list[Ref]:
+        if not lacks(node, ref.path):
+            return [ref]
+        parts = [Ref(ref.node, (*ref.path, name)) for name in fields(node)] if ref.path == ("structured",) else []
+        return [part for part in parts if not lacks(node, part.path)]
+
+    return found
+
+
 def supply(flow: Flow, platform: Platform, told: Told) -> list[Node]:
     """Let every reference lead to what the platform has; the nodes that were put in. The flow given is changed."""
     supply = _Supply(flow, platform, told)
@@ -95,12 +107,13 @@ class _Supply:
     def reader(self, node: Node, graph: Graph) -> None:
         """Of what is nowhere a node in front of the reader fails: only then is it reached."""
         params = {name: value for name, value in node.params.items() if name not in self.platform.unread}
+        lost = [ref for ref in dict.fromkeys(refs([params, node.inputs])) if self._is_lost(ref)]
+        if not lost:
+            return
         written = {ref for script in _scripts([params, node.inputs]) for ref in script.refs}
         changed: dict[Ref, Ref] = {}
         gone: list[Ref] = []
-        for ref in dict.fromkeys(refs([params, node.inputs])):
-            if not self._is_lost(ref):
-                continue
+        for ref in lost:
             made = None if ref in written or not ref.node else self._instead(node, ref)
             if made is None:
                 gone.append(ref)
@@ -132,7 +145,7 @@ class _Supply:
             self.made[key] = made
             if made is not None:
                 made.title = f"{ref.path[0]} of {producer.title or producer.id}"
-                _behind(self.where[producer.id], producer, made)
+                behind(self.where[producer.id], producer, made)
                 self.added.append(made)
                 message = f"{self._said(ref)}: a code node behind it puts it together."
                 self.told(node, "equivalent", "output.computed", message)
@@ -163,10 +176,10 @@ class _Supply:
         return outputs(producer).get(str(ref.path[0]), Type()) if producer and len(ref.path) == 1 else Type()
 
 
-def _behind(graph: Graph, node: Node, made: Node) -> None:
+def behind(graph: Graph, node: Node, made: Node) -> None:
     """What followed the node follows the new one."""
     made.position = _near(node)
-    graph.nodes.insert(graph.nodes.index(node) + 1, made)
+    graph.nodes.insert(place_of(graph, node) + 1, made)
     graph.edges[:] = [
         replace(edge, source=made.id) if (edge.source, edge.port) == (node.id, "out") else edge for edge in graph.edges
     ]

@@ -1,5 +1,7 @@
 """Places for nodes that have none: left to right, each behind all that lead to it."""
 
+from collections import deque
+
 from dsl.ir import Flow, Graph, Node
 
 WIDTH, HEIGHT = 240.0, 100.0  # of a node
@@ -38,8 +40,10 @@ def _graph(graph: Graph, origin: Point, places: dict[str, Point]) -> None:
         return
     columns = _columns(graph)
     x = origin[0]
-    for column in range(max(columns.values(), default=-1) + 1):
-        here = [node for node in graph.nodes if columns[node.id] == column]
+    inside: list[list[Node]] = [[] for _ in range(max(columns.values(), default=-1) + 1)]
+    for node in graph.nodes:
+        inside[columns[node.id]].append(node)
+    for here in inside:
         y = origin[1]
         for node in here:
             places[node.id] = x, y
@@ -56,13 +60,13 @@ def _columns(graph: Graph) -> dict[str, int]:
             after[edge.source].append(edge.target)
             waits[edge.target] += 1
     columns = dict.fromkeys(after, 0)
-    free = [name for name, count in waits.items() if not count]
+    free = deque(name for name, count in waits.items() if not count)
     left = dict.fromkeys(name for name, count in waits.items() if count)
     while free or left:
         if not free:  # a circle: enter it at its first node
             free.append(next(iter(left)))
             left.pop(free[0])
-        name = free.pop(0)
+        name = free.popleft()
         for target in after[name]:
             waits[target] -= 1
             if target in left:

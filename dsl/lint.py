@@ -14,12 +14,13 @@ from typing import Any, Literal, Protocol, cast
 
 from dsl import used
 from dsl.dialects import DIALECTS, named
+from dsl.facts import port_words
 from dsl.hiding import discreet, hidden
-from dsl.ir import Edge, Flow, Graph, Node, Ref, Script, Type, Value
-from dsl.kinds import ANY, outputs, ports
+from dsl.ir import Edge, Flow, Graph, Node, Ref, Script
+from dsl.kinds import declared, outputs, ports, walked
 from dsl.lacking import Platform, fields, platform
 from dsl.secrets import secrets_of
-from dsl.values import copied, node_refs, walk
+from dsl.values import at, copied, node_refs, walk
 
 Level = Literal["error", "warning", "note"]
 
@@ -46,13 +47,15 @@ class Rules(Protocol):
     def mend(self, document: Any) -> list[str]:
         """Set in a document what has one right value only, and say what was done."""
 
+    # Where such a value keeps a file from being read, there is `made_readable(document)` beside, which does the same.
+
 
 def check(flow: Flow) -> list[Finding]:
     """What will not work, or not as it looks, worst first and then in the order of the file; no secret is quoted."""
     secrets = secrets_of(flow)
     found = [*_graphs(flow), *_references(flow), *_lists(flow), *_names(flow), *_resources(flow)]
     found += _secrets(flow, secrets)
-    if rules := _rules(flow.dialect):
+    if rules := rules_of(flow.dialect):
         found += rules.check(flow)
     order = {"error": 0, "warning": 1, "note": 2}
     return sorted(dict.fromkeys(discreet(found, secrets)), key=lambda each: order[each.level])
@@ -64,13 +67,13 @@ def mend(flow: Flow) -> tuple[Flow, list[str]]:
     Clear is what has one right value only on its platform, and what nobody can have meant: edges from or to nothing,
     edges that stand twice.
     """
-    rules, document = _rules(flow.dialect), copy.deepcopy(flow.raw)
+    rules, document = rules_of(flow.dialect), copy.deepcopy(flow.raw)
     done = rules.mend(document) if rules and document is not None else []
     mended = named(flow.dialect).read(document) if done else replace(flow, graph=copied(flow.graph))
     return mended, discreet(done + _without_lost_edges(mended))
 
 
-def _rules(dialect: str) -> Rules | None:
+def rules_of(dialect: str) -> Rules | None:
     """None for the common form: no platform, no trap of its own."""
     return None if dialect == "ir" else cast(Rules, importlib.import_module(f"{DIALECTS[dialect]}.rules"))
 
@@ -105,9 +108,9 @@ def _named(node: Node) -> str:
 
 def _graphs(flow: Flow) -> Iterator[Finding]:
     for graph, container in _every_graph(flow):
-        yield from _one_graph(graph, container)
+        yield from _one_graph(graph, container, flow)
         if flow.dialect != "coze" or container is None:  # there the branch leads back to the container, or is refused
-            yield from _unwired(graph, container)
+            yield from _unwired(graph, container, flow.dialect)
         if flow.dialect != "n8n":  # which runs in circles by design
             yield from _cycle(graph)
     entered = {edge.target for edge in flow.graph.edges}
@@ -117,16 +120,16 @@ def _graphs(flow: Flow) -> Iterator[Finding]:
         )
 
 
-def _one_graph(graph: Graph, container: Node | None) -> Iterator[Finding]:
+def _one_graph(graph: Graph, container: Node | None, flow: Flow) -> Iterator[Finding]:
     known = {node.id: node for node in graph.nodes}
     inside = known | ({container.id: container} if container else {})
     for edge in graph.edges:
-        yield from _edge(edge, inside)
+        yield from _edge(edge, inside, flow.raw)
     edges = [edge for edge in graph.edges if edge.source in inside and edge.target in inside]
     yield from _unreachable(graph, edges, container)
 
 
-def _edge(edge: Edge, known: dict[str, Node]) -> Iterator[Finding]:
+def _edge(edge: Edge, known: dict[str, Node], document: Any) -> Iterator[Finding]:
     for end in (edge.source, edge.target):
         if end not in known:
             message = f"An edge leads {'from' if end == edge.source else 'to'} {end!r}, which does not exist here."
@@ -135,22 +138,38 @@ def _edge(edge: Edge, known: dict[str, Node]) -> Iterator[Finding]:
     if source is not None and source.kind != "opaque":
         allowed = [*ports(source), "body"] if source.body is not None else ports(source)
         if edge.port not in allowed:
-            message = (
-                f"An edge leaves {_named(source)} by {edge.port!r}, which it does not have: the branch never runs."
-            )
-            fix = f"It has: {', '.join(allowed) or 'none'}."
+            way = _handle(document, edge) or edge.port
+            message = f"An edge leaves {_named(source)} by {way!r}, which it does not have: the branch never runs."
+            fix = f"It has: {', '.join(_way(source, port) for port in allowed) or 'none'}."
             yield Finding("error", "port.unknown", message, edge.pointer, source.id, source.title, fix)
 
 
-def _unwired(graph: Graph, container: Node | None) -> Iterator[Finding]:
+def _handle(document: Any, edge: Edge) -> str:
+    """What the file itself calls the port that an edge leaves by; empty where it has no such word."""
+    try:
+        held = at(document, edge.pointer) if edge.pointer else None
+    except (LookupError, ValueError, TypeError):
+        return ""
+    return str(held.get("sourceHandle") or held.get("sourcePortID") or "") if isinstance(held, dict) else ""
+
+
+def _way(node: Node, port: str) -> str:
+    """A port in the words of its node: a class, a condition, an option."""
+    return "its plain way on" if port == "out" else repr(port_words(node, port))
+
+
+def _unwired(graph: Graph, container: Node | None, dialect: str) -> Iterator[Finding]:
     ends = f"the round of {_named(container)} ends there" if container else "the run ends there"
     known = {node.id for node in graph.nodes} | ({container.id} if container else set())
     wired = {(edge.source, edge.port) for edge in graph.edges if edge.target in known}
     for node in graph.nodes:
         if node.kind in ("if", "classify", "ask") or node.on_error.then == "branch":
-            for port in ports(node):
-                if (node.id, port) not in wired and len(ports(node)) > 1:
-                    message = f"Nothing follows {_named(node)} on {port!r}: {ends}."
+            missing = [port for port in ports(node) if (node.id, port) not in wired]
+            if dialect == "dify" and {"class:0", "default"} <= {*missing}:
+                missing.remove("default")  # what fits no class takes the first one there
+            for port in missing:
+                if len(ports(node)) > 1:
+                    message = f"Nothing follows {_named(node)} on {_way(node, port)}: {ends}."
                     yield _at("warning", "port.unwired", node, message, "Wire it, or leave it if that is meant.")
 
 
@@ -257,7 +276,8 @@ def _output(ref: Ref, node: Node, producer: Node, around: set[str], here: Platfo
     known, step = (list(fields(producer)), ref.path[1]) if field else (known, ref.path[0])
     near = difflib.get_close_matches(str(step), known, 1)
     hint = f"Did you mean {near[0]!r}?" if near else f"It has: {', '.join(known) or 'none'}."
-    message = f"{_named(node)} refers to {_shown(ref)}, which {_named(producer)} does not produce: it is nothing."
+    what = f"{_named(node)} refers to {_shown(ref)}, which {_named(producer)} does not produce"
+    message = f"{what}: it is nothing, or fails where it is read."
     yield _at("error", "ref.output", node, message, hint)
 
 
@@ -306,36 +326,11 @@ def _lists(flow: Flow) -> Iterator[Finding]:
         return
     every = {node.id: node for node, _, _ in walk(flow.graph)}
     for node in every.values():
-        for value in _walked(node):
-            kind = _declared(value, every, flow).name if isinstance(value, Ref) else "any"
+        for value in walked(node):
+            kind = declared(value, every, flow).name if isinstance(value, Ref) else "any"
             if kind not in ("any", "array"):
                 message = f"{_named(node)} walks over {_shown(value)}, which is declared as {kind}: it needs a list."
                 yield _at("error", "list.type", node, message, "Point it at a list, or make one of it before.")
-
-
-def _walked(node: Node) -> list[Value]:
-    if node.kind == "iterate":
-        return list(node.inputs.values())
-    return [node.params.get("list")] if node.kind == "list" else []
-
-
-def _declared(ref: Ref, every: dict[str, Node], flow: Flow) -> Type:
-    """The type of what is referred to; any where nothing says it."""
-    kind = _types(ref, every, flow).get(str(ref.path[0]), ANY) if ref.path else ANY
-    for step in ref.path[1:]:
-        kind = (kind.items if isinstance(step, int) else (kind.props or {}).get(step)) or ANY
-    return kind
-
-
-def _types(ref: Ref, every: dict[str, Node], flow: Flow) -> dict[str, Type]:
-    """What stands where a reference looks, by name."""
-    producer = every.get(ref.node)
-    if producer is None:
-        return {variable.name: variable.type for variable in flow.variables if variable.scope == ref.scope}
-    if ref.scope == "loop":
-        return {name: held["type"] for name, held in producer.params.get("variables", {}).items()}
-    form = flow.dialect == "ragflow" and producer.kind == "start"  # no field holds a list, and a caller gives any value
-    return outputs(producer) if ref.scope == "node" and not form else {}
 
 
 # -- names in templates and code
@@ -377,10 +372,11 @@ def _resources(flow: Flow) -> Iterator[Finding]:
             yield _at("error", "model.missing", node, f"{_named(node)} has no model.", "Choose one.")
         if node.kind == "http" and not node.params.get("url"):
             yield _at("error", "http.url", node, f"{_named(node)} has no URL.", "Give it one.")
-        if node.kind == "retrieve" and not node.params.get("knowledge"):
-            yield _at(
-                "warning", "knowledge.missing", node, f"{_named(node)} searches no knowledge base.", "Choose one."
-            )
+        if (does := _OF_KNOWLEDGE.get(node.kind)) and not node.params.get("knowledge"):
+            yield _at("warning", "knowledge.missing", node, f"{_named(node)} {does} no knowledge base.", "Choose one.")
+
+
+_OF_KNOWLEDGE = {"retrieve": "searches", "add_document": "writes into", "delete_document": "deletes from"}
 
 
 def _secrets(flow: Flow, secrets: dict[str, str]) -> Iterator[Finding]:

@@ -1,6 +1,7 @@
 """Files from strangers: bytes to plain data, in bounded time and memory, or one clear DslError."""
 
 import bisect
+import io
 import json
 import math
 import re
@@ -104,18 +105,19 @@ class _Builder:
     """Plain data from YAML events: PyYAML's own loader follows any depth, lets keys stand twice, shares aliases."""
 
     def __init__(self, source: str) -> None:
-        self.events = yaml.parse(source, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-        self.resolver: Any = yaml.SafeLoader("")
+        self.yaml: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(source)
+        self.event = self.yaml.get_event
+        self.words: dict[str, Any] = {}  # without quotes, and what they mean: most stand there many times
         self.anchors: dict[str, tuple[Any, int]] = {}
         self.values = 0
 
     def document(self) -> Any:
-        next(self.events)  # the start of the stream
-        if isinstance(next(self.events), yaml.StreamEndEvent):
+        self.event()  # the start of the stream
+        if isinstance(self.event(), yaml.StreamEndEvent):
             raise DslError("The file is empty.")
-        value = self.value(next(self.events), 0)
-        next(self.events)
-        if not isinstance(after := next(self.events), yaml.StreamEndEvent):
+        value = self.value(self.event(), 0)
+        self.event()
+        if not isinstance(after := self.event(), yaml.StreamEndEvent):
             raise self.error(after, "a second YAML document begins; a workflow file holds one")
         return value
 
@@ -126,15 +128,14 @@ class _Builder:
             return self.alias(event)
         if depth > MAX_DEPTH:
             raise self.error(event, f"the file is nested deeper than {MAX_DEPTH} levels")
-        tag = getattr(event, "tag", None)
-        if not isinstance(event, yaml.ScalarEvent) and tag not in _PLAIN:
-            raise self.error(event, f"the tag {tag} is not for workflow files")
         made: Any
         if isinstance(event, yaml.ScalarEvent):
             made = self.scalar(event)
+        elif (tag := getattr(event, "tag", None)) not in _PLAIN:
+            raise self.error(event, f"the tag {tag} is not for workflow files")
         elif isinstance(event, yaml.SequenceStartEvent):
             made = []
-            while not isinstance(item := next(self.events), yaml.SequenceEndEvent):
+            while not isinstance(item := self.event(), yaml.SequenceEndEvent):
                 made.append(self.value(item, depth + 1))
         else:
             made = self.mapping(depth)
@@ -144,13 +145,13 @@ class _Builder:
 
     def mapping(self, depth: int) -> dict[Any, Any]:
         made: dict[Any, Any] = {}
-        while not isinstance(event := next(self.events), yaml.MappingEndEvent):
+        while not isinstance(event := self.event(), yaml.MappingEndEvent):
             key = self.value(event, depth + 1)
             if isinstance(key, (dict, list)):
                 raise self.error(event, "a list or mapping cannot be a key")
             if key in made:
                 raise self.error(event, f"the key {key!r} stands twice: one of the two would be lost")
-            made[key] = self.value(next(self.events), depth + 1)
+            made[key] = self.value(self.event(), depth + 1)
         return _merged(made) if "<<" in made else made
 
     def alias(self, event: yaml.AliasEvent) -> Any:
@@ -166,15 +167,23 @@ class _Builder:
             raise self.error(event, f"the file holds more than {MAX_VALUES:,} values")
 
     def scalar(self, event: yaml.ScalarEvent) -> Any:
-        tag = event.tag
-        if tag is None or tag == "!":
-            tag = self.resolver.resolve(yaml.ScalarNode, event.value, event.implicit) if event.implicit[0] else _STR
+        """A word without quotes means what it looks like; one in quotes, or with the tag `!`, is text."""
+        if event.tag not in (None, "!"):
+            return self.tagged(event, event.tag)
+        if not event.implicit[0]:
+            return event.value
+        if event.value not in self.words:
+            tag = self.yaml.resolve(yaml.ScalarNode, event.value, (True, False))
+            self.words[event.value] = self.tagged(event, tag)
+        return self.words[event.value]
+
+    def tagged(self, event: yaml.ScalarEvent, tag: str) -> Any:
         if tag in _AS_TEXT or (tag in _SCALARS and len(event.value) > MAX_DIGITS):
             return event.value
         if tag not in _SCALARS:
             raise self.error(event, f"the tag {tag} is not for workflow files")
         try:
-            value = self.resolver.construct_object(yaml.ScalarNode(tag, event.value))
+            value = self.yaml.construct_object(yaml.ScalarNode(tag, event.value))
         except (ValueError, yaml.YAMLError):
             return event.value  # looks like a date or a number and is none
         if isinstance(value, float) and not math.isfinite(value):
@@ -223,10 +232,47 @@ class Quoted(str):
 
 
 class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
+    """Plain data as YAML events: what `yaml.dump` writes, but what a word looks like is found once, not each time."""
+
+    def __init__(self, stream: io.StringIO) -> None:
+        super().__init__(stream, allow_unicode=True, width=2**20)
+        self.words: dict[str, yaml.Event] = {}
+
     def ignore_aliases(self, data: Any) -> bool:
         return True
 
+    def document(self, value: Any) -> None:
+        self.emit(yaml.StreamStartEvent())
+        self.emit(yaml.DocumentStartEvent(explicit=False))
+        self.value(value)
+        self.emit(yaml.DocumentEndEvent(explicit=False))
+        self.emit(yaml.StreamEndEvent())
 
+    def value(self, value: Any) -> None:
+        if type(value) is str:
+            self.emit(self.words.get(value) or self.words.setdefault(value, self.scalar(value)))
+        elif isinstance(value, dict):
+            self.emit(_MAPPING)
+            for key, inner in value.items():
+                self.value(key)
+                self.value(inner)
+            self.emit(_MAPPING_END)
+        elif isinstance(value, (list, tuple)):
+            self.emit(_SEQUENCE)
+            for inner in value:
+                self.value(inner)
+            self.emit(_SEQUENCE_END)
+        else:
+            self.emit(self.scalar(value))
+
+    def scalar(self, value: Any) -> yaml.Event:
+        node = self.represent_data(value)
+        plain = self.resolve(yaml.ScalarNode, node.value, (True, False)) == node.tag
+        return yaml.ScalarEvent(None, node.tag, (plain, node.tag == _STR), node.value, style=node.style)
+
+
+_MAPPING, _MAPPING_END = yaml.MappingStartEvent(None, None, True, flow_style=False), yaml.MappingEndEvent()
+_SEQUENCE, _SEQUENCE_END = yaml.SequenceStartEvent(None, None, True, flow_style=False), yaml.SequenceEndEvent()
 _Dumper.add_representer(Quoted, lambda dumper, data: dumper.represent_scalar(_STR, str(data), style="'"))
 
 
@@ -246,8 +292,9 @@ def comments(source: str) -> int:
 
 
 def dump_yaml(document: Any) -> str:
-    result: str = yaml.dump(document, Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=2**20)
-    return result
+    stream = io.StringIO()
+    _Dumper(stream).document(document)
+    return stream.getvalue()
 
 
 def dump_json(document: Any, *, indent: int | None = 2) -> str:

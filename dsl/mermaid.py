@@ -5,9 +5,10 @@ Mermaid draws no more than 500 edges or 50 000 characters unless its page raises
 
 import re
 
-from dsl.facts import Names, facts, port_words, resource_names
+from dsl.facts import SILENT, Names, facts, port_words, resource_names
 from dsl.ir import Edge, Flow, Graph, Node
-from dsl.svg import COLOURS, SILENT, clip, family, kind_words
+from dsl.lettering import clip
+from dsl.svg import COLOURS, family, kind_words
 from dsl.values import walk
 
 SHAPES = {"if": ("{{", "}}"), "classify": ("{{", "}}"), "note": (">", "]")}

@@ -1,6 +1,7 @@
 """Secrets in a workflow are kept out of what is written: each becomes a reference to an environment variable.
 
-Where no reference can stand (code, notes, titles, ids, what a kind wants as plain text) `${NAME}` takes its place.
+Where no reference can stand (code, notes, titles, ids, what a kind wants as plain text) `${NAME}` takes its place: that
+is text, and the note about it says so.
 """
 
 import copy
@@ -34,6 +35,8 @@ class _Masker:
         self.flow = flow
         self.names: dict[str, str] = {}  # secret -> the variable's name
         self.in_names: dict[str, str] = {}  # those of them that stand where no variable can
+        self.referred: set[str] = set()  # secrets in whose place a reference stands
+        self.spelled: set[str] = set()  # and those that are `${NAME}` in the node at hand
         self.ids: dict[str, str] = {}  # of resources, as they were -> as they are now
         self.taken = {variable.name for variable in flow.variables}
         self.notes: list[Note] = []
@@ -50,7 +53,7 @@ class _Masker:
             result.graph = copy.deepcopy(flow.graph)
             for mine, theirs in zip(walk(result.graph), walk(flow.graph), strict=True):
                 vars(mine[0]).update(changed[id(theirs[0])])
-            new = [Variable("env", name, Type("secret")) for name in self.names.values()]
+            new = [Variable("env", name, Type("secret")) for each, name in self.names.items() if each in self.referred]
             result.variables = variables + [each for each in new if each.name not in {one.name for one in variables}]
         self.look_at_names(result)
         return without(result, self.anywhere())  # type: ignore[no-any-return]
@@ -70,7 +73,7 @@ class _Masker:
                 self.in_names[secret] = self.names[secret]
 
     def node(self, node: Node) -> dict[str, Any]:
-        self.at = node
+        self.at, self.spelled = node, set()
         before = set(self.names)
         made = {
             "params": {name: self.param(name, value) for name, value in node.params.items()},
@@ -78,7 +81,7 @@ class _Masker:
             "outputs": self.types(node.outputs),
             "on_error": replace(node.on_error, default=self.spelt(node.on_error.default)),
         }
-        for secret in [each for each in self.names if each not in before]:
+        for secret in [each for each in self.names if each not in before or each in self.spelled]:
             self.tell(secret, node)
         return made
 
@@ -115,6 +118,7 @@ class _Masker:
         if not isinstance(variable.default, str) or not found(variable.default, variable.name):
             return variable
         self.names[variable.default] = variable.name
+        self.referred.add(variable.default)
         self.tell(variable.default, None)
         return replace(variable, type=Type("secret"), default=None)
 
@@ -170,13 +174,16 @@ class _Masker:
         result: list[Any] = []
         end = 0
         for each in spans:
-            name = self.name(value[each.start : each.end], each.name)
+            secret = value[each.start : each.end]
+            (self.referred if self.refers else self.spelled).add(secret)
+            name = self.name(secret, each.name)
             result += [value[end : each.start], Ref("", (name,), "env") if self.refers else "${" + name + "}"]
             end = each.end
         return [*result, value[end:]]
 
     def plain(self, source: str, spans: list[Found]) -> str:
         for each in reversed(spans):
+            self.spelled.add(source[each.start : each.end])
             name = self.name(source[each.start : each.end], each.name)
             source = source[: each.start] + "${" + name + "}" + source[each.end :]
         return source
@@ -188,13 +195,14 @@ class _Masker:
 
     def tell(self, secret: str, node: Node | None) -> None:
         name = self.names[secret]
+        message, advice = _told(name, node, secret in self.spelled)
         for place in places(self.flow, secret, node) or [node.pointer if node else ""]:
             self.notes.append(
                 Note(
                     "needs_binding",
                     "secret.found",
-                    f"A secret became the environment variable {name}; it is not in the file.",
-                    _advice(name, node),
+                    message,
+                    advice,
                     node=node.id if node else "",
                     title=node.title if node else "",
                     source_pointer=place,
@@ -225,10 +233,18 @@ def _asks_for_a_secret(left: Any) -> str:
     return next((variable(name) for name in names if is_secret_name(name)), "")
 
 
-def _advice(name: str, node: Node | None) -> str:
-    if node and node.kind == "code":  # programs and notes know no variables of the platform
-        return f"Put it in the code where ${{{name}}} stands, or hand it to the node as an input."
-    return f"Give {name} its value on the target."
+def _told(name: str, node: Node | None, spelled: bool) -> tuple[str, str]:
+    """What became of a secret, and what to do: programs and notes know no variables of the platform."""
+    if node is None or not spelled:
+        return (
+            f"A secret became the environment variable {name}; it is not in the file.",
+            f"Give {name} its value on the target.",
+        )
+    where = {"note": "the note", "code": "the code"}.get(node.kind, "an expression or a plain text")
+    message = f"A secret stood in {where}; ${{{name}}} stands there as text."
+    if node.kind == "note":
+        return message, ""
+    return message, f"Put it in where ${{{name}}} stands, or hand it to the node as an input: nothing fills it in."
 
 
 def places(flow: Flow, secret: str, node: Node | None) -> list[str]:

@@ -65,7 +65,7 @@ def parse(plain: Any) -> Sidecar:
     return made
 
 
-def restore(flow: Flow, sidecar: Sidecar, original: bytes = b"", **options: Any) -> tuple[Any, list[Note]]:
+def restore(flow: Flow, sidecar: Sidecar, original: bytes = b"") -> tuple[Any, list[Note]]:
     """The document that `sidecar` keeps, with what `flow` has changed since.
 
     `original` gives the secrets back, when it is the file that the sidecar was made from.
@@ -79,8 +79,8 @@ def restore(flow: Flow, sidecar: Sidecar, original: bytes = b"", **options: Any)
         raise DslError(
             f"This is the sidecar of another flow ({_about(written, sidecar)}): nothing of it is in this file."
         )
-    before, _ = source.build(written, **options)
-    after, more = source.build(flow, **options)
+    before, _ = source.build(written)
+    after, more = source.build(flow)
     return merge(mine, before, after), notes + [note for note in more if note.node not in _known(sidecar)]
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from textwrap import indent
 from typing import Any
 
@@ -34,19 +35,31 @@ def expression(value: Value, names: dict[Ref, str]) -> str:
     return repr(value)
 
 
+_NAMED = re.compile(r"""\{\{\s*([A-Za-z_]\w*)((?:\.\w+|\[\d+\]|\["\w+"\]|\['\w+'\])*)\s*\}\}""")
+
+
 def plain(source: str, inputs: dict[str, Value]) -> Value | None:
-    """A Jinja template that only names its inputs, as text with references; None when it does more."""
+    """A Jinja template that only names its inputs or fields of them, as text with references; None for any other."""
     made: list[Any] = []
     end = 0
-    for match in re.finditer(r"\{\{\s*([A-Za-z_]\w*)\s*\}\}", source):
-        if match[1] not in inputs:
+    for match in _NAMED.finditer(source):
+        value = inputs.get(match[1])
+        if match[2] and isinstance(value, Ref):
+            value = below(value, match[2])
+        elif match[2] or match[1] not in inputs:
             return None
-        made += [source[end : match.start()], inputs[match[1]]]
+        made += [source[end : match.start()], value]
         end = match.end()
     rest = source[end:]
     if any(sign in "".join(part for part in [*made, rest] if isinstance(part, str)) for sign in ("{{", "{%", "{#")):
         return None
     return text([*(part if isinstance(part, (str, Ref)) else str(part) for part in made), rest])
+
+
+def below(ref: Ref, steps: str) -> Ref:
+    """What stands under a reference at `.a[0]["b"]`."""
+    path = (int(step) if step.isdecimal() else step for step in re.findall(r"\w+", steps))
+    return replace(ref, path=(*ref.path, *path))
 
 
 def _set(node: Node, names: dict[Ref, str]) -> Code:

@@ -1,19 +1,18 @@
 """A workflow as an SVG picture that stands alone: no scripts, no loads, every text escaped."""
 
-import unicodedata
 from collections.abc import Iterator
-from html import escape
 
 from dsl.boxes import Box, Drawing, Line, Point, arrange, bend
-from dsl.facts import Names, facts, is_stub, port_words, resource_names
+from dsl.facts import SILENT, Names, facts, is_stub, port_words, resource_names
 from dsl.ir import Flow, Node
+from dsl.lettering import LABEL, clean, clip, label_width, wrap
 
 FAMILIES = {
     "ends": ("start", "end", "answer", "ask", "stop"),
     "models": ("llm", "agent", "classify", "extract"),
     "control": ("if", "iterate", "loop", "break", "continue", "aggregate", "pass"),
     "data": ("code", "template", "split", "set", "assign", "json_parse", "json_dump", "list"),
-    "outside": ("http", "retrieve", "document", "tool", "subflow"),
+    "outside": ("http", "retrieve", "add_document", "delete_document", "document", "tool", "subflow"),
     "note": ("note",),
 }
 FAMILY = {kind: family for family, kinds in FAMILIES.items() for kind in kinds}
@@ -26,9 +25,7 @@ COLOURS = {  # of the family: frame and words, fill
     "note": ("#75650f", "#fff9d6"),
     "stub": ("#a02a2a", "#fdf1f1"),
 }
-SILENT = ("out", "done", "body")  # ports that need no words
 RADIUS = 14.0  # of the corners of an edge
-LABEL = 18  # characters of the words on an edge, a wide one counting two
 STYLE = """
 text{font-family:system-ui,"Segoe UI",Roboto,"Noto Sans","Noto Sans CJK SC",sans-serif;fill:#1c2430}
 .kind{font-size:11px;font-weight:600;letter-spacing:.04em}.name{font-size:14.5px;font-weight:600}
@@ -71,46 +68,6 @@ def svg(flow: Flow) -> str:
 
 def _extent(drawing: Drawing) -> tuple[float, float, float, float]:
     return drawing.left, drawing.top, drawing.w - drawing.left, drawing.h - drawing.top
-
-
-def clean(text: str) -> str:
-    """Escaped, without the characters that XML forbids or that turn the direction of what follows."""
-    allowed = "".join(char if _allowed(char) else " " for char in text)
-    return escape(allowed, quote=True)
-
-
-def _allowed(char: str) -> bool:
-    return char == "\n" or (
-        unicodedata.category(char) not in ("Cc", "Cs", "Cn")
-        and char not in "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
-    )
-
-
-def clip(text: str, room: float) -> str:
-    """The text on one line, with … where it takes more columns than there is room for; a wide letter takes two."""
-    line = " ".join(text[: int(room) * 4].split())
-    taken = 0
-    for i, char in enumerate(line):
-        taken += _columns(char)
-        if taken > room:
-            return line[: max(0, i - 1)].rstrip() + "…"
-    return line
-
-
-def _columns(char: str) -> int:
-    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
-
-
-def wrap(text: str, room: float, most: int) -> list[str]:
-    """The text in lines of at most so many columns, the last one clipped."""
-    lines = [""]
-    for word in text[: int(room) * most * 2].split():
-        if lines[-1] and sum(map(_columns, f"{lines[-1]} {word}")) > room:
-            lines.append("")
-        lines[-1] = f"{lines[-1]} {word}".strip()
-    return [clip(line, room) for line in lines[: most - 1]] + (
-        [clip(" ".join(lines[most - 1 :]), room)] if len(lines) >= most else []
-    )
 
 
 def _boxes(drawing: Drawing) -> Iterator[Box]:
@@ -192,15 +149,23 @@ def _edge(line: Line) -> str:
     kind = " lost" if line.lost else " error" if edge.port == "error" else ""
     where = f"{edge.source} → {edge.target}" + (f" ({edge.port})" if edge.port not in SILENT else "")
     arrow = ' marker-end="url(#arrow)"'
-    return f'<g class="edge{kind}"><title>{clean(where)}</title><path d="{_path(line.points)}"{arrow}/></g>'
+    return (
+        f'<g class="edge{kind}"><title>{clean(where)}</title><path d="{_level(line)}{_path(line.points)}"{arrow}/></g>'
+    )
+
+
+def _level(line: Line) -> str:
+    """The way to where the line proper begins: level, under the words of the port."""
+    x, y = line.port or line.points[0]
+    return f"M{x:.1f} {y:.1f}"
 
 
 def _path(points: list[Point]) -> str:
     (x, y), *rest = points
     if len(points) == 2:
         (ax, ay), (bx, by) = bend(points[0], points[1])
-        return f"M{x:.1f} {y:.1f}C{ax:.1f} {ay:.1f} {bx:.1f} {by:.1f} {rest[0][0]:.1f} {rest[0][1]:.1f}"
-    path = f"M{x:.1f} {y:.1f}"
+        return f"L{x:.1f} {y:.1f}C{ax:.1f} {ay:.1f} {bx:.1f} {by:.1f} {rest[0][0]:.1f} {rest[0][1]:.1f}"
+    path = f"L{x:.1f} {y:.1f}"
     for before, corner, after in zip(points, points[1:], points[2:], strict=False):
         (ax, ay), (bx, by) = _toward(corner, before), _toward(corner, after)
         path += f"L{ax:.1f} {ay:.1f}Q{corner[0]:.1f} {corner[1]:.1f} {bx:.1f} {by:.1f}"
@@ -216,13 +181,13 @@ def _toward(corner: Point, other: Point) -> Point:
 
 
 def _labels(lines: list[tuple[Line, Node | None]]) -> list[str]:
-    """The words of each port once, beside it, and what an edge misses."""
+    """The words of each port once, above the line that leaves it, and what an edge misses."""
     made: dict[tuple[str, str], str] = {}
     for line, node in lines:
-        edge, (x, y) = line.edge, line.points[0]
+        edge, (x, y) = line.edge, line.port or line.points[0]
         if edge.port not in SILENT and node is not None:
             told = f"{port_words(node, edge.port)} ({edge.port})"
-            made[edge.source, edge.port] = _label(x + 7, y, port_words(node, edge.port), told)
+            made[edge.source, edge.port] = _label(x + 4, y - 8.5, port_words(node, edge.port), told)
         if line.lost:
             left = x if node is None else line.points[-1][0] + 5
             down = y - 12 if node is None else y
@@ -231,7 +196,7 @@ def _labels(lines: list[tuple[Line, Node | None]]) -> list[str]:
 
 
 def _label(x: float, y: float, words: str, full: str, more: str = "") -> str:
-    short = clip(words, LABEL)
-    wide = 6.1 * sum(map(_columns, short)) + 8
-    back = f'<rect x="{x:.1f}" y="{y - 8:.1f}" width="{wide:.1f}" height="15" rx="4" fill="#fff" fill-opacity=".92"/>'
-    return f'<g class="label{more}"><title>{clean(full)}</title>{back}{_text("words", x + 4, y + 3.5, short)}</g>'
+    size = f'width="{label_width(words):.1f}" height="14" rx="4"'
+    back = f'<rect x="{x:.1f}" y="{y - 7:.1f}" {size} fill="#fff" fill-opacity=".92"/>'
+    text = _text("words", x + 4, y + 3.5, clip(words, LABEL))
+    return f'<g class="label{more}"><title>{clean(full)}</title>{back}{text}</g>'

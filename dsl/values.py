@@ -2,12 +2,13 @@
 
 import json
 import re
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
 from dsl import DslError
-from dsl.ir import Flow, Graph, Node, Ref, Script, Text, Value, Variable
+from dsl.ir import Edge, Flow, Graph, Node, Ref, Script, Text, Value, Variable
 
 # -- places in documents
 
@@ -19,6 +20,13 @@ def pointer(*steps: str | int) -> str:
 
 def steps(place: str) -> list[str]:
     return [step.replace("~1", "/").replace("~0", "~") for step in place.split("/")[1:]]
+
+
+def upwards(place: str) -> Iterator[str]:
+    """The place and all above it, but for the whole document."""
+    while place:
+        yield place
+        place = place.rpartition("/")[0]
 
 
 def at(document: Any, place: str) -> Any:
@@ -101,19 +109,21 @@ def parse(source: str, pattern: "re.Pattern[str]", found: Callable[["re.Match[st
 
 def refs(value: Value) -> Iterator[Ref]:
     """Every reference in a value, those of scripts too."""
-    if isinstance(value, Ref):
-        yield value
-    elif isinstance(value, Text):
-        for part in value.parts:
-            yield from refs(part)
-    elif isinstance(value, Script):
-        yield from value.refs
-    elif isinstance(value, dict):
-        for inner in value.values():
-            yield from refs(inner)
-    elif isinstance(value, (list, tuple)):
-        for inner in value:
-            yield from refs(inner)
+    stack = [value]
+    while stack:
+        value = stack.pop()
+        if isinstance(value, str):  # as most are
+            continue
+        if isinstance(value, Ref):
+            yield value
+        elif isinstance(value, Text):
+            stack.extend(reversed(value.parts))
+        elif isinstance(value, Script):
+            yield from value.refs
+        elif isinstance(value, dict):
+            stack.extend(reversed(value.values()))
+        elif isinstance(value, (list, tuple)):
+            stack.extend(reversed(value))
 
 
 def map_refs(value: Value, change: Callable[[Ref], Value]) -> Value:
@@ -156,6 +166,19 @@ def graph_of(flow: Flow, node: Node) -> Graph:
     return next(graph for each, graph, _ in walk(flow.graph) if each is node)
 
 
+def place_of(graph: Graph, node: Node) -> int:
+    """Where the very node stands in its graph: `list.index` would take one that is equal, and compare all of each."""
+    return next(i for i, each in enumerate(graph.nodes) if each is node)
+
+
+def leaving(graph: Graph) -> defaultdict[str, list[Edge]]:
+    """The edges of a graph by the node that they leave."""
+    found: defaultdict[str, list[Edge]] = defaultdict(list)
+    for edge in graph.edges:
+        found[edge.source].append(edge)
+    return found
+
+
 def nodes(flow: Flow) -> dict[str, Node]:
     """Every node by its id, those of bodies too."""
     return {node.id: node for node, _, _ in walk(flow.graph)}
@@ -172,15 +195,18 @@ def undeclared(flow: Flow) -> list[Variable]:
 _DECLARED = ("env", "session", "app", "user")
 
 
-def copied(graph: Graph) -> Graph:
-    """A graph whose nodes and edges may be changed; what lies deeper in their parameters is shared."""
+def copied(graph: Graph, without: str = "") -> Graph:
+    """A graph whose nodes and edges may be changed; what lies deeper in their parameters is shared.
+
+    `without` names a parameter that the target never reads: what that refers to is nothing to supply there.
+    """
     nodes = [
         replace(
             node,
-            params=dict(node.params),
+            params={name: value for name, value in node.params.items() if name != without},
             inputs=dict(node.inputs),
             outputs=dict(node.outputs),
-            body=copied(node.body) if node.body is not None else None,
+            body=copied(node.body, without) if node.body is not None else None,
         )
         for node in graph.nodes
     ]

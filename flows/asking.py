@@ -11,7 +11,7 @@ from flows.config import Config
 from flows.dialogue import messages
 from flows.promote import local_models, no_longer_kept, served_name
 from flows.prompting import language
-from flows.steps.engine import file_hash
+from flows.steps.engine import fault
 from flows.store import Store
 
 
@@ -57,7 +57,7 @@ def answers(
 def _check(gguf: Path, config: Config, store: Store, loop: str) -> None:
     """Raises FlowError when it is the version's file that is at fault: the engine's own words say nothing of that."""
     for version in store.versions(loop):
-        if config.state / version.path == gguf and file_hash(gguf) != version.sha256:
+        if config.state / version.path == gguf and fault(config.state, version):
             raise FlowError(f"loop {loop}: version {version.name}: {gguf} is damaged. {remedy(store, loop)}")
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from dsl import Flow, Note, Written
+    from dsl.lint import Finding
     from dsl.sidecar import Sidecar
 
 LOSSY = 3
@@ -53,7 +54,8 @@ def convert(
     """Turn the workflow FILE into one of another platform; - is stdin.
 
     What does not travel unchanged is told on stderr. With --sidecar nothing is lost on the way back: give the same file
-    again when you convert back.
+    again when you convert back. Workflows that the one written calls (on Coze loops in loops, but with form=F4) stand
+    beside OUT, with their names in front of its ending.
     """
     import dsl
 
@@ -62,10 +64,13 @@ def convert(
     data = read(file)
     flow = _flow(file, data, dialect)
     written = _written(flow, target, _options(options), sidecar, file, data)
+    if out != "-":
+        distinct(FILE=file, report=report, sidecar=sidecar, **{name: _beside_out(out, name) for name in written.beside})
     _tell(written)
     if report:
         _report(report, flow, target, written, file, data)
     _write(out, written.data)
+    _write_others(out, written.beside)
     if fail_on and SEVERITIES.index(dsl.worst(written.notes)) >= SEVERITIES.index(fail_on):
         sys.exit(LOSSY)
 
@@ -138,31 +143,58 @@ def _report(path: Path, flow: Flow, target: str, written: Written, file: str, da
 @click.option("--out", "-o", default=None, help="With --fix: the file to write; - is stdout.")
 def check(file: str, dialect: str | None, form: str, fix: bool, out: str | None) -> None:
     """Find what the platforms accept in the workflow FILE and then fail on. Exits 1 when there is an error."""
-    import dsl
     from dsl import findings
-    from dsl.lint import check as find
-    from dsl.lint import mend
 
     if out is not None and not fix:
         raise UsageError("--out is for what --fix mends: give both.")
     data = read(file)
-    flow = _flow(file, data, dialect)
     if fix:
-        flow, mended_now = mend(flow)
-        for done in mended_now:
-            click.echo(f"mended: {done}", err=True)
-        mended = dsl.write(flow, flow.dialect).data if mended_now else data
-        if mended_now and out is None and file != "-":
-            _anew(file, data)
-        if mended_now or out is not None or file == "-":
-            _write(out or file, mended)
-        flow = _flow(file, mended.encode() if isinstance(mended, str) else mended, flow.dialect)
-    found = find(flow)
+        data = _mended(file, data, dialect, out)
+    found = _findings(data, dialect)
     if form == "text":
         click.echo(findings.text(file, found), err=fix and (out or file) == "-")
     else:
         click.echo(findings.as_json(file, found) if form == "json" else findings.sarif(file, found, _version()))
     sys.exit(any(each.level == "error" for each in found))
+
+
+def _findings(data: bytes, dialect: str | None) -> list[Finding]:
+    """A file that cannot be read is a finding, too: who reads them by program misses nothing."""
+    import dsl
+
+    try:
+        return dsl.check(dsl.read(data, dialect))
+    except dsl.OptionError:
+        raise
+    except dsl.DslError:
+        from dsl.refused import refusals
+
+        return refusals(data, dialect)
+
+
+def _mended(file: str, data: bytes, dialect: str | None, out: str | None) -> bytes:
+    """The file with what is unambiguous mended, and written; as it is when it cannot be read even so."""
+    import dsl
+    from dsl.lint import mend
+    from dsl.refused import made_readable
+
+    try:
+        flow, first = made_readable(data, dialect)
+    except dsl.OptionError:
+        raise
+    except dsl.DslError:
+        return data
+    flow, done = mend(flow)
+    for each in first + done:
+        click.echo(f"mended: {each}", err=True)
+    if first or done:
+        if out is None and file != "-":
+            _anew(file, data)
+        written = dsl.write(flow, flow.dialect).data
+        data = written.encode() if isinstance(written, str) else written
+    if first or done or out is not None or file == "-":
+        _write(out or file, data)
+    return data
 
 
 def _anew(file: str, data: bytes) -> None:
@@ -258,6 +290,20 @@ def _write(out: str, data: str | bytes) -> None:
     else:
         sys.stdout.buffer.write(raw)
         sys.stdout.buffer.flush()
+
+
+def _write_others(out: str, others: dict[str, str | bytes]) -> None:
+    """Workflows that the one written calls stand beside it: x.json, x.NAME.json."""
+    for name, data in others.items():
+        if out != "-" and Path(out).is_file():
+            _write(_beside_out(out, name), data)
+        else:
+            click.echo(f"{name} is a workflow that this one calls: --out FILE writes it beside FILE.", err=True)
+
+
+def _beside_out(out: str, name: str) -> str:
+    root, ending = os.path.splitext(out)
+    return f"{root}.{name}{ending}"
 
 
 VERBS = (convert, check, inspect, diff, draw)

@@ -128,13 +128,15 @@ def ask(path: Path, loop: str, question: tuple[str, ...], model: str, open_book:
 def rollback(path: Path, loop: str, to: str) -> None:
     """Put LOOP's earlier model back into service: the version before, or after `--to base` the one it took out."""
     from flows.promote import registries, rollback, served_name, withdraw
+    from flows.steps.engine import fault
 
     with _opened(path) as (config, store):
         if to == "base":
             withdraw(loop, registries(config, loop), store)
             click.echo("The base model is in service.")
             return
-        version = rollback(loop, registries(config, loop), store, to)
+        damaged = lambda version: fault(config.state, version) == "damaged"  # noqa: E731
+        version = rollback(loop, registries(config, loop), store, to, damaged)
         click.echo(f"{served_name(version)} is in service.")
 
 

@@ -26,7 +26,7 @@ from flows.progress import shown
 from flows.promote import llama_server
 from flows.runs import all_runs
 from flows.show import console, table_of
-from flows.steps.engine import UNSLOTH, file_hash
+from flows.steps.engine import UNSLOTH, fault
 from flows.store import FILE, Store, is_lost, open_store
 from trainer import TrainError, backend
 
@@ -115,13 +115,17 @@ def _store(config: Config) -> Iterator[Finding]:
 
 
 def _serving(config: Config, store: Store) -> Iterator[Finding]:
-    """The file of the model in service, by the hash that it had when it was promoted."""
+    """The files of the models in service and of those kept, by the hash that they had when they were promoted."""
     for name in config.loops:
-        if champion := store.champion(name):
-            path, called = config.state / champion.path, f"{name}-{champion.name}"
-            whole = path.is_file() and file_hash(path) == champion.sha256
-            state = f"{called} is whole" if whole else f"{called}: {path} is {'damaged' if path.is_file() else 'gone'}"
-            yield Finding(f"model {name}", whole, state, "" if whole else remedy(store, name))
+        champion = store.champion(name)
+        for version in store.versions(name):
+            path, called = config.state / version.path, f"{name}-{version.name}"
+            what, serves = fault(config.state, version), champion is not None and version.name == champion.name
+            state = f"{called}: {path} is {what}" if what else f"{called} is whole"
+            if serves:
+                yield Finding(f"model {name}", not what, state, remedy(store, name) if what else "")
+            elif what == "damaged":
+                yield Finding(f"model {name}", False, state, "Delete it, or put it back from a backup.")
 
 
 def _runs(config: Config) -> Iterator[Finding]:

@@ -10,7 +10,7 @@ from connectors.files import Document, Folder
 from connectors.records import Exchange, Record, sha256
 from flows.config import Config, Curate, Loop
 from flows.privacy import redact
-from flows.store import Store
+from flows.store import Change, Store
 
 OnDocument = Callable[[int, int, str], None]  # done, of, and which is being read
 
@@ -21,14 +21,15 @@ class Harvest(msgspec.Struct):
     documents: int = 0
     unchanged: int = 0
     added: int = 0  # records
-    kept: int = 0
+    kept: int = 0  # as they were, those of documents that were not read again among them
+    repeated: int = 0  # rows or passages that say what another of their document says
     retired: int = 0
     redacted: int = 0  # records in which personal data was blanked
     redacted_first: str = ""  # where the first of them is
     kinds: set[str] = set()  # of personal data, as `email`
     unreadable: list[str] = []  # documents
     lost: list[str] = []  # rows of documents that were read
-    skipped: list[str] = []
+    skipped: list[tuple[str, str]] = []  # files that are no documents, and why
     notes: list[str] = []
 
 
@@ -82,15 +83,17 @@ def _sync(
     on_document: Callable[[str], None],
 ) -> None:
     known = store.documents(name, folder.name)
-    found.skipped += [f"{path}: {why}" for path, why in folder.skipped()]
+    found.skipped += folder.skipped()
     found.unreadable += [f"{path}: {why}." for path, why in folder.refused()]
     for document in documents:
         fingerprint = _fingerprint(document, loop.curate)
-        if known.pop(document.path, "") == fingerprint != "":
+        before = known.pop(document.path, None)
+        if before == fingerprint != "":
             found.unchanged += 1
         else:
             on_document(document.path)
-            _take(name, loop, folder, document, fingerprint, store, found)
+            change = _take(name, loop, folder, document, fingerprint, store, found)
+            found.unchanged += before is not None and change is not None and not change.added + change.retired
         found.documents += 1
         on_document("")
     for path in known:
@@ -99,20 +102,21 @@ def _sync(
 
 def _take(
     name: str, loop: Loop, folder: Folder, document: Document, fingerprint: str, store: Store, found: Harvest
-) -> None:
-    """Read a document that is new or changed."""
+) -> Change | None:
+    """Read a document that is new or changed; None if it cannot be."""
     try:
         content = folder.read(document)
     except ServiceError as error:
         found.unreadable.append(str(error))
-        return
+        return None
     records = [_private(record, loop.curate, found) for record in content.records]
     found.lost += content.lost
     found.notes += filter(None, [content.note])
     complete = "" if content.lost else fingerprint  # else every run reads it, and names what it lost
     change = store.put_document(name, folder.name, document.path, complete, records)
-    found.added, found.kept = found.added + change.added, found.kept + change.kept
-    found.retired += change.retired
+    found.added, found.retired = found.added + change.added, found.retired + change.retired
+    found.repeated += len(records) - change.added - change.kept
+    return change
 
 
 def _own(folder: Folder, taken: dict[str, str], found: Harvest) -> list[Document]:

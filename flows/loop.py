@@ -19,7 +19,7 @@ from flows.models import check_models
 from flows.progress import Progress
 from flows.promote import registries, settle
 from flows.runs import Run, RunFolder, Spent, Step, all_runs, digest, new_run
-from flows.store import Store
+from flows.store import Store, require
 from flows.work import NotDoneError, Work
 from trainer import TrainError
 
@@ -109,7 +109,7 @@ def _failure_recorded(work: Work, name: str) -> Iterator[None]:
             record.status, record.error = "failed", str(error)
         work.run.status, work.run.why = "failed", f"{name}: {error}"
         if work.lost:
-            work.progress.say(_without(work.run))
+            work.progress.say(f"flowstill: {_without(work.run)}")  # as the error that follows begins
         with suppress(*EXPECTED):  # a full disk has no room for its own story, and a broken file is no part of it
             work.folder.put(record)
             steps.report(work)
@@ -121,11 +121,14 @@ def _do(work: Work, name: str, input_hash: str) -> None:
     record = Step(name=name, input_hash=input_hash, started=datetime.now(UTC))
     if before and not before.reused:
         record.spent, record.seconds = before.spent, before.seconds
+        if not input_hash:  # it looks anew, and what it told holds as long as it finds the same
+            record.outputs, record.notes = before.outputs, before.notes
     work.folder.put(record)
     earlier = record.seconds
     started = time.monotonic()
     try:
         steps.STEPS[name].do(work, record)
+        require(work.config.state)
         record.status = "done"
     finally:
         record.seconds = round(earlier + time.monotonic() - started, 3)
@@ -176,7 +179,9 @@ def _reusable(work: Work, earlier: Sequence[RunFolder], name: str, input_hash: s
 
 def _reused(step: Step, folder: RunFolder) -> Step:
     """A step of the run in `folder` as the record of another run shows it: what it made, but no time and no cost."""
-    return msgspec.structs.replace(step, seconds=0.0, spent=Spent(), lost=[], reused=step.reused or folder.run.id)
+    return msgspec.structs.replace(
+        step, seconds=0.0, spent=Spent(), lost=[], notes=[], reused=step.reused or folder.run.id
+    )
 
 
 def _did_nothing(work: Work) -> bool:

@@ -89,8 +89,17 @@ def settle(loop: str, targets: Mapping[str, Registry], store: Store, say: Callab
             say(f"{target}: {error}")  # the run goes on: only a promotion needs it
 
 
-def rollback(loop: str, targets: Mapping[str, Registry], store: Store, to: str = "") -> Version:
-    """Point the alias back at `to`, or at the version before; raises FlowError when there is none."""
+def rollback(
+    loop: str,
+    targets: Mapping[str, Registry],
+    store: Store,
+    to: str = "",
+    damaged: Callable[[Version], bool] = lambda version: False,
+) -> Version:
+    """Point the alias back at `to`, or at the version before; raises FlowError when there is none.
+
+    One whose file `damaged` finds fault with is not put into service: it would answer anything.
+    """
     versions = {version.name: version for version in store.versions(loop)}
     known = ", ".join(versions) or "none"
     to = to.removeprefix(f"{loop}-") if to not in versions else to
@@ -105,6 +114,8 @@ def rollback(loop: str, targets: Mapping[str, Registry], store: Store, to: str =
     for target, registry in targets.items():
         if name not in registry.names():
             raise no_longer_kept(f"{target}: {name}", versions.values(), registry)
+    if damaged(wanted):
+        raise FlowError(f"loop {loop}: {wanted.path}, the file of {wanted.name}, is damaged. Versions: {known}.")
     _switch(loop, name, targets)
     store.point(loop, wanted.name)
     return wanted

@@ -45,6 +45,7 @@ class Step(msgspec.Struct):
     reused: str = ""  # id of the run that did it
     error: str = ""
     lost: list[str] = []  # what this run could not read or make here, a line each
+    notes: list[str] = []  # what else a person should know of it
 
 
 class Run(msgspec.Struct):
@@ -58,10 +59,19 @@ class Run(msgspec.Struct):
     verdict: Literal["", "promoted", "refused"] = ""
     why: str = ""
     steps: list[Step] = []
-    notes: list[str] = []
 
     def step(self, name: str) -> Step | None:
         return next((step for step in self.steps if step.name == name), None)
+
+    @property
+    def at(self) -> Step | None:
+        """The step that is being done; those after it that say `running` broke off in an earlier try."""
+        return next((step for step in self.steps if step.status == "running"), None)
+
+    @property
+    def notes(self) -> list[str]:
+        """What the steps told, each once."""
+        return list(dict.fromkeys(line for step in self.steps for line in step.notes))
 
     @property
     def lost(self) -> list[str]:

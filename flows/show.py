@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import click
+import msgspec
 from rich.console import Console
 from rich.table import Table
 
@@ -78,8 +79,8 @@ def _is_live(store: Store, folder: RunFolder) -> bool:
 
 
 def _at(run: Run, live: bool) -> Step | None:
-    """The step that is being done now; those after it that say `running` broke off in an earlier try."""
-    return next((step for step in run.steps if step.status == "running"), None) if live else None
+    """The step that is being done now."""
+    return run.at if live else None
 
 
 def _status_of_run(run: Run, live: bool) -> str:
@@ -87,6 +88,19 @@ def _status_of_run(run: Run, live: bool) -> str:
         return run.status
     step = _at(run, live)
     return f"running {step.name if step else ''}".rstrip() if live else "unfinished"
+
+
+def _status_of_step(step: Step, at: Step | None) -> str:
+    return "broken off" if step.status == "running" and step is not at else step.status
+
+
+def _record(run: Run, live: bool) -> str:
+    """The run as run.json has it, but for what says `running` and is not: who was killed could write nothing more."""
+    told = msgspec.json.decode(msgspec.json.encode(run))
+    told["status"] = run.status if live else _status_of_run(run, live)
+    for shown, step in zip(told["steps"], run.steps, strict=True):
+        shown["status"] = _status_of_step(step, _at(run, live))
+    return msgspec.json.format(msgspec.json.encode(told)).decode()
 
 
 def _seconds(step: Step, at: Step | None) -> float:
@@ -99,7 +113,7 @@ def _seconds(step: Step, at: Step | None) -> float:
 def show_run(config: Config, store: Store, name: str, form: str | None) -> None:
     folder = find_run(config, name)
     if form == "json":
-        return click.echo((folder.path / "run.json").read_text(encoding="utf-8"), nl=False)
+        return click.echo(_record(folder.run, _is_live(store, folder)))
     if form == "report":
         if not (report := folder.path / "report.html").exists():
             raise FlowError(
@@ -118,8 +132,7 @@ def _steps_table(run: Run, live: bool) -> Table:
     table = table_of("step", "status", "seconds", "counts", title=title, numbers=("seconds",))
     at = _at(run, live)
     for step in run.steps:
-        broken_off = step.status == "running" and step is not at
-        status = f"taken from {step.reused}" if step.reused else "broken off" if broken_off else step.status
+        status = f"taken from {step.reused}" if step.reused else _status_of_step(step, at)
         counts = "\n".join(f"{key}: {_figure(value)}" for key, value in counts_of(step).items())
         table.add_row(step.name, status, f"{_seconds(step, at):.1f}", f"{step.error}\n{counts}".strip())
     return table

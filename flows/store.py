@@ -150,15 +150,21 @@ class Store(Protocol):
 
 def open_store(state: Path) -> Store:
     """The store of a state folder; raises FlowError for a file that cannot be used."""
-    from flows.sqlite import DAMAGED, SqliteStore
+    from flows.sqlite import SqliteStore
 
-    path = state / FILE
+    require(state)
+    return SqliteStore(state / FILE)
+
+
+def require(state: Path) -> None:
+    """Raises FlowError when the store is gone, be it during a run: what is written then goes nowhere."""
+    from flows.sqlite import DAMAGED
+
     if is_lost(state):
         raise FlowError(
-            f"{path} is missing or empty, but there are runs beside it. Without it, all is asked and paid for again, "
-            f"and nobody knows which model is in service. {DAMAGED}"
+            f"{state / FILE} is missing or empty, but there are runs beside it. Without it, all is asked and paid for "
+            f"again, and nobody knows which model is in service. {DAMAGED}"
         )
-    return SqliteStore(path)
 
 
 def is_lost(state: Path) -> bool:

@@ -20,6 +20,7 @@ WORDS = {
     "unchanged": "documents unchanged",
     "added": "records added",  # a passage or a row each
     "kept": "records as before",
+    "repeated": "rows or passages that repeat another",
     "retired": "records retired",
     "redacted": "records with personal data blanked",
     "unreadable": "documents unreadable",

@@ -62,7 +62,7 @@ class Work:
         return path.relative_to(self.config.state).as_posix()
 
     def note(self, text: str) -> None:
-        """Say it, and keep it for the run's report."""
+        """Say it, and keep it for the run's report, as long as what the step came to stands."""
         self.progress.say(text)
-        if text not in self.run.notes:
-            self.run.notes.append(text)
+        if (step := self.run.at) and text not in step.notes:
+            step.notes.append(text)

@@ -1,6 +1,7 @@
 """The house itself: names, imports, sizes, documents."""
 
 import importlib.metadata
+import inspect
 import re
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 import click
 import pytest
 
+from dsl.dialects import DIALECTS, named
 from flows.cli import cli
 
 ROOT = Path(__file__).parent.parent
@@ -46,6 +48,13 @@ def verbs(group: click.Group, prefix: str = "flowstill") -> list[str]:
 @pytest.mark.parametrize("verb", verbs(cli))
 def test_every_verb_is_in_the_readme(verb: str) -> None:
     assert verb in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_every_option_of_a_platform_is_in_the_readme() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    for name in DIALECTS:
+        for option in list(inspect.signature(named(name).build).parameters)[1:]:
+            assert f"`{option}=" in text, f"{name}: {option}"
 
 
 @pytest.mark.parametrize("verb", verbs(cli))

@@ -1,50 +1,54 @@
 """Coze's HTTP node gives out text: where fields of an answer are read, a JSON node behind it parses it."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from dsl.ir import Edge, Graph, Node, OnError, Ref, Type, Value
 from dsl.kinds import BOOLEAN, NUMBER, OBJECT, STRING
-from dsl.values import map_refs, node_refs, unique, walk
+from dsl.values import map_refs, node_refs, place_of, unique, walk
 
 Told = Callable[[Node, Node], None]  # for each: the HTTP node, the JSON node
 _Path = tuple[str | int, ...]
 _Found = tuple[_Path, Type]  # a place below a body that is read, and what is read there
+_Read = tuple[str, _Path, Type]  # the same, and the node whose body it is
 _COMPARED = {"number": NUMBER, "boolean": BOOLEAN}
 
 
 def parse(graph: Graph, taken: set[str], told: Told) -> None:
     """Put such a node behind each HTTP node whose answer is JSON, in bodies as well; its type is what is read of it."""
-    every = [(node, inside) for node, inside, _ in walk(graph)]
-    fetching = [
-        (node, inside) for node, inside in every if node.kind == "http" and node.params.get("response") == "json"
-    ]
-    for node, inside in fetching:
-        kind = _type([each for other, _ in every for each in _read(other, node.id)])
-        if kind != STRING:
+    read: defaultdict[str, list[_Found]] = defaultdict(list)
+    for node, _, _ in walk(graph):
+        for http, path, kind in _read(node):
+            read[http].append((path, kind))
+    parsed: dict[str, str] = {}
+    for node, inside, _ in list(walk(graph)):
+        fetches = node.kind == "http" and node.params.get("response") == "json"
+        if fetches and (kind := _type(read[node.id])) != STRING:
             behind = _behind(node, kind, unique(f"{node.id}_json", taken))
-            _redirect(graph, node.id, behind.id)
+            parsed[node.id] = behind.id
             _insert(inside, node, behind)
             told(node, behind)
+    _redirect(graph, parsed)
 
 
-def _read(node: Node, http: str) -> Iterator[_Found]:
-    """What a node reads of the body; a list that it walks by its elements."""
+def _read(node: Node) -> Iterator[_Read]:
+    """What a node reads of bodies; a list that it walks by its elements."""
     for ref in node_refs(node):
-        if _is_below(ref, http):
-            yield ref.path[1:], STRING
+        if _is_body(ref):
+            yield ref.node, ref.path[1:], STRING
     for case in node.params.get("cases", []) if node.kind == "if" else []:
         for each in case.get("conditions", []):
             left = each.get("left")
-            if isinstance(left, Ref) and _is_below(left, http):
-                yield left.path[1:], _COMPARED.get(each.get("type"), STRING)
+            if isinstance(left, Ref) and _is_body(left):
+                yield left.node, left.path[1:], _COMPARED.get(each.get("type"), STRING)
     for name, value in node.inputs.items() if node.kind == "iterate" else ():
-        if isinstance(value, Ref) and _is_below(value, http):
+        if isinstance(value, Ref) and _is_body(value):
             elements = {ref.path[1:] for ref in _inside(node) if ref.path[:1] == (name,)} or {()}
-            yield from (((*value.path[1:], 0, *path), STRING) for path in elements)
+            yield from ((value.node, (*value.path[1:], 0, *path), STRING) for path in elements)
     listed = node.params.get("list") if node.kind == "list" else None
-    if isinstance(listed, Ref) and _is_below(listed, http):
-        yield listed.path[1:], Type("array", items=OBJECT if _has_fields(node) else STRING)
+    if isinstance(listed, Ref) and _is_body(listed):
+        yield listed.node, listed.path[1:], Type("array", items=OBJECT if _has_fields(node) else STRING)
 
 
 def _has_fields(node: Node) -> bool:
@@ -60,8 +64,8 @@ def _inside(node: Node) -> Iterator[Ref]:
         yield from (ref for ref in node_refs(inner) if (ref.node, ref.scope) == (node.id, "item"))
 
 
-def _is_below(ref: Ref, http: str) -> bool:
-    return (ref.node, ref.scope, ref.path[:1]) == (http, "node", ("body",))
+def _is_body(ref: Ref) -> bool:
+    return (ref.scope, ref.path[:1]) == ("node", ("body",))
 
 
 def _type(found: list[_Found]) -> Type:
@@ -84,20 +88,21 @@ def _behind(node: Node, kind: Type, id_: str) -> Node:
     return Node(id_, "json_parse", title, params=params, outputs={"output": kind}, on_error=policy)
 
 
-def _redirect(graph: Graph, http: str, parsed: str) -> None:
+def _redirect(graph: Graph, parsed: dict[str, str]) -> None:
     """The body as a whole stays text, but for what walks it."""
     for node, _, _ in walk(graph):
         least = 0 if node.kind in ("iterate", "list") else 1
 
         def changed(ref: Ref, least: int = least) -> Value:
             below = ref.path[1:]
-            return Ref(parsed, ("output", *below)) if _is_below(ref, http) and len(below) >= least else ref
+            is_parsed = ref.node in parsed and _is_body(ref) and len(below) >= least
+            return Ref(parsed[ref.node], ("output", *below)) if is_parsed else ref
 
         node.params, node.inputs = map_refs(node.params, changed), map_refs(node.inputs, changed)
 
 
 def _insert(graph: Graph, node: Node, behind: Node) -> None:
-    graph.nodes.insert(graph.nodes.index(node) + 1, behind)
+    graph.nodes.insert(place_of(graph, node) + 1, behind)
     leaving = (node.id, "out")
     graph.edges[:] = [
         replace(each, source=behind.id) if (each.source, each.port) == leaving else each for each in graph.edges

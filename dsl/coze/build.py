@@ -2,23 +2,23 @@
 
 import copy
 import re
+from functools import partial
+from itertools import pairwise
 from typing import Any
 
-from dsl import OptionError, collected, computed, conditions, prompts
-from dsl.coze import answers, assignments, buttons, yamlform
-from dsl.coze.formats import CLIPBOARD, EXPORT
+from dsl import OptionError, bodies, classes, collected, computed, conditions, prompts
+from dsl.coze import answers, assignments, buttons, nested, yamlform
+from dsl.coze.forms import FORMS, check, entry, formed, workflow_name
 from dsl.coze.lacking import PLATFORM
 from dsl.coze.tables import END, SIGNS, START
 from dsl.coze.writers import written
-from dsl.coze.writing import Canvas, Writing, batched, declared, type_at
+from dsl.coze.writing import Canvas, Writing, batched, declared, element, type_at
 from dsl.ir import Edge, Flow, Graph, Node, Ref, Type
 from dsl.kinds import ports
 from dsl.lacking import supply
 from dsl.layout import layout
 from dsl.notes import Note
-from dsl.values import copied, map_refs, nodes, rename, unique, walk
-
-FORMS = ("F1", "F2", "F3", "F4", "F4-yaml", "F5", "F6")
+from dsl.values import copied, map_refs, nodes, place_of, rename, steps, unique, walk
 
 
 def build(flow: Flow, form: str = "", host: str = "", space: str = "") -> tuple[Any, list[Note]]:
@@ -27,84 +27,64 @@ def build(flow: Flow, form: str = "", host: str = "", space: str = "") -> tuple[
     F2 is pasted into a canvas of the same `host` only, and needs the id of its `space`. DslError: an unknown form, or
     F2 without a host.
     """
-    form = form or (flow.version if flow.dialect == "coze" and flow.version in FORMS else "F1")
-    if form not in FORMS:
-        raise OptionError(f"Coze has no form {form!r}. There are: {', '.join(FORMS)}.")
+    form = _form(flow, form)
+    check(form, host, space)
     if form == "F2" and not host and flow.dialect != "coze":
         raise OptionError("The clipboard (F2) is pasted on one host only: name it, as in --option host=www.coze.cn.")
-    builder = _Builder(flow)
-    return _formed(builder.canvas(), flow, form, host, space), builder.notes
+    builder = _Builder(flow, form)
+    document = formed(builder.canvas(builder.flow), flow.name, flow.description, form, host, space)
+    loops = [(loop, builder.canvas(loop.flow)) for loop in builder.loops.values()]  # their notes are told here, too
+    if form == "F4" and loops:
+        _pack(document, loops)
+    return document, builder.notes
 
 
-def _formed(canvas: dict[str, Any], flow: Flow, form: str, host: str, space: str) -> Any:
-    name = re.sub(r"\W+", "_", flow.name, flags=re.ASCII).strip("_") or "workflow"
-    name = name if name[0].isalpha() else f"w_{name}"
-    if form in ("F2", "F5"):
-        source = {"workflowId": "", "flowMode": 0, "spaceId": space, "isDouyin": False, "host": host}
-        kind = CLIPBOARD if form == "F2" else EXPORT
-        return {"type": kind, "source": source, "json": _with_bounds(canvas)}
-    if form == "F6":
-        return {"workflowid": "", "name": flow.name, "description": flow.description, "version": "", "schema": canvas}
-    if form == "F1":
-        return canvas
-    about = {"type": "Workflow", "version": "1.0.0", "main": _main(name, flow.description)}
-    if form == "F3":
-        return _container(canvas, name, about)
-    yaml = yamlform.from_canvas(canvas, name, flow.description, "0")
-    if form == "F4-yaml":
-        return yaml
-    package = {"folder": f"Workflow-{name}-draft-0001/", "file": f"workflow/{name}-draft.yaml"}
-    return {"format": "F4"} | package | {"manifest": about | {"sub": []}, "flow": yaml}
+def beside(flow: Flow, form: str = "", host: str = "", space: str = "") -> dict[str, Any]:
+    """By name, the workflows that loops in loops become, where the form holds one only: documents as of `build`."""
+    form = _form(flow, form)
+    nests = any(node.body is not None and container is not None for node, _, container in walk(flow.graph))
+    if form == "F4" or flow.dialect == "coze" or not nests:
+        return {}
+    builder = _Builder(flow, form)
+    loops = [loop.flow for loop in builder.loops.values()]
+    return {loop.name: formed(builder.canvas(loop), loop.name, loop.description, form, host, space) for loop in loops}
 
 
-def _main(name: str, description: str) -> dict[str, Any]:
-    icon = "plugin_icon/workflow.png"
-    return {"id": "0", "name": name, "desc": description, "icon": icon, "version": "", "flowMode": 0, "commitId": ""}
+def _form(flow: Flow, form: str) -> str:
+    return form or (flow.version if flow.dialect == "coze" and flow.version in FORMS else "F1")
 
 
-def _container(canvas: dict[str, Any], name: str, about: dict[str, Any]) -> dict[str, Any]:
-    from dsl.load import dump_yaml
-
-    return {
-        "format": "F3",
-        "name": f"Workflow-{name}-draft-1.zip",
-        "file": f"workflow/{name}-draft.json",
-        "manifest": dump_yaml(about),
-        "manifest_file": "MANIFEST.yml",
-        "source": "{}",
-        "canvas": {"edges": canvas["edges"], "nodes": canvas["nodes"], "versions": canvas["versions"]},
-    }
-
-
-def _with_bounds(canvas: dict[str, Any]) -> dict[str, Any]:
-    """Every node with `_temp.bounds`, which pasting reads."""
-    made = []
-    for node in canvas["nodes"]:
-        place = node["meta"]["position"]
-        bounds = {"x": place["x"] - 180, "y": place["y"], "width": 360, "height": 105}
-        made.append(node | {"_temp": {"bounds": bounds, "externalData": {}}})
-    return {"nodes": made, "edges": canvas["edges"]}
+def _pack(document: dict[str, Any], loops: list[tuple[nested.Loop, dict[str, Any]]]) -> None:
+    """Loops in loops are workflows of the same archive."""
+    document["sub"] = {}
+    for loop, canvas in loops:
+        name, about = loop.flow.name, loop.flow.description
+        document["sub"][loop.file] = yamlform.from_canvas(canvas, name, about, loop.id)
+        document["manifest"]["sub"].append(entry(name, about) | {"id": loop.id})
 
 
 class _Builder:
-    def __init__(self, flow: Flow) -> None:
+    def __init__(self, flow: Flow, form: str) -> None:
         self.notes: list[Note] = []
+        self.form = form
+        self.loops: dict[str, nested.Loop] = {}  # by the node that calls it: what a loop in a loop becomes
         self.flow = copy.copy(flow)
-        self.flow.graph = copied(flow.graph)
+        self.flow.graph = copied(flow.graph, without="attached")
         self.origin = {id(node): node.id for node, _, _ in walk(self.flow.graph)}
         self._one_start()
         if flow.dialect != "coze":
             self._in_its_words()
         self._one_end()
-        assignments.compute(self.flow.graph, self._held, {*nodes(self.flow)}, self._counted, self._lifted)
+        assignments.compute(
+            self.flow.graph, partial(self._held, self.flow), {*nodes(self.flow)}, self._counted, self._lifted
+        )
         rename(self.flow, _names(self.flow))
-        if flow.dialect != "coze":
-            self._flatten(self.flow.graph, 0)
-        self.target = Canvas(self.flow, nodes(self.flow), self.notes, self.origin, _titles(self.flow))
-        self.places = layout(self.flow)
+        self._flatten(self.flow)
 
-    def canvas(self) -> dict[str, Any]:
-        made, edges = self._graph(self.flow.graph, None)
+    def canvas(self, flow: Flow) -> dict[str, Any]:
+        self.target = Canvas(flow, nodes(flow), self.notes, self.origin, _titles(flow), self.loops)
+        self.places = layout(flow)
+        made, edges = self._graph(flow.graph, None)
         return {"nodes": made, "edges": edges, "versions": {"loop": "v2", "batch": "v2"}}
 
     def _in_its_words(self) -> None:
@@ -112,10 +92,12 @@ class _Builder:
         graph = self.flow.graph
         prompts.lift(graph, {*nodes(self.flow)}, self._lifted)
         buttons.choose(graph, self._chosen)
+        bodies.as_text(graph, {*nodes(self.flow)}, self._added)
         collected.compute(graph, {*nodes(self.flow)}, self._added)
         computed.compute(graph, nodes(self.flow), {*nodes(self.flow)}, self._expressions)
         answers.parse(graph, {*nodes(self.flow)}, self._parsed)
         conditions.compute(graph, {*nodes(self.flow)}, SIGNS, self._computed)
+        classes.translate(self.flow, "coze", {*nodes(self.flow)}, self._translated)
         self.origin |= {id(node): "" for node in supply(self.flow, PLATFORM, self._note)}
 
     def _note(self, node: Node, severity: Any, code: str, message: str, suggestion: str = "") -> None:
@@ -189,7 +171,7 @@ class _Builder:
         graph.edges = [Edge(e.source, merged.id, e.port) if e.target in to_end else e for e in graph.edges]
         graph.edges = [*dict.fromkeys(graph.edges), Edge(merged.id, first.id)]
         graph.nodes = [node for node in graph.nodes if node.id not in gone]
-        graph.nodes.insert(graph.nodes.index(first), merged)
+        graph.nodes.insert(place_of(graph, first), merged)
         self.origin[id(merged)] = ""
 
     def _lifted(self, node: Node, before: Node) -> None:
@@ -225,6 +207,11 @@ class _Builder:
         message = "A comparison that does not exist here is computed by a code node in front."
         self._note(node, "equivalent", "condition.computed", message)
 
+    def _translated(self, node: Node, before: Node) -> None:
+        self.origin[id(before)] = ""
+        message = "A code node puts the class that was chosen into the words of the other platform."
+        self._note(node, "equivalent", "class.output", message)
+
     def _parsed(self, node: Node, behind: Node) -> None:
         self.origin[id(behind)] = ""
         message = (
@@ -232,40 +219,78 @@ class _Builder:
         )
         self._note(node, "degraded", "http.body", message, "Give the fields their types in the JSON node.")
 
-    def _held(self, target: Ref) -> Type:
-        owner = nodes(self.flow).get(target.node)
-        return declared(self.flow, target) if owner is None else type_at(owner, target)
+    @staticmethod
+    def _held(flow: Flow, target: Ref) -> Type:
+        known = nodes(flow)
+        owner = known.get(target.node)
+        if owner is None:
+            return declared(flow, target)
+        return element(owner, target, known) if target.scope == "item" else type_at(owner, target)
 
     def _counted(self, node: Node, before: Node) -> None:
         self.origin[id(before)] = ""
         message = "A variable is only set here: what it is counted to or added to is computed by a code node in front."
         self._note(node, "equivalent", "assign.computed", message)
 
-    def _flatten(self, graph: Graph, depth: int) -> None:
-        """A container in a container does not exist here: the inner one becomes a stub."""
-        for node in graph.nodes:
-            if node.body is None or batched(node):
+    def _flatten(self, flow: Flow) -> None:
+        """A container in a container does not exist here: the inner one becomes a workflow of its own."""
+        for outer in flow.graph.nodes:
+            if outer.body is None:
                 continue
-            if depth:
-                message = "A loop in a loop does not exist here: it raises when it is reached."
-                self._note(node, "stub", "container.nested", message, "Make it a workflow of its own, and call that.")
+            for node in list(outer.body.nodes):
+                if node.body is None or batched(node) or (flow.dialect == "coze" and not nested.was_called(node)):
+                    continue
+                if nested.settable(node):
+                    self._extract(node, outer.body, flow)
+                    continue
+                message = (
+                    "It sets a variable of the loop around it, in which it cannot be: it raises when it is reached."
+                )
+                advice = "Collect what it gives out, and set the variable outside of it."
+                self._note(node, "stub", "container.nested", message, advice)
                 node.params, node.kind, node.body = {"type": node.kind}, "opaque", None
-            else:
-                self._flatten(node.body, depth + 1)
+
+    def _extract(self, node: Node, around: Graph, flow: Flow) -> None:
+        name, file, id_ = self._called(node)
+        loop, call = nested.extract(node, around, name, flow, partial(self._held, flow))
+        self.origin |= {id(each): "" for each in (*loop.graph.nodes, *around.nodes) if id(each) not in self.origin}
+        self.origin[id(call)] = self.origin[id(node)]
+        self.loops[call.id] = nested.Loop(loop, file, id_)
+        self._tell_of(node, name)
+        self._flatten(loop)
+
+    def _tell_of(self, node: Node, name: str) -> None:
+        if nested.was_called(node):
+            return
+        message = f"A loop in a loop does not exist here: it is a workflow of its own, {name}"
+        if self.form == "F4":
+            advice = "Coze's own archives hold several in the advanced mode of the enterprise plans only."
+            self._note(node, "equivalent", "container.extracted", f"{message}, in this archive.", advice)
+        else:
+            advice = "Make that one first, and choose it in this node."
+            self._note(node, "needs_binding", "container.extracted", f"{message}, in another file.", advice)
+
+    def _called(self, node: Node) -> tuple[str, str, str]:
+        """Name, file and id of the workflow that the loop in a loop becomes, or was read from."""
+        file = steps(node.pointer)[1] if nested.was_called(node) else ""
+        if isinstance(self.flow.raw, dict) and (held := self.flow.raw.get("sub", {}).get(file)):
+            return str(held.get("name")), file, str(held.get("id"))
+        taken = {loop.flow.name for loop in self.loops.values()}
+        title = workflow_name(node.title) or workflow_name(node.id) or "loop"
+        name = unique(f"{workflow_name(self.flow.name) or 'workflow'}_{title}", taken)
+        return name, f"workflow/{name}-draft.yaml", str(len(self.loops) + 1) if self.form == "F4" else ""
 
     # -- nodes and edges
 
     def _graph(self, graph: Graph, container: Node | None) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-        made: list[dict[str, Any]] = []
-        edges = [edge for edge in graph.edges if edge.target in {node.id for node in graph.nodes}]
-        known = {node.id for node in graph.nodes} | ({container.id} if container else set())
-        edges = list(dict.fromkeys(edge for edge in edges if edge.source in known))
+        inside = {node.id for node in graph.nodes}
+        known = inside | ({container.id} if container else set())
+        edges = list(dict.fromkeys(edge for edge in graph.edges if edge.target in inside and edge.source in known))
         edges += self._wires(graph, edges, container)
         lines = [line for edge in edges if (line := self._edge(edge, container)) is not None]
-        for node in graph.nodes:
-            for each in self._nodes(node, lines):
-                made.append(each)
-        return made, lines
+        rows = [self._nodes(node) for node in graph.nodes]
+        _join(rows, lines)
+        return [each for row in rows for each in row], lines
 
     def _wires(self, graph: Graph, edges: list[Edge], container: Node | None) -> list[Edge]:
         """Every port has to lead somewhere: to the end, in a body back to its container."""
@@ -312,7 +337,7 @@ class _Builder:
             return line | {"targetPortID": f"{self.target.container(container)}-function-inline-input"}
         return _line(edge, port=port)
 
-    def _nodes(self, node: Node, lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    def _nodes(self, node: Node) -> list[dict[str, Any]]:
         """The node, and the Text nodes in front of it that join what its inputs hold."""
         writing = Writing(node, self.target)
         kind, inputs, outputs = written(writing)
@@ -321,9 +346,7 @@ class _Builder:
             made["blocks"], made["edges"] = self._graph(node.body, node)
             if writing.closing:
                 self._close(node, made, writing)
-        before = [self._helper(helper, node, i) for i, helper in enumerate(writing.helpers)]
-        _insert(before, node.id, lines)
-        return [*before, made]
+        return [*(self._helper(helper, node, i) for i, helper in enumerate(writing.helpers)), made]
 
     def _shell(self, node: Node, kind: str, inputs: dict[str, Any], outputs: list[Any]) -> dict[str, Any]:
         x, y = self.places[node.id]
@@ -391,17 +414,16 @@ class _Builder:
         ]
 
 
-def _insert(before: list[dict[str, Any]], name: str, lines: list[dict[str, Any]]) -> None:
+def _join(rows: list[list[dict[str, Any]]], lines: list[dict[str, Any]]) -> None:
     """What led to a node leads to the first of those before it, and on from one to the next."""
-    if not before:
-        return
-    ids = [each["id"] for each in before]
+    first = {row[-1]["id"]: row[0]["id"] for row in rows}
     for line in lines:
-        if line["targetNodeID"] == name and "targetPortID" not in line:
-            line["targetNodeID"] = ids[0]
+        if "targetPortID" not in line:
+            line["targetNodeID"] = first.get(line["targetNodeID"], line["targetNodeID"])
     lines += [
-        {"sourceNodeID": one, "targetNodeID": two, "sourcePortID": ""}
-        for one, two in zip(ids, [*ids[1:], name], strict=True)
+        {"sourceNodeID": one["id"], "targetNodeID": other["id"], "sourcePortID": ""}
+        for row in rows
+        for one, other in pairwise(row)
     ]
 
 

@@ -7,7 +7,7 @@ from dsl.lacking import Path, Platform, among, unasked
 LACKED = {
     "llm": frozenset({"usage", "finish_reason", "files"}),
     "agent": frozenset({"usage", "finish_reason", "files", "json"}),
-    "classify": frozenset({"usage"}),
+    "classify": frozenset({"class_name", "usage"}),
     "extract": frozenset({"is_success", "reason", "usage"}),
     "http": frozenset({"files"}),
     "loop": frozenset({"rounds"}),

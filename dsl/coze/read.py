@@ -5,13 +5,13 @@ from dataclasses import replace
 from typing import Any
 
 from dsl import DslError
-from dsl.coze import yamlform
+from dsl.coze import nested, yamlform
 from dsl.coze.formats import form, inside
 from dsl.coze.readers import READERS, Reading, mappings, types_of
 from dsl.coze.tables import OURS, OUTPUTS
 from dsl.ir import Edge, Flow, Graph, Node, OnError, Ref, Resource, Text, Value
 from dsl.load import load_json
-from dsl.values import map_refs, text
+from dsl.values import at, map_refs, pointer, text, walk
 
 FOLDED = "flowstill:text"  # the description of a Text node that only joins what an input of another node holds
 
@@ -22,12 +22,22 @@ def read(document: Any) -> Flow:
         raise DslError("No form of a Coze workflow: a canvas has `nodes` and `edges`.")
     place, held, is_yaml = inside(document)
     canvas = yamlform.to_canvas(held) if is_yaml else held
-    return _Reader(document, place, held, canvas, is_yaml).flow()
+    return _Reader(document, place, held, canvas, is_yaml, _loops(document)).flow()
+
+
+def _loops(document: Any) -> dict[str, str]:
+    """By id, where the archive has a workflow that is a loop in a loop."""
+    files = _mapping(document.get("sub"))
+    return {
+        str(held.get("id")): pointer("sub", name)
+        for name, held in files.items()
+        if isinstance(held, dict) and held.get("description") == nested.LOOP
+    }
 
 
 class _Reader:
-    def __init__(self, document: Any, place: str, held: Any, canvas: Any, is_yaml: bool) -> None:
-        self.document, self.place, self.held, self.canvas = document, place, held, canvas
+    def __init__(self, document: Any, place: str, held: Any, canvas: Any, is_yaml: bool, loops: dict[str, str]) -> None:
+        self.document, self.place, self.held, self.canvas, self.loops = document, place, held, canvas, loops
         self.inner, self.edge_key = ("nodes", "edges") if is_yaml else ("blocks", "edges")
         self.kinds: dict[str, str] = {}
         self.nodes: dict[str, dict[str, Any]] = {}
@@ -56,9 +66,37 @@ class _Reader:
             if node.get("blocks"):
                 yield from self._all(node["blocks"], f"{place}/{i}/{self.inner}", node["id"], depth + 1)
 
-    def flow(self) -> Flow:
+    def graph(self) -> Graph:
         graph = self._graph(self.canvas.get("nodes"), self.canvas.get("edges"), self.place, "")
         _unfold(graph)
+        self._put_back(graph)
+        return graph
+
+    def _put_back(self, graph: Graph) -> None:
+        """Calls of workflows that are loops in loops become those loops again."""
+        taken = {*self.nodes}
+        for node, around, _ in list(walk(graph)) if self.loops else ():
+            place = self.loops.pop(self._called(node), "") if node.kind == "subflow" else ""
+            if not place:
+                continue
+            held = at(self.document, place)
+            reader = _Reader(self.document, place, held, yamlform.to_canvas(held), True, self.loops)
+            if nested.put_back(node, around, reader.graph(), taken):
+                self.resources = reader.resources | self.resources
+                self._forget(node.params["flow"], graph)
+
+    def _called(self, node: Node) -> str:
+        """The id of the workflow that a node calls."""
+        data = _mapping(self.nodes.get(node.id, {}).get("data"))
+        return str(_mapping(data.get("inputs")).get("workflowId") or "")
+
+    def _forget(self, flow: str, graph: Graph) -> None:
+        """A workflow that nothing calls any more has not to be chosen."""
+        if not any(node.params.get("flow") == flow for node, _, _ in walk(graph)):
+            del self.resources[flow]
+
+    def flow(self) -> Flow:
+        graph = self.graph()
         name, description, version = self._about()
         chat = any(name == "USER_INPUT" for node in graph.nodes if node.kind == "start" for name in node.outputs)
         return Flow(

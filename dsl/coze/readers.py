@@ -10,6 +10,7 @@ from dsl.coze import text
 from dsl.coze.shims import unwrapped
 from dsl.coze.tables import CONVERSATIONS, FILE_KINDS, OPERATORS, OUTPUTS, PARAMETERS, SCOPES, TIME, WORDS
 from dsl.ir import Node, Ref, Type, Value
+from dsl.knowledge import KNOWLEDGE_KEY
 from dsl.load import load_json
 
 
@@ -152,13 +153,15 @@ def start(reading: Reading) -> None:
 
 
 def end(reading: Reading) -> None:
+    """The results; or an answer, and then what its template calls by name is no result."""
     node, inputs = reading.node, reading.inputs
     node.kind = "end"
+    if inputs.get("terminatePlan") == "useAnswerContent":
+        node.params["message"] = reading.template(inputs.get("content")) or ""
+        return
     node.inputs = reading.named()
     given = mappings(inputs.get("inputParameters"))
     node.outputs = {str(each.get("name")): type_of(each.get("input")) for each in given}
-    if inputs.get("terminatePlan") == "useAnswerContent":
-        node.params["message"] = reading.template(inputs.get("content")) or ""
 
 
 def output(reading: Reading) -> None:
@@ -278,6 +281,37 @@ def retrieve(reading: Reading) -> None:
     node.params |= {ours: given[theirs] for theirs, ours in names.items() if given.get(theirs) is not None}
     keep = ("useRerank", "useRewrite", "isPersonalOnly", "strategy")
     node.params["search"] = {key: given[key] for key in keep if given.get(key) is not None}
+
+
+def add_document(reading: Reading) -> None:
+    node, strategy = reading.node, _held(reading.inputs, "strategyParam")
+    node.kind = "add_document"
+    node.params = _knowledge(reading) | {"file": reading.named().get("knowledge")}
+    chunks = _held(strategy, "chunkStrategy")
+    if chunks.get("chunkType") == "custom":
+        wanted = (("separator", "separator", str), ("max_tokens", "maxToken", int), ("overlap", "overlap", int | float))
+        node.params["chunks"] = {ours: chunks[key] for ours, key, type_ in wanted if isinstance(chunks.get(key), type_)}
+    if parsing := _held(strategy, "parsingStrategy"):
+        node.params["parsing"] = parsing
+
+
+def delete_document(reading: Reading) -> None:
+    reading.node.kind = "delete_document"
+    reading.node.params = _knowledge(reading) | {"document": reading.named().get("documentID")}
+
+
+def _knowledge(reading: Reading) -> dict[str, Value]:
+    """The base that is changed, and the key that another platform asks for to do that."""
+    bases = reading.params(reading.inputs.get("datasetParam")).get("datasetList")
+    key = reading.resource("credential", KNOWLEDGE_KEY, {"type": "bearer"})
+    ids = [str(each) for each in bases if each] if isinstance(bases, list) else []
+    known = {"knowledge": reading.resource("knowledge", ids[0], {"id": ids[0]})} if ids else {}
+    return known | {"credential": key}
+
+
+def _held(data: dict[str, Any], name: str) -> dict[str, Any]:
+    held = data.get(name)
+    return held if isinstance(held, dict) else {}
 
 
 def condition(reading: Reading) -> None:
@@ -566,6 +600,7 @@ READERS: dict[str, Callable[[Reading], None]] = {
     "20": set_loop,
     "21": loop,
     "22": intent,
+    "27": add_document,
     "28": batch,
     "29": leave,
     "30": asked,
@@ -575,5 +610,6 @@ READERS: dict[str, Callable[[Reading], None]] = {
     "45": http,
     "58": to_json,
     "59": from_json,
+    "60": delete_document,
     **dict.fromkeys(CONVERSATIONS, conversation),
 }

@@ -1,14 +1,16 @@
 """What Coze Studio says of a canvas before it tests or publishes it, and what only its editor forbids (coze.md, 12)."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
+from dsl import DslError
 from dsl.coze import yamlform
 from dsl.coze.formats import form, inside
 from dsl.coze.validate import NIL, validate
 from dsl.ir import Flow
 from dsl.lint import Finding
-from dsl.values import walk
+from dsl.values import pointer, walk
 
 STAGES = ("coze.edge", "coze.connection", "coze.cycle", "coze.nesting", "coze.reference")
 LONGEST = 63  # characters of a title
@@ -20,13 +22,22 @@ def check(flow: Flow) -> Iterator[Finding]:
     if not form(flow.raw):  # the flow was not read from a file
         return
     place, held, is_yaml = inside(flow.raw)
-    for problem in validate(yamlform.to_canvas(held) if is_yaml else held):
+    canvases = [(place, yamlform.to_canvas(held) if is_yaml else held), *_others(flow.raw)]
+    for place, problem in [(place, problem) for place, canvas in canvases for problem in validate(canvas)]:
         where = place if is_yaml else place + problem.pointer  # the YAML form has other places
         nil = problem.message.startswith(NIL)
         said = "an empty `left`, `right` or `input` makes Coze Studio crash." if nil else f"{problem.message}."
         fix = "Take it away (--fix does)." if nil else "Coze Studio refuses to test or publish until it is mended."
         code = "coze.empty" if nil else STAGES[problem.stage]
         yield Finding("error", code, f"Coze Studio: {said}", where, problem.node, fix=fix)
+
+
+def _others(document: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The sub-workflows of an archive, as far as they can be read."""
+    files = document.get("sub")
+    for name, held in files.items() if isinstance(files, dict) else ():
+        with suppress(DslError):
+            yield pointer("sub", name), yamlform.to_canvas(held if isinstance(held, dict) else {})
 
 
 def _titles(flow: Flow) -> Iterator[Finding]:

@@ -1,10 +1,12 @@
 """Code and text nodes on Coze, and stubs that fail."""
 
 from dsl import computed
+from dsl.coze.lacking import lacks
 from dsl.coze.shims import step, wrapped
 from dsl.coze.writing import Made, Writing, concat, literal, variable, variables
 from dsl.ir import Ref, Script, Type, Value
 from dsl.kinds import outputs
+from dsl.lacking import there
 from dsl.steps import STEPS, arguments, plain
 from dsl.values import graph_of
 
@@ -13,7 +15,8 @@ def code(writing: Writing) -> Made:
     node, params = writing.node, writing.node.params
     fields: computed.Fields = {}
     if params.get("style") in computed.RUNS:
-        node.inputs, fields = computed.seen(node, graph_of(writing.canvas.flow, node), writing.canvas.known)
+        canvas = writing.canvas
+        node.inputs, fields = computed.seen(node, graph_of(canvas.flow, node), canvas.known, there(lacks))
     source = wrapped(params.get("lang", "python3"), params.get("style", "args"), params.get("source", ""), fields)
     if source is None:
         return stub(writing)

@@ -7,7 +7,7 @@ Code of another style stands unchanged between marked lines, which go when it is
 import json
 import re
 
-from dsl import DslError
+from dsl import DslError, itemspython
 from dsl.computed import RUNS, Fields, around
 from dsl.ir import Node, Ref, Type, Value
 from dsl.irjson import decode, encode
@@ -31,6 +31,10 @@ def wrapped(lang: str, style: str, source: str, fields: Fields | None = None) ->
         return source
     if lang == "javascript" and style in RUNS:
         before, after = around(style, fields or {}, "async function main({ params: input }) {\n")
+    elif lang == "python3" and style in itemspython.STYLES:
+        head = "async def main(args):\n    given = args.params\n"
+        before, source = itemspython.HEAD, itemspython.indented(source)
+        after = itemspython.behind(style, itemspython.of_given(fields or {}), head)
     elif (lang, style) in _AFTER:
         before, after = _BEFORE[lang, style], _AFTER[lang, style]
     else:
@@ -50,7 +54,9 @@ def unwrapped(node: Node, lang: str, source: str, arguments: dict[str, Value], o
     if not match:
         return False
     node.kind, node.inputs, node.outputs = "code", arguments, outputs
-    node.params = {"lang": lang, "style": match[1], "source": match[2]}
+    in_python = lang == "python3" and match[1] in itemspython.STYLES
+    source = itemspython.shown(match[2]) if in_python else match[2]
+    node.params = {"lang": lang, "style": match[1], "source": source}
     return True
 
 

@@ -4,7 +4,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from dsl.coze import branches, containers, models, scripts
+from dsl.coze import branches, containers, documents, models, scripts
+from dsl.coze.nested import Loop
 from dsl.coze.tables import CONVERSATIONS, NAMES
 from dsl.coze.writing import Made, Writing, batched, identifier, literal, variable, variables
 from dsl.ir import Node, OnError, Ref, Type, Value
@@ -238,6 +239,8 @@ def tool(writing: Writing) -> Made:
 
 def subflow(writing: Writing) -> Made:
     node = writing.node
+    if (loop := writing.canvas.loops.get(node.id)) is not None:
+        return "9", _call(loop) | {"inputParameters": writing.params(node.inputs)}, variables(node.outputs)
     known = {each.id: each for each in writing.canvas.flow.resources}
     resource = known.get(node.params.get("flow", ""))
     hint = resource.hint if resource is not None and writing.canvas.flow.dialect == "coze" else {}
@@ -251,6 +254,12 @@ def subflow(writing: Writing) -> Made:
     made: dict[str, Any] = {key: str(hint.get(key, "")) for key in ("workflowId", "workflowVersion", "spaceId")}
     made |= {"type": 0, "inputDefs": [], "inputParameters": writing.params(node.inputs)}
     return "9", made, variables(node.outputs)
+
+
+def _call(loop: Loop) -> dict[str, Any]:
+    start, *_ = loop.flow.graph.nodes
+    about = {"workflowId": loop.id, "workflowVersion": "", "spaceId": ""}
+    return about | {"type": 0, "inputDefs": variables(start.outputs)}
 
 
 def ask(writing: Writing) -> Made:
@@ -321,6 +330,8 @@ WRITERS: dict[str, Callable[[Writing], Made]] = {
     "break": containers.leave,
     "continue": containers.leave,
     "retrieve": models.retrieve,
+    "add_document": documents.add,
+    "delete_document": documents.delete,
     "tool": tool,
     "subflow": subflow,
     "ask": ask,

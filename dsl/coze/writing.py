@@ -2,14 +2,18 @@
 
 import json
 import re
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 from dsl.coze.tables import FILES, NAMES, RAW, RAW_LISTS, RESERVED, SOURCES, TIME
 from dsl.ir import Flow, Node, Ref, Script, Text, Type, Value
 from dsl.kinds import outputs
 from dsl.notes import Note, Severity
 from dsl.values import parts, unique
+
+if TYPE_CHECKING:
+    from dsl.coze.nested import Loop
 
 Made = tuple[str, dict[str, Any], list[Any]]  # type number, inputs, outputs
 
@@ -23,6 +27,7 @@ class Canvas:
     notes: list[Note]
     origin: dict[int, str]
     titles: dict[str, str]
+    loops: "Mapping[str, Loop]"  # by the node that calls it: workflows that are written along
     taken: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -244,12 +249,25 @@ def type_at(producer: Node, ref: Ref) -> Type:
     if ref.scope == "loop":
         held = producer.params.get("variables", {}).get(ref.path[0], {}) if ref.path else {}
         return held.get("type") or Type("string") if isinstance(held, dict) else Type("string")
+    if producer.kind == "classify" and ref.path == ("class_id",):  # a text on other platforms
+        return Type("integer")
     kind: Type | None = outputs(producer).get(str(ref.path[0])) if ref.path else None
     for each in ref.path[1:]:
         if kind is None:
             break
         kind = kind.items if isinstance(each, int) else (kind.props or {}).get(each)
     return kind if kind is not None and kind.name != "any" else Type("string")
+
+
+def element(container: Node, ref: Ref, known: Mapping[str, Node]) -> Type:
+    """The type of what a reference to an element points at: that of its list says it."""
+    walked = container.inputs.get(str(ref.path[0])) if ref.path else None
+    producer = known.get(walked.node) if isinstance(walked, Ref) else None
+    if producer is None or not isinstance(walked, Ref):
+        return Type("string")
+    if walked.scope == "item":
+        return element(producer, replace(walked, path=(*walked.path, 0, *ref.path[1:])), known)
+    return type_at(producer, replace(walked, path=(*walked.path, 0, *ref.path[1:])))
 
 
 def _path(producer: Node | None, ref: Ref) -> str:

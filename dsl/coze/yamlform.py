@@ -3,6 +3,7 @@
 from typing import Any
 
 from dsl import DslError
+from dsl.coze.inferred import infer
 from dsl.coze.tables import NUMBERS, WORDS
 
 _FILES = {"image", "svg", "audio", "video", "voice", "doc", "ppt", "excel", "txt", "code", "zip", "file"}
@@ -18,10 +19,9 @@ def to_canvas(flow: Any) -> dict[str, Any]:
     nodes = flow.get("nodes")
     if not isinstance(nodes, list):
         raise DslError("/nodes: a list of nodes is wanted here.")
-    return {
-        "nodes": [_node(node, f"/nodes/{i}") for i, node in enumerate(nodes)],
-        "edges": _edges(flow.get("edges")),
-    }
+    made = [_node(node, f"/nodes/{i}") for i, node in enumerate(nodes)]
+    infer(made)
+    return {"nodes": made, "edges": _edges(flow.get("edges"))}
 
 
 def _node(node: Any, place: str) -> dict[str, Any]:
@@ -36,18 +36,26 @@ def _node(node: Any, place: str) -> dict[str, Any]:
     data: dict[str, Any] = {
         "nodeMeta": {"title": node.get("title", ""), "description": node.get("description", "")},
         "inputs": inputs,
-        "outputs": [_variable(name, each) for name, each in (outputs or {}).items()],
+        "outputs": [_output(name, each, inputs) for name, each in (outputs or {}).items()],
     }
     made: dict[str, Any] = {
         "id": str(node.get("id")),
         "type": NUMBERS.get(node["type"], node["type"]),
         "meta": {"position": node.get("position")},
-        "data": data | ({"size": node["size"]} if "size" in node else {}),
+        "data": data | {key: node[key] for key in ("version", "size") if key in node},
     }
     if isinstance(node.get("nodes"), list):
         made["blocks"] = [_node(inner, f"{place}/nodes/{i}") for i, inner in enumerate(node["nodes"])]
         made["edges"] = _edges(node.get("edges"))
     return made
+
+
+def _output(name: str, each: Any, inputs: dict[str, Any]) -> dict[str, Any]:
+    """What a node gives out beside when it may fail is marked in the canvas, and known by its name here."""
+    setting = inputs.get("settingOnError")
+    may_fail = isinstance(setting, dict) and setting.get("processType") in (2, 3)
+    made = _variable(name, each)
+    return made | {"readonly": True} if may_fail and name in ("errorBody", "isSuccess") else made
 
 
 def _edges(edges: Any) -> list[dict[str, Any]]:
@@ -61,7 +69,12 @@ def _edges(edges: Any) -> list[dict[str, Any]]:
 
 
 def _param(each: dict[str, Any]) -> dict[str, Any]:
-    return {key: _input(value) if key in ("input", "left", "right") else value for key, value in each.items()}
+    return {key: _input(value) if _is_input(key, value) else value for key, value in each.items()}
+
+
+def _is_input(key: str, value: Any) -> bool:
+    """Sides of a condition hold an input, those of an assignment are one."""
+    return key in ("input", "left", "right") and not (isinstance(value, dict) and "input" in value)
 
 
 def _input(value: Any) -> Any:
@@ -71,19 +84,27 @@ def _input(value: Any) -> Any:
     kind, assist = _kind(value.get("type", "string"))
     made: dict[str, Any] = {"type": kind} | ({"assistType": assist} if assist else {})
     held = value.get("value")
-    if isinstance(held, dict) and "ref_node" in held:
-        content: dict[str, Any] = {
-            "source": "block-output",
-            "blockID": str(held["ref_node"]),
-            "name": str(held.get("path", "")),
-        }
-        return made | {"value": {"type": "ref", "content": content}}
+    if isinstance(held, dict) and ("ref_node" in held or "ref_variable" in held):
+        known = made | _schema(value) if "type" in value else {}
+        return known | {"value": {"type": "ref", "content": _reference(held)}}
     if isinstance(value.get("properties"), dict):
         schema = [{"name": name, "input": _input(each)} for name, each in value["properties"].items()]
         return made | {"schema": schema, "value": {"type": "object_ref"}}
     if isinstance(value.get("items"), dict):
         made["schema"] = {"type": _kind(value["items"].get("type", "string"))[0]}
     return made | {"value": {"type": "literal", "content": held}}
+
+
+def _reference(held: dict[str, Any]) -> dict[str, Any]:
+    path = str(held.get("path", ""))
+    if "ref_node" in held:
+        return {"source": "block-output", "blockID": str(held["ref_node"]), "name": path}
+    return {"source": str(held["ref_variable"]), "path": path.split("."), "blockID": "", "name": ""}
+
+
+def _schema(value: dict[str, Any]) -> dict[str, Any]:
+    inner = _variable("", value | {"value": None})
+    return {"schema": inner["schema"]} if "schema" in inner else {}
 
 
 def _kind(word: Any) -> tuple[str, int]:
@@ -115,7 +136,7 @@ def _value(value: Any) -> Any:
         return [_value(inner) for inner in value]
     if not isinstance(value, dict):
         return value
-    return {key: _input(inner) if key in ("input", "left", "right") else _value(inner) for key, inner in value.items()}
+    return {key: _input(inner) if _is_input(key, inner) else _value(inner) for key, inner in value.items()}
 
 
 # -- and back
@@ -153,6 +174,7 @@ def _yaml_node(node: dict[str, Any]) -> dict[str, Any]:
         "position": node["meta"]["position"],
         "parameters": params,
     }
+    made |= {key: data[key] for key in ("version", "size") if key in data}
     if node.get("blocks"):
         made |= {
             "nodes": [_yaml_node(inner) for inner in node["blocks"]],
@@ -168,7 +190,7 @@ def _yaml_edges(edges: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _yaml_param(each: dict[str, Any]) -> dict[str, Any]:
-    return {key: _yaml_input(value) if key in ("input", "left", "right") else value for key, value in each.items()}
+    return {key: _yaml_input(value) if _is_input(key, value) else value for key, value in each.items()}
 
 
 def _yaml_input(given: dict[str, Any]) -> dict[str, Any]:
@@ -210,6 +232,6 @@ def _yaml_value(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     return {
-        key: _yaml_input(inner) if key in ("input", "left", "right") and isinstance(inner, dict) else _yaml_value(inner)
+        key: _yaml_input(inner) if _is_input(key, inner) and isinstance(inner, dict) else _yaml_value(inner)
         for key, inner in value.items()
     }

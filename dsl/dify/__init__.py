@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from dsl.dify.build import build
+from dsl.dify.build import build, reshaped
 from dsl.dify.read import read, sniff
 from dsl.load import dump_yaml
 
-__all__ = ["COSMETIC", "build", "dump", "read", "sniff", "unpack"]
+__all__ = ["COSMETIC", "build", "dump", "read", "reshaped", "sniff", "unpack"]
 
 COSMETIC = frozenset(
     {

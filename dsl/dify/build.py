@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from dsl import OptionError
 from dsl.dify import apps, names, resources
@@ -22,13 +23,25 @@ def build(flow: Flow, *, version: str = "0.6.0") -> tuple[dict[str, Json], list[
 
     0.6.0 is taken by Dify from 1.13 on. Up to 0.1.5 Dify asks the marketplace for the plugins that it guesses.
     """
-    if version not in VERSIONS:
-        raise OptionError(f"Dify's {version!r} is not written here; there are {' and '.join(VERSIONS)}.")
+    _check(version)
     if apps.is_app(flow):
         return _small(flow, version), []
     work = lowered(flow)
     graph = {"nodes": list(_nodes(work)), "edges": list(_edges(work)), "viewport": {"x": 0, "y": 0, "zoom": 1}}
     return _document(work, graph, version), work.notes
+
+
+def reshaped(document: Any, notes: list[Note], *, version: str) -> tuple[Any, list[Note]]:
+    """An app of Dify with another version number: what stands in it is the same in those that are written."""
+    _check(version)
+    if document.get("kind") != "app":
+        raise OptionError("A version is what an app has; this file is none.")
+    return document | {"version": Quoted(version)}, notes
+
+
+def _check(version: str) -> None:
+    if version not in VERSIONS:
+        raise OptionError(f"Dify's {version!r} is not written here; there are {' and '.join(VERSIONS)}.")
 
 
 def _document(work: Work, graph: dict[str, Json], version: str) -> dict[str, Json]:

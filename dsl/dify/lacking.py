@@ -6,6 +6,7 @@ from dsl.lacking import Path, Platform, among, unasked
 LACKED = {
     "agent": frozenset({"structured", "reasoning", "finish_reason"}),
     "classify": frozenset({"reason"}),
+    "add_document": frozenset({"file_url"}),
 }
 BESIDE = {
     "if": frozenset({"result", "selected_case_id"}),
@@ -41,7 +42,7 @@ def instead(node: Node, path: Path, id_: str) -> Node | None:
 
 SYSTEM = frozenset(
     {
-        *("query", "files", "conversation_id", "user_id", "dialogue_count", "app_id", "workflow_id", "execution_id"),
+        *("query", "files", "conversation_id", "user_id", "turns", "app_id", "workflow_id", "execution_id"),
         *("timestamp", "context", "histories"),
     }
 )

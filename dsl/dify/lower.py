@@ -7,9 +7,12 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
-from dsl import computed, typescript
+from dsl import computed, knowledge, typescript
+from dsl.bodies import as_text
+from dsl.classes import translate
 from dsl.dify import names, shims
 from dsl.dify.expressions import BEGIN, END, LISTED, Call, elements
 from dsl.dify.lacking import PLATFORM
@@ -21,9 +24,9 @@ from dsl.dify.tidy import tidy
 from dsl.dify.work import ANY, OBJECT, STRING, Work, literal_type
 from dsl.ir import Edge, Flow, Graph, Node, Ref, Script, Text, Type, Value
 from dsl.kinds import outputs, ports
-from dsl.lacking import supply
+from dsl.lacking import supply, there
 from dsl.loops import INDEX, ROUND, begin
-from dsl.values import map_refs, parts, refs, unique
+from dsl.values import map_refs, node_refs, parts, refs, unique
 
 COLLECTS, COUNTS = "flowstill: collects", "flowstill: counts"  # descriptions of nodes that hold no code
 
@@ -33,6 +36,7 @@ def lowered(flow: Flow) -> Work:
     _supply(work)
     tidy(work)
     starts(work)
+    work.counted = {ref.node for node in work.all() for ref in node_refs(node) if ref == Ref(ref.node, (), "index")}
     for recipes in (CONTAINERS, RECIPES):
         for node in work.all():
             if recipe := recipes.get(node.kind):
@@ -46,8 +50,17 @@ def lowered(flow: Flow) -> Work:
 
 def _supply(work: Work) -> None:
     if not work.own:
-        supply(work.flow, PLATFORM, work.note)
+        as_text(work.flow.graph, {*work.nodes}, lambda node, made: None)
+        translate(work.flow, "dify", {*work.nodes}, partial(_translated, work))
         work.index()
+        supply(work.flow, PLATFORM, work.note)
+    knowledge.request(work.flow, "python3", work.note, fetch=True)
+    work.index()
+
+
+def _translated(work: Work, node: Node, before: Node) -> None:
+    message = "A code node puts the class that was chosen into the words of the other platform."
+    work.note(node, "equivalent", "class.output", message)
 
 
 def _redirect(work: Work, change: Callable[[Ref], Value]) -> None:
@@ -167,7 +180,7 @@ def _promise(work: Work, node: Node) -> None:
 def _incoming(work: Work, node: Node, code: shims.Code) -> None:
     """What n8n's code sees, as arguments."""
     column = lambda ref: work.columns[ref.node](ref) if ref.node in work.columns else ref  # noqa: E731
-    node.inputs, code.fields = computed.seen(node, work.where[node.id], work.nodes, column)
+    node.inputs, code.fields = computed.seen(node, work.where[node.id], work.nodes, there(PLATFORM.lacks), column)
 
 
 def _template(work: Work, node: Node) -> None:
@@ -391,9 +404,15 @@ def _collect(work: Work, node: Node) -> None:
         return
     tail = Node(work.new_id(f"{node.id}_row"), "code", f"{node.title} row")
     work.at_end(node, tail)
+    node.params["collect"] = {"output": Ref(tail.id, ("row",))}
+    if len(collect) == 1:
+        ((name, value),) = collect.items()
+        work.program(tail, "round", {"row": value}, {"row": literal_type(value)})
+        if name != "output":
+            work.moved[node.id, name] = "output"
+        return
     work.program(tail, "row", {"row": dict(collect)}, {"row": OBJECT})
     tail.outputs = {"row": OBJECT}
-    node.params["collect"] = {"output": Ref(tail.id, ("row",))}
     label = node.outputs[name].label if (name := next(iter(collect))) in node.outputs else ""
     kept = {name: type_ for name, type_ in node.outputs.items() if name == computed.ALL}
     node.outputs = {"output": Type("array", items=OBJECT, label=label), **kept}
@@ -418,6 +437,9 @@ def _loop(work: Work, node: Node) -> None:
     _nested(work, node)
 
 
+_EDITED = 100  # rounds that Dify's editor takes
+
+
 def _count(work: Work, node: Node) -> None:
     count = node.params.get("count")
     if count is None and work.own:
@@ -426,12 +448,16 @@ def _count(work: Work, node: Node) -> None:
         node.params["count"] = 100
         message = "The loop has no end of its own; Dify runs it 100 times at most."
         work.note(node, "degraded", "loop.capped", message, "Set the number of rounds that is enough.")
-    elif not isinstance(count, int) or isinstance(count, bool):
+    elif isinstance(count, int) and count > _EDITED and not work.own:
+        message = f"Dify runs all {count} rounds; its editor shows {_EDITED} at most, and may save them."
+        work.note(node, "degraded", "loop.capped", message, "Leave the number of rounds alone there.")
+    elif not isinstance(count, int) or isinstance(count, bool) or (count < 1 and not work.own):
+        # what is tested before the first round, too, is how a loop may have none: Dify takes no count below 1
         node.params["count"] = 100
         node.params["variables"][ROUND] = {"type": Type("number"), "value": 0}
         condition = {"left": Ref(node.id, (ROUND,), "loop"), "op": "ge", "right": count, "type": "number"}
         _break_when(work, node, condition)
-        if not work.own:
+        if not work.own and not isinstance(count, int):
             work.note(node, "degraded", "loop.capped", "More than 100 rounds are not run.")
 
 
@@ -482,7 +508,7 @@ def _gather(work: Work, node: Node) -> None:
 def _rounds(work: Work, node: Node) -> None:
     """Counts the rounds at the beginning of each where something reads the number."""
     index = Ref(node.id, (), "index")
-    if any(ref == index for each in work.all() for ref in refs([each.params, each.inputs])):
+    if node.id in work.counted:
         node.params["variables"][INDEX] = {"type": Type("number"), "value": -1}
         _redirect(work, lambda ref: Ref(node.id, (INDEX,), "loop") if ref == index else ref)
     counted = [name for name in (ROUND, INDEX) if name in node.params["variables"]]

@@ -10,6 +10,7 @@ from dsl.ir import Json, Type
 
 ID = re.compile(r"[a-zA-Z0-9_]{1,50}", re.ASCII)  # of a node that texts may refer to
 NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]{0,29}", re.ASCII)  # of an output or a variable that texts may refer to
+FIELD = re.compile(r"\n*\{\{#\$output\.([a-zA-Z_][a-zA-Z0-9_]{0,29})#\}\}")  # where a form shows a field of its own
 DEEPEST = 10  # names in one reference
 NAMESPACES = {"env": "env", "conversation": "session", "sys": "system"}
 RESERVED = frozenset({*NAMESPACES, "rag", "context", "histories"})  # no node can have these as its id
@@ -61,9 +62,8 @@ OUTPUTS: dict[str, dict[str, str]] = {  # by kind, the common name of an output 
 NATIVE_OUTPUTS = {kind: {ours: theirs for theirs, ours in names.items()} for kind, names in OUTPUTS.items()}
 ERRORS = {"error_message": ("error", "message"), "error_type": ("error", "type")}
 REQUEST = {"body": "body", "headers": "headers", "query": "query_params", "method": "method"}  # of `_webhook_raw`
-SYSTEM = {"workflow_run_id": "execution_id"}
+SYSTEM = {"workflow_run_id": "execution_id", "dialogue_count": "turns"}
 NATIVE_SYSTEM = {ours: theirs for theirs, ours in SYSTEM.items()}
-CHAT_ONLY = frozenset({"query", "conversation_id", "dialogue_count"})
 
 # -- types
 
@@ -102,15 +102,14 @@ CODE_TYPES = frozenset(
 )
 EXTRACT_TYPES = CODE_TYPES - {"object"} | {"select"}
 VARIABLE_TYPES = CODE_TYPES | {"integer", "secret"}
-_NARROWER = {"integer": "number", "time": "string", "secret": "string", "array": "array[object]"}
+GROUP_TYPES = VARIABLE_TYPES | {"file", "array[file]", "array[any]"}  # with another word the file does not load
+_NARROWER = {"integer": "number", "time": "string", "secret": "string"}
 
 
 def word_of(type_: Type) -> str:
     """Dify's word for a type, the widest there is."""
     if type_.name == "array":
-        if type_.items is None:
-            return "array"
-        item = _NARROWER.get(type_.items.name, type_.items.name)
+        item = "any" if type_.items is None else _NARROWER.get(type_.items.name, type_.items.name)
         return f"array[{item if item in ('string', 'number', 'object', 'boolean', 'file') else 'any'}]"
     return "string" if type_.name == "time" else type_.name
 

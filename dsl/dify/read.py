@@ -187,7 +187,8 @@ def _parents(places: dict[str, Place], kinds: dict[str, str]) -> dict[str, str]:
 def _node(name: str, place: Place, kind: str) -> Node:
     data = place.mapping("data")
     node = Node(name, kind, data.text("title"), data.text("desc"), pointer=place.pointer)
-    x, y = (place.mapping("position").number(axis) for axis in ("x", "y"))
+    position = place.mapping("position")
+    x, y = position.number("x"), position.number("y")
     if x is not None and y is not None:
         node.position = (float(x), float(y))
     if kind == "note":
@@ -251,9 +252,8 @@ def _connect(
 ) -> None:
     for place in graph.mappings("edges"):
         begin, end = place.text("source"), place.text("target")
-        for key in ("source", "target"):
-            if not place.text(key):
-                raise place.at(key).wants("the id of a node")
+        if not (begin and end):
+            raise place.at("target" if begin else "source").wants("the id of a node")
         if begin in starts:
             body = nodes[starts[begin]].body
             (body or top).edges.append(Edge(starts[begin], end, "body", pointer=place.pointer))

@@ -5,12 +5,14 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from dsl.dify import names
+from dsl.dify.names import FIELD
 from dsl.dify.place import Place, number
 from dsl.dify.references import Reader
 from dsl.dify.resources import Names, Register, long_provider
 from dsl.ir import Json, Node, OnError, Ref, Script, Text, Type, Value, Variable
 from dsl.kinds import role
 from dsl.notes import Note
+from dsl.values import parts, text
 
 QUERY = Ref("", ("query",), "system")
 
@@ -678,7 +680,9 @@ OPTION, ONWARD = "option_", "onward"  # ids of the buttons that stand for option
 
 
 def _ask(data: Place, node: Node, source: Source) -> None:
-    node.params["question"] = source.text(data.at("form_content"), node)
+    asked = parts(source.text(data.at("form_content"), node))
+    shown = [FIELD.sub("", part) if isinstance(part, str) else part for part in asked]
+    node.params["question"] = text(shown)  # other platforms show the fields of a form below it
     for each in data.mappings("inputs"):
         node.outputs[each.text("output_variable_name")] = _form_field(each)
     actions = [{"id": each.text("id"), "title": each.text("title")} for each in data.mappings("user_actions")]

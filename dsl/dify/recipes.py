@@ -309,6 +309,14 @@ def _row(found: _Found, node: Node, graph: Graph, container: Node | None, value:
     _take_out(node, graph)
 
 
+def _round(found: _Found, node: Node, graph: Graph, container: Node | None, value: Any) -> None:
+    """The last node of an iteration's body that makes the one value that is collected."""
+    if container is None or container.kind != "iterate":
+        return
+    container.params["collect"] = {"output": _results(found, node, value)["row"]}
+    _take_out(node, graph)
+
+
 def _take_out(node: Node, graph: Graph) -> None:
     graph.edges[:] = [edge for edge in graph.edges if node.id not in (edge.source, edge.target)]
     graph.nodes[:] = [each for each in graph.nodes if each is not node]
@@ -326,6 +334,7 @@ PROGRAMS: dict[str, Recognise] = {
     "list": _list,
     "values": _values,
     "row": _row,
+    "round": _round,
 }
 
 

@@ -1,18 +1,25 @@
 """What Dify imports and publishes without a word, and then runs to nothing (dify.md, section 9)."""
 
+import difflib
 import re
 from collections.abc import Iterator
 from typing import Any
 
+from dsl.dify import sources
+from dsl.dify.names import CONTAINERS, FIELD, KINDS, STARTS
 from dsl.dify.place import Place
 from dsl.dify.references import TOKEN
 from dsl.ir import Flow
 from dsl.lint import Finding
 from dsl.values import pointer
 
-_MEANT = re.compile(r"\{\{#[^#{}\s]{1,200}#\}\}")
-_FIELD = re.compile(r"\{\{#\$output\.[a-zA-Z_][a-zA-Z0-9_]{0,29}#\}\}")  # where a form asks for a field of its own
+_MEANT = re.compile(r"\{\{#[ \t]{0,9}[^#{}\s]{1,200}[ \t]{0,9}#\}\}")
 _QUERY = "{{#query#}}"  # of completion prompts
+_TYPES = frozenset({*KINDS, *STARTS, "datasource", "knowledge-index", "custom-note"})
+_GROUP_TYPES = frozenset(
+    {"string", "secret", "number", "integer", "float", "boolean", "object", "file", "none", "group"}
+    | {f"array[{each}]" for each in ("any", "string", "number", "object", "file", "boolean")}
+)
 _NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]{0,29}")
 
 
@@ -27,11 +34,16 @@ def check(flow: Flow) -> Iterator[Finding]:
     installed = _dependencies(document)
     for place, data in nodes:
         yield from _node(place, data, installed)
+        yield from _known(place, data)
+    yield from _containers(document)
 
 
 def _nodes(document: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
-    graph = Place(document).mapping("workflow").mapping("graph")
-    return [(f"{each.pointer}/data", each.value.get("data") or {}) for each in graph.mappings("nodes")]
+    return [(f"{each.pointer}/data", each.value.get("data") or {}) for each in _graph(document).mappings("nodes")]
+
+
+def _graph(document: dict[str, Any]) -> Place:
+    return Place(document).mapping("workflow").mapping("graph")
 
 
 def _dependencies(document: dict[str, Any]) -> set[str]:
@@ -55,13 +67,13 @@ def _node(place: str, data: dict[str, Any], installed: set[str]) -> Iterator[Fin
         yield Finding("warning", "credential.id", message, f"{place}/credential_id", title=title, fix="Take it away.")
     for where, text in _texts(data, place):
         for meant in _MEANT.findall(text):
-            own = meant == _QUERY or (data.get("type") == "human-input" and _FIELD.fullmatch(meant))
+            own = meant == _QUERY or (data.get("type") == "human-input" and FIELD.fullmatch(meant))
             if not TOKEN.fullmatch(meant) and not own:  # Dify's own pattern: all else is plain text
                 message = f"'{title}': {meant} is no reference for Dify and stays in the text as it stands."
                 fix = "Ids and names of letters, digits and _ only, names of at most 30."
                 yield Finding("error", "ref.text", message, where, title=title, fix=fix)
-    for where, name in _unwired(data, place):
-        message = f"'{title}' takes {name!r} from nowhere: it is nothing when the app runs."
+    for where, what in sources.empty(data, place):
+        message = f"'{title}' takes {what} from nowhere: it is nothing when the app runs."
         yield Finding("error", "ref.empty", message, where, title=title, fix="Choose a variable, or take it away.")
     for where, name in _declared(data, place):
         if not _NAME.fullmatch(name):
@@ -69,13 +81,59 @@ def _node(place: str, data: dict[str, Any], installed: set[str]) -> Iterator[Fin
             yield Finding("warning", "name.pattern", message, where, title=title, fix="A letter first, at most 30.")
 
 
-def _unwired(data: dict[str, Any], place: str) -> Iterator[tuple[str, str]]:
-    """What a node reads without saying from where."""
-    key = {"code": "variables", "template-transform": "variables", "end": "outputs"}.get(str(data.get("type")), "")
-    items = data.get(key)
-    for i, each in enumerate(items if isinstance(items, list) else []):
-        if isinstance(each, dict) and not each.get("value_selector") and "value" not in each:
-            yield f"{place}/{key}/{i}", str(each.get("variable", ""))
+def _known(place: str, data: dict[str, Any]) -> Iterator[Finding]:
+    """Words that Dify does not know: its import takes them, and no run begins."""
+    title, type_ = str(data.get("title", "")), data.get("type")
+    if type_ and type_ not in _TYPES:
+        near = difflib.get_close_matches(str(type_), _TYPES, 1)
+        hint = f"Did you mean {near[0]!r}?" if near else "Replace it by a node that Dify has."
+        message = f"'{title}' is of the type {type_!r}, which Dify does not have."
+        yield Finding("error", "node.type", message, place, title=title, fix=hint)
+    for where, group in sources.groups(data, place):
+        if (word := group.get("output_type")) not in _GROUP_TYPES:
+            message = f"'{title}' has a group of the type {word!r}, with which the app does not load."
+            fix = f"One of {', '.join(sorted(_GROUP_TYPES))}."
+            yield Finding("error", "group.type", message, where, title=title, fix=fix)
+
+
+def _containers(document: dict[str, Any]) -> Iterator[Finding]:
+    """Where an iteration or a loop begins, and what it collects."""
+    places = {str(each.value.get("id")): each for each in _graph(document).mappings("nodes")}
+    for name, place in places.items():
+        data = place.value.get("data") or {}
+        if data.get("type") in CONTAINERS:
+            yield from _container(name, f"{place.pointer}/data", data, places)
+
+
+def _container(name: str, place: str, data: dict[str, Any], places: dict[str, Place]) -> Iterator[Finding]:
+    title, first = str(data.get("title", "")), str(data.get("start_node_id") or "")
+    if not first or not _inside(name, first, places):
+        wrong = (
+            f"begins with {first!r}, which stands outside of it" if first else "does not say with which node it begins"
+        )
+        fix = "Set start_node_id to the node in it that comes first."
+        yield Finding("error", "container.start", f"'{title}' {wrong}: it does not run.", place, title=title, fix=fix)
+    chosen = data.get("output_selector") if data.get("type") == "iteration" else None
+    if isinstance(chosen, list) and chosen and chosen[0] != name and not _inside(name, str(chosen[0]), places):
+        message = (
+            f"'{title}' collects {'.'.join(map(str, chosen))!r}, which stands outside of it: the same value each round."
+        )
+        fix = "Choose what a node in it gives out."
+        yield Finding("warning", "iteration.output", message, f"{place}/output_selector", title=title, fix=fix)
+
+
+def _inside(container: str, name: str, places: dict[str, Place]) -> bool:
+    """Whether the node is the container's own, or stands in a container that is."""
+    seen: set[str] = set()
+    while name in places and name not in seen:
+        seen.add(name)
+        node = places[name].value
+        data = node.get("data") or {}
+        above = [node.get("parentId"), data.get("iteration_id"), data.get("loop_id")]
+        if container in above:
+            return True
+        name = str(next((each for each in above if each), ""))
+    return False
 
 
 def _declared(data: dict[str, Any], place: str) -> Iterator[tuple[str, str]]:
@@ -108,3 +166,14 @@ def mend(document: Any) -> list[str]:
         return []
     document["kind"] = "app"
     return ["`kind: app` is in the file."]
+
+
+def made_readable(document: Any) -> list[str]:
+    """Put the version into quotes, without which Dify imports nothing. The document given is changed."""
+    done = []
+    for held in (document, document.get("app"), document.get("rag_pipeline")):
+        version = held.get("version") if isinstance(held, dict) else None
+        if isinstance(version, (int, float)) and not isinstance(version, bool):
+            held["version"] = str(version)
+            done.append("The version is in quotes.")
+    return done

@@ -16,8 +16,8 @@ import json
 import re
 from dataclasses import dataclass, field
 
-from dsl import typescript
-from dsl.computed import ALL, CONTEXT, HANDED, RUNS, Fields, of_input, printed
+from dsl import itemspython, typescript
+from dsl.computed import CONTEXT, HANDED, RUNS, Fields, of_input, printed
 from dsl.dify.expressions import BEGIN, END
 
 STYLES = ("args", "items", "item", "kwargs")
@@ -43,8 +43,8 @@ def wrapped(code: Code) -> str:
     head, tail = (_python if code.lang == "python3" else _javascript)(code)
     boxes = "".join(f" {name}={word}" for name, word in code.boxed.items())
     source = typescript.hidden(code.source) if code.lang == "javascript" and code.style == "args" else code.source
-    if code.lang == "python3" and code.style in ("items", "item"):
-        source = "\n".join(" " + line if line else line for line in source.split("\n"))
+    if code.lang == "python3" and code.style in itemspython.STYLES:
+        source = itemspython.indented(source)
     before = f"{mark} {BEGIN} {code.style}{boxes}\n{head}{mark} {END}\n"
     return f"{before}{source}\n{mark} {BEGIN} {code.style}\n{tail}{mark} {END}\n"
 
@@ -62,8 +62,8 @@ def unwrapped(lang: str, source: str) -> tuple[str, str, dict[str, str]] | None:
     own = rest[:last]
     if lang == "javascript" and words[2] == "args":
         own = typescript.shown(own)
-    if lang == "python3" and words[2] in ("items", "item"):
-        own = "\n".join(line[1:] if line.startswith(" ") else line for line in own.split("\n"))
+    if lang == "python3" and words[2] in itemspython.STYLES:
+        own = itemspython.shown(own)
     return own, words[2], dict(pair for word in words[3:] if len(pair := word.split("=")) == 2)
 
 
@@ -81,15 +81,8 @@ def _python(code: Code) -> tuple[str, str]:
         )
     if code.style == "kwargs":
         return "", _PYTHON_KWARGS.format(arguments=arguments, finish=finish)
-    fields = _python_fields(code.fields)
-    call = _PYTHON_EACH if code.style == "item" else _PYTHON_ALL
-    return _ITEMS, _PYTHON_ITEMS.format(arguments=arguments, fields=fields, call=call, all=ALL, finish=finish)
-
-
-def _python_fields(fields: Fields | str) -> str:
-    if isinstance(fields, str):
-        return fields
-    return "{" + ", ".join(f"{name!r}: {_python_fields(inner)}" for name, inner in fields.items()) + "}"
+    head = f"\ndef main({arguments}):\n"
+    return itemspython.HEAD, itemspython.behind(code.style, code.fields, head, finish)
 
 
 _PYTHON_FINISH = """    result = {{name: result.get(name) for name in {outputs!r}}}
@@ -123,36 +116,6 @@ _PYTHON_KWARGS = """original_main = main
 
 def main({arguments}):
     result = original_main({arguments})
-{finish}"""
-_ITEMS = "def original_main(_input, _items, _item, _json, _node):\n"
-_PYTHON_ALL = "original_main(incoming, all_of(''), one, one.json, nodes)"
-_PYTHON_EACH = "[original_main(incoming, all_of(''), each, each.json, nodes) for each in all_of('')]"
-_PYTHON_ITEMS = """
-def main({arguments}):
-    import json
-
-    class Data(dict):
-        __getattr__ = dict.get
-
-    def item(value):
-        value = json.loads(value) if isinstance(value, str) and value[:1] in ("{{", "[") else value
-        return Data(json=Data(value) if isinstance(value, dict) else value)
-
-    fields = {fields}
-
-    def all_of(name):
-        value = item(fields.get(name, {{}})).json
-        return [item(each) for each in value] if isinstance(value, list) else [item(value)]
-
-    def first(name):
-        return next(iter(all_of(name)), item({{}}))
-
-    nodes = {{name: Data(item=first(name), first=lambda name=name: first(name)) for name in fields}}
-    one = first("")
-    incoming = Data(item=one, all=lambda: all_of(""), first=lambda: one, last=lambda: [one, *all_of("")][-1])
-    made = {call}
-    made = [each.get("json", each) for each in (made if isinstance(made, list) else [made or {{}}])]
-    result = {{"{all}": made, **(made[0] if made else {{}})}}
 {finish}"""
 
 

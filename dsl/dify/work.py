@@ -13,7 +13,7 @@ from dsl.dify.readers import entry
 from dsl.ir import Edge, Flow, Graph, Node, Ref, Resource, Text, Type, Value
 from dsl.kinds import outputs, ports
 from dsl.notes import Note
-from dsl.values import copied, unique, walk
+from dsl.values import copied, place_of, unique, walk
 
 BOX = "value"  # the key under which a boxed output lies
 STRING, OBJECT, ANY = Type("string"), Type("object"), Type()
@@ -24,7 +24,9 @@ class Work:
     """The flow, and an index of it that stays true while nodes are added."""
 
     def __init__(self, flow: Flow) -> None:
-        self.flow = replace(flow, graph=copied(flow.graph), variables=list(flow.variables), notes=[])
+        self.flow = replace(
+            flow, graph=copied(flow.graph, without="attached"), variables=list(flow.variables), notes=[]
+        )
         self.own = flow.dialect == "dify"  # what the author wrote in Dify is not second-guessed
         self.notes: list[Note] = []
         self.ahead: dict[str, list[Node]] = {}  # of nodes: what comes before them
@@ -34,6 +36,7 @@ class Work:
         self.nodes: dict[str, Node] = {}
         self.where: dict[str, Graph] = {}
         self.container: dict[str, str] = {}
+        self.counted: set[str] = set()  # containers, the number of whose rounds something reads
         self.boxed: set[tuple[str, str]] = set()  # (node, output): an object with the value in it
         self.moved: dict[tuple[str, str], str] = {}  # outputs that have another name here
         self.parsed: dict[str, Ref] = {}  # nodes whose output is a value of another node, read as JSON
@@ -75,8 +78,7 @@ class Work:
     def add(self, node: Node, beside: Node, *, after: bool = False) -> Node:
         """Puts a new node next to another one, into the same graph; without edges."""
         graph = self.where[beside.id]
-        place = next(i for i, each in enumerate(graph.nodes) if each is beside)
-        graph.nodes.insert(place + after, node)
+        graph.nodes.insert(place_of(graph, beside) + after, node)
         self.nodes[node.id], self.where[node.id] = node, graph
         self.container[node.id] = self.container[beside.id]
         if beside.position and node.position is None:
@@ -146,7 +148,7 @@ class Work:
         if ref.scope in ("env", "session", "app", "user"):
             found = self.types.get((ref.scope, str(path[0])) if path else ("env", ""), ANY)
         elif ref.scope == "system":
-            known = {"query": STRING, "files": Type("array", items=Type("file"))}
+            known = {"files": Type("array", items=Type("file")), "turns": Type("number")}
             found = known.get(str(path[0]), STRING) if path else ANY
         elif ref.scope == "index":
             return Type("number")

@@ -130,6 +130,11 @@ def _webhook(node: Node, given: dict[str, Any]) -> Data:
 
 
 _FILE_TYPES = ["image", "document", "audio", "video"]
+_FILED_UNDER = {"txt": "document", "excel": "document", "ppt": "document", "svg": "image", "voice": "audio"}
+_BY_EXTENSION = {
+    "zip": [".zip", ".rar", ".7z", ".tar", ".gz"],
+    "code": [".py", ".js", ".ts", ".java", ".go", ".c", ".cpp", ".rs", ".sh", ".sql"],
+}
 
 
 def _variable(name: str, type_: Type) -> Data:
@@ -142,8 +147,7 @@ def _variable(name: str, type_: Type) -> Data:
     elif kind == "text-input":
         made["max_length"] = 256
     if kind in ("file", "file-list"):
-        file = type_.items.file if type_.items else type_.file
-        made["allowed_file_types"] = [file] if file else _FILE_TYPES
+        made |= _uploads((type_.items.file if type_.items else type_.file) or "")
         made["allowed_file_upload_methods"] = ["local_file", "remote_url"]
     if type_.description:
         made["description"] = type_.description
@@ -152,6 +156,14 @@ def _variable(name: str, type_: Type) -> Data:
     if kind == "json_object" and (type_.props or type_.name == "array"):
         made["json_schema"] = json.dumps(_schema(type_), ensure_ascii=False)
     return made
+
+
+def _uploads(file: str) -> Data:
+    """The files that may be given: one of Dify's kinds, files by their extension, or any of its kinds."""
+    if file in _BY_EXTENSION:
+        return {"allowed_file_types": ["custom"], "allowed_file_extensions": _BY_EXTENSION[file]}
+    kind = _FILED_UNDER.get(file, file)
+    return {"allowed_file_types": [kind] if kind in (*_FILE_TYPES, "custom") else _FILE_TYPES}
 
 
 _FIELDS = {"number": "number", "integer": "number", "boolean": "checkbox", "file": "file", "object": "json_object"}
@@ -465,7 +477,9 @@ def _aggregate(work: Work, node: Node) -> Data:
     if not _is_grouped(node):
         return {**groups[0], "advanced_settings": {"group_enabled": False, "groups": []}}
     named = [
-        {"groupId": group["name"], "group_name": group["name"], **made}
+        made
+        | {"groupId": group["name"], "group_name": group["name"]}
+        | ({} if work.own else {"output_type": names.narrowed(group["type"], names.GROUP_TYPES, "string")})
         for group, made in zip(node.params["groups"], groups, strict=True)
     ]
     first = groups[0] if groups else {"output_type": "any", "variables": []}
@@ -680,8 +694,9 @@ def _ask(work: Work, node: Node) -> Data:
     actions = actions or [{"id": ONWARD, "title": "OK"}]
     styled = [{**each, "button_style": "default"} for each in actions]
     fields = {} if options else node.outputs
+    shown = "".join(f"\n\n{{{{#$output.{name}#}}}}" for name in fields)  # what the text does not name, a form hides
     made: Data = {
-        "form_content": text(work, node.params.get("question", "")),
+        "form_content": text(work, node.params.get("question", "")) + shown,
         "inputs": [_form_field(name, type_) for name, type_ in fields.items()],
         "user_actions": styled,
     }

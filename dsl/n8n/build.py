@@ -9,7 +9,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from dsl import OptionError, loops, values
+from dsl import knowledge, loops, values
+from dsl.classes import words
 from dsl.ir import Edge, Flow, Graph, Node, Ref, Resource, Script, Type, Value, Variable
 from dsl.kinds import outputs
 from dsl.lacking import supply
@@ -19,27 +20,20 @@ from dsl.n8n.reach import Reach
 from dsl.n8n.source import marked
 from dsl.notes import Note
 
-TRIGGERS = ("webhook", "call", "chat", "manual")
-FORMS = ("ui", "cli", "api")
 STEP = 220  # pixels between nodes
 SYSTEM = {"query": "chatInput", "conversation_id": "sessionId", "files": "files"}
 
 
 def build(flow: Flow, *, form: str = "ui", trigger: str = "", path: str = "") -> tuple[Any, list[Note]]:
     """`form`: "ui", "cli" (with id) or "api". `trigger`: how it starts, by default by webhook, a chat flow by chat."""
-    _check("form", form, FORMS)
-    _check("trigger", trigger, ("", *TRIGGERS))
+    forms.check("form", form, forms.FORMS)
+    forms.check("trigger", trigger, ("", *forms.STARTS))
     builder = Builder(flow, trigger, path)
     workflow = forms.shaped(builder.workflow(), form)
     wrapped = flow.version.removesuffix(forms.OWN) if flow.dialect == "n8n" else ""
     if form == "api" and flow.description:
         builder.notes.append(Note("dropped", "leaf.dropped", "The public API takes no description."))
     return forms.wrap(workflow, wrapped), builder.notes
-
-
-def _check(option: str, value: str, known: tuple[str, ...]) -> None:
-    if value not in known:
-        raise OptionError(f"{option} is {value!r}; there are: {', '.join(each for each in known if each)}.")
 
 
 class Builder:
@@ -56,8 +50,10 @@ class Builder:
         else:
             flow = replace(flow, graph=implied.without(flow.graph))
         self.implies = not self.own and len(flow.graph.nodes) < given  # the last node's item is what it gives
+        flow.variables = list(flow.variables)
         if flow.dialect != "n8n":
             supply(flow, PLATFORM, self.note)
+        knowledge.request(flow, "javascript", self.note, fetch=False)
         self.flow, self.trigger, self.path = flow, trigger, path
         self.nodes: dict[str, Node] = values.nodes(flow)
         self.resources: dict[str, Resource] = {each.id: each for each in flow.resources}
@@ -76,7 +72,9 @@ class Builder:
         self.later: list[Callable[[], None]] = []  # what can be wired only when all nodes are there
         self.views: dict[str, names.View] = {}
         self.around = {node.id: owner for node, _, owner in values.walk(flow.graph) if owner is not None}
-        self.system = self._system()
+        said = self._said()
+        self.counts = "turns" in said  # of the conversation
+        self.system = said - {"turns", "execution_id", "workflow_id", "workflow_name", "timestamp", "context"}
         self.models: dict[str, str] = {}
         self.attached: dict[str, str] = {}
         self.bound: set[str] = set()
@@ -84,7 +82,7 @@ class Builder:
         self.start = _start(flow)
 
     def workflow(self) -> dict[str, Any]:
-        from dsl.n8n import models, writers
+        from dsl.n8n import writers
 
         for id_, node in self.nodes.items():
             self.views[id_] = writers.view_of(self, node)
@@ -96,10 +94,7 @@ class Builder:
             self.connect(self.exits.get(id_, self.names[id_]), name)
         for graph in _graphs(self.flow.graph):
             for edge in graph.edges:
-                before = self.nodes.get(edge.source)
-                fitting = not before or before.kind != "classify" or edge.port != "default"
-                if fitting or models.falls_back(self, self.nodes[edge.source]):
-                    self._edge(edge)
+                self._edge(edge)
         self._joins()
         settings = dict(forms.SETTINGS)
         named = {"name": self.flow.name[:128] or ("" if self.flow.dialect == "n8n" else "Workflow")}
@@ -120,18 +115,18 @@ class Builder:
     def identified(self, wanted: str) -> str:
         return values.unique(wanted, self.ids)
 
-    def _system(self) -> set[str]:
-        """The names of the scope "system" that are used and that only a start can give."""
+    def _said(self) -> set[str]:
+        """The names of the scope "system" that are used."""
         found = {
             str(ref.path[0])
             for node in self.nodes.values()
             for ref in values.node_refs(node)
             if ref.scope == "system" and ref.path
         }
-        remembers = any(variable.scope == "session" for variable in self.flow.variables)
+        remembers = "turns" in found or any(variable.scope == "session" for variable in self.flow.variables)
         if remembers or any(node.params.get("memory") for node in self.nodes.values()):
             found.add("conversation_id")
-        return found - {"execution_id", "workflow_id", "workflow_name", "timestamp", "context"}
+        return found
 
     def _assigns(self) -> dict[tuple[str, str], list[str]]:
         """The nodes that set a variable of the session ("") or of a loop, by the loop and the variable's name."""
@@ -213,6 +208,10 @@ class Builder:
         if link not in outputs[output]:
             outputs[output].append(link)
 
+    def follows(self, node: Node, port: str) -> set[str]:
+        """The nodes that a port leads to."""
+        return {edge.target for edge in self.reach.leaving[node.id] if edge.port == port}
+
     def _edge(self, edge: Edge) -> None:
         source, target = self.nodes.get(edge.source), self.nodes.get(edge.target)
         if source is not None and target is not None:
@@ -258,7 +257,7 @@ class Builder:
     def _lead(self, edge: Edge, entry: str, name: str, number: int) -> None:
         source, output = self.exit(self.nodes[edge.source], edge.port)
         outputs = self.connections[source]["main"]
-        for link in outputs[output] if output < len(outputs) else []:  # n8n has none for what fits no class
+        for link in outputs[output]:
             if link["node"] == entry:
                 link.update(node=name, index=number)
 
@@ -360,11 +359,10 @@ class Builder:
 
     def _class(self, node: Node, ref: Ref) -> str:
         """The class that was chosen is the output that holds the item."""
-        classes = [each["name"] for each in node.params.get("classes", [])]
-        found = (
-            f"[{', '.join(map(str, range(len(classes))))}].find((i) => $({quoted(self.names[node.id])}).all(i).length)"
-        )
-        return f"({text.Printer(str, str).js(classes)}[{found}])" if ref.path[0] == "class_name" else f"({found})"
+        found, rest = words(self.flow.dialect, str(ref.path[0]), node.params.get("classes", []))
+        output = f"(_, i) => $({quoted(self.names[node.id])}).all(i).length"
+        printer = text.Printer(str, str)
+        return f"({printer.js(found)}.find({output}) ?? {printer.js(rest)})"
 
     def _inside(self, node: Node, ref: Ref, code: bool) -> str:
         owner = self.nodes.get(ref.node)
@@ -414,6 +412,8 @@ class Builder:
             return known[name]
         if name == "timestamp":
             return "$now.toSeconds()"
+        if name == "turns" and "session" in self.exits:
+            return f"$({quoted(self.exits['session'])}).first().json{text.steps((names.TURNS,))}"
         if self.start is None or name == "context":
             self.note(node, "degraded", "ref.unknown", f"Nothing in n8n says {name!r}; null is read instead.")
             return "null"
@@ -426,8 +426,9 @@ class Builder:
         variable = self.variables.get((ref.scope, name), Variable(ref.scope, name, Type("secret")))
         if ref.scope != "env":
             return f"$vars{text.steps(ref.path)}"
-        if variable.type.name == "secret":
-            message = f"The secret {name} is read from the environment, which n8n denies by default."
+        if variable.default is None:
+            what = "secret" if variable.type.name == "secret" else "variable"
+            message = f"The {what} {name} is read from the environment, which n8n denies by default."
             hint = f"Set {name} and N8N_BLOCK_ENV_ACCESS_IN_NODE=false, or use a credential."
             if ("env", name) not in self.bound and self.own:  # type: ignore[comparison-overlap]
                 self.bound.add(("env", name))  # type: ignore[arg-type]

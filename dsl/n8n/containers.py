@@ -118,6 +118,7 @@ for (const [name, value] of Object.entries(inputs)) {
     state.$collected[name.slice(8)] = [...(state.$collected[name.slice(8)] ?? []), value ?? null];
   }
 }
+state.$last = state.$index; // of the round that ends here
 state.$index += 1;
 state.$round += 1;
 state.$more = state.$index < state.$count;
@@ -188,7 +189,7 @@ def _until(builder: "Builder", node: Node, end: str, check: str, name: str) -> N
 
 def _after_round(builder: "Builder", node: Node, end: str, ref: Ref) -> str:
     if ref.scope in ("loop", "index") and ref.node == node.id:
-        path = ("$index",) if ref.scope == "index" else ref.path
+        path = ("$last",) if ref.scope == "index" else ref.path
         return f"$('{end}').first().json{text.steps(path)}"
     return builder.reference(node, ref, True)
 

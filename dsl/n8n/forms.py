@@ -8,8 +8,10 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from dsl import DslError
+from dsl import DslError, OptionError
 from dsl.load import dump_json, load_json
+from dsl.n8n.source import dig
+from dsl.n8n.tables import TRIGGERS, short
 from dsl.notes import Note
 from dsl.values import pointer
 
@@ -18,6 +20,8 @@ MAX_FILES = 2000
 _ENDING = "/workflow.json"
 SETTINGS = {"executionOrder": "v1"}  # without it agents get empty answers from their tools (n8n.md, section 9)
 
+FORMS = ("ui", "cli", "api")
+STARTS = ("webhook", "call", "chat", "manual")  # how a flow of another platform may begin
 OWN = " by flowstill"  # behind the form: the file holds nodes that flowstill wrote beside others
 
 # What the public API takes (n8n.md, section 4); it refuses everything else.
@@ -107,9 +111,15 @@ def shaped(workflow: dict[str, Any], form: str) -> dict[str, Any]:
     return {**workflow, "active": False, "pinData": {}}
 
 
-def reshaped(document: Any, notes: list[Note], *, form: str = "ui", **_: Any) -> tuple[Any, list[Note]]:
+def reshaped(
+    document: Any, notes: list[Note], *, form: str = "ui", trigger: str = "", path: str = ""
+) -> tuple[Any, list[Note]]:
     """A document of n8n in the form that is asked for, with all that it takes of what stands in the document."""
+    check("form", form, FORMS)
+    check("trigger", trigger, ("", *STARTS))
     found = find(document)
+    if found is not None:
+        _check_start(found[2], trigger, path)
     if found is None or form == "ui":
         return document, notes
     workflow = found[2]
@@ -121,6 +131,21 @@ def reshaped(document: Any, notes: list[Note], *, form: str = "ui", **_: Any) ->
     gone = ", ".join(dict.fromkeys(_gone(workflow)))
     message = f"The public API takes none of these: {gone}."
     return made, [*notes, *([Note("dropped", "leaf.dropped", message)] if gone else [])]
+
+
+def check(option: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise OptionError(f"{option} is {value!r}; there are: {', '.join(each for each in known if each)}.")
+
+
+def _check_start(workflow: dict[str, Any], trigger: str, path: str) -> None:
+    """How a workflow of n8n's own begins stays as it is."""
+    nodes = [node for node in workflow["nodes"] if isinstance(node, dict)]
+    begins = {TRIGGERS.get(short(str(node.get("type")))) for node in nodes}
+    if trigger and trigger not in begins:
+        raise OptionError(f"The workflow does not begin by {trigger}: put that node into it in n8n.")
+    if path and path not in {dig(node, "parameters", "path") for node in nodes}:
+        raise OptionError(f"No webhook of the workflow has the path {path!r}: give it one in n8n.")
 
 
 def _only(given: dict[str, Any], known: tuple[str, ...]) -> dict[str, Any]:

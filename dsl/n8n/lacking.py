@@ -9,6 +9,7 @@ LACKED = {
     "classify": frozenset({"reason", "usage"}),
     "extract": frozenset({"is_success", "reason", "usage"}),
     "http": frozenset({"files"}),
+    "add_document": frozenset({"file_url"}),
     "ask": frozenset({"chosen", "chosen_id", "filled"}),
 }
 

@@ -217,7 +217,7 @@ def llm(builder: "Builder", node: Node) -> None:
     if calls_itself(builder, node):
         _open_ai(builder, node, messages)
     elif node.params.get("memory"):
-        _remembering(builder, node, messages)
+        _remembering(builder, node)
     else:
         query = messages.pop()["text"] if messages and messages[-1]["role"] == "user" else ""
         printer = _prompting(builder, node)
@@ -263,19 +263,36 @@ def _are_passages(builder: "Builder", ref: Ref) -> bool:
     return bool(builder.own and source and source.kind == "retrieve" and ref.path == ("result",))
 
 
-def _remembering(builder: "Builder", node: Node, messages: list[dict[str, Any]]) -> None:
+def _remembering(builder: "Builder", node: Node) -> None:
     """Only an agent remembers the chat in n8n."""
-    query = messages.pop()["text"] if messages and messages[-1]["role"] == "user" else ""
-    system = values.text(_lines([message["text"] for message in messages if message["role"] == "system"]))
-    if any(message["role"] != "system" for message in messages):
-        builder.note(node, "degraded", "prompt.turns", "Turns written into the prompt are not in n8n's agent.")
-    printer = _prompting(builder, node)
-    params: dict[str, Any] = {"promptType": "define", "text": _prompt(printer, query)}
-    params["options"] = {"systemMessage": printer.param(system)} if system != "" else {}
+    params = _conversation(builder, node)
     if node.params.get("schema"):
         params["hasOutputParser"] = True
     builder.add(node, "ai:agent", params, role="llm")
     subattach(builder, node)
+
+
+def _conversation(builder: "Builder", node: Node) -> dict[str, Any]:
+    """What an agent is asked, and its system message: that takes the turns before, for which it has no place."""
+    messages, query = node.params.get("messages") or [], node.params.get("query", "")
+    turns = [message for message in messages if message["role"] != "system"]
+    if not query and turns and turns[-1]["role"] == "user":
+        query = turns[-1]["text"]
+    kept = [message for message in messages if message["role"] != "user" or message["text"] != query]
+    if any(message["role"] != "system" for message in kept):
+        message = "n8n's agent has no place for turns of a prompt: they stand in its system message."
+        builder.note(node, "degraded", "prompt.turns", message)
+    printer, system = _prompting(builder, node), values.text(_lines(_spoken(kept)))
+    options = {"systemMessage": printer.param(system)} if system != "" else {}
+    return {"promptType": "define", "text": _prompt(printer, query), "options": options}
+
+
+def _spoken(messages: list[dict[str, Any]]) -> list[Value]:
+    """The texts; where the assistant speaks too, with who says them."""
+    if all(message["role"] != "assistant" for message in messages):
+        return [message["text"] for message in messages]
+    said = {"system": "", "user": "User: ", "assistant": "Assistant: "}
+    return [values.text([said[message["role"]], *parts(message["text"])]) for message in messages]
 
 
 def _lines(texts: list[Value]) -> list[Any]:
@@ -304,19 +321,9 @@ def _open_ai(builder: "Builder", node: Node, messages: list[dict[str, Any]]) -> 
 
 
 def agent(builder: "Builder", node: Node) -> None:
-    printer, messages = _prompting(builder, node), list(node.params.get("messages") or [])
-    query = node.params.get("query", "")
-    system = [message["text"] for message in messages if message["role"] == "system"]
-    turns = [message for message in messages if message["role"] != "system"]
-    if not query and turns and turns[-1]["role"] == "user":
-        query = turns.pop()["text"]
-    if turns:
-        builder.note(node, "degraded", "prompt.turns", "Turns written into the prompt are not in n8n's agent.")
-    params: dict[str, Any] = {"promptType": "define", "text": _prompt(printer, query)}
-    options: dict[str, Any] = {"systemMessage": printer.param(values.text(_lines(system)))} if system else {}
+    params = _conversation(builder, node)
     if "max_rounds" in node.params:
-        options["maxIterations"] = printer.param(node.params["max_rounds"])
-    params["options"] = options
+        params["options"]["maxIterations"] = builder.printer(node).param(node.params["max_rounds"])
     if node.params.get("schema"):
         params["hasOutputParser"] = True
     builder.add(node, "ai:agent", params)
@@ -333,23 +340,14 @@ def _instructed(printer: text.Printer, kind: str, instruction: Value) -> dict[st
 def classify(builder: "Builder", node: Node) -> None:
     printer = builder.printer(node)
     classes = [{"category": each["name"], "description": _described(each)} for each in node.params.get("classes", [])]
-    options = {"fallback": "other"} if falls_back(builder, node) else {}
+    # n8n's model may choose no class, whatever is set: without this output control would end there
+    options = {"fallback": "other"} if builder.follows(node, "default") else {}
     options |= _instructed(printer, "ai:textClassifier", node.params.get("instruction"))
     query = printer.param(node.params.get("query", ""))
     builder.add(
         node, "ai:textClassifier", {"inputText": query, "categories": {"categories": classes}, "options": options}
     )
     subattach(builder, node)
-
-
-def falls_back(builder: "Builder", node: Node) -> bool:
-    """Whether what fits no class has a way of its own.
-
-    Else n8n gets no output for it: that would be a class more, which the model may choose where it had others before.
-    """
-    edges = [edge for found in builder.reach.into.values() for edge in found if edge.source == node.id]
-    default, first = ({edge.target for edge in edges if edge.port == port} for port in ("default", "class:0"))
-    return default not in (set(), first)
 
 
 def _described(each: dict[str, Any]) -> str:

@@ -6,6 +6,7 @@ Path = tuple[str | int, ...]
 View = tuple[tuple[Path, Path, Scope], ...]
 
 SAME: View = ()
+TURNS = "$turns"  # beside the variables of a conversation: how many turns it has had
 CHAT: View = (
     (("chatInput",), ("query",), "system"),
     (("sessionId",), ("conversation_id",), "system"),

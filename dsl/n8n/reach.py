@@ -4,7 +4,7 @@ n8n has no joins and no empty values: a node behind two branches that both run w
 did not run is an error. So a writer has to know.
 """
 
-from collections import deque
+from collections import defaultdict, deque
 
 from dsl.ir import Edge, Flow, Graph, Node
 from dsl.kinds import ports
@@ -19,6 +19,7 @@ class Reach:
         self.bits: dict[str, int] = {}
         self.branching: set[str] = set()
         self.into: dict[str, list[Edge]] = {}
+        self.leaving: defaultdict[str, list[Edge]] = defaultdict(list)
         starts = [node for node in flow.graph.nodes if node.kind == "start"]
         self.several = {node.id for node in starts} if len(starts) > 1 else set()
         self._graph(flow.graph, {}, 0, "")
@@ -33,6 +34,7 @@ class Reach:
         for edge in graph.edges:
             if edge.target in known and (edge.source in known or edge.source == owner):
                 self.into[edge.target].append(edge)
+                self.leaving[edge.source].append(edge)
         for node in _ordered(graph, known):
             self._node(node, known, around, before)
 

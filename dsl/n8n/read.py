@@ -62,6 +62,7 @@ class Reader:
         self.tools: dict[str, list[Raw]] = {}  # by agent's id
         self.whole: set[str] = set()  # the nodes all of whose items are read
         self.ambiguous: set[str] = set()
+        self.told: set[tuple[str, str]] = set()  # who reads what rounds gave that are over, and of which node
         self.assigned: dict[str, set[str]] = {}  # the fields that Set nodes set
         self.marked = any(raw.mark for raw in self.main)  # flowstill wrote the file
         self.streams = readers.streams(self)
@@ -236,7 +237,10 @@ class Reader:
         """Who is read for all its items gives them as a list."""
         for name in sorted(self.whole):
             if region := self.regions.get(name):
-                made[name].params["collect"] = {ALL: readers.round_item(self, region)}
+                item = readers.round_item(self, region)
+                made[name].params["collect"] = {ALL: item}
+                if isinstance(item, Ref) and item.path == (ALL,):  # a round gives a list of items
+                    made[name].params["flatten"] = True
         for name in sorted(self.whole):
             made[name].outputs.setdefault(ALL, tables.ITEMS)
             if made[name].kind == "tool":
@@ -434,16 +438,29 @@ class Reader:
         if raw.name in self.after:
             if raw.mark and raw.mark[0] == "ran":
                 return self.ref(asker, self.after[raw.name], steps[1:])
-            return Ref("", steps, "session")
+            return Ref("", ("turns",), "system") if steps == (names.TURNS,) else Ref("", steps, "session")
         region = self.own.get(raw.name)
         if region:
             ref = region.ref(raw, steps, self._within(asker, region))
             if ref is not None and ref.path[:1] == (ALL,):
                 self.whole.add(region.owner.name)
             return ref
+        if self.over(asker, raw):
+            return None
         if steps[:1] == ("error",) and raw.failing != "stop":
             return Ref(raw.id, steps)
         return names.to_common(self.view(raw), raw.id, steps)
+
+    def over(self, asker: Raw, raw: Raw) -> bool:
+        """Whether a node ran in rounds that are over where it is read: what it gave is nowhere else then."""
+        region = self.inside.get(raw.name)
+        if region is None or region.kind not in ("split", "batches") or self._within(asker, region):
+            return False
+        if (asker.name, raw.name) not in self.told:
+            self.told.add((asker.name, raw.name))
+            message = f"It reads what {raw.name} gave in a round of {region.owner.name}: it raises when that is read."
+            self.note(asker, "stub", "items.many", message, "Collect it in the rounds, with an Aggregate node.")
+        return True
 
     def _within(self, raw: Raw, region: Region) -> bool:
         return raw.name in region.body or raw in (region.owner, region.end)

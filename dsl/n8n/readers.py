@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from dsl import DslError, kinds
-from dsl.computed import ALL
+from dsl.computed import ALL, EACH
 from dsl.ir import Node, OnError, Ref, Resource, Script, Text, Type, Value
 from dsl.load import load_json
 from dsl.n8n import conditions, containers, names, python, schedules, shims, starts, subnodes, tables, text, written
@@ -320,6 +321,7 @@ def _read_by_code(reader: "Reader", raw: Raw, source: str) -> dict[str, Value]:
         other = reader.nodes.get(path.name) if path and path.root == "node" else None
         if other and other.name not in reader.source.serves and other.kind != "stickyNote":
             found[other.name] = Ref(other.id, ())
+            reader.over(raw, other)
     return found
 
 
@@ -435,7 +437,7 @@ def _body(reader: "Reader", raw: Raw) -> dict[str, Any] | None:
         else "json"
     )
     if type_ == "binary":
-        return {"type": type_, "file": reader.value(params.get("inputDataFieldName", "data"), raw)}
+        return {"type": type_, "file": _file(reader, raw, params)}
     if type_ == "text":
         return {"type": type_, "text": reader.words(params.get("body", ""), raw)}
     source = params.get("jsonBody", params.get("bodyParametersJson"))
@@ -449,13 +451,20 @@ def _body(reader: "Reader", raw: Raw) -> dict[str, Any] | None:
 
 def _field(reader: "Reader", raw: Raw, item: dict[str, Any]) -> dict[str, Value]:
     if item.get("parameterType") == "formBinaryData":
-        value = reader.value(item.get("inputDataFieldName", "data"), raw)
-        return {"name": reader.words(item.get("name", ""), raw), "type": "file", "value": value}
+        return {"name": reader.words(item.get("name", ""), raw), "type": "file", "value": _file(reader, raw, item)}
     return {
         "name": reader.words(item.get("name", ""), raw),
         "type": "text",
         "value": _secret(reader, raw, item, "body"),
     }
+
+
+def _file(reader: "Reader", raw: Raw, item: dict[str, Any]) -> Value:
+    """The binary field; or the address that it was fetched from for this."""
+    fetched = reader.parts.get(raw.id, {}).get("file", [])
+    if fetched and fetched[0].kind == "httpRequest":
+        return reader.value(fetched[0].params.get("url", ""), fetched[0])
+    return reader.value(item.get("inputDataFieldName", "data"), raw)
 
 
 def _subflow(reader: "Reader", raw: Raw, node: Node) -> None:
@@ -516,14 +525,11 @@ def _whole(reader: "Reader", raw: Raw) -> Value:
 def _list(reader: "Reader", raw: Raw, node: Node) -> None:
     """Operations on all items at once: the list is what came in."""
     node.kind = "list"
-    node.params = {"list": _all_items(reader, raw, EACH_ITEM)} | _LISTS[raw.kind](reader, raw)
-    node.outputs = {"result": Type("array", label=ALL)}
+    node.params = {"list": _all_items(reader, raw, EACH)} | _LISTS[raw.kind](reader, raw)
+    node.outputs = {"result": replace(tables.ITEMS, label=ALL)}
     reader.note(
         raw, "degraded", "items.many", "It works on all items that come in, which other platforms have as a list."
     )
-
-
-EACH_ITEM = "$input.all().map((item) => item.json)"
 
 
 def _all_items(reader: "Reader", raw: Raw, source: str) -> Script:
@@ -589,7 +595,7 @@ def _aggregate(reader: "Reader", raw: Raw, node: Node) -> None:
         node.outputs = {"result": Type("array", label=key)}
         return
     node.params = {"list": _all_items(reader, raw, source)}
-    node.outputs = {"result": Type("array", label=key)}
+    node.outputs = {"result": replace(tables.ITEMS if source == EACH else tables.ARRAY, label=key)}
     reader.note(raw, "degraded", "items.many", "It makes one list of all items that come in.")
 
 
@@ -597,7 +603,7 @@ def gathered(raw: Raw) -> tuple[str, str, str]:
     """The field that an aggregate makes, "" for several, the JavaScript for what is in it, and the field it takes."""
     field: Any = ""
     if raw.params.get("aggregate") == "aggregateAllItemData":
-        key, source = raw.params.get("destinationFieldName", "data"), EACH_ITEM
+        key, source = raw.params.get("destinationFieldName", "data"), EACH
     else:
         items = members(raw.params, "fieldsToAggregate", "fieldToAggregate")
         field = items[0].get("fieldToAggregate") if len(items) == 1 else None
@@ -989,7 +995,7 @@ def _batched(reader: "Reader", raw: Raw, region: "Region") -> Value:
     if many := [maker.name for maker in makers if maker.name in reader.streams]:
         return _lost(reader, raw, f"It goes through what {many[0]} makes of each item of a node before it.")
     refs = tuple(reader.ref(raw, maker, ()) or Ref(maker.id, ()) for maker in makers)
-    return Script("n8n", "$input.all().map((item) => item.json)", refs)
+    return Script("n8n", EACH, refs)
 
 
 def streams(reader: "Reader") -> dict[str, str]:

@@ -16,7 +16,7 @@ from dsl.n8n.readers import gathered
 from dsl.n8n.source import Link, Raw, Source
 
 HELPERS = ("start", "check", "item", "round")  # beside an iteration or a loop; "until" may be there too
-INDEX = "$index"
+INDEX, LAST = "$index", "$last"  # of a round in it, and behind it
 
 
 @dataclass
@@ -73,7 +73,7 @@ class Region:
         return Ref(self.owner.id, ("item", *steps), "item")
 
     def _state(self, steps: names.Path) -> Ref | None:
-        if steps == (INDEX,):
+        if steps in ((INDEX,), (LAST,)):
             return Ref(self.owner.id, (), "index")
         return Ref(self.owner.id, steps, "loop" if self.kind == "loop" else "item")
 

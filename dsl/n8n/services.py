@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from dsl.ir import Node, Value
+from dsl.ir import Node, Ref, Text, Value
+from dsl.knowledge import UNFETCHED
 from dsl.n8n import models, scripts, subnodes, tables, text
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ def http(builder: "Builder", node: Node) -> None:
         if pairs := params.get(key):
             items = [{"name": printer.param(name), "value": printer.param(value)} for name, value in pairs]
             written |= {sends: True, held: {"parameters": items}}
-    written |= _http_body(printer, params.get("body"))
+    written |= _http_body(printer, _fetched(builder, node, params.get("body")))
     written["options"] = _http_options(builder, node)
     more = _credentials(builder, node)
     builder.add(node, "httpRequest", written, **more)
@@ -69,6 +70,28 @@ def _http_body(printer: text.Printer, body: Any) -> dict[str, Any]:
     if kind == "json":
         return written | {"specifyBody": "json", "jsonBody": printer.param(body.get("text", ""))}
     return written | {"specifyBody": "string", "body": printer.param(body.get("text", ""))}
+
+
+def _fetched(builder: "Builder", node: Node, body: Any) -> Any:
+    """n8n sends what came in as binary data: a file that elsewhere is its address is fetched in front."""
+    files = [each for each in (body or {}).get("fields", []) if each.get("type") == "file"]
+    address = files[0].get("value") if len(files) == 1 else (body or {}).get("file")
+    known = isinstance(address, Ref | Text) or (isinstance(address, str) and address.startswith("http"))
+    if not builder.own or not known:
+        return body
+    if node.on_error.then != "stop":
+        builder.note(node, "degraded", "error.policy", UNFETCHED)
+    url = builder.printer(node).param(address)
+    name = builder.helper(node, "file", "httpRequest", {"method": "GET", "url": url, "options": FILE}, -1)
+    builder.entries[node.id] = name
+    builder.connect(name, builder.names[node.id])
+    if "fields" not in body:
+        return body | {"file": BINARY}
+    return body | {"fields": [each | {"value": BINARY} if each in files else each for each in body["fields"]]}
+
+
+BINARY = "data"  # the binary field that n8n's request puts a file into
+FILE = {"response": {"response": {"responseFormat": "file", "outputPropertyName": BINARY}}}
 
 
 def _form_field(printer: text.Printer, field: dict[str, Value]) -> dict[str, Any]:

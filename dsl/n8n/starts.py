@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from dsl.ir import Node, Ref, Type, Value
 from dsl.n8n import schedules, shims, tables, text
+from dsl.n8n.names import TURNS
 from dsl.n8n.source import Raw, dig, members
 from dsl.notes import Note
 
@@ -56,7 +57,21 @@ def write(builder: "Builder", node: Node) -> None:
         builder.add(node, "manualTrigger", {})
     else:
         _behind(builder, node, trigger)
+    _unsaid(builder, node, trigger)
     _session(builder, node)
+
+
+def _unsaid(builder: "Builder", node: Node, trigger: str) -> None:
+    """What n8n does not say by itself when it starts a flow."""
+    if not builder.own:
+        return
+    names = sorted(name for name in builder.system if _given(name) not in _CHAT)
+    for name in names if node is builder.start else ():
+        message = f"n8n has no {name} of the system: what starts the flow has to give it as {_given(name)}, else null."
+        builder.note(node, "degraded", "ref.system", message)
+    if trigger == "chat" and node.outputs:
+        message = f"A chat of n8n asks for the question only; inputs are as by default: {', '.join(node.outputs)}."
+        builder.note(node, "degraded", "start.input", message, "Ask for them in the chat, or by a form before it.")
 
 
 def _behind(builder: "Builder", node: Node, trigger: str) -> None:
@@ -210,10 +225,11 @@ def form_field(name: str, type_: Type) -> dict[str, Any]:
 def _session(builder: "Builder", node: Node) -> None:
     """What a chat remembers between its turns: n8n keeps it for published workflows, by conversation."""
     kept = [variable for variable in builder.flow.variables if variable.scope == "session"]
-    if not kept or node is not builder.start:
+    if not (kept or builder.counts) or node is not builder.start:
         return
-    message = "Variables of the conversation are kept in the workflow's static data, in published workflows only."
-    builder.notes.append(Note("degraded", "variable.session", message))
+    what = " and ".join(["Variables"] * bool(kept) + ["the number of turns"] * builder.counts)
+    message = f"{what} of the conversation are kept in the workflow's static data, in published workflows only."
+    builder.notes.append(Note("degraded", "variable.session", message[0].upper() + message[1:]))
     facts = {
         "variables": [
             {
@@ -226,7 +242,7 @@ def _session(builder: "Builder", node: Node) -> None:
         ]
     }
     session = builder.reference(node, Ref("", ("conversation_id",), "system"), True)
-    code = shims.written(shims.Shim("session", facts, {"session": session}), _LOAD + _defaults(kept))
+    code = shims.written(shims.Shim("session", facts, {"session": session}), _loaded(kept, builder.counts))
     name = builder.helper(node, "session", "code", {"language": "javaScript", "jsCode": code}, 0.5, 0.7)
     builder.connect(builder.names[node.id], name)
     builder.exits["session"] = name
@@ -238,9 +254,10 @@ const kept = ((data.sessions ??= {})[inputs.session ?? ""] ??= {});
 """
 
 
-def _defaults(kept: list[Any]) -> str:
+def _loaded(kept: list[Any], counts: bool) -> str:
+    counted = f"kept.{TURNS} = (kept.{TURNS} ?? 0) + 1;\n" if counts else ""
     known = text.Printer(str, str).js({each.name: each.default for each in kept})
-    return f"return [{{ json: {{ ...{known}, ...kept }} }}];"
+    return f"{_LOAD}{counted}return [{{ json: {{ ...{known}, ...kept }} }}];"
 
 
 # -- reading

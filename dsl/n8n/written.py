@@ -119,5 +119,6 @@ BEFORE: dict[str, Callable[["Reader", Raw], bool]] = {
     "trigger": _starts,
     "store": lambda reader, raw: raw.kind == "code" and bool(raw.mark) and raw.mark[0] == "retrieve",  # type: ignore[index]
     "join": lambda reader, raw: True,
+    "file": lambda reader, raw: raw.kind == "httpRequest",
     python.ROLE: lambda reader, raw: python.made(reader, raw) is not None,
 }

@@ -3,17 +3,19 @@
 import copy
 import re
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
-from dsl import collected, computed, conditions, loops, prompts
+from dsl import bodies, classes, collected, computed, conditions, loops, prompts
 from dsl.ir import Edge, Flow, Graph, Node, Ref, Resource, Type
 from dsl.kinds import ports
 from dsl.layout import Point, layout, size
 from dsl.notes import Note, Severity
-from dsl.ragflow import choices
+from dsl.ragflow import choices, joined
 from dsl.ragflow.tables import NODE_TYPES, SIGNS, STATE
+from dsl.ragflow.types import word_of
 from dsl.ragflow.writers import Writing, component
-from dsl.values import copied, map_refs, nodes, rename, undeclared, unique, walk
+from dsl.values import copied, leaving, map_refs, nodes, rename, undeclared, unique, walk
 
 
 def build(flow: Flow) -> tuple[dict[str, Any], list[Note]]:
@@ -25,7 +27,7 @@ class _Builder:
     def __init__(self, flow: Flow) -> None:
         self.notes: list[Note] = []
         self.flow = copy.copy(flow)
-        self.flow.graph = copied(flow.graph)
+        self.flow.graph = copied(flow.graph, without="attached")
         self.source = {id(node): node.id for node, _, _ in walk(self.flow.graph)}
         if flow.dialect != "ragflow":
             self._prepare()
@@ -44,10 +46,14 @@ class _Builder:
         loops.spread(graph, self._walked)
         taken = {*nodes(self.flow)}
         prompts.lift(graph, taken, self._lifted)
-        choices.ask(graph, taken, self._chosen)
+        self._ask(graph, taken)
         collected.compute(graph, taken, self._added)
+        bodies.of_scripts(graph)
         computed.compute(graph, nodes(self.flow), taken, self._expressions)
+        bodies.as_fields(graph, taken, self._added)
         conditions.compute(graph, taken, SIGNS, self._compared)
+        joined.join(graph, taken, self._joined)
+        classes.translate(self.flow, "ragflow", taken, self._translated)
         choices.otherwise(graph, taken, self._nothing)
         self._declare()
 
@@ -63,18 +69,27 @@ class _Builder:
     def _lifted(self, node: Node, before: Node) -> None:
         self.source[id(before)] = node.id
 
-    def _chosen(self, node: Node, made: tuple[Node, Ref] | None) -> None:
+    def _joined(self, node: Node, before: Node) -> None:
+        self.source[id(before)] = ""
+        message = "RAGFlow takes one reference here: a step in front puts the text together."
+        self._tell(node, "equivalent", "text.joined", message)
+
+    def _ask(self, graph: Graph, taken: set[str]) -> None:
+        """What was chosen is read where RAGFlow has it."""
+        chosen: dict[Ref, Ref] = {}
+        choices.ask(graph, taken, partial(self._chosen, chosen))
+        for each, _, _ in walk(graph) if chosen else ():
+            each.params, each.inputs = (
+                map_refs(value, lambda ref: chosen.get(ref, ref)) for value in (each.params, each.inputs)
+            )
+
+    def _chosen(self, chosen: dict[Ref, Ref], node: Node, made: tuple[Node, Ref] | None) -> None:
         if made is None:
             message = "Choices that are made up when it runs do not exist here: it raises when it is reached."
             self._tell(node, "stub", "ask.options", message, "Ask for a text instead.")
             return
-        fork, chosen = made
+        fork, chosen[Ref(node.id, ("chosen",))] = made
         self.source[id(fork)] = ""
-        for each in nodes(self.flow).values():
-            each.params, each.inputs = (
-                map_refs(value, lambda ref: chosen if ref == Ref(node.id, ("chosen",)) else ref)
-                for value in (each.params, each.inputs)
-            )
         message = "What can be chosen is a field of the form here, and a switch behind it; it waits for ever."
         self._tell(node, "degraded", "ask.options", message)
 
@@ -90,6 +105,11 @@ class _Builder:
     def _counted(self, node: Node, made: list[Node]) -> None:
         self.source |= {id(each): "" for each in made}
         self._tell(node, "equivalent", "ref.index", "A loop does not count its rounds here: a variable of it counts.")
+
+    def _translated(self, node: Node, before: Node) -> None:
+        self.source[id(before)] = ""
+        message = "A code component puts the class that was chosen into the words of the other platform."
+        self._tell(node, "equivalent", "class.output", message)
 
     def _nothing(self, node: Node, nothing: Node) -> None:
         self.source[id(nothing)] = ""
@@ -129,15 +149,14 @@ class _Builder:
         return document, self.notes + self._unbound()
 
     def _graph(self, graph: Graph, container: Node | None) -> None:
-        known = {node.id for node in graph.nodes}
+        known, edges = {node.id for node in graph.nodes}, leaving(graph)
         for node in graph.nodes:
-            self._node(node, graph, container, known)
+            self._node(node, [edge for edge in edges[node.id] if edge.target in known], container)
 
-    def _node(self, node: Node, graph: Graph, container: Node | None, known: set[str]) -> None:
+    def _node(self, node: Node, edges: list[Edge], container: Node | None) -> None:
         if node.kind == "note":
             self.drawn.append(_drawn_note(node, self.places))
             return
-        edges = [edge for edge in graph.edges if edge.source == node.id and edge.target in known]
         edges = [edge for edge in edges if edge.port in (*ports(node), "out", "done") or node.kind == "opaque"]
         writing = Writing(node, edges, self.flow, self.source[id(node)], self.notes, self.known)
         name, params = component(writing)
@@ -184,6 +203,7 @@ class _Builder:
         self.drawn.append(drawn | ({"parentId": container.id, "extent": "parent"} if container else {}))
 
     def _connect(self, node: Node, name: str, edges: list[Edge], params: dict[str, Any]) -> None:
+        made: dict[tuple[str, str], dict[str, Any]] = {}
         for edge in edges:
             handle = "start"
             if name == "Switch":
@@ -191,16 +211,15 @@ class _Builder:
                 handle = f"Case {int(case) + 1}" if case else "end_cpn_ids"
             elif name == "Categorize":
                 handle = _category(params, edge.target)
-            line = _line(node.id, handle, edge.target)
-            if line not in self.lines:
-                self.lines.append(line)
+            made.setdefault((handle, edge.target), _line(node.id, handle, edge.target))
+        self.lines += made.values()
 
     def _variables(self) -> dict[str, Any]:
         """What RAGFlow calls `env.`: it keeps variables of the flow and of the session in one place."""
         result = {}
         for each in self.flow.variables:
             result[each.name] = {
-                "type": _type_name(each.type),
+                "type": word_of(each.type),
                 "value": _empty(each.type) if each.default is None else each.default,
             }
             if each.description:
@@ -250,12 +269,6 @@ def _globals(flow: Flow) -> dict[str, Any]:
 def _empty(of: Type) -> Any:
     empty: dict[str, Any] = {"number": 0, "integer": 0, "boolean": False, "object": {}, "array": []}
     return copy.copy(empty.get(of.name, ""))
-
-
-def _type_name(of: Type) -> str:
-    if of.name == "array":
-        return f"array<{of.items.name if of.items else 'any'}>"
-    return {"secret": "string", "time": "string", "integer": "number"}.get(of.name, of.name)
 
 
 def _all_targets(made: dict[str, Any]) -> Iterator[str]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from dsl.ir import Edge, Graph, Node, Ref, Type
-from dsl.values import unique
+from dsl.values import place_of, unique
 
 # for each such node, the switch and what it looks at; None: it became a stub
 Told = Callable[[Node, tuple[Node, Ref] | None], None]
@@ -38,7 +38,7 @@ def _fork(graph: Graph, node: Node, words: list[str], id_: str) -> tuple[Node, R
     names += [f"action:{each['id']}" for each in node.params.get("actions", [])]
     ports = {name: f"case:{i}" for i, name in enumerate(names)}
     graph.edges[:] = [*_moved(graph, node.id, id_, ports), Edge(node.id, id_)]
-    graph.nodes.insert(graph.nodes.index(node) + 1, fork)
+    graph.nodes.insert(place_of(graph, node) + 1, fork)
     node.params = {"question": node.params.get("question", "")}
     return fork, chosen
 
@@ -59,11 +59,11 @@ def _moved(graph: Graph, node: str, fork: str, ports: dict[str, str]) -> Iterato
 
 def otherwise(graph: Graph, taken: set[str], told: Callable[[Node, Node], None]) -> None:
     """A switch has to lead somewhere when no case fits: to a step that does nothing, where nothing follows."""
+    wired = {edge.source for edge in graph.edges if edge.port == "else"}
     for node in list(graph.nodes):
         if node.body is not None:
             otherwise(node.body, taken, told)
-        wired = any((edge.source, edge.port) == (node.id, "else") for edge in graph.edges)
-        if node.kind == "if" and not wired:
+        if node.kind == "if" and node.id not in wired:
             nothing = Node(unique(f"{node.id}_else", taken), "pass", f"{node.title or node.id}: otherwise")
             graph.nodes.append(nothing)
             graph.edges.append(Edge(node.id, nothing.id, "else"))

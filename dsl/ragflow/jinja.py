@@ -5,6 +5,8 @@ from collections.abc import Callable
 
 from dsl.ir import Ref, Script, Value
 from dsl.ragflow.text import NAME, Find
+from dsl.steps import plain
+from dsl.values import parts
 
 _REFERENCE = re.compile(rf"\{{({NAME}|item|index)\}}", re.IGNORECASE)
 # A tag that is never closed ends at the next that opens: a text of openings costs no more than its length.
@@ -45,3 +47,35 @@ def write(script: Script, inputs: dict[str, Value], name: Callable[[Ref], str]) 
         return re.sub(rf"\b(?<!\{{)({words})\b", lambda word: "{" + called[word[1]] + "}", match[0])
 
     return _TAG.sub(back, printed)
+
+
+# a quoted text, or a name that is no field (`.x`); before the name, what makes it a filter (`|x`)
+_WORD = re.compile(r"""("[^"]*"|'[^']*')|(\|\s*)?(?<![\w.])([A-Za-z_]\w*)""")
+
+
+def translated(
+    script: Script, inputs: dict[str, Value], name: Callable[[Ref], str], is_text: Callable[[Ref], bool]
+) -> str | None:
+    """A template of another platform; None where its logic takes more than texts: RAGFlow hands nothing else in."""
+    pieces = _TAG.split(script.source)
+    if any(sign in piece for piece in pieces[::2] for sign in ("{{", "{%", "{#")) or "{% raw" in script.source:
+        return None
+    texts = {key: name(value) for key, value in inputs.items() if isinstance(value, Ref) and is_text(value)}
+    tags = [_tag(each, inputs, texts, name) for each in pieces[1::2]]
+    made = [part for both in zip(pieces[::2], [*tags, ""], strict=True) for part in both]
+    return None if None in made else "".join(map(str, made))
+
+
+def _tag(source: str, inputs: dict[str, Value], texts: dict[str, str], name: Callable[[Ref], str]) -> str | None:
+    """A tag with references in place of names."""
+    printed = plain(source, inputs)
+    if printed is not None:  # it stays in its tag: of bare names RAGFlow takes one for the beginning of another
+        return "".join("{{ {" + name(part) + "} }}" if isinstance(part, Ref) else str(part) for part in parts(printed))
+    names = [match[3] for match in _WORD.finditer(source) if match[3] in inputs and not match[2]]
+    if not source.startswith("{#") and any(each not in texts for each in names):
+        return None
+
+    def back(match: "re.Match[str]") -> str:
+        return match[0] if match[2] or match[3] not in texts else "{" + texts[match[3]] + "}"
+
+    return _WORD.sub(back, source)

@@ -1,5 +1,6 @@
 """A canvas as a flow. `components` is the program and is trusted; `graph` gives names, places and notes."""
 
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
@@ -8,7 +9,8 @@ from dsl.ir import Edge, Flow, Graph, Node, OnError, Ref, Resource, Type, Value,
 from dsl.notes import Note
 from dsl.ragflow.readers import READERS, Reading
 from dsl.ragflow.shims import kind_of
-from dsl.ragflow.tables import INGESTION, MISSING, NAMES, OUTPUTS
+from dsl.ragflow.tables import INGESTION, MISSING, NAMES, OUTPUTS, SYSTEM
+from dsl.ragflow.types import type_of
 from dsl.values import node_refs, pointer
 
 _STARTS = ("IterationItem", "LoopItem")  # the beginning of a body: part of the container here
@@ -37,6 +39,7 @@ class _Reader:
         self.document, self.body, self.base = document, body, base
         self.components = {str(key): self._component(str(key), value) for key, value in body["components"].items()}
         self.drawn = self._drawn()
+        self.starts = self._starts()
         self.resources: dict[str, Resource] = {}
 
     def _component(self, key: str, value: Any) -> dict[str, Any]:
@@ -108,7 +111,7 @@ class _Reader:
             str(data.get("name") or key),
             position=_position(drawn),
             pointer=self.base + pointer("components", key),
-            folded=tuple(each for each in (place, *self._starts(key)) if each),
+            folded=tuple(each for each in (place, *self.starts.get(key, ())) if each),
             on_error=_on_error(params),
         )
         reading = Reading(node, params, self.find(key), self.resource, node.pointer + "/obj/params")
@@ -120,17 +123,13 @@ class _Reader:
             _tool(reading, name)
         return node
 
-    def _starts(self, key: str) -> list[str]:
-        inside = [
-            name
-            for name, component in self.components.items()
-            if component.get("parent_id") == key and self._name(name) in _STARTS
-        ]
-        return [
-            place
-            for name in inside
-            for place in (self.base + pointer("components", name), self.drawn.get(name, ("", {}))[0])
-        ]
+    def _starts(self) -> dict[str, list[str]]:
+        """By container, where the beginnings of its body stand."""
+        found: dict[str, list[str]] = defaultdict(list)
+        for name, component in self.components.items():
+            if self._name(name) in _STARTS and isinstance(parent := component.get("parent_id"), str):
+                found[parent] += [self.base + pointer("components", name), self.drawn.get(name, ("", {}))[0]]
+        return found
 
     def find(self, key: str) -> Callable[[str], Ref | None]:
         """What a name in a field of component `key` refers to."""
@@ -143,7 +142,7 @@ class _Reader:
                 return Ref(parent, ("item",) if name == "item" else (), "item" if name == "item" else "index")
             scope, _, rest = name.partition(".")
             if "@" not in name:
-                return Ref("", _path(rest), "system" if scope.lower() == "sys" else "session")
+                return _system(rest) if scope.lower() == "sys" else Ref("", _path(rest), "session")
             producer, _, output = name.partition("@")
             if producer not in self.components:
                 producer = producer.removesuffix(MISSING)
@@ -238,7 +237,7 @@ class _Reader:
             if str(name).startswith("env."):
                 known.setdefault(str(name)[4:], {"value": value})
         return [
-            Variable("session", name, _type(each.get("type")), each.get("value"), str(each.get("description") or ""))
+            Variable("session", name, type_of(each.get("type")), each.get("value"), str(each.get("description") or ""))
             for name, each in known.items()
         ]
 
@@ -255,17 +254,14 @@ def _parse(nodes: list[Node]) -> None:
             node.params["response"] = "json"
 
 
-def _type(name: Any) -> Type:
-    word = str(name or "any")
-    if word.startswith("array"):
-        inner = word.removeprefix("array").strip("<>[]")
-        return Type("array", items=_type(inner) if inner else None)
-    known = ("string", "integer", "number", "boolean", "object", "file", "any")
-    return Type(word if word in known else "any")  # type: ignore[arg-type]
-
-
 def _path(rest: str) -> tuple[str | int, ...]:
     return tuple(int(step) if step.isdigit() and i else step for i, step in enumerate(rest.split(".")))
+
+
+def _system(rest: str) -> Ref:
+    first, *deeper = _path(rest)
+    ours = next((ours for ours, theirs in SYSTEM.items() if theirs == first), first)
+    return Ref("", (ours, *deeper), "system")
 
 
 def _ids(value: Any) -> list[str]:
@@ -312,7 +308,7 @@ def _opaque(node: Node, name: str, params: dict[str, Any]) -> None:
 
 def _outputs(params: dict[str, Any]) -> dict[str, Type]:
     declared = params.get("outputs") if isinstance(params.get("outputs"), dict) else {}
-    return {str(name): _type(each.get("type")) for name, each in (declared or {}).items() if isinstance(each, dict)}
+    return {str(name): type_of(each.get("type")) for name, each in (declared or {}).items() if isinstance(each, dict)}
 
 
 def _tool(reading: Reading, name: str) -> None:

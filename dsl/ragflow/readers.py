@@ -10,7 +10,8 @@ from dsl.ir import Graph, Node, Ref, Text, Type, Value
 from dsl.kinds import role
 from dsl.ragflow import jinja, text
 from dsl.ragflow.shims import unwrapped
-from dsl.ragflow.tables import ASSIGNMENTS, COUNTING, INPUT_TYPES, OPERATORS, PARAMETERS, SWITCHES
+from dsl.ragflow.tables import ASSIGNMENTS, COUNTING, EMPTY, INPUT_TYPES, OPERATORS, PARAMETERS, SWITCHES
+from dsl.ragflow.types import type_of
 from dsl.values import words
 
 
@@ -193,18 +194,13 @@ def code(reading: Reading) -> None:
     source = str(params.get("script") or "")
     arguments = {name: reading.bare(value) for name, value in reading.mapping("arguments").items()}
     outputs = {
-        name: Type(_known(each.get("type")))
+        name: type_of(each.get("type"))
         for name, each in reading.mapping("outputs").items()
         if isinstance(each, dict) and name not in ("content", "raw_result", "attachments")
     }
     if not unwrapped(node, lang, source, arguments, outputs):
         node.kind, node.inputs, node.outputs = "code", arguments, outputs
         node.params = {"lang": lang, "style": "kwargs", "source": source}
-
-
-def _known(name: Any) -> Any:
-    word = str(name or "any").lower().split("<")[0].split("[")[0]
-    return word if word in ("string", "integer", "number", "boolean", "object", "array") else "any"
 
 
 def invoke(reading: Reading) -> None:
@@ -257,7 +253,7 @@ def aggregator(reading: Reading) -> None:
         "groups": [
             {
                 "name": str(each.get("group_name") or "output"),
-                "type": Type(_known(each.get("type"))),
+                "type": type_of(each.get("type")),
                 "values": [
                     reading.bare(one.get("value")) for one in each.get("variables") or [] if isinstance(one, dict)
                 ],
@@ -355,8 +351,8 @@ def loop(reading: Reading) -> None:
     node.kind, node.body = "loop", Graph()
     variables: dict[str, dict[str, Any]] = {
         str(each.get("variable")): {
-            "type": Type(_known(each.get("type"))),
-            "value": reading.bare(each.get("value")) if each.get("input_mode") == "variable" else each.get("value"),
+            "type": type_of(each.get("type")),
+            "value": _at_first(reading, each),
         }
         for each in reading.items("loop_variables")
     }
@@ -365,6 +361,15 @@ def loop(reading: Reading) -> None:
     if until["items"]:
         node.params["until"] = _inside(conditions(reading, until, "variable"), node.id)
     node.outputs = {name: each["type"] for name, each in variables.items()}
+
+
+def _at_first(reading: Reading, variable: dict[str, Any]) -> Value:
+    if variable.get("input_mode") == "variable":
+        return reading.bare(variable.get("value"))
+    if variable.get("input_mode") != EMPTY:
+        return variable.get("value")
+    empty: dict[str, Any] = {"number": 0, "boolean": False, "object": {}, "array": []}
+    return empty.get(type_of(variable.get("type")).name, "")
 
 
 def _inside(value: Any, key: str) -> Any:

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from dsl.ir import Flow
 from dsl.lint import Finding, Level
+from dsl.ragflow.sandbox import refused
 from dsl.ragflow.tables import SYSTEM
 from dsl.values import node_refs, nodes, pointer
 
@@ -34,7 +35,7 @@ def _missing(flow: Flow) -> Iterator[Finding]:
             name = ".".join(map(str, ref.path))
             if ref.scope == "system" and str((*ref.path, "")[0]) not in SYSTEM:
                 message = f"{node.id}: RAGFlow has no sys.{name}, and fails."
-                fix = f"It has: {', '.join(sorted(SYSTEM))}."
+                fix = f"It has: {', '.join(sorted(SYSTEM.values()))}."
                 yield Finding("error", "ref.system", message, node.pointer, node.id, node.title, fix)
 
 
@@ -47,6 +48,8 @@ def _component(name: str, params: dict[str, Any]) -> Iterator[Found]:
         yield from _invoke(params)
     if name in ("Agent", "LLM"):
         yield from _model(params)
+    if name == "CodeExec" and isinstance(params.get("script"), str):
+        yield from _code(str(params.get("lang")), params["script"])
     if name == "Message" and isinstance(params.get("content"), list) and len(params["content"]) > 1:
         yield "note", "message.random", "one of its texts is chosen at random.", "Leave one, unless that is meant."
 
@@ -56,6 +59,12 @@ def _loop(params: dict[str, Any]) -> Iterator[Found]:
         yield "error", "loop.ends", "without a condition the loop ends before its first round.", "Give it one."
     if params.get("maximum_loop_count") == 0:
         yield "error", "loop.ends", "a maximum of 0 rounds ends the loop at once.", "Raise maximum_loop_count."
+
+
+def _code(lang: str, script: str) -> Iterator[Found]:
+    if found := refused(lang, script):
+        message = f"RAGFlow's sandbox refuses {', '.join(found)} before it runs the code."
+        yield "error", "code.refused", message, "Write it without, under other names."
 
 
 def _invoke(params: dict[str, Any]) -> Iterator[Found]:

@@ -8,7 +8,7 @@ import json
 import re
 from typing import Any
 
-from dsl import typescript
+from dsl import itemspython, typescript
 from dsl.computed import RUNS, Fields, around
 from dsl.ir import Node, Ref, Type, Value
 from dsl.irjson import decode, encode
@@ -37,6 +37,9 @@ def wrapped(lang: str, style: str, source: str, fields: Fields | None = None) ->
         return source
     if lang == "javascript" and style in RUNS:
         before, after = around(style, fields or {}, "async function main(input) {\n")
+    elif lang == "python3" and style in itemspython.STYLES:
+        before, source = itemspython.HEAD, itemspython.indented(source)
+        after = itemspython.behind(style, itemspython.of_given(fields or {}), "def main(**given):\n")
     elif (lang, style) in _BEFORE:
         before, after = _BEFORE[lang, style], _AFTER[lang, style]
     else:
@@ -57,7 +60,9 @@ def unwrapped(node: Node, lang: str, source: str, arguments: dict[str, Value], o
     if not match:
         return False
     node.kind, node.inputs, node.outputs = "code", arguments, outputs
-    node.params = {"lang": lang, "style": match[1], "source": typescript.shown(match[2])}
+    in_python = lang == "python3" and match[1] in itemspython.STYLES
+    source = itemspython.shown(match[2]) if in_python else typescript.shown(match[2])
+    node.params = {"lang": lang, "style": match[1], "source": source}
     return True
 
 

@@ -28,8 +28,12 @@ NAMES: dict[str, dict[str, str]] = {
     "split": {"items": "result"},
     "template": {"output": "result"},
 }
+EMPTY = "empty"  # how a variable of a loop begins that has no value: neither constant nor variable
 MISSING = ":missing"  # after the name of a node: no component has this name, so that what is lacked fails
-SYSTEM = frozenset({"query", "user_id", "conversation_turns", "files", "history", "date"})  # what `sys.` has
+SYSTEM = {  # what `sys.` has, by its name in the common form
+    **{name: name for name in ("query", "user_id", "files", "history", "date")},
+    "turns": "conversation_turns",
+}
 INPUT_TYPES = {
     "line": "string",
     "paragraph": "string",

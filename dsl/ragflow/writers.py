@@ -3,18 +3,22 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 from dsl import computed, typescript
 from dsl.ir import Edge, Flow, Node, OnError, Ref, Script, Text, Type, Value
-from dsl.kinds import UNARY, outputs
+from dsl.kinds import UNARY, declared, outputs
+from dsl.lacking import there
 from dsl.notes import Note, Severity
 from dsl.ragflow import jinja
 from dsl.ragflow.lacking import lacks
+from dsl.ragflow.sandbox import refused
 from dsl.ragflow.shims import step, wrapped
 from dsl.ragflow.tables import (
     ASSIGNMENTS,
     COUNTING,
+    EMPTY,
     IGNORES_CASE,
     LOOP_SIGNS,
     MISSING,
@@ -25,6 +29,7 @@ from dsl.ragflow.tables import (
     SYSTEM,
 )
 from dsl.ragflow.text import swallowed, write_text
+from dsl.ragflow.types import word_of
 from dsl.steps import STEPS, arguments, plain
 from dsl.values import graph_of, refs, unique
 
@@ -73,8 +78,11 @@ class Writing:
         return f"{ref.node}@{'.'.join(map(str, self._path(ref, producer, text)))}"
 
     def _global(self, ref: Ref) -> str:
-        name = ".".join(["sys" if ref.scope == "system" else "env", *map(str, ref.path)])
-        if ref.scope == "system" and ref.path[:1] not in [(known,) for known in SYSTEM]:
+        first, *rest = map(str, ref.path or ("",))
+        if ref.scope != "system":
+            return ".".join(["env", first, *rest])
+        name = ".".join(["sys", SYSTEM.get(first, first), *rest])
+        if first not in SYSTEM:
             message = f"RAGFlow has no {name}: it fails where that is read."
             self.note("stub", "ref.system", message, "Make it an input of the flow.")
         return name
@@ -97,14 +105,11 @@ class Writing:
         return (NAMES.get(producer.kind, {}).get(str(ref.path[0]), ref.path[0]), *ref.path[1:])
 
     def type_of(self, target: Value) -> str:
-        """What a variable is declared as."""
-        if not isinstance(target, Ref) or not target.path:
-            return "any"
-        declared = {each.name: each.type for each in self.flow.variables if each.scope == target.scope}
-        if target.scope == "loop" and target.node in self.known:
-            held = self.known[target.node].params.get("variables", {})
-            declared = {name: each["type"] for name, each in held.items()}
-        return declared.get(str(target.path[0]), Type()).name
+        """What is declared for what is referred to."""
+        return declared(target, self.known, self.flow).name if isinstance(target, Ref) else "any"
+
+    def is_text(self, ref: Ref) -> bool:
+        return ref == Ref("", ("query",), "system") or self.type_of(ref) == "string"
 
     def text(self, value: Value) -> str:
         if isinstance(value, (str, Ref, Text, Script)):
@@ -133,16 +138,16 @@ def component(writing: Writing) -> Made:
     """The component's name and parameters, with what happens when it fails."""
     node = writing.node
     name, params = WRITERS.get(node.kind, stub)(writing)
-    declared = {key: {"type": _kind(each), "value": None} for key, each in outputs(node).items()}
+    types = {key: {"type": _kind(each), "value": None} for key, each in outputs(node).items()}
     if node.kind in ("tool", "opaque"):
-        params["outputs"] = {key: {"type": each.name, "value": None} for key, each in node.outputs.items()}
+        params["outputs"] = {key: {"type": word_of(each), "value": None} for key, each in node.outputs.items()}
     elif name in ("CodeExec", "UserFillUp"):
-        params["outputs"] = {key: declared[key] for key in node.outputs}
+        params["outputs"] = {key: types[key] for key in node.outputs}
     return name, params | _on_error(writing, node.on_error)
 
 
 def _kind(of: Type) -> str:
-    return {"secret": "string", "time": "string", "any": "object"}.get(of.name, of.name)
+    return "object" if of.name == "any" else word_of(of)
 
 
 def _on_error(writing: Writing, policy: OnError) -> dict[str, Any]:
@@ -380,7 +385,7 @@ def code(writing: Writing) -> Made:
     params = writing.node.params
     node, fields = writing.node, computed.Fields()
     if params.get("style") in computed.RUNS:
-        node.inputs, fields = computed.seen(node, graph_of(writing.flow, node), writing.known)
+        node.inputs, fields = computed.seen(node, graph_of(writing.flow, node), writing.known, there(lacks))
     source = wrapped(params.get("lang", "python3"), params.get("style", "kwargs"), params.get("source", ""), fields)
     if source is None:
         return stub(writing)
@@ -390,6 +395,9 @@ def code(writing: Writing) -> Made:
         writing.note("degraded", "code.typescript", typescript.MORE, typescript.ADVICE)
     if params.get("packages"):
         writing.note("needs_binding", "code.packages", "The packages of the code have to be in RAGFlow's sandbox.")
+    if writing.flow.dialect != "ragflow" and (found := refused(params.get("lang", "python3"), source)):
+        message = f"RAGFlow's sandbox refuses {', '.join(found)} before it runs the code: it fails when it is reached."
+        writing.note("stub", "code.refused", message, "Write it without, under other names.")
     given = {name: writing.bare(value) for name, value in writing.node.inputs.items()}
     if literal := [name for name, value in writing.node.inputs.items() if not isinstance(value, Ref)]:
         writing.note("degraded", "code.literal", f"Arguments here are references: {', '.join(literal)} came as a text.")
@@ -463,18 +471,26 @@ def _flat(source: Value) -> list[tuple[Value, Value]] | None:
 
 
 def template(writing: Writing) -> Made:
-    node = writing.node
-    source: Value = node.params.get("template", "")
-    if isinstance(source, Script) and writing.flow.dialect == "ragflow":
-        script = jinja.write(source, node.inputs, writing.name)
-        return "StringTransform", {"method": "merge", "script": script, "delimiters": [""]}
-    if isinstance(source, Script):
-        known = plain(source.source, node.inputs)
-        if known is None:
-            return stub(writing, "A template with logic cannot be rendered here.", "template.logic")
+    script = _script(writing)
+    if script is None:
+        why = "RAGFlow's templates get texts alone: the logic of this one takes lists, numbers or fields."
+        return stub(writing, why, "template.logic")
+    return "StringTransform", {"method": "merge", "script": script, "delimiters": [""]}
+
+
+def _script(writing: Writing) -> str | None:
+    """The template with references; None where its logic does not run here."""
+    inputs, source = writing.node.inputs, writing.node.params.get("template", "")
+    if not isinstance(source, Script):
+        return writing.text(source)
+    if writing.flow.dialect == "ragflow":
+        return jinja.write(source, inputs, writing.name)
+    known = plain(source.source, inputs)
+    name = partial(writing.name, text=True)
+    script = writing.text(known) if known is not None else jinja.translated(source, inputs, name, writing.is_text)
+    if script is not None:
         writing.note("equivalent", "template.names", "The names of the template became references.")
-        source = known
-    return "StringTransform", {"method": "merge", "script": writing.text(source), "delimiters": [""]}
+    return script
 
 
 def split(writing: Writing) -> Made:
@@ -581,12 +597,7 @@ def iterate(writing: Writing) -> Made:
 def loop(writing: Writing) -> Made:
     params = writing.node.params
     variables = [
-        {
-            "variable": name,
-            "type": _kind(each.get("type") or Type()),
-            "input_mode": "variable" if isinstance(each.get("value"), Ref) else "constant",
-            "value": writing.bare(each.get("value")),
-        }
+        {"variable": name, "type": _kind(each.get("type") or Type())} | _at_first(writing, each.get("value"))
         for name, each in params.get("variables", {}).items()
     ]
     until = _conditions(writing, params.get("until") or {}, LOOP_SIGNS, "variable")
@@ -604,6 +615,17 @@ def loop(writing: Writing) -> Made:
         "logical_operator": logic,
         "maximum_loop_count": 100 if count is None else writing.bare(count),
     }
+
+
+def _at_first(writing: Writing, value: Value) -> dict[str, Any]:
+    """What a variable of a loop begins with. RAGFlow refuses an empty constant, and 0, but has them for each type."""
+    given = writing.bare(value)
+    if isinstance(value, Ref):
+        return {"input_mode": "variable", "value": given}
+    if given or writing.flow.dialect == "ragflow":
+        return {"input_mode": "constant", "value": given}
+    typed = {bool: "boolean", int: "number", float: "number", list: "array", dict: "object", str: "string"}
+    return {"input_mode": EMPTY, "value": EMPTY} | ({"type": typed[type(given)]} if type(given) in typed else {})
 
 
 def leave(writing: Writing) -> Made:
@@ -664,7 +686,13 @@ def stub(
     }
 
 
+def _by_hand(why: str) -> Callable[[Writing], Made]:
+    return lambda writing: stub(writing, why)
+
+
 WRITERS: dict[str, Callable[[Writing], Made]] = {
+    "add_document": _by_hand("RAGFlow's requests send no files, so none into a knowledge base."),
+    "delete_document": _by_hand("RAGFlow's requests know no DELETE, which takes a document out of a knowledge base."),
     "start": start,
     "end": end,
     "answer": answer,

@@ -17,6 +17,7 @@ from flows.subjects import answerable
 from flows.work import Work
 
 NEAREST = 3  # passages that a refusal's question is held against: what a retrieval would show
+HELD_OUT = "dropped: held_out"
 HELD = {"train": "pairs to train with", "validation": "held back to validate", "test": "held back to test"}
 
 
@@ -29,8 +30,21 @@ def inputs(work: Work) -> Any:
 
 def _said(counts: dict[str, int]) -> str:
     """`3 ungrounded, 1 duplicate`."""
-    reasons = (f"{count} {name.removeprefix('dropped: ').replace('_', ' ')}" for name, count in counts.items())
-    return ", ".join(reasons) or "there were none"
+    words = {name: name.removeprefix("dropped: ").replace("_", " ") for name in counts}
+    words[HELD_OUT] = "asked by evaluate.questions"
+    return ", ".join(f"{count} {words[name]}" for name, count in counts.items()) or "there were none"
+
+
+def _nothing_fit(work: Work, pairs: int, counts: dict[str, int]) -> FlowError:
+    start = f"none of {pairs} pairs is fit for training"
+    if counts.keys() == {HELD_OUT}:
+        return FlowError(
+            f"{start}: evaluate.questions ({work.loop.evaluate.questions}) asks all of them, and what measures a model "
+            "must not train it. Add documents or rows about more, or hold out other questions."
+        )
+    return FlowError(
+        f"{start} ({_said(counts)}). More documents help, or milder settings under loops.{work.name}.curate."
+    )
 
 
 def do(work: Work, step: Step) -> None:
@@ -43,10 +57,7 @@ def do(work: Work, step: Step) -> None:
     reasons = sorted({dropped.reason for dropped in result.dropped})
     counts = {f"dropped: {reason}": sum(d.reason == reason for d in result.dropped) for reason in reasons}
     if not result.train:
-        raise FlowError(
-            f"none of {len(pairs)} pairs is fit for training ({_said(counts)}). "
-            f"More documents help, or milder settings under loops.{work.name}.curate."
-        )
+        raise _nothing_fit(work, len(pairs), counts)
     if not work.loop.evaluate.questions and not result.test:
         raise FlowError(
             f"{len(result.train)} pairs can be trained on, but none is left to measure a model with: all of them come "
@@ -57,9 +68,9 @@ def do(work: Work, step: Step) -> None:
     made = dataset.write(work.config.state / "datasets" / work.name, result, lineage)
     _warn_of_unused(work, result.train)
     sizes = {"train": len(result.train), "validation": len(result.validation), "test": len(result.test)}
-    why = ", ".join(f"{number} {name.removeprefix('dropped: ')}" for name, number in counts.items())
     kept = ", ".join(f"{number} {HELD[side]}" for side, number in sizes.items() if number)
-    work.progress.say(f"curate: {kept}; dropped {len(result.dropped)} of {len(pairs)} pairs: {why or 'none'}")
+    why = f": {_said(counts)}" if counts else ""
+    work.progress.say(f"curate: {kept}; dropped {len(result.dropped) or 'none'} of {len(pairs)} pairs{why}")
     step.counts = {**sizes, "dropped": len(result.dropped), **counts}
     step.outputs = {"dataset": work.relative(made.path), "sha256": made.sha256}
 
@@ -99,10 +110,12 @@ def _warn_of_unused(work: Work, trained: list[Pair]) -> None:
 
 
 async def _judged(work: Work, step: Step, pairs: list[Pair]) -> dict[str, float]:
-    fit = [pair for pair in pairs if judge.can_be_judged(pair)]
+    # By id: what the teacher wrote twice is judged once.
+    fit = list({pair.id: pair for pair in pairs if judge.can_be_judged(pair)}.values())
     async with asking(work, step, work.loop.curate.judge) as teacher:
         with work.progress.task(f"curate: groundedness by {teacher.model}", len(fit)) as task:
             found = await judge.judge_pairs(teacher, fit, task.advance)
     if lost := len(fit) - len(found):
-        work.note(f"{lost} of {len(fit)} pairs got no judgement and stay: the judge kept to no form.")
+        told = "pairs got no judgement and stay: the judge gave no answer of the form asked for."
+        work.note(f"{lost} of {len(fit)} {told}")
     return found

@@ -16,6 +16,7 @@ from connectors.teacher import Budget, Teacher
 from flows import models
 from flows.config import EmbeddedService, OpenAIService
 from flows.runs import Spent, Step
+from flows.store import Version, require
 from flows.training import Event, run_trainer
 from flows.work import Work
 from trainer import jobs
@@ -88,7 +89,8 @@ async def asking(work: Work, step: Step, service: str) -> AsyncIterator[Teacher]
     others = sum((one.spent for one in work.run.steps if one.name != step.name), Spent())
     options, so_far = work.loop.distil, before + others
     currency = models.currency(work.config, service)
-    budget = Budget(options.max_tokens, options.max_cost, so_far.tokens, so_far.cost)
+    unit = currency or so_far.currency
+    budget = Budget(options.max_tokens, options.max_cost, so_far.tokens, so_far.cost, currency=unit)
     opened = models.open_service(
         work.config, service, cache=work.cache, journal=work.store, budget=budget, note=work.progress.say
     )
@@ -102,6 +104,7 @@ async def asking(work: Work, step: Step, service: str) -> AsyncIterator[Teacher]
                 ledger.write(msgspec.json.encode(step.spent) + b"\n")
                 if time.monotonic() - saved > SAVED_EVERY:
                     work.folder.save()
+                    require(work.config.state)
                     saved = time.monotonic()
 
             budget.on_charge = keep
@@ -116,6 +119,14 @@ async def asking(work: Work, step: Step, service: str) -> AsyncIterator[Teacher]
 def file_hash(path: Path) -> str:
     file = path.stat()
     return _file_hash(path, file.st_size, file.st_mtime_ns)
+
+
+def fault(state: Path, version: Version) -> str:
+    """What is wrong with the file of a version: gone, damaged, or nothing."""
+    path = state / version.path
+    if not path.is_file():
+        return "gone"
+    return "" if file_hash(path) == version.sha256 else "damaged"
 
 
 @functools.cache

@@ -11,7 +11,7 @@ from connectors.records import Passage, sha256
 from flows import judge, measure, models
 from flows.measure import HeldOut, Scored
 from flows.runs import Step, write_atomically
-from flows.steps.engine import asking, base, identity, in_trainer, opened, prepared_base
+from flows.steps.engine import asking, base, fault, identity, in_trainer, opened, prepared_base
 from flows.steps.export import base_gguf
 from flows.steps.questions import held_out, said
 from flows.store import Version
@@ -40,22 +40,28 @@ def do(work: Work, step: Step) -> None:
 def champion_to_beat(work: Work) -> Version | None:
     """The version in service; when that is this very candidate (a repeated run), the one before it.
 
-    None also when its file is gone: then nothing is in service that could be beaten.
+    None also when its file is gone or damaged: then nothing is there that could be beaten.
     """
+    rival = _rival(work)
+    return rival if rival and not fault(work.config.state, rival) else None
+
+
+def _rival(work: Work) -> Version | None:
     champion = work.store.champion(work.name)
-    if champion and champion.sha256 == work.output("export", "sha256"):
-        champion = work.store.previous(work.name)
-    return champion if champion and (work.config.state / champion.path).is_file() else None
+    same = champion and champion.sha256 == work.output("export", "sha256")
+    return work.store.previous(work.name) if same else champion
 
 
 def _say_whom_it_meets(work: Work, step: Step) -> None:
-    serving, rival = work.store.champion(work.name), champion_to_beat(work)
+    serving, rival, wanted = work.store.champion(work.name), champion_to_beat(work), _rival(work)
     step.counts = {"champion": rival.name if rival else "none"}
     against = rival.name if rival else "the base model alone"
     if serving and serving.sha256 == work.output("export", "sha256"):
         work.note(f"This model is in service already, as {serving.name}; it is compared with {against}.")
-    elif serving and not (work.config.state / serving.path).is_file():
-        work.note(f"{serving.path}, the file of {serving.name} in service, is gone: compared with {against}.")
+    if wanted and not rival:
+        called = f"{wanted.name} in service" if wanted == serving else wanted.name
+        what = fault(work.config.state, wanted)
+        work.note(f"{work.config.state / wanted.path}, the file of {called}, is {what}: compared with {against}.")
 
 
 async def _answers(work: Work, step: Step, questions: Sequence[HeldOut]) -> list[Scored]:
@@ -85,7 +91,7 @@ async def _judged(work: Work, step: Step, questions: Sequence[HeldOut], answers:
         with work.progress.task(f"evaluate: answers judged by {teacher.model}", len(answers)) as task:
             found = await judge.judge_answers(teacher, questions, answers, task.advance)
     if lost := sum("judge" not in one.scores for one in found):
-        work.note(f"{lost} of {len(found)} answers got no judgement: the judge kept to no form.")
+        work.note(f"{lost} of {len(found)} answers got no judgement: the judge gave none of the form asked for.")
     return found
 
 

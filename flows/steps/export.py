@@ -17,6 +17,7 @@ from flows.work import Work
 from trainer import evaluate, jobs
 
 DIFFERENCES = "fidelity.jsonl"
+NOT_LOOKED_AT = "not looked at"  # export.fidelity_prompts is 0
 
 
 def inputs(work: Work) -> Any:
@@ -38,16 +39,17 @@ def do(work: Work, step: Step) -> None:
         "fallback tensors": details["fallback"],
         "fidelity": models.run(_fidelity(work, made, folder / "reference.jsonl")),
     }
-    if unlike := unfaithful(work, float(step.counts["fidelity"])):
-        work.note(
-            f"No promotion will come of this run: {unlike}. Where they differ: {work.relative(folder / DIFFERENCES)}."
-        )
+    if unlike := unfaithful(work):
+        work.note(f"No promotion will come of this run: {unlike}. Where they differ: {folder / DIFFERENCES}.")
     step.outputs = {"gguf": work.relative(made), "sha256": details["sha256"]}
 
 
-def unfaithful(work: Work, fidelity: float) -> str:
-    """What is wrong with a file that answers unlike the model it was made from, and what helps; empty when it does."""
-    options = work.loop.export
+def unfaithful(work: Work) -> str:
+    """What is wrong with a file that answers unlike the model it was made from, and what helps; else empty."""
+    options, step = work.loop.export, work.run.step("export")
+    if step and step.counts.get("fidelity") == NOT_LOOKED_AT:
+        return ""
+    fidelity = work.folder.number("export", "fidelity")
     if fidelity >= options.fidelity:
         return ""
     remedy = "lower it" if options.quantise == "f16" else "take export.quantise: f16, or lower it"
@@ -83,7 +85,7 @@ def base_gguf(work: Work) -> Path:
     return found[0] if found else _to_gguf(work, "base", folder)
 
 
-async def _fidelity(work: Work, gguf: Path, reference: Path) -> float:
+async def _fidelity(work: Work, gguf: Path, reference: Path) -> float | str:
     """Mean token F1 between what the GGUF answers and what the merged model answered to the same prompts."""
     rows = [msgspec.json.decode(line) for line in reference.read_bytes().splitlines()]
     tokens = work.loop.evaluate.answer_tokens
@@ -98,7 +100,7 @@ async def _fidelity(work: Work, gguf: Path, reference: Path) -> float:
             asked, whole = rows[number]["messages"][-1]["content"], rows[number]["answer"]
             found.append((evaluate.token_f1(text, whole), asked, whole, text))
     _write_differences(gguf.with_name(DIFFERENCES), found)
-    return sum(alike for alike, *_ in found) / len(found) if found else 1.0
+    return sum(alike for alike, *_ in found) / len(found) if found else NOT_LOOKED_AT
 
 
 def _write_differences(path: Path, found: Iterable[tuple[float, str, str, str]]) -> None:

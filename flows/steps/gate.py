@@ -69,12 +69,16 @@ def _stops(work: Work, answers: Sequence[Scored]) -> list[str]:
         kept = (work.config.state / version.path).is_file()
         then = undone if kept else "it is no longer kept; other documents or settings make another model"
         stops.append(f"this very model is {version.name}, which was rolled back: {then}")
-    if unlike := unfaithful(work, work.folder.number("export", "fidelity")):
+    if unlike := unfaithful(work):
         stops.append(unlike)
     said = [one for one in answers if one.model == "candidate" and one.mode == options.mode]
     cut = sum(not one.finished for one in said) / max(len(said), 1)
     if cut > options.unfinished:
-        stops.append(f"{cut:.0%} of its answers did not end by themselves (gate.unfinished: {options.unfinished:.0%})")
+        within = f"evaluate.answer_tokens ({work.loop.evaluate.answer_tokens})"
+        stops.append(
+            f"{cut:.0%} of its answers did not end within {within}, and gate.unfinished allows "
+            f"{options.unfinished:.0%}: raise answer_tokens if right answers are longer, else train for more epochs"
+        )
     trained = {evaluate.normalise(pair.question) for pair in dataset.read(work.path("curate", "dataset")).train}
     if shared := sum(evaluate.normalise(wanted.question) in trained for wanted in held_out(work)):
         stops.append(f"{shared} held-out questions stand in the training data")

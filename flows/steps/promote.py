@@ -5,7 +5,7 @@ from typing import Any
 from flows import dataset
 from flows.promote import local_models, promote, registries, served_name
 from flows.runs import RunFolder, Step, all_runs, digest, now_text
-from flows.steps.engine import file_hash
+from flows.steps.engine import fault
 from flows.steps.questions import held_out
 from flows.store import Version
 from flows.work import Work
@@ -21,10 +21,7 @@ def inputs(work: Work) -> Any:
 
 def _serves(work: Work, candidate: str) -> bool:
     champion = work.store.champion(work.name)
-    if champion is None or champion.sha256 != candidate:
-        return False
-    path = work.config.state / champion.path
-    return path.is_file() and file_hash(path) == candidate
+    return champion is not None and champion.sha256 == candidate and not fault(work.config.state, champion)
 
 
 def do(work: Work, step: Step) -> None:

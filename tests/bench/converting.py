@@ -1,17 +1,32 @@
-"""What a conversion costs beside reading and writing the two files as plain data."""
+"""What a conversion costs beside parsing the one file and emitting the other with PyYAML and json alone."""
 
+import json
 import time
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
+from typing import Any
+
+import yaml
 
 import dsl
-from dsl import load
-from dsl.dialects import named
 from dsl.ir import Edge, Flow, Graph, Node, Ref, Text, Type
 from tests.bench.figures import Figure, Target
 
 NODES = 100
 ROUNDS = 5
+Library = tuple[Callable[[str], Any], Callable[[Any], str]]
+
+
+def _yaml(document: Any) -> str:
+    written = yaml.dump(document, Dumper=yaml.CSafeDumper, allow_unicode=True, sort_keys=False, width=2**20)
+    return str(written)
+
+
+YAML: Library = (partial(yaml.load, Loader=yaml.CSafeLoader), _yaml)
+JSON: Library = (json.loads, partial(json.dumps, ensure_ascii=False, indent=2))
+COMPACT: Library = (json.loads, partial(json.dumps, ensure_ascii=False))
+LIBRARY = {"dify": YAML, "n8n": JSON, "coze": COMPACT, "ragflow": JSON}
 PAIRS = (("dify", "n8n"), ("dify", "coze"), ("n8n", "dify"), ("coze", "dify"))
 
 
@@ -37,16 +52,29 @@ def long_flow(nodes: int = NODES) -> Flow:
 
 def measure() -> list[Figure]:
     flow = long_flow()
-    return [_pair(flow, source, target) for source, target in PAIRS]
+    return [*(_pair(flow, source, target) for source, target in PAIRS), _growth("coze", "ragflow")]
 
 
 def _pair(flow: Flow, source: str, target: str) -> Figure:
     data = dsl.write(flow, source).data
-    made = dsl.write(dsl.read(data), target).document
-    floor = _fastest(lambda: (load.load(load.text(data)), named(target).dump(made)))
+    made = dsl.write(dsl.read(data), target).data
+    assert isinstance(data, str) and isinstance(made, str)
+    parse, emit, document = LIBRARY[source][0], LIBRARY[target][1], LIBRARY[target][0](made)
+    floor = _fastest(lambda: (parse(data), emit(document)))
     took = _fastest(lambda: dsl.write(dsl.read(data), target))
     what = f"convert {NODES} nodes, {source} to {target}"
     return Figure(what, took, "ms", floor, "parse and emit", Target(1.5, "ratio"))
+
+
+def _growth(source: str, target: str) -> Figure:
+    """What a large workflow takes beside as many nodes in small ones: what looks through all for each shows here."""
+    small, large = (dsl.write(long_flow(nodes), source).data for nodes in (200, 2000))
+    floor, took = (_fastest(partial(_convert, data, target)) for data in (small, large))
+    return Figure(f"convert 2,000 nodes, {source} to {target}", took, "ms", 10 * floor, "10 times 200 nodes")
+
+
+def _convert(data: str | bytes, target: str) -> None:
+    dsl.write(dsl.read(data), target)
 
 
 def _fastest(work: Callable[[], object]) -> float:

@@ -417,6 +417,28 @@ def test_a_packed_answer_is_unpacked() -> None:
         assert ask(f"{url}/v1", plain(1))[0].text == "yes"
 
 
+@pytest.mark.usefixtures("no_waiting")
+@pytest.mark.parametrize(
+    ("body", "wrong"),
+    [
+        (b'{"choices": [{"message": {"content": NaN}}]}', r"JSON is malformed: invalid character \(byte 37\)"),
+        (b'{"choices": [{"message": {"content": "caf\xe9"}}]}', "can't decode byte 0xe9 in position 41"),
+        (b'{"choices": [{"message": {"content": "ye', "it is cut off after 40 bytes"),
+        (b'{"choices": [{"message": {"content": 7}}]}', r"got `int` - at `\$\.choices\[0\]\.message\.content`"),
+        (b'{"choices": []}', "`choices` is empty"),
+    ],
+    ids=["NaN", "not UTF-8", "cut off", "another type", "no choice"],
+)
+def test_what_is_wrong_with_a_completion_is_told_and_where(body: bytes, wrong: str) -> None:
+    with replaying([Reply(200, body)]) as (url, _), pytest.raises(ServiceError, match=f"no chat completion: .*{wrong}"):
+        ask(f"{url}/v1", plain(1))
+
+
+def test_a_byte_order_mark_is_no_part_of_an_answer() -> None:
+    with replaying([Reply(200, b"\xef\xbb\xbf" + completion("yes").body)]) as (url, calls):
+        assert (ask(f"{url}/v1", plain(1))[0].text, len(calls)) == ("yes", 1)
+
+
 def test_an_answer_in_parts_is_read() -> None:
     parts = [{"type": "text", "text": "It is "}, {"type": "text", "text": "so."}]
     with replaying([Reply.json({"choices": [{"message": {"content": parts}}]})]) as (url, _):
@@ -576,6 +598,17 @@ def test_an_answer_that_stays_broken_is_lost_alone() -> None:
         with pytest.raises(Unanswered, match="nor were its repairs"):
             ask(url, passage(1), in_flight=4)
         assert len(calls) == 3
+
+
+def test_of_what_is_known_already_only_what_can_be_used_counts() -> None:
+    journal = DictJournal()
+    with replaying([completion(one) for one in ("no", "no, no", "never", WHOLE)]) as (url, _):
+        with pytest.raises(Unanswered):
+            ask(url, passage(1), journal=journal)
+        _, mended = ask(url, passage(1), journal=journal)
+        _, later = ask(url, passage(1), journal=journal)
+    assert (mended.calls, mended.cached) == (1, 0)
+    assert (later.calls, later.cached) == (0, 1)
 
 
 def test_a_broken_repair_is_repaired_once_more() -> None:
@@ -748,6 +781,16 @@ def test_an_odd_count_is_an_estimate_and_the_answer_is_kept(count: object) -> No
         answer, _ = ask(url, plain(1), budget=budget)
     assert (answer.text, len(calls)) == ("yes, it is", 1)
     assert budget.spent_tokens == answer.prompt_tokens + answer.answer_tokens > 0
+
+
+@pytest.mark.usefixtures("no_waiting")
+@pytest.mark.parametrize("choices", [b"[]", b"[null]", b'[{"message": {"content": NaN}}]'])
+def test_a_reply_that_is_no_completion_is_paid_if_it_says_what_it_took(choices: bytes) -> None:
+    broken = Reply(200, b'{"choices": %s, "usage": {"prompt_tokens": 1000, "completion_tokens": NaN}}' % choices)
+    budget = Budget(max_tokens=2000)
+    with replaying([broken]) as (url, calls), pytest.raises(BudgetReached):
+        ask(url, plain(1), prices=(2.0, 8.0), budget=budget)
+    assert (len(calls), budget.spent_tokens, budget.spent_cost) == (2, 2000, 0.004)
 
 
 def test_a_broken_answer_and_its_repair_are_both_paid() -> None:

@@ -2,7 +2,7 @@
 
 `LLM<last message>`, or, when a JSON schema or classes are asked for, an object whose values the asked text decides:
 `name: value` in it gives the value of the field `name`; a class or an option whose name occurs in it is chosen, else
-the last. So a test steers the model by what it asks.
+the last; where none may be chosen, "none" in it does that. So a test steers the model by what it asks.
 """
 
 import json
@@ -17,6 +17,7 @@ CLASSES = re.compile(
 )
 STRUCTURE = re.compile(r"<structure>\s*(?P<schema>\{.*\})\s*</structure>", re.DOTALL)  # Dify's parameter extractor
 TEXT = re.compile(r"<(?P<tag>text|context)>\n(?P<text>.*)\n</(?P=tag)>", re.DOTALL)
+REST = "fallback"  # what n8n's classifier calls the class for what fits none
 FENCED = re.compile(r"JSON Schema.*```json\s*(?P<schema>\{.*\})\s*```", re.DOTALL)  # output parsers of LangChain
 
 
@@ -61,8 +62,9 @@ def _parsed(schema: dict[str, Any], asked: str) -> Any:
     """The answer an output parser wants; a schema of booleans only is a choice between classes."""
     properties = schema.get("properties", {})
     if len(properties) > 1 and all(one.get("type") == "boolean" for one in properties.values()):
-        chosen = _choice(list(properties), asked)
-        return {name: n == chosen for n, name in enumerate(properties)}
+        classes = [name for name in properties if name != REST]
+        chosen = REST if "none" in asked else classes[_choice(classes, asked)]
+        return {name: name == chosen for name in properties}
     return fill(schema, asked)
 
 

@@ -177,6 +177,27 @@ def _line() -> list[Node]:
         ),
         Node("plain", "document", "Plain", params={"file": Ref("begin", ("doc",))}),
         Node(
+            "store",
+            "add_document",
+            "Store",
+            params={
+                "knowledge": "knowledge:support",
+                "credential": "credential:api",
+                "file": Ref("begin", ("doc",)),
+                "chunks": {"separator": "\n", "max_tokens": 800, "overlap": 0.1},
+            },
+        ),
+        Node(
+            "unstore",
+            "delete_document",
+            "Unstore",
+            params={
+                "knowledge": "knowledge:support",
+                "credential": "credential:api",
+                "document": Ref("store", ("document_id",)),
+            },
+        ),
+        Node(
             "fields",
             "extract",
             "Fields",

@@ -402,6 +402,19 @@ def containers() -> list[Case]:
             _out(4),
         ),
         Case(
+            "until the number of the round, which is tested behind it",
+            flow(
+                "until index",
+                line(
+                    start(),
+                    rounds([step, keep], [], count=9, until=when((Ref("rounds", (), "index"), "ge", 1, "number"))),
+                    result,
+                ),
+            ),
+            _in("x"),
+            _out(4),
+        ),
+        Case(
             "break",
             flow(
                 "break",
@@ -418,6 +431,72 @@ def containers() -> list[Case]:
             _in("x"),
             _out(6),
         ),
+    ]
+
+
+def walked_in_rounds() -> Flow:
+    """Words in lines: the inner list is made in each round of the outer, and reads what lies outside of both."""
+    lines = javascript("lines", "function main({q}) {\n  return {xs: q.split(';')}\n}\n", {"q": Q}, xs=STRINGS)
+    line_ = {"q": Ref("outer", ("item",), "item")}
+    words = javascript("words", "function main({q}) {\n  return {xs: q.split(',')}\n}\n", line_, xs=STRINGS)
+    parts = (Q, Ref("outer", (), "index"), Ref("inner", (), "index"), Ref("inner", ("item",), "item"))
+    mark = Node("mark", "template", "Mark", params={"template": Text(parts)})
+    inner = _walk(
+        "inner", Ref("words", ("xs",)), Ref("mark", ("output",)), Graph([mark], [Edge("inner", "mark", "body")])
+    )
+    joined = {"xs": Ref("inner", ("output",))}
+    join = javascript("join", "function main({xs}) {\n  return {s: xs.join('+')}\n}\n", joined, s=STRING)
+    body = [Edge("outer", "words", "body"), Edge("words", "inner"), Edge("inner", "join", "done")]
+    outer = _walk("outer", Ref("lines", ("xs",)), Ref("join", ("s",)), Graph([words, inner, join], body))
+    return flow("walked in rounds", line(start(), lines, outer, end(r=(Ref("outer", ("output",)), STRINGS))))
+
+
+def _walk(name: str, list_: Ref, collected: Ref, body: Graph) -> Node:
+    params = {"collect": {"output": collected}}
+    return Node(name, "iterate", name.capitalize(), "", params, {"item": list_}, {"output": STRINGS}, body=body)
+
+
+def rounds_in_rounds(*, from_inside: bool = False) -> Flow:
+    """The inner loop begins with a variable of the outer, is left early, and the outer takes over what it came to.
+
+    `from_inside`: a step of the inner loop itself sets the variable of the outer.
+    """
+    total, sum_ = Ref("outer", ("total",), "loop"), Ref("inner", ("sum",), "loop")
+    source = "function main({total, sum}) {\n  return {sum: total + sum + 1}\n}\n"
+    step = javascript("step", source, {"total": total, "sum": sum_}, sum=NUMBER)
+    keep = _set("keep", {sum_: Ref("step", ("sum",))} | ({total: Ref("step", ("sum",))} if from_inside else {}))
+    enough = Node("enough", "if", "Enough", params={"cases": [when((sum_, "ge", 10, "number"))]})
+    leave = Node("leave", "break", "Leave")
+    edges = [
+        Edge("inner", "step", "body"),
+        Edge("step", "keep"),
+        Edge("keep", "enough"),
+        Edge("enough", "leave", "case:0"),
+    ]
+    inner = _count("inner", 5, "sum", total, Graph([step, keep, enough, leave], edges))
+    body = Graph([inner], [Edge("outer", "inner", "body")])
+    if not from_inside:
+        body.nodes.append(_set("take", {total: Ref("inner", ("sum",))}))
+        body.edges.append(Edge("inner", "take", "done"))
+    outer = _count("outer", 3, "total", 0, body)
+    return flow("rounds in rounds", line(start(), outer, end(r=(Ref("outer", ("total",)), NUMBER))))
+
+
+def _set(name: str, values: dict[Ref, Ref]) -> Node:
+    items = [{"target": target, "op": "set", "value": value} for target, value in values.items()]
+    return Node(name, "assign", name.capitalize(), params={"items": items})
+
+
+def _count(name: str, rounds: int, variable: str, first: Any, body: Graph) -> Node:
+    params = {"count": rounds, "variables": {variable: {"type": NUMBER, "value": first}}}
+    return Node(name, "loop", name.capitalize(), params=params, outputs={variable: NUMBER}, body=body)
+
+
+def nested() -> list[Case]:
+    walked = ["a,b;c00a+a,b;c01b", "a,b;c10c"]
+    return [
+        Case("for each of each in turn", walked_in_rounds(), _in("a,b;c"), _out(walked)),
+        Case("rounds in rounds, left early", rounds_in_rounds(), _in("x"), _out(23)),
     ]
 
 
@@ -496,6 +575,8 @@ def services(url: str) -> list[Case]:
             "body": {"type": "json", "text": Text(('{"q": "', Q, '"}'))},
         },
     )
+    fields = [{"name": "q", "type": "text", "value": Q}, {"name": "fixed", "type": "text", "value": "x"}]
+    fielded = Node("fetch", "http", "Fetch", params=post.params | {"body": {"type": "json", "fields": fields}})
     parsed = Node(
         "parsed", "json_parse", "Parsed", params={"value": Ref("fetch", ("body",))}, outputs={"output": OBJECT}
     )
@@ -523,6 +604,13 @@ def services(url: str) -> list[Case]:
             ),
             _in("hi"),
             _out("hi", s=200),
+            frozenset({"echo"}),
+        ),
+        Case(
+            "HTTP with a body that is given by its fields",
+            flow("http fields", line(start(), fielded, parsed, end(r=(Ref("parsed", ("output", "json")), OBJECT)))),
+            _in('a "b"'),
+            _out({"q": 'a "b"', "fixed": "x"}),
             frozenset({"echo"}),
         ),
         Case(
@@ -577,7 +665,11 @@ def services(url: str) -> list[Case]:
                             },
                             outputs={"output": STRING},
                         ),
-                        end(r=(Ref("first", ("output",)), STRING)),
+                        end(
+                            r=(Ref("first", ("output",)), STRING),
+                            name=(Ref("topic", ("class_name",)), STRING),
+                            id=(Ref("topic", ("class_id",)), NUMBER),
+                        ),
                     ],
                     [
                         Edge("begin", "topic"),
@@ -592,7 +684,7 @@ def services(url: str) -> list[Case]:
                 model,
             ),
             _in("what price"),
-            _out("price"),
+            _out("price", name="price", id=1),
             frozenset({"model"}),
         ),
     ]
@@ -607,4 +699,4 @@ def _out(r: Any, **more: Any) -> dict[str, Any]:
 
 
 def cases(url: str = "http://127.0.0.1:9") -> list[Case]:
-    return [*operators(), *steps(), *containers(), *errors(), *services(url)]
+    return [*operators(), *steps(), *containers(), *nested(), *errors(), *services(url)]

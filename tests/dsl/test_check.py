@@ -12,6 +12,7 @@ from dsl.findings import as_json, sarif, text
 from dsl.ir import Edge, Flow, Node, Ref, Script, Text
 from dsl.lint import Finding, check, mend
 from dsl.load import dump_json
+from dsl.refused import refusals
 from dsl.values import nodes
 from tests.dsl.kitchen import kitchen_sink
 from tests.dsl.small import cases
@@ -133,6 +134,55 @@ def test_a_round_that_waits_for_itself_does_not_hang_the_linter() -> None:
     flow.graph.nodes += [Node(f"n{i}", "pass", f"N{i}") for i in range(2000)]
     flow.graph.edges += [Edge(f"n{i}", f"n{(i + 1) % 2000}") for i in range(2000)]
     assert {each.code for each in check(flow)} == {"edge.cycle", "node.unreachable"}
+
+
+def test_ways_out_are_called_as_people_see_them_and_an_edge_as_the_file_does() -> None:
+    document = dsl.write(kitchen_sink(), "dify").document
+    held = {node["id"]: node["data"] for node in document["workflow"]["graph"]["nodes"]}
+    held["topic"]["classes"][0]["id"] = "9"
+    del held["fetch"]["error_strategy"]
+    found = [each for each in check(dsl.read(dump_json(document))) if each.code.startswith("port.")]
+    assert [(each.message, each.fix) for each in found] == [
+        (
+            "An edge leaves 'Fetch' by 'fail-branch', which it does not have: the branch never runs.",
+            "It has: its plain way on.",
+        ),
+        (
+            "An edge leaves 'Topic' by '1', which it does not have: the branch never runs.",
+            "It has: 'price', 'other', 'default'.",
+        ),
+        ("Nothing follows 'Topic' on 'price': the run ends there.", "Wire it, or leave it if that is meant."),
+    ]
+
+
+def test_of_what_flowstill_wrote_to_fail_the_check_does_not_say_that_it_is_only_nothing() -> None:
+    flow = kitchen_sink()
+    nodes(flow)["say"].params["text"] = Text(("Status: ", Ref("fetch", ("status",))))
+    written = dsl.write(flow, "ragflow")
+    assert "it fails where that is read" in " ".join(note.message for note in written.notes if note.node == "say")
+    (found,) = [
+        each for each in check(dsl.read(written.data)) if each.code == "ref.output" and "status" in each.message
+    ]
+    assert "fails where it is read" in found.message
+
+
+def test_all_that_keeps_a_file_from_being_read_is_told_and_what_else_is_wrong() -> None:
+    document = copy.deepcopy(dsl.write(kitchen_sink(), "dify").document)
+    places = {node["id"]: f"/workflow/graph/nodes/{i}" for i, node in enumerate(document["workflow"]["graph"]["nodes"])}
+    held = {node["id"]: node["data"] for node in document["workflow"]["graph"]["nodes"]}
+    held["fork"]["cases"][0]["conditions"][0]["comparison_operator"] = "equals"
+    held["set_seen"]["items"][0]["operation"] = "plus"
+    held["say"]["answer"] = "{{#gone.x#}}"
+    document["version"] = 0.6
+    found = refusals(dump_json(document))
+    assert {each.pointer for each in found if each.code == "file.refused"} == {
+        "/version",
+        f"{places['fork']}/data/cases/0/conditions/0/comparison_operator",
+        f"{places['set_seen']}/data/items/0/operation",
+    }
+    assert [(each.code, each.pointer) for each in found if each.level == "error" and each.code != "file.refused"] == [
+        ("ref.unknown", places["say"])
+    ]
 
 
 def test_findings_are_shown_as_text_json_and_sarif() -> None:

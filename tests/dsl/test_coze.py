@@ -4,6 +4,7 @@ import copy
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -15,7 +16,7 @@ from dsl.ir import Edge, Flow, Graph, Node, OnError, Ref, Text, Type
 from dsl.values import node_refs, nodes, walk
 from tests.dsl.corpus import files
 from tests.dsl.kitchen import kitchen_sink
-from tests.dsl.small import end, start
+from tests.dsl.small import cases, end, line, nested, start
 
 FILES = files("coze")
 
@@ -50,7 +51,7 @@ def test_a_changed_title_changes_nothing_else(path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["F1", "F2", "F3", "F4", "F4-yaml", "F5", "F6"])
 def test_every_kind_is_written_in_every_form_and_no_reference_leads_nowhere(kind: str) -> None:
-    written = dsl.write(kitchen_sink(), "coze", form=kind, host="coze.example.com")
+    written = dsl.write(kitchen_sink(), "coze", form=kind, **({"host": "coze.example.com"} if kind == "F2" else {}))
     flow = dsl.read(written.data)
     assert flow.version == kind
     known = nodes(flow)
@@ -59,6 +60,17 @@ def test_every_kind_is_written_in_every_form_and_no_reference_leads_nowhere(kind
             assert not ref.node or ref.node in known, (node.id, ref)
     stubs = {note.node for note in written.notes if note.severity == "stub"}
     assert stubs == {"page", "plain", "odd"}
+
+
+ONE = [case for case in cases() if case not in nested()]  # workflow each: no loops in loops
+SMALL = [pytest.param(case.flow, id=case.name) for case in ONE]
+
+
+@pytest.mark.parametrize("flow", [pytest.param(kitchen_sink(), id="kitchen sink"), *SMALL])
+def test_the_yaml_of_an_archive_says_what_the_canvas_says(flow: Flow) -> None:
+    """Conditions, variables of the app and what may fail, too; types of references, which it leaves out, are found."""
+    canvas, archive = (nodes(bare(dsl.read(dsl.write(flow, "coze", form=form).data))) for form in ("F1", "F4"))
+    assert archive == canvas
 
 
 def test_every_port_leads_somewhere() -> None:
@@ -114,6 +126,16 @@ def test_what_coze_does_with_conversations_is_a_tool_to_supply_elsewhere() -> No
     [back] = [each for each in coze.build(flow)[0]["nodes"] if each["id"] == "c"]
     assert back["type"] == "39"
     assert [each["name"] for each in back["data"]["inputs"]["inputParameters"]] == ["conversationName"]
+
+
+@pytest.mark.parametrize("mode", ["chat", "workflow"])
+def test_what_the_template_of_an_answer_calls_by_name_is_no_result(mode: Literal["chat", "workflow"]) -> None:
+    done = Node("done", "end", "End", params={"message": Text(("Hi ", Ref("begin", ("q",)), "!"))})
+    flow = coze.read(coze.build(Flow("f", "ir", mode=mode, graph=line(start(), done)))[0])
+    (done,) = [node for node in flow.graph.nodes if node.kind == "end"]
+    assert (done.inputs, done.outputs) == ({}, {})
+    assert done.params["message"] == Text(("Hi ", Ref("100001", ("q",)), "!"))
+    assert "end.results" not in {note.code for note in dsl.write(flow, "dify").notes}
 
 
 def asked(**outputs: Type) -> Flow:

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 import dsl
-from dsl import DslError
+from dsl import DslError, OptionError
 from dsl.coze import formats
-from dsl.values import at
+from dsl.values import at, nodes
 from tests.dsl.corpus import SHARED, files, paths
 
 FORMATS = SHARED / "coze" / "formats"
@@ -98,6 +98,30 @@ def test_sub_workflows_of_an_archive_are_kept() -> None:
     written = formats.dump(document)
     assert isinstance(written, bytes)
     assert formats.unpack(written) == document
+
+
+@pytest.mark.parametrize("pattern", ["F2*", "F3*", "F4*.zip", "F4*.yaml", "F5*"])
+@pytest.mark.parametrize("form", ["F1", "F2", "F3", "F4", "F4-yaml", "F5", "F6"])
+def test_a_workflow_of_coze_is_written_in_the_form_that_is_asked_for(pattern: str, form: str) -> None:
+    flow = dsl.read(sample(pattern).read_bytes())
+    written = dsl.write(flow, "coze", form=form, **({"host": "www.coze.cn"} if form == "F2" else {}))
+    again = dsl.read(written.data)
+    assert again.version == form
+    assert [(each.id, each.kind) for each in nodes(again).values()] == [
+        (each.id, each.kind) for each in nodes(flow).values()
+    ]
+    if form == flow.version:
+        assert written.notes == []
+
+
+def test_the_clipboard_needs_a_host_and_no_other_form_takes_one() -> None:
+    canvas = dsl.read(dsl.write(dsl.read(sample("F5*").read_bytes()), "coze", form="F1").data)
+    with pytest.raises(OptionError, match="one host only"):
+        dsl.write(canvas, "coze", form="F2")
+    with pytest.raises(OptionError, match="name a host"):
+        dsl.write(canvas, "coze", host="www.coze.cn")
+    copied = dsl.write(dsl.read(sample("F2*").read_bytes()), "coze", host="coze.example.com")
+    assert copied.document["source"]["host"] == "coze.example.com"
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,12 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from dsl import read
+import dsl
 from dsl.changes import diff
-from dsl.ir import Edge, Flow, Graph, Node, Ref, Text, Type, Variable
+from dsl.ir import Edge, Flow, Graph, Node, OnError, Ref, Text, Type, Variable
 from dsl.values import nodes, rename
 from tests.dsl.kitchen import kitchen_sink
+from tests.dsl.small import cases
 
 
 def test_nothing_changed_says_nothing() -> None:
@@ -80,6 +81,27 @@ def test_types_are_told_in_words() -> None:
     assert [change.message for change in diff(one, other)] == ["outputs.xs: nothing -> array of number"]
 
 
+def test_another_type_is_told_by_the_name_of_what_has_it() -> None:
+    one, other = (
+        Flow("t", "ir", graph=Graph([Node("s", "start", "S", outputs={"n": kind, "xs": Type("array", items=kind)})]))
+        for kind in (Type("number"), Type("integer"))
+    )
+    assert [change.message for change in diff(one, other)] == [
+        "outputs.n: number -> integer",
+        "outputs.xs.items: number -> integer",
+    ]
+
+
+def test_the_time_limit_that_every_node_of_coze_has_is_no_change() -> None:
+    flow = next(iter(cases())).flow
+    written = dsl.read(dsl.write(flow, "coze").data)
+    assert not [each for each in diff(flow, written) if "timeout_ms" in each.message]
+    other = copy.deepcopy(written)
+    limited = next(node for node in nodes(other).values() if node.on_error.timeout_ms)
+    limited.on_error = OnError(timeout_ms=9)
+    assert [each.message for each in diff(written, other)] == ["on_error.timeout_ms: 180000 -> 9"]
+
+
 def test_a_difference_late_in_a_long_text_is_seen() -> None:
     start = "https://shop.example.com/a/very/long/address/that/goes/on/and/on/and/on"
     (line,) = _told(url=(f"{start}/one?x=1", f"{start}/two?x=1"))
@@ -111,7 +133,7 @@ def test_a_secret_that_reading_puts_aside_is_told_where_it_is_another_one() -> N
         headers = [{"name": "Authorization", "value": f"Bearer {token}"}, {"name": "Accept", "value": accept}]
         parameters = {"url": "https://a.example.com", "sendHeaders": True, "headerParameters": {"parameters": headers}}
         node = {"id": "1", "name": "Ask", "type": "n8n-nodes-base.httpRequest", "typeVersion": 4.2, "position": [0, 0]}
-        return read(json.dumps({"name": "f", "nodes": [node | {"parameters": parameters}], "connections": {}}))
+        return dsl.read(json.dumps({"name": "f", "nodes": [node | {"parameters": parameters}], "connections": {}}))
 
     one, other = "Zq7xPw81VbN4kL0tRy52Gh3J", "Ab3xPw81VbN4kL0tRy52Gh3J"
     secret = "~ 'Ask': parameters.headerParameters.parameters.0.value: a secret -> another secret"
@@ -139,6 +161,6 @@ def test_what_else_changed_of_a_variable_is_told_and_a_whole_number_is_one() -> 
         for name, default, about in (("string", 1, ""), ("number", 1.0, "rounds"))
     )
     assert [str(each) for each in diff(one, other)] == [
-        "~ variable env.LIMIT: type.name: string -> number",
+        "~ variable env.LIMIT: type: string -> number",
         "~ variable env.LIMIT: description: nothing -> rounds",
     ]

@@ -80,6 +80,22 @@ def test_the_words_of_a_port_stand_on_its_edge(port: str) -> None:
     assert f'|"{port}"|' in draw(sink, "mmd")
 
 
+@pytest.mark.parametrize("placed", [True, False])
+def test_one_sees_which_line_leaves_by_which_words(placed: bool) -> None:
+    classes = [{"name": name} for name in ("A question about a product", "Orders", "Anything else")]
+    ends = [Node(str(i), "end", position=(300.0, 150.0 * i) if placed else None) for i in range(3)]
+    start = Node("t", "classify", params={"classes": classes}, position=(0.0, 150.0) if placed else None)
+    edges = [Edge("t", str(i), f"class:{i}") for i in range(3)]
+    picture = draw(flow([start, *ends], edges), "svg")
+    lines = re.findall(r'<path d="M([\d.]+) ([\d.]+)L([\d.]+) ([\d.]+)C\S+ \S+ \S+ \S+ ([\d.]+)', picture)
+    words = re.findall(r'<rect x="([\d.]+)" y="([\d.]+)" width="([\d.]+)" height="14"', picture)
+    assert len(lines) == len(words) == 3
+    for line, label in zip(lines, words, strict=True):
+        (x, y, bends, level, ends_at), (left, top, wide) = map(float, line), map(float, label)
+        assert y == level and x < left and left + wide < bends < ends_at - 24  # level under its words, and then a curve
+        assert y - 17 <= top and top + 14 < y
+
+
 def test_no_box_stands_on_another_and_a_body_lies_in_its_container() -> None:
     drawing = arrange(kitchen_sink())
     assert not crossing(drawing)

@@ -13,7 +13,7 @@ import dsl
 from dsl import ragflow
 from dsl.coze.formats import inside
 from dsl.ir import Edge, Flow, Graph, Node, Ref, Resource, Text, Type
-from dsl.values import nodes
+from dsl.values import leaves, nodes
 
 MODEL = Resource("model:1", "model", "gpt", {"provider": "langgenius/openai/openai"})
 SCHEMA = {"type": "object", "properties": {"answer": {"type": "string"}, "mood": {"type": "string"}}}
@@ -267,6 +267,24 @@ def test_the_fields_of_a_form_of_dify_are_no_wrong_references() -> None:
     assert len(found) == 1 and "{{#$output.a-b#}}" in found[0]
 
 
+@pytest.mark.parametrize("platform", ["coze", "n8n", "ragflow"])
+def test_where_a_form_of_dify_shows_a_field_is_no_text_elsewhere(platform: str) -> None:
+    asking = FORM | {"form_content": "Why?\n\n{{#$output.why#}}"}
+    app = dify_app({"type": "start", "title": "Start", "variables": []}, asking, results(r=["n1", "why"]))
+    written = dsl.write(dsl.read(json.dumps(app)), platform)
+    assert "$output" not in str(written.document)
+    assert platform == "coze" or "Why?" in str(written.document)  # a stub there
+
+
+def test_a_form_on_dify_shows_its_fields_and_they_come_back_as_they_were() -> None:
+    made = flow("question", "why")
+    made.graph.nodes[1] = Node("ask", "ask", "Ask", params={"question": "Why?"}, outputs={"why": Type("string")})
+    made.graph.edges = [Edge("begin", "ask"), Edge("ask", "done")]
+    written = dsl.write(made, "dify")
+    assert "Why?\n\n{{#$output.why#}}" in [each for _, each in leaves(written.document)]
+    assert nodes(dsl.read(written.data))["ask"].params["question"] == "Why?"
+
+
 def test_what_only_dify_gives_out_is_no_wrong_reference_there_and_fails_elsewhere() -> None:
     app = dify_app(
         {"type": "start", "title": "Start", "variables": []}, FORK | {}, results(r=["n1", "selected_case_id"])
@@ -310,3 +328,62 @@ def test_a_branch_of_coze_that_ends_the_round_of_a_loop_needs_no_word() -> None:
     assert body is not None
     body.edges.append(Edge("fork", "leave", "case:0"))
     assert [each.code for each in dsl.check(dsl.read(dsl.write(made, "coze").data))] == []
+
+
+# -- what a classifier calls its classes
+
+CLASSES = [{"name": "Prices"}, {"name": "Rest", "id": "1712"}]
+
+
+def classified(source: str, output: str) -> Flow:
+    made = flow("classify", output)
+    made.dialect = source
+    made.graph.nodes[1].params["classes"] = (
+        CLASSES if source == "dify" else [{"name": each["name"]} for each in CLASSES]
+    )
+    made.graph.edges = [Edge("begin", "ask"), Edge("ask", "done", "class:0"), Edge("ask", "done", "class:1")]
+    return made
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "output", "given", "read"),
+    [
+        ("dify", "coze", "class_id", 1, "1"),
+        ("dify", "coze", "class_id", 2, "1712"),
+        ("dify", "coze", "class_name", 2, "Rest"),
+        ("dify", "ragflow", "class_id", "Rest", "1712"),
+        ("coze", "dify", "class_id", "2", 2),
+        ("coze", "dify", "class_id", "flowstill_other", 0),
+        ("coze", "ragflow", "class_id", "Prices", 1),
+        ("ragflow", "coze", "class_name", 1, "Prices"),
+    ],
+)
+def test_the_class_that_was_chosen_is_called_as_where_the_flow_comes_from(
+    source: str, target: str, output: str, given: Any, read: Any
+) -> None:
+    written = dsl.write(classified(source, output), target)
+    assert [note.node for note in written.notes if note.code == "class.output"] == ["done"]
+    assert [note for note in written.notes if note.code == "ref.output"] == []
+    (code,) = [node for node in nodes(dsl.read(written.data)).values() if node.kind == "code"]
+    there: dict[str, Any] = {}
+    exec(code.params["source"], there)
+    assert there["main"](given) == {"output": read}
+    assert [each.message for each in dsl.check(dsl.read(written.data)) if each.level == "error"] == []
+
+
+@pytest.mark.parametrize(("source", "names"), [("dify", '["1", "1712"]'), ("coze", "[1, 2]")])
+def test_n8n_calls_the_class_by_the_output_that_was_taken(source: str, names: str) -> None:
+    assert f"({names}.find(" in str(dsl.write(classified(source, "class_id"), "n8n").document)
+
+
+def test_a_class_that_rounds_collect_is_translated_in_them() -> None:
+    made = classified("dify", "class_name")
+    begin, ask, done = made.graph.nodes
+    each = Node("each", "iterate", "Each", inputs={"item": ["a"]}, outputs={"output": Type("array")})
+    each.params = {"collect": {"output": Ref("ask", ("class_name",))}}
+    each.body = Graph([ask], [Edge("each", "ask", "body")])
+    done.inputs = {"r": Ref("each", ("output",))}
+    made.graph = Graph([begin, each, done], [Edge("begin", "each"), Edge("each", "done", "done")])
+    read = dsl.read(dsl.write(made, "coze").data)
+    body = next(node.body for node in nodes(read).values() if node.body is not None)
+    assert [node.kind for node in body.nodes] == ["classify", "code"]

@@ -86,6 +86,44 @@ def test_a_loop_of_ragflow_counts_its_rounds_in_a_variable_where_the_number_is_r
     assert not dsl.check(dsl.read(written.data, "ragflow"))
 
 
+@pytest.mark.parametrize(
+    ("value", "kind"), [(0, "number"), ("", "string"), (False, "boolean"), ([], "array"), ({}, "object")]
+)
+def test_a_variable_of_a_loop_of_ragflow_that_begins_with_nothing_is_no_constant(value: Any, kind: str) -> None:
+    flow = looped()
+    nodes(flow)["l"].params["variables"] = {"i": {"type": Type(kind), "value": value}}  # type: ignore[arg-type]
+    written = dsl.write(flow, "ragflow")
+    (first,) = written.document["dsl"]["components"]["l"]["obj"]["params"]["loop_variables"]
+    assert first["input_mode"] not in ("constant", "variable") and first["value"] and first["type"] == kind
+    assert nodes(dsl.read(written.data))["l"].params["variables"] == {"i": {"type": Type(kind), "value": value}}  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("count", "told"), [(100, []), (150, ["degraded"]), (None, ["degraded"])])
+def test_rounds_that_the_editor_of_dify_does_not_take_are_told(count: int | None, told: list[str]) -> None:
+    flow = looped()
+    nodes(flow)["l"].params["count"] = count
+    written = dsl.write(flow, "dify")
+    assert [note.severity for note in written.notes if note.code == "loop.capped"] == told
+    (loop,) = [
+        each["data"] for each in written.document["workflow"]["graph"]["nodes"] if each["data"]["type"] == "loop"
+    ]
+    assert loop["loop_count"] == (count or 100)
+
+
+@pytest.mark.engines
+@pytest.mark.parametrize("count", [0, 2])
+def test_a_loop_of_no_round_runs_none(count: int) -> None:
+    flow = looped()
+    loop = nodes(flow)["l"]
+    items = [{"target": Ref("l", ("i",), "loop"), "op": "add", "value": 1}]
+    loop.params["count"], loop.body = count, Graph([Node("a", "assign", "Add", params={"items": items})])
+    loop.body.edges.append(Edge("l", "a", "body"))
+    ran = run_dify(str(dsl.write(flow, "dify").data), {"q": "x"})
+    assert ran.outputs == {"i": count}, ran
+    ran = run_n8n_core(dsl.write(flow, "n8n", trigger="call").document, {"q": "x"})
+    assert ran.outputs == {"i": count}, ran
+
+
 def over_lists() -> Flow:
     """A loop of Coze over two lists, which joins their elements in a variable."""
     x, y = (Ref("l", (name,), "item") for name in ("x", "y"))

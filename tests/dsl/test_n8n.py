@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 import dsl
 from dsl import Flow, irjson, n8n, values
 from dsl.audit import differing
-from dsl.ir import Edge, Node, Ref, Script, Text, Type
+from dsl.ir import Edge, Graph, Node, Ref, Script, Text, Type
 from dsl.n8n import tables
 from dsl.n8n.text import Path as Found
 from dsl.n8n.text import Printer, expression, steps
@@ -175,6 +176,21 @@ def test_a_chat_asks_by_the_system() -> None:
     assert len(agent.folded) == 4
 
 
+@pytest.mark.parametrize("target", ["dify", "coze", "ragflow"])
+def test_what_a_tool_is_asked_with_is_not_computed_before_the_agent(target: str) -> None:
+    document = workflow(node("Chat", "ai:chatTrigger", 1.1), node("Agent", "ai:agent", 2.2, options={}), Chat="Agent")
+    document["nodes"] += [
+        node("Weather", "httpRequestTool", 4.2, url="=https://w.example/{{ $fromAI('city', 'the city', 'string') }}"),
+        node("Memory", "ai:memoryBufferWindow", 1.3, sessionIdType="customKey", sessionKey="={{ $json.sessionId }}"),
+    ]
+    attach(attach(document, "Weather", "Agent", "ai_tool"), "Memory", "Agent", "ai_memory")
+    written = dsl.write(dsl.read(json.dumps(document)), target)
+    kinds = [each.kind for each in dsl.read(written.data).graph.nodes]
+    assert sorted({*kinds} - {"end", "answer"}) == ["agent", "note", "start"]
+    assert {note.code for note in written.notes} & {"ref.script", "ref.system"} == set()
+    assert "$fromAI" in str(written.document)  # in the note beside the agent, for who makes the tool there
+
+
 def test_what_tools_do_stands_beside_the_agent_and_is_told() -> None:
     url = "https://api.example.com/{city}?key=abcdef123456789012"
     document = workflow(
@@ -211,6 +227,29 @@ def test_headers_and_a_query_that_are_switched_off_are_not_sent() -> None:
     off = {"sendQuery": False, "queryParameters": held, "headerParameters": held}
     flow = n8n.read(workflow(node("Call", "httpRequest", 4.2, url="u", **off)))
     assert (flow.graph.nodes[0].params["headers"], flow.graph.nodes[0].params["query"]) == ([], [])
+
+
+@pytest.mark.parametrize("target", ["dify", "coze", "ragflow"])
+def test_lists_of_items_are_lists_wherever_they_are_written(target: str) -> None:
+    sorting = {"sortField": [{"fieldName": "n", "order": "descending"}]}
+    document = workflow(
+        node("Hook", "webhook", 2, responseMode="lastNode"),
+        node("Rows", "code", 2, jsCode="return [1, 2, 3].map((n) => ({json: {n}}));"),
+        node("Sort", "sort", sortFieldsUi=sorting),
+        node("Limit", "limit", maxItems=2),
+        node("All", "aggregate", aggregate="aggregateAllItemData", destinationFieldName="rows"),
+        node("Each", "splitInBatches", 3),
+        node("Keep", "set", 3.4, **_assigned(q="={{ $json.rows }}")),
+        Hook="Rows",
+        Rows="Sort",
+        Sort="Limit",
+        Limit="All",
+        All="Each",
+        Each=["", "Keep"],
+        Keep="Each",
+    )
+    again = dsl.read(dsl.write(dsl.read(json.dumps(document)), target).data)
+    assert [finding.message for finding in dsl.check(again) if finding.level == "error"] == []
 
 
 # -- iterations
@@ -281,6 +320,73 @@ def test_a_loop_over_items_is_an_iteration() -> None:
     assert found["Loop"].kind == "iterate"
     assert found["Get"].params["url"] == Ref("Loop", ("item", "url"), "item")
     assert [each.id for each in found["Loop"].body.nodes] == ["Get"]  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("platform", ["coze", "dify", "ragflow"])
+@pytest.mark.parametrize("parsed", [False, True])
+def test_code_behind_a_model_gets_what_the_platform_gives_out_of_it(platform: str, parsed: bool) -> None:
+    ask = node("Ask", "ai:chainLlm", 1.7, promptType="define", text="Hi", hasOutputParser=parsed)
+    document = workflow(
+        node("In", "manualTrigger"), ask, node("C", "code", 2, jsCode="return $json;"), In="Ask", Ask="C"
+    )
+    document["nodes"].append(node("Model", "ai:lmChatOpenAi", 1.2, model="gpt-4o"))
+    attach(document, "Model", "Ask", "ai_languageModel")
+    if parsed:
+        schema = {"type": "object", "properties": {"mood": {"type": "string"}, "n": {"type": "number"}}}
+        parser = node("P", "ai:outputParserStructured", 1.2, schemaType="manual", inputSchema=json.dumps(schema))
+        document["nodes"].append(parser)
+        attach(document, "P", "Ask", "ai_outputParser")
+    written = dsl.write(dsl.read(json.dumps(document)), platform)
+    assert [note.message for note in written.notes if note.code == "ref.output"] == []
+    there = dsl.read(written.data)
+    assert [each.message for each in dsl.check(there) if each.level == "error"] == []
+    if platform == "coze":
+        code = next(each for each in values.nodes(there).values() if each.title == "C")
+        read = {ref.path for ref in values.node_refs(code)} - {("reasoning",)}
+        assert read == ({("structured", "mood"), ("structured", "n")} if parsed else {("text",)})
+
+
+def _looped(**params: Any) -> dict[str, Any]:
+    return workflow(
+        node("List", "code", 2, jsCode="return [1, 2].map((n) => ({json: {n}}))"),
+        node("Loop", "splitInBatches", 3, **params.get("loop", {})),
+        node("Get", "set", 3.4, **_assigned(n="={{ $json.n }}")),
+        params["after"],
+        List="Loop",
+        Loop=["After", "Get"],
+        Get="Loop",
+    )
+
+
+@pytest.mark.parametrize("platform", ["coze", "dify", "ragflow"])
+@pytest.mark.parametrize(
+    "after",
+    [
+        node("After", "set", 3.4, **_assigned(n="={{ $('Get').item.json.n }}")),
+        node("After", "set", 3.4, **_assigned(n="={{ $('Get').all().length }}")),
+        node("After", "code", 2, jsCode="return {n: $('Get').all().length}"),
+    ],
+)
+def test_what_rounds_gave_is_not_read_behind_them(after: dict[str, Any], platform: str) -> None:
+    written = dsl.write(dsl.read(json.dumps(_looped(after=after))), platform)
+    assert ("stub", "items.many", "After") in [(each.severity, each.code, each.title) for each in written.notes]
+    flow = dsl.read(written.data, platform)
+    assert list(_read_from_outside(flow.graph)) == []
+
+
+def _read_from_outside(graph: Graph) -> Iterator[Ref]:
+    """What nodes read of nodes in rounds that they are no part of."""
+    inside = {each.id: owner.id if owner else "" for each, _, owner in values.walk(graph)}
+    for each, _, _ in values.walk(graph):
+        there = {"", each.id, inside[each.id]}
+        yield from (ref for ref in values.node_refs(each) if inside.get(ref.node, "") not in there)
+
+
+@pytest.mark.parametrize("platform", ["coze", "dify", "ragflow"])
+def test_what_only_a_node_of_n8n_is_set_to_is_computed_nowhere_else(platform: str) -> None:
+    reset = {"options": {"reset": "={{ $('Get').item.json.n > 3 }}"}}
+    flow = dsl.read(json.dumps(_looped(loop=reset, after=node("After", "noOp"))))
+    assert "ref.script" not in [note.code for note in dsl.write(flow, platform).notes]
 
 
 # -- old types and versions (n8n.md, section 15)

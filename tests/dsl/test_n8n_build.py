@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -63,7 +64,14 @@ def either(id_: str, *conditions: dict[str, Any]) -> Node:
     return Node(id_, "if", id_.upper(), params={"cases": cases})
 
 
-@pytest.mark.parametrize(("edges", "options"), [("s>c c.class:0>a", {}), ("s>c c.default>a", {"fallback": "other"})])
+@pytest.mark.parametrize(
+    ("edges", "options"),
+    [
+        ("s>c c.class:0>a", {}),
+        ("s>c c.default>a", {"fallback": "other"}),
+        ("s>c c.class:0>a c.default>a", {"fallback": "other"}),
+    ],
+)
 def test_a_classifier_has_a_class_for_the_rest_where_something_follows_it(edges: str, options: dict[str, str]) -> None:
     choose = Node("c", "classify", "C", params={"query": "x", "classes": [{"name": "one"}, {"name": "two"}]})
     nodes = written(flow(start(), choose, said("a"), edges=edges))
@@ -82,7 +90,41 @@ def test_a_memory_that_n8n_gives_a_step_no_place_for_is_named(kind: str) -> None
     assert [(note.severity, note.node) for note in notes if note.code == "memory.lost"] == [("degraded", "c")]
 
 
+def remembering(*turns: tuple[str, Any]) -> tuple[dict[str, Any], list[dsl.Note]]:
+    """The agent that stands for a model that remembers, and what is said of its prompt."""
+    params: dict[str, Any] = {"model": "model:1", "memory": {"window": None}, "mode": "chat"}
+    params["messages"] = [{"role": role, "text": text} for role, text in turns]
+    made = flow(start(), Node("l", "llm", "L", params=params), edges="s>l", mode="chat")
+    document, notes = n8n.build(replace(made, resources=[Resource("model:1", "model", "m")]))
+    found = next(each["parameters"] for each in document["nodes"] if each["name"] == "L")
+    return found, [note for note in notes if note.code == "prompt.turns"]
+
+
+def test_what_the_user_says_in_a_prompt_before_the_question_stays_on_n8n() -> None:
+    query = Ref("", ("query",), "system")
+    agent, notes = remembering(("system", "Be brief."), ("user", "Translate it."), ("user", query))
+    assert agent["options"]["systemMessage"] == "Be brief.\n\nTranslate it."
+    assert agent["text"] == "={{ $('Start').first().json.chatInput }}"
+    assert [(note.severity, note.node) for note in notes] == [("degraded", "l")]
+
+
+def test_examples_in_a_prompt_stay_with_who_says_them() -> None:
+    turns = (("user", "2 + 2"), ("assistant", "four"), ("user", "3 + 3"))
+    agent, _ = remembering(("system", "Count."), *turns)
+    assert agent["options"]["systemMessage"] == "Count.\n\nUser: 2 + 2\n\nAssistant: four"
+    assert agent["text"] == "3 + 3"
+
+
+def test_a_question_that_stands_twice_in_a_prompt_is_asked_once_on_n8n() -> None:
+    query = Ref("", ("query",), "system")
+    agent, notes = remembering(("system", "Be brief."), ("user", query), ("user", query))
+    assert (agent["options"]["systemMessage"], notes) == ("Be brief.", [])
+
+
 # -- the kitchen sink
+
+
+REQUESTS = ("store", "unstore")  # and behind each is code that reads the answer
 
 
 @pytest.mark.parametrize("trigger", ["", "webhook", "call", "chat", "manual"])
@@ -90,6 +132,9 @@ def test_every_kind_comes_back_as_what_it_was(trigger: str) -> None:
     before = values.nodes(kitchen_sink())
     document, _ = n8n.build(kitchen_sink(), trigger=trigger)
     after = values.nodes(n8n.read(json.loads(json.dumps(document))))
+    for name in REQUESTS:
+        assert (after.pop(name).kind, after.pop(f"{name}_answer").kind) == ("http", "code")
+        del before[name]
     assert after.keys() == before.keys()
     assert {id_: node.kind for id_, node in after.items()} == {id_: node.kind for id_, node in before.items()}
     assert {id_: node.title for id_, node in after.items()} == {id_: node.title for id_, node in before.items()}
@@ -100,7 +145,9 @@ def test_every_edge_of_the_kitchen_sink_comes_back() -> None:
         return Counter(edge for _, graph, _ in values.walk(made.graph) for edge in set(graph.edges))
 
     back = n8n.read(n8n.build(kitchen_sink())[0])
-    assert set(edges(back)) == set(edges(kitchen_sink()))
+    moved = {replace(edge, source=f"{edge.source}_answer") for edge in edges(kitchen_sink()) if edge.source in REQUESTS}
+    kept = {edge for edge in edges(kitchen_sink()) if edge.source not in REQUESTS}
+    assert set(edges(back)) == kept | moved | {Edge(name, f"{name}_answer") for name in REQUESTS}
 
 
 def test_what_is_a_stub_is_told() -> None:
@@ -185,6 +232,31 @@ def test_a_called_flow_has_typed_inputs() -> None:
         {"name": "q", "type": "string"},
         {"name": "n", "type": "number"},
     ]
+
+
+def test_the_turns_of_a_chat_are_counted_in_what_n8n_keeps_and_come_back() -> None:
+    turns = Ref("", ("turns",), "system")
+    made = flow(start(), said("a", "turn ", turns), edges="s>a", mode="chat")
+    document, notes = n8n.build(made)
+    assert [(note.severity, note.code) for note in notes] == [("degraded", "variable.session")]
+    again = n8n.read(document)
+    assert values.nodes(again)["a"].params["template"] == Text(("turn ", turns))
+    assert again.variables == [] and "sys_turns" not in str(document)
+
+
+def test_what_n8n_does_not_say_of_the_system_is_asked_of_who_starts_it_and_told() -> None:
+    made = flow(start(), said("a", Ref("", ("user_id",), "system")), edges="s>a")
+    for trigger in ("webhook", "call", "chat"):
+        document, notes = n8n.build(made, trigger=trigger)
+        assert "sys_user_id" in str(document)
+        assert [(note.severity, note.code, note.node) for note in notes] == [("degraded", "ref.system", "s")]
+
+
+def test_inputs_that_a_chat_of_n8n_does_not_ask_for_are_told() -> None:
+    made = flow(start(lang=STRING), said("a", Ref("s", ("lang",))), edges="s>a", mode="chat")
+    _, notes = n8n.build(made)
+    assert [(note.severity, note.code, note.node) for note in notes] == [("degraded", "start.input", "s")]
+    assert n8n.build(made, trigger="webhook")[1] == []
 
 
 def test_a_chat_is_asked_by_the_chat_trigger() -> None:
@@ -423,6 +495,15 @@ def test_a_file_of_n8n_keeps_its_id_for_the_command_line_or_gets_one() -> None:
     without = {key: value for key, value in SAVED.items() if key != "id"}
     document = dsl.write(dsl.read(json.dumps(without)), "n8n", form="cli").document
     assert len(document["id"]) == 16 and {**document, "id": "abc"} == SAVED
+
+
+@pytest.mark.parametrize("options", [{"trigger": "chat"}, {"path": "other"}, {"trigger": "never"}, {"form": "never"}])
+def test_a_file_of_n8n_keeps_how_it_begins_and_says_so(options: dict[str, str]) -> None:
+    hook = SAVED["nodes"][0] | {"type": "n8n-nodes-base.webhook", "parameters": {"path": "mine"}}
+    flow = dsl.read(json.dumps(SAVED | {"nodes": [hook]}))
+    assert dsl.write(flow, "n8n", trigger="webhook", path="mine").document == flow.raw
+    with pytest.raises(dsl.OptionError):
+        dsl.write(flow, "n8n", **options)
 
 
 def test_a_file_of_n8n_for_the_editor_stays_as_it_is() -> None:

@@ -4,10 +4,12 @@ The runner is not in n8n's npm package. What it does with code is small (package
 the code becomes the body of a function, `_items` holds what came in, and some builtins are missing.
 """
 
+import asyncio
 import builtins
 import json
 import textwrap
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -119,3 +121,53 @@ def _is_python(source: str) -> bool:
     except SyntaxError:
         return False
     return True
+
+
+# -- and Python of n8n elsewhere
+
+EACH = "for item in _input.all():\n  item.json.twice = item.json.n * 2\nreturn _input.all()"
+NATIVE = 'for item in _items:\n    item["json"]["twice"] = item["json"]["n"] * 2\nreturn _items'
+ONE = 'return {"json": {"twice": _item["json"]["n"] * 2}}'
+NAMED = 'return [{"json": {"twice": _node["Many"].first().json.n * 2}}]'
+
+
+def items_of_n8n(source: str, mode: str = "runOnceForAllItems") -> Flow:
+    many = {"name": "Many", "type": "n8n-nodes-base.code", "typeVersion": 2}
+    many["parameters"] = {"jsCode": "return [1, 2].map((n) => ({json: {n}}));"}
+    code = {"name": "Double", "type": "n8n-nodes-base.code", "typeVersion": 2}
+    code["parameters"] = {"language": "pythonNative", "pythonCode": source, "mode": mode}
+    tell = {"name": "Tell", "type": "n8n-nodes-base.set", "typeVersion": 3.4}
+    assigned = [{"name": "r", "value": "={{ $json.twice }}", "type": "number"}]
+    tell["parameters"] = {"assignments": {"assignments": assigned}}
+    chain = [each | {"id": each["name"], "position": [0, 0]} for each in (many, code, tell)]
+    links = {
+        one["name"]: {"main": [[{"node": other["name"], "type": "main", "index": 0}]]}
+        for one, other in ((many, code), (code, tell))
+    }
+    return dsl.read(json.dumps({"name": "x", "nodes": chain, "connections": links}))
+
+
+@pytest.mark.parametrize("platform", ["coze", "ragflow", "dify"])
+@pytest.mark.parametrize(
+    ("source", "mode", "first"),
+    [
+        (EACH, "runOnceForAllItems", {"n": 1, "twice": 2}),
+        (NATIVE, "runOnceForAllItems", {"n": 1, "twice": 2}),
+        (ONE, "runOnceForEachItem", {"twice": 2}),
+        (NAMED, "runOnceForAllItems", {"twice": 2}),
+    ],
+)
+def test_python_over_items_of_n8n_runs_elsewhere(platform: str, source: str, mode: str, first: dict[str, Any]) -> None:
+    written = dsl.write(items_of_n8n(source, mode), platform)
+    assert not [note for note in written.notes if note.severity == "stub"]
+    [code] = [each for _, each in values.leaves(written.document) if "original_main" in str(each)][-1:]
+    there: dict[str, Any] = {}
+    exec(code, there)
+    arguments = ["in_0", "in_1"] if "in_1" in code else ["in_0"]
+    given: dict[str, Any] = {name: [{"n": 1}, {"n": 2}] for name in arguments}
+    run = there["main"]
+    made = asyncio.run(run(SimpleNamespace(params=given))) if platform == "coze" else run(**given)
+    assert made["twice"] == ({"value": 2} if platform == "dify" else 2)
+    assert platform == "dify" or made["all_items"][0] == first
+    back = next(each for each in values.nodes(dsl.read(written.data)).values() if each.params.get("lang") == "python3")
+    assert back.params["source"] == source

@@ -8,17 +8,17 @@ from dsl.values import nodes
 from tests.dsl.small import line
 
 
-def written(template: str, dialect: str) -> dsl.Written:
-    """A prompt of Dify on another platform."""
+def written(template: str, dialect: str, **types: Type) -> dsl.Written:
+    """A prompt of Dify on another platform; the input is a text, where nothing else is said."""
     reply = Node("l", "llm", "Reply", params={"messages": [{"role": "user", "text": Script("jinja2", template)}]})
     reply.inputs = {"q": Ref("s", ("q",))}
-    start = Node("s", "start", "Start", outputs={"q": Type("string")})
+    start = Node("s", "start", "Start", outputs={"q": Type("string")} | types)
     return dsl.write(Flow("T", "dify", graph=line(start, reply, Node("e", "end", "End"))), dialect)
 
 
 @pytest.mark.parametrize("dialect", ["coze", "ragflow"])
 def test_a_prompt_with_logic_raises_instead_of_being_sent_as_it_is_written(dialect: str) -> None:
-    made = written("{% for x in q %}{{ x }}{% endfor %}", dialect)
+    made = written("{% for x in q %}{{ x }}{% endfor %}", dialect, q=Type("array"))
     told = [(note.severity, note.node) for note in made.notes if note.code == "template.logic"]
     assert told == [("stub", "l")]
     back = dsl.read(made.data, dialect)
@@ -31,3 +31,10 @@ def test_a_prompt_that_only_names_its_inputs_is_text(dialect: str) -> None:
     made = written("Say {{ q }}!", dialect)
     assert not [note for note in made.notes if note.code == "template.logic"]
     assert "{{ q }}" not in str(made.data)
+
+
+def test_a_prompt_with_logic_over_texts_is_put_together_in_front_on_ragflow() -> None:
+    made = written("{% if q %}Say {{ q }}{% endif %}", "ragflow")
+    assert not [note for note in made.notes if note.severity == "stub"]
+    component = made.document["dsl"]["components"]["l_prompt"]["obj"]
+    assert component["params"]["script"] == "{% if {begin@q} %}Say {{ {begin@q} }}{% endif %}"

@@ -4,6 +4,7 @@ import ast
 import copy
 import json
 import random
+import re
 import time
 from collections import Counter
 from dataclasses import replace
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jinja2 import Environment
 
 import dsl
 from dsl import DslError, ragflow
@@ -106,7 +108,7 @@ def test_every_kind_is_written_and_no_reference_leads_nowhere() -> None:
         for ref in node_refs(node):
             assert not ref.node or ref.node in known, (node.id, ref)
     stubs = {note.node for note in notes if note.severity == "stub"}
-    assert stubs == {"page", "plain", "fields", "sub", "again", "odd"}
+    assert stubs == {"page", "plain", "store", "unstore", "fields", "sub", "again", "odd"}
     before = {node.id: node.kind for node, _, _ in walk(kitchen_sink().graph)}
     other = {key: (kind, known[key].kind) for key, kind in before.items() if key in known and known[key].kind != kind}
     assert (
@@ -240,9 +242,15 @@ def said(value: Any, *before: Node) -> tuple[str, list[dsl.Note], Flow]:
     return text, [note for note in notes if note.node in ("say", "")], ragflow.read(document)
 
 
-@pytest.mark.parametrize("name", ["query", "user_id", "files", "conversation_turns"])
-def test_a_value_of_the_system_that_ragflow_has_needs_no_word(name: str) -> None:
-    assert said(Ref("", (name,), "system"))[:2] == (f"{{sys.{name}}}", [])
+@pytest.mark.parametrize(
+    ("name", "there"),
+    [("query", "query"), ("user_id", "user_id"), ("files", "files"), ("turns", "conversation_turns")],
+)
+def test_a_value_of_the_system_that_ragflow_has_needs_no_word(name: str, there: str) -> None:
+    text, notes, again = said(Ref("", (name,), "system"))
+    assert (text, notes) == (f"{{sys.{there}}}", [])
+    assert nodes(again)["say"].params["text"] == Text((Ref("", (name,), "system"),))
+    assert dsl.check(again) == []
 
 
 @pytest.mark.parametrize("name", ["conversation_id", "execution_id", "timestamp"])
@@ -324,6 +332,18 @@ def test_a_tool_gives_out_its_words_and_its_data() -> None:
     assert list(nodes(flow)["ExeSQL:A"].outputs) == ["formalized_content", "json"]
 
 
+def test_the_elements_of_a_list_are_known_however_its_type_is_spelled() -> None:
+    words = {"a": "Array<String>", "b": "array<number>", "c": "array", "d": "Array<Any>", "e": "Array<Array<Object>>"}
+    outputs = {name: {"type": word, "value": None} for name, word in words.items()}
+    code = {"component_name": "CodeExec", "params": {"lang": "python", "script": "def main(): 0", "outputs": outputs}}
+    flow = ragflow.read(canvas(begin=BEGIN, **{"CodeExec:A": code}))
+    elements = {name: type_.items for name, type_ in nodes(flow)["CodeExec:A"].outputs.items()}
+    lists = Type("array", items=Type("object"))
+    assert elements == {"a": Type("string"), "b": Type("number"), "c": None, "d": None, "e": lists}
+    again = ragflow.read(ragflow.build(flow)[0])
+    assert nodes(again)["CodeExec:A"].outputs == nodes(flow)["CodeExec:A"].outputs
+
+
 @pytest.mark.parametrize(
     ("kind", "field"), [("array", "text"), ("object", "text"), ("number", "whole numbers"), ("string", "")]
 )
@@ -349,6 +369,76 @@ def test_a_template_with_logic_is_read_as_one_and_written_again() -> None:
 
 
 ODD: list[Any] = [None, True, 0, -1.5, "", "x", "{a@b.c}", [], [1], {}, {"a": {"b": 1}}, ["begin"], "begin@x"]
+
+
+def test_a_text_is_put_together_in_front_where_ragflow_takes_one_reference() -> None:
+    q, n = Ref("begin", ("q",)), Ref("begin", ("n",))
+    said = Text((q, ": ", n))
+    topic = Node("topic", "classify", "Topic", params={"query": said, "classes": [{"name": "a"}, {"name": "b"}]})
+    code = Node("code", "code", "Code", params={"lang": "python3", "style": "kwargs", "source": "def main(x, y): 0\n"})
+    code.inputs, code.outputs = {"x": said, "y": "https://x"}, {"r": Type("string")}
+    fork = Node(
+        "fork", "if", "Fork", params={"cases": [{"logic": "and", "conditions": [{"left": said, "op": "empty"}]}]}
+    )
+    graph = Graph([start(), topic, code, fork])
+    graph.edges = [
+        Edge("begin", "topic"),
+        *(Edge("topic", "code", f"class:{i}") for i in range(2)),
+        Edge("code", "fork"),
+    ]
+    written = dsl.write(Flow("T", "ir", graph=graph), "ragflow")
+    assert len([note for note in written.notes if note.code == "text.joined"]) == 4
+    made = {key: each["obj"] for key, each in written.document["dsl"]["components"].items()}
+    alone = [made["topic"]["params"]["query"], *made["code"]["params"]["arguments"].values()]
+    alone.append(made["fork"]["params"]["conditions"][0]["items"][0]["cpn_id"])
+    assert all(re.fullmatch(r"\w+@result", each) for each in alone), alone
+    scripts = [made[each.removesuffix("@result")]["params"]["script"] for each in alone]
+    assert scripts == ["{begin@q}:\n{begin@n}", "{begin@q}:\n{begin@n}", "https://x", "{begin@q}:\n{begin@n}"]
+    found = dsl.check(dsl.read(written.data))
+    assert [each.code for each in found if each.level == "error"] == ["model.missing"]  # as in the flow
+
+
+def merged(script: str, values: dict[str, str]) -> str:
+    """As RAGFlow merges: a name for each reference, Jinja, and what is left of the names becomes the values."""
+    named = {re.sub("[@:.]", "_", name): value for name, value in values.items()}
+    for name in values:
+        script = script.replace(f"{{{name}}}", re.sub("[@:.]", "_", name))
+    said = Environment().from_string(script).render(named)
+    for name, value in named.items():
+        said = said.replace(name, value)
+    return said
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{% if lang == 'de' %}Hallo {{ q }}{% else %}Hi {{ q | upper }}{% endif %} {{ q2 }}",
+        "{%- set name = q.strip() -%}{{ name or 'lang' }}: {{ n }}{# q #}",
+        '{"row": "{{ row.sku }}", "q": {% if q is defined and q != "" %}"{{ q }}"{% endif %}}',
+    ],
+)
+def test_a_template_with_logic_over_texts_is_rendered_by_ragflow(source: str) -> None:
+    made, values = templated(source)
+    here = {"q": "ann", "q2": "bob", "lang": "en", "n": 3, "row": {"sku": "x"}}
+    given = {name: str(here[name.partition("@")[2]]) for name in values if name != "begin@row.sku"}
+    assert merged(made, given | {"begin@row.sku": "x"}) == Environment().from_string(source).render(here)
+
+
+@pytest.mark.parametrize("source", ["{% if n > 2 %}many{% endif %}", "{% for x in xs %}{{ x }}{% endfor %}"])
+def test_a_template_that_reckons_with_more_than_texts_raises_on_ragflow(source: str) -> None:
+    made, _ = templated(source)
+    assert "raise Exception" in made
+
+
+def templated(source: str) -> tuple[str, list[str]]:
+    """The script of a template that Dify has, and the references in it."""
+    types = {"q": Type("string"), "q2": Type("string"), "lang": Type("string"), "n": Type("number")}
+    types |= {"row": Type("object"), "xs": Type("array")}
+    inputs: dict[str, Any] = {name: Ref("begin", (name,)) for name in types}
+    made = Node("t", "template", "T", params={"template": Script("jinja2", source)}, inputs=inputs)
+    written = dsl.write(Flow("T", "dify", graph=Graph([start(**types), made], [Edge("begin", "t")])), "ragflow")
+    script = str(written.document["dsl"]["components"]["t"]["obj"]["params"]["script"])
+    return script, re.findall(r"\{(begin@[\w.]+)\}", script)
 
 
 @pytest.mark.parametrize("path", FILES)
@@ -506,6 +596,26 @@ def test_the_sandbox_of_ragflow_refuses_none_of_the_code_that_is_written_for_it(
     written = scripts(kitchen_sink()) | scripts(Flow("T", "ir", graph=Graph(nodes_, edges)))
     assert "c" in written and "fork_conditions" in written
     assert {key: refused(source) for key, source in written.items() if refused(source)} == {}
+
+
+@pytest.mark.parametrize(
+    ("lang", "source", "what"),
+    [
+        ("python3", "import re\n\ndef main(q):\n    return {'r': re.compile('a').sub('', q)}\n", "compile()"),
+        ("python3", "def main(q):\n    given = [q]\n    given.remove(q)\n    return {'r': given}\n", "remove()"),
+        ("python3", "import os.path\n\ndef main(q):\n    return {'r': q}\n", "os.path"),
+        ("python3", "def main(q):\n    return {'r': 60 * 60}\n", "60 * 60"),
+        ("python3", "def main(q):\n    input = q\n    return {'r': input}\n", "input ="),
+        ("javascript", "function main({q}) {\n  return {r: eval(q)}\n}\n", "eval()"),
+    ],
+)
+def test_code_that_the_sandbox_refuses_is_told(lang: str, source: str, what: str) -> None:
+    code = Node("c", "code", "C", params={"lang": lang, "style": "kwargs", "source": source}, outputs={"r": Type()})
+    code.inputs = {"q": Ref("begin", ("q",))}
+    written = dsl.write(Flow("T", "ir", graph=Graph([start(), code], [Edge("begin", "c")])), "ragflow")
+    (said,) = [note for note in written.notes if note.code == "code.refused"]
+    assert said.severity == "stub" and what in said.message
+    assert [each.code for each in dsl.check(dsl.read(written.data)) if each.level == "error"] == ["code.refused"]
 
 
 def test_code_of_coze_runs_in_ragflow_with_the_types_that_its_template_names() -> None:

@@ -70,6 +70,9 @@ def _empty(data: Any) -> None:
 
 
 MODEL = {"provider": "langgenius/openai/openai", "name": "gpt-4o", "mode": "chat", "completion_params": {}}
+IF = {"case_id": "a", "logical_operator": "and", "conditions": [{"comparison_operator": "empty"}]}
+CLEAR = {"input_type": "constant", "operation": "clear"}
+GROUPS = {"group_enabled": True, "groups": [{"group_name": "g", "output_type": "array", "variables": []}]}
 PLANTED = [
     ("dify", lambda document: document.pop("kind"), "kind.missing", "/kind", "kind: app"),
     ("dify", _data(2, type="start", variables=[]), "start.twice", "/workflow/graph/nodes/2/data", "knows one only"),
@@ -78,6 +81,24 @@ PLANTED = [
     ("dify", _data(2, code="{{#a-b.c#}}"), "ref.text", "/data/code", "{{#a-b.c#}} is no reference"),
     ("dify", _data(2, type="code", variables=[{"variable": "x", "value_selector": []}]), "ref.empty", "/0", "'x' from"),
     ("dify", _data(2, outputs={"1st": {"type": "string"}}), "name.pattern", "/outputs/1st", "'1st'"),
+    ("dify", _data(2, code="{{# a.b #}}"), "ref.text", "/data/code", "{{# a.b #}} is no reference"),
+    ("dify", _data(2, type="knowledge"), "node.type", "/nodes/2/data", "'knowledge', which Dify does not have"),
+    ("dify", _data(2, type="knowledge-retrieval", dataset_ids=["x"]), "ref.empty", "_selector", "its query from"),
+    ("dify", _data(2, type="iteration", iterator_selector=[]), "ref.empty", "/data/iterator_selector", "its list from"),
+    ("dify", _data(2, type="if-else", cases=[IF]), "ref.empty", "/cases/0/conditions/0", "comparison from nowhere"),
+    ("dify", _data(2, type="assigner", version="2", items=[CLEAR]), "ref.empty", "/items/0", "its target from nowhere"),
+    ("dify", _data(2, type="variable-aggregator", variables=[]), "ref.empty", "/data", "its values from nowhere"),
+    ("dify", _data(2, type="variable-aggregator", advanced_settings=GROUPS), "ref.empty", "/groups/0", "from nowhere"),
+    ("dify", _data(2, type="variable-aggregator", advanced_settings=GROUPS), "group.type", "/groups/0", "'array'"),
+    ("dify", _data(2, type="loop", loop_count=3), "container.start", "/nodes/2/data", "does not say with which node"),
+    ("dify", _data(2, type="iteration", start_node_id="no"), "container.start", "/data", "stands outside of it"),
+    (
+        "dify",
+        _data(2, type="iteration", output_selector=["begin", "n"]),
+        "iteration.output",
+        "_selector",
+        "the same value",
+    ),
     ("n8n", lambda document: document.pop("settings"), "order.missing", "/settings", "another order"),
     ("n8n", _tool, "order.missing", "/settings", "empty answers from its tools"),
     ("n8n", _n8n(3, type="n8n-nodes-base.sett"), "node.type", "/nodes/3", "does not have"),
@@ -114,6 +135,7 @@ PLANTED = [
     ("ragflow", _ragflow("Loop", logical_operator="or", maximum_loop_count=0), "loop.ends", "/yes", "0 rounds"),
     ("ragflow", _ragflow("Invoke", url="https://e.com", method="DELETE"), "http.method", "/yes", "'DELETE'"),
     ("ragflow", _ragflow("Invoke", url="http://192.168.1.5:8000/x"), "http.private", "/yes", "ALLOW_ANY_HOST"),
+    ("ragflow", _ragflow("CodeExec", lang="python", script="import os"), "code.refused", "/yes", "refuses os"),
     ("ragflow", _ragflow("Message", content=["a", "b"]), "message.random", "/yes", "at random"),
     (
         "ragflow",
@@ -236,7 +258,7 @@ def test_every_code_is_explained_and_nothing_else() -> None:
     folder = Path(dsl.__file__).parent
     given = {
         code
-        for file in [folder / "lint.py", *folder.glob("*/rules.py")]
+        for file in [folder / "lint.py", folder / "refused.py", *folder.glob("*/rules.py")]
         for code in re.findall(r'"([a-z]+\.[a-z_]+)"', file.read_text())
         if not code.endswith(".json")
     }
@@ -250,7 +272,7 @@ PATHS |= {"sys.query", "sys.user_id"}
 
 def test_every_note_of_a_conversion_is_explained_and_nothing_else() -> None:
     folder = Path(dsl.__file__).parent
-    checks = {folder / "lint.py", folder / "findings.py", *folder.glob("*/rules.py")}
+    checks = {folder / "lint.py", folder / "refused.py", folder / "findings.py", *folder.glob("*/rules.py")}
     given = {
         code
         for file in set(folder.rglob("*.py")) - checks

@@ -6,7 +6,7 @@ import pytest
 
 import dsl
 from dsl.hiding import hidden
-from dsl.ir import Edge, Flow, Graph, Node, Ref, Resource, Text, Variable
+from dsl.ir import Edge, Flow, Graph, Node, Ref, Resource, Script, Text, Type, Variable
 from dsl.report import report
 from dsl.secrets import mask
 from dsl.sensitive import found
@@ -331,6 +331,27 @@ def test_an_error_quotes_no_secret() -> None:
     with pytest.raises(dsl.DslError) as error:
         dsl.read(f'{{"flowstill": "{OPENAI}", "flow": {{}}}}')
     assert OPENAI not in str(error.value) and "${OPENAI_KEY}" in str(error.value)
+
+
+@pytest.mark.parametrize("dialect", ["dify", "coze", "n8n", "ragflow"])
+def test_a_secret_in_code_is_no_variable_and_each_code_node_is_told(dialect: str) -> None:
+    code = {"lang": "javascript", "style": "kwargs"}
+    source = f"function main() {{\n  return {{r: 'Bearer {OPENAI}'}};\n}}\n"
+    nodes = [Node("s", "start"), *(Node(name, "code", name, params=code | {"source": source}) for name in ("a", "b"))]
+    flow = Flow("f", "ir", graph=Graph(nodes, [Edge("s", "a"), Edge("a", "b")]))
+    written = dsl.write(flow, dialect)
+    told = [note for note in written.notes if note.code == "secret.found"]
+    assert [note.node for note in told] == ["a", "b"]
+    assert all("${OPENAI_KEY} stands" in note.message and "Put it in" in note.suggestion for note in told)
+    assert OPENAI not in str(written.data)
+    assert mask(flow)[0].variables == []
+
+
+def test_a_secret_in_a_script_of_a_step_is_told_as_one_in_code() -> None:
+    value = Script("n8n", f"'{OPENAI}' + $json.q")
+    flow = Flow("f", "n8n", graph=Graph([Node("s", "set", inputs={"r": value}, outputs={"r": Type()})]))
+    (note,) = mask(flow)[1]
+    assert "stands there as text" in note.message
 
 
 def test_a_flow_without_secrets_is_left_alone() -> None:

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from dsl.ir import Node, Ref
+from dsl.ir import Node, Ref, Text
 from dsl.kinds import OPERATORS
-from dsl.steps import STEPS, arguments
+from dsl.steps import STEPS, arguments, plain
 
 XS = Ref("s", ("xs",))
 
@@ -88,3 +88,11 @@ def test_every_comparison_filters_a_list(operator: str) -> None:
     found: dict[str, Any] = {}
     exec(f"def main():\n{body}    return {result['result']}\nmade = main()", found)
     assert found["made"] == kept
+
+
+def test_a_template_that_names_fields_of_its_inputs_is_text_with_references() -> None:
+    row = Ref("s", ("row",))
+    said = plain("{{ row.sku }} of {{ row['lines'][0].name }}!", {"row": row})
+    assert said == Text((Ref("s", ("row", "sku")), " of ", Ref("s", ("row", "lines", 0, "name")), "!"))
+    assert plain("{{ row.sku }}", {"row": "a"}) is None
+    assert plain("{{ row.sku | upper }}", {"row": row}) is None

@@ -13,6 +13,7 @@ from dsl.ir import Edge, Ref, Text
 from dsl.irjson import encode
 from dsl.values import nodes
 from tests.dsl.kitchen import kitchen_sink
+from tests.dsl.small import rounds_in_rounds
 
 
 def flowstill(*arguments: object, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
@@ -41,9 +42,23 @@ def test_a_report_is_json_or_markdown(sink: Path, tmp_path: Path) -> None:
             == 0
         )
     plain = json.loads((tmp_path / "r.json").read_text())
-    assert (plain["notes"], plain["summary"]["nodes"], plain["source"]["file"]) == ([], 36, "sink.json")
-    assert "36 nodes: 36 exact." in (tmp_path / "r.md").read_text()
+    assert (plain["notes"], plain["summary"]["nodes"], plain["source"]["file"]) == ([], 38, "sink.json")
+    assert "38 nodes: 38 exact." in (tmp_path / "r.md").read_text()
     assert dsl.read((tmp_path / "out").read_bytes()) == kitchen_sink()
+
+
+def test_workflows_that_the_one_written_calls_stand_beside_it(tmp_path: Path) -> None:
+    path = tmp_path / "in.json"
+    path.write_text(str(dsl.write(rounds_in_rounds(), "ir").data))
+    assert flowstill("convert", path, "--to", "coze", "-o", tmp_path / "out.json").returncode == 0
+    names = sorted(each.name for each in tmp_path.glob("out*"))
+    assert names == ["out.json", "out.rounds_in_rounds_Inner.json"]
+    assert all(flowstill("check", tmp_path / name).returncode == 0 for name in names)
+    piped = flowstill("convert", path, "--to", "coze")
+    assert piped.stdout == (tmp_path / "out.json").read_bytes()
+    assert (
+        b"rounds_in_rounds_Inner is a workflow that this one calls: --out FILE writes it beside FILE." in piped.stderr
+    )
 
 
 def test_a_secret_that_stays_behind_can_fail_the_conversion(tmp_path: Path) -> None:
@@ -93,6 +108,25 @@ def test_check_finds_what_would_fail_and_mends_what_is_clear(tmp_path: Path) -> 
     assert b"mended: 1 edge that led nowhere or stood twice." in mended.stderr
     results = json.loads(mended.stdout)["runs"][0]["results"]
     assert {each["ruleId"] for each in results if each["level"] == "error"} == {"port.unknown", "ref.unknown"}
+
+
+def test_a_file_that_no_platform_takes_is_a_finding_for_people_and_programs(tmp_path: Path) -> None:
+    document = dsl.write(kitchen_sink(), "dify").document
+    document["version"] = 0.6
+    path = tmp_path / "x.yml"
+    path.write_text(json.dumps(document))
+    said = flowstill("check", path)
+    assert (said.returncode, said.stderr) == (1, b"")
+    assert f"{path}/version: error: A version in quotes, such as '0.6.0', is wanted" in said.stdout.decode()
+    results = json.loads(flowstill("check", path, "--format", "sarif").stdout)["runs"][0]["results"]
+    assert [each["ruleId"] for each in results if each["level"] == "error"] == ["file.refused"]
+    mended = flowstill("check", path, "--fix")
+    assert b"mended: The version is in quotes." in mended.stderr and b"file.refused" not in mended.stdout
+    assert flowstill("inspect", path).returncode == 0
+    path.write_text("a: 1")
+    refused = flowstill("check", path, "--fix", "--format", "json", "-o", tmp_path / "y.yml")
+    assert [each["code"] for each in json.loads(refused.stdout)["findings"]] == ["file.refused"]
+    assert refused.returncode == 1 and not (tmp_path / "y.yml").exists()
 
 
 def test_a_file_is_left_alone_when_nothing_is_mended_and_lost_comments_are_told(tmp_path: Path) -> None:

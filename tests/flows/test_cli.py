@@ -109,7 +109,12 @@ def test_lost_answers_are_exit_code_4_and_named_with_their_passages(place: Place
 def test_a_run_says_how_many_pairs_were_fit_and_why_others_were_not(place: Place) -> None:
     place.change("curate", max_answer=34)
     _, _, err = place.said("run", "units")
-    assert re.search(r"curate: \d+ pairs to train with; dropped \d+ of \d+ pairs: .*\d+ too_long", err)
+    assert re.search(r"curate: \d+ pairs to train with; dropped \d+ of \d+ pairs: .*\d+ too long", err)
+
+
+def test_a_run_in_which_all_pairs_were_fit_says_so(place: Place) -> None:
+    _, _, err = place.said("run", "units", "harvest", "distil", "curate")
+    assert re.search(r"curate: (\d+) pairs to train with; dropped none of \1 pairs\n", err), err
 
 
 def test_an_error_of_a_run_is_exit_code_1_and_one_line_after_the_progress(place: Place) -> None:
@@ -238,11 +243,20 @@ def test_show_names_what_was_lost_and_the_notes_of_the_run(place: Place) -> None
     place.write("broken.pdf", "%PDF-1.4 this is none")
     place.said("run", "units")
     (folder,) = place.runs()
-    folder.run.notes.append("The teacher was tired.")
+    folder.run.steps[1].notes.append("The teacher was tired.")
     folder.save()
     _, out, _ = place.said("show", "units", module="flows")
     assert "Notes:\n  The teacher was tired.\n" in out
     assert f"Went on without:\n  {place.documents / 'broken.pdf'}: " in out
+
+
+def test_files_that_were_skipped_are_named_while_the_run_goes_on_and_later(place: Place) -> None:
+    for name in ("pic.png", "Makefile"):
+        place.write(name, "nothing to read")
+    _, _, err = place.said("run", "units", "harvest")
+    assert "\nskipped pic.png: is of a kind that is not read (.png)\n" in err
+    _, out, _ = place.said("show", "units", module="flows")
+    assert "files skipped: 2 (Makefile, pic.png)" in out
 
 
 def test_show_explains_each_measure(done: Place) -> None:
@@ -302,6 +316,16 @@ def test_show_by_id_as_json_is_the_run_record(done: Place) -> None:
     code, out, err = done.said("show", folder.run.id, "--json", module="flows")
     assert (code, err) == (0, "")
     assert json.loads(out) == json.loads((folder.path / "run.json").read_text())
+
+
+def test_show_as_json_calls_a_run_that_nobody_is_at_what_the_tables_call_it(place: Place) -> None:
+    half = place.run("harvest", "distil")
+    half.run.steps[1].status = "running"  # as a kill leaves it
+    half.save()
+    code, out, _ = place.said("show", "units", "--json", module="flows")
+    told = json.loads(out)
+    assert (code, told["status"]) == (0, "unfinished")
+    assert [step["status"] for step in told["steps"]] == ["done", "broken off"]
 
 
 def test_show_report_is_one_path_that_opens(done: Place) -> None:

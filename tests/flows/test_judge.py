@@ -1,5 +1,6 @@
 """A model as judge: what it says of pairs reaches the dataset, what it says of answers reaches the scores."""
 
+import io
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ import pytest
 
 from connectors import ServiceError
 from flows import ConfigError, FlowError
+from flows.progress import Progress
 from tests.doubles.place import Place, asked, facts
 from tests.doubles.web import Call, Reply, serving
 
@@ -80,8 +82,19 @@ def test_pairs_that_got_no_judgement_are_kept_and_told(place: Place) -> None:
         folder = place.run()
     assert "U00003" in (folder.path / "train" / "train.jsonl").read_text()
     (note,) = folder.run.notes
-    assert "pairs got no judgement and stay" in note
+    assert "pairs got no judgement and stay: the judge gave no answer of the form asked for." in note
     assert "pairs got no judgement and stay" in (folder.path / "report.html").read_text()
+
+
+def test_a_pair_that_the_teacher_wrote_twice_is_judged_once_and_counted_once(place: Place) -> None:
+    place.configure(questions=8, follow_ups=False)  # the stub finds four facts in a passage, and says each twice
+    place.change("curate", judge="judge")
+    screen = io.StringIO()
+    with judging(place, lambda text: {"score": 5}) as shown:
+        folder = place.run("harvest", "distil", "curate", progress=Progress(screen))
+    assert dropped(place)["duplicate"] == len(shown) > 0
+    assert folder.run.notes == []
+    assert f"done {len(shown)}/{len(shown)} in" in screen.getvalue() and "left out" not in screen.getvalue()
 
 
 def test_judged_answers_are_a_metric_from_0_to_1(place: Place) -> None:
@@ -103,7 +116,7 @@ def test_answers_that_got_no_judgement_are_told(place: Place) -> None:
     with judging(place, lambda text: {} if "weight of unit U00003" in text else {"score": 5}):
         folder = place.run()
     (note,) = folder.run.notes
-    assert "answers got no judgement" in note
+    assert "answers got no judgement: the judge gave none of the form asked for." in note
 
 
 def test_the_gate_can_go_by_the_judge(place: Place) -> None:

@@ -24,8 +24,11 @@ from flows.asking import answers
 from flows.config import KEPT
 from flows.progress import Progress
 from flows.promote import registries, rollback
+from flows.runs import Count, Step
 from flows.show import find_run
+from flows.steps import distil
 from flows.summary import counts_of
+from flows.work import Work
 from tests.doubles.engine import FakeModel, run_trainer
 from tests.doubles.place import Place, asked, facts
 from trainer.jobs import TrainJob
@@ -115,10 +118,38 @@ def test_a_file_that_answers_unlike_its_model_is_told_at_export_and_refused(
     )
     assert reason in done.run.why
     (note,) = [note for note in done.run.notes if "answers unlike the model" in note]
-    differences = place.config.state / note.split()[-1].rstrip(".")
+    differences = Path(note.split()[-1].rstrip("."))  # wherever one stands
     row = json.loads(differences.read_text().splitlines()[0])
     assert row["gguf"] == "Something else altogether." and row["merged_model"].startswith("The ")
     assert "fidelity.jsonl" in (done.path / "report.html").read_text()
+
+
+def test_a_model_whose_answers_are_cut_off_is_refused_with_what_helps(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = FakeModel.ask
+
+    async def cut_off(self: FakeModel, request: Request) -> Answer:
+        return msgspec.structs.replace(await plain(self, request), finish_reason="length")
+
+    monkeypatch.setattr(FakeModel, "ask", cut_off)
+    done = place.run()
+    assert done.run.verdict == "refused"
+    assert done.run.why == (
+        "100% of its answers did not end within evaluate.answer_tokens (96), and gate.unfinished allows 5%: "
+        "raise answer_tokens if right answers are longer, else train for more epochs"
+    )
+
+
+def test_a_file_that_nobody_held_against_its_model_has_no_figure_for_it(place: Place) -> None:
+    place.change("export", fidelity_prompts=0)
+    done = place.run()
+    export = done.run.step("export")
+    assert export is not None and export.counts["fidelity"] == "not looked at"
+    assert done.run.verdict == "promoted"
+    place.change("export", fidelity_prompts=12)
+    place.change("gate", margin=0.1)
+    assert place.run("gate").run.step("gate")
 
 
 def test_a_refusal_is_held_against_all_documents(place: Place) -> None:
@@ -243,6 +274,19 @@ def test_documents_that_teach_nothing_are_told(place: Place) -> None:
     assert any("Only 1 of 4 documents" in note for note in done.run.notes)
 
 
+def test_a_store_that_is_taken_away_during_a_run_fails_it(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = distil.do
+
+    def taken(work: Work, step: Step) -> None:
+        real(work, step)
+        shutil.move(place.config.state / "store.db", place.folder / "elsewhere.db")
+
+    monkeypatch.setattr(distil, "do", taken)
+    with pytest.raises(FlowError, match=r"store\.db is missing or empty, but there are runs beside it"):
+        place.run("harvest", "distil")
+    assert place.runs()[0].run.status == "failed"
+
+
 def test_rollback_brings_the_earlier_model_back(place: Place) -> None:
     held_out = place.folder / "held-out.jsonl"
     both = held_out.read_text() + "".join(json.dumps(r) + "\n" for r in asked(facts(50, 70), "Who can say what is"))
@@ -256,6 +300,15 @@ def test_rollback_brings_the_earlier_model_back(place: Place) -> None:
         assert targets["local"].current("units") == "units-v1"
         with pytest.raises(FlowError, match=r"no version v9. Versions: v2, v1"):
             rollback("units", targets, store, to="v9")
+    kept = place.config.state / "models" / "units" / "units-v2.gguf"
+    with kept.open("r+b") as file:
+        file.seek(kept.stat().st_size // 2)
+        file.write(b"other bytes")
+    code, _, err = place.said("rollback", "units", "--to", "v2")
+    assert code == 1 and "units-v2.gguf, the file of v2, is damaged" in err
+    assert "units-v2.gguf is damaged" in place.said("doctor")[1]
+    with place.store() as store:
+        assert targets["local"].current("units") == "units-v1"
 
 
 def test_a_broken_document_stops_nothing_but_is_told_at_the_end(place: Place) -> None:
@@ -309,6 +362,7 @@ def test_what_was_lost_is_named_when_the_run_fails_too(place: Place) -> None:
     place.teach(status=401)
     code, _, said = place.said("run", "units")
     assert (code, said.count("broken.pdf")) == (1, 1)
+    assert "flowstill: the run went on without 1 document or row:\n" in said
 
 
 def test_an_empty_folder_is_one_clear_error(place: Place) -> None:
@@ -367,6 +421,46 @@ def test_one_row_is_trained_on_and_what_it_makes_is_refused_for_want_of_proof(pl
     assert "1 more held-out questions have no 'key' to score: give them `keys`" in done.run.why
 
 
+def test_a_question_that_the_models_are_measured_with_is_no_training_and_the_error_says_why(place: Place) -> None:
+    (place.documents / "units.md").unlink()
+    row = "What is the colour of unit U00003?,It is blue.\n"
+    place.write("asked.csv", f"question,answer\n{row}")
+    (place.folder / "held-out.jsonl").write_text(
+        '{"question": "What is the colour of unit U00003?", "answer": "It is blue."}\n'
+    )
+    place.configure(paraphrases=0)
+    with pytest.raises(
+        FlowError,
+        match=r"none of 1 pairs is fit for training: evaluate\.questions \(held-out\.jsonl\) asks all of them, "
+        r"and what measures a model must not train it\. Add documents or rows about more, or hold out other questions",
+    ):
+        place.run()
+    place.write("asked.csv", f"question,answer\n{row}What is its weight in grams?,-\n")
+    with pytest.raises(FlowError, match=r"\(1 asked by evaluate.questions, 1 too short\)\. More documents help, or"):
+        place.run()
+
+
+def test_what_is_harvested_adds_up(place: Place) -> None:
+    """Documents: as before, new or changed, unreadable. Records: as before and added."""
+    rows = ["question,answer", *(f"What is {n}?,It is {n}." for n in range(3)), "What is 2?,It is 2."]
+    place.write("asked.csv", "\n".join([*rows, "Where?,"]))
+
+    def counted() -> dict[str, Count]:
+        with pytest.raises(RowsLostError):
+            place.run("harvest")
+        step = place.runs()[0].run.step("harvest")
+        assert step is not None
+        return counts_of(step)
+
+    first = counted()
+    assert (first["records"], first["records added"], first["records as before"]) == (15, 15, 0)
+    assert (first["rows or passages that repeat another"], first["lost"]) == (1, 1)
+    place.write("more.md", facts(50, 52))
+    second = counted()
+    assert (second["documents"], second["documents unchanged"]) == (3, 2)
+    assert (second["records"], second["records added"], second["records as before"]) == (17, 2, 15)
+
+
 def test_nothing_but_duplicates_is_one_row(place: Place) -> None:
     (place.documents / "units.md").unlink()
     place.configure(paraphrases=0)
@@ -407,6 +501,13 @@ def test_a_budget_stops_the_run_and_a_larger_one_pays_only_for_the_rest(place: P
     report = place.stub.report()
     assert report.paid_again == 0
     assert report.calls == 12
+
+
+def test_a_budget_of_money_is_told_with_its_currency(place: Place) -> None:
+    place.service("stub", prices={"input": 50.0, "output": 150.0, "currency": "EUR"})
+    place.change("distil", max_cost=0.01)
+    with pytest.raises(ServiceError, match=r"max_cost is 0\.01 EUR, 0\.0\d+ EUR are spent"):
+        place.run()
 
 
 def test_teacher_and_judge_share_one_budget(place: Place) -> None:
@@ -755,6 +856,20 @@ def test_personal_data_is_redacted_in_what_was_harvested_before_it_was_asked_for
     assert note.startswith("Personal data (email) was blanked in 1 of the rows that were read, the first of them in")
     assert "in asked.csv, row 2. " in note and "curate.allow" in note
     assert b"ada@example.com" not in (place.config.state / "store.db").read_bytes()
+
+
+def test_what_is_noted_stays_as_long_as_it_holds(place: Place) -> None:
+    place.write("asked.csv", "question,answer\nWho has unit U00003?,Ada. Call +43 660 1234567.\n")
+
+    def noted() -> bool:
+        notes = place.run("harvest", "distil").run.notes
+        return any("Personal data (phone) was blanked" in note for note in notes)
+
+    assert noted()
+    assert noted()  # in the same run, which finds nothing new
+    place.change("curate", allow=["+43 660 1234567"])
+    assert not noted()
+    assert len(place.runs()) == 1
 
 
 def test_an_unknown_step_names_the_nearest_one(place: Place) -> None:

@@ -227,10 +227,12 @@ def test_a_model_whose_file_somebody_deleted_is_named_and_the_next_run_puts_one_
     code, out, err = place.said("ask", "units", "Hello?")
     assert (code, out) == (1, "")
     assert "version v1 is no longer there: promote.keep let it go, or somebody deleted its file" in err
+    kept.write_bytes(b"what is damaged is no better")
     place.write("more.md", facts(50, 52))
     done = place.run()
     assert done.run.verdict == "promoted"
-    assert any("units-v1.gguf, the file of v1 in service, is gone: compared with the base" in n for n in done.run.notes)
+    said = f"{kept}, the file of v1 in service, is damaged: compared with the base model alone"
+    assert any(said in note for note in done.run.notes)
     code, out, err = place.said("ask", "units", "What is the colour of unit U00003?")
     assert (code, err) == (0, "")
     assert "U00003" in out

@@ -1,15 +1,21 @@
 """Runs in graphon's own environment: a JSON line with a flow in, a JSON line with what its run gave out."""
 
 import json
+import mimetypes
 import os
 import sys
 import tempfile
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
+from uuid import uuid4
 
+import httpx
 import yaml
 from graphon import dsl
+from graphon.dsl import importer, node_factory
 from graphon.dsl.errors import DslError
+from graphon.file import File, FileTransferMethod, FileType
 from graphon.model_runtime.utils.encoders import jsonable_encoder
 
 # By name, since the module they are in has moved between versions.
@@ -28,7 +34,8 @@ def run(flow: str, inputs: dict[str, Any], sandbox: str) -> dict[str, Any]:
     try:
         with tempfile.TemporaryDirectory() as plugins:
             credentials = _credentials(flow, sandbox, plugins)
-            engine = dsl.loads(flow, credentials=credentials, workflow_id="w", start_inputs=inputs)
+            given = {name: _given(value) for name, value in inputs.items()}
+            engine = dsl.loads(flow, credentials=credentials, workflow_id="w", start_inputs=given)
             for event in engine.run():
                 _note(event, ran)
     except DslError as error:
@@ -36,6 +43,42 @@ def run(flow: str, inputs: dict[str, Any], sandbox: str) -> dict[str, Any]:
     except Exception as error:  # a failed run ends so after its event; a file can also break the engine itself
         ran["error"] = ran["error"] or f"{type(error).__name__}: {error}"
     return ran
+
+
+KEPT: dict[str, bytes] = {}  # by name, the answers that are files
+
+
+class Files:
+    """What Dify adds to its engine, which alone knows no files: those given by a URL, and answers that are one."""
+
+    def download(self, file: File) -> bytes:
+        return KEPT[file.reference] if file.reference else httpx.get(file.remote_url or "").content
+
+    def create_file_by_raw(self, *, file_binary: bytes, mimetype: str, filename: str | None = None) -> Any:
+        name = filename or f"{uuid4().hex}{mimetypes.guess_extension(mimetype) or '.bin'}"
+        KEPT[name] = file_binary
+        return SimpleNamespace(id=name)
+
+    def build_from_mapping(self, *, mapping: dict[str, Any]) -> File:
+        name = mapping["tool_file_id"]
+        method, size = FileTransferMethod.TOOL_FILE, len(KEPT[name])
+        kind = {"file_type": FileType.DOCUMENT, "mime_type": mimetypes.guess_type(name)[0]}
+        return File(transfer_method=method, reference=name, filename=name, size=size, **kind)
+
+
+importer._unsupported_http_request_reason = lambda data: None
+for refusing in ("RequestFileManager", "FileReferenceFactory"):
+    setattr(node_factory, f"_UnsupportedHttp{refusing}", Files)
+node_factory._TextOnlyHttpResponseFileManager = Files
+
+
+def _given(value: Any) -> Any:
+    """A file is given as `{"url": ...}`."""
+    if not isinstance(value, dict) or value.keys() != {"url"}:
+        return value
+    name = value["url"].rpartition("/")[2]
+    method = FileTransferMethod.REMOTE_URL
+    return File(transfer_method=method, file_type=FileType.DOCUMENT, remote_url=value["url"], filename=name)
 
 
 def _note(event: Any, ran: dict[str, Any]) -> None:

@@ -6,12 +6,18 @@ from typing import Any
 import pytest
 
 import dsl
+from dsl.coze.tables import FILES
+from dsl.ir import Flow, Node, Ref, Type
 from dsl.lint import check
 from tests.doubles.echo import echo
+from tests.dsl import small
 from tests.dsl.corpus import SHARED
 from tests.dsl.engines.build import MODEL, Json, dify, end, start
 from tests.dsl.engines.dify import VERSIONS, run_dify
 from tests.dsl.engines.lane import EngineError
+from tests.dsl.small import STRING, STRINGS, Q, flow, javascript, line
+from tests.dsl.small import end as results
+from tests.dsl.small import start as begin
 
 pytestmark = pytest.mark.engines
 LATEST, PINNED = VERSIONS
@@ -108,6 +114,14 @@ def test_a_model_gives_structured_output_that_fits_the_schema() -> None:
     assert run_dify(flow, {"q": "x"}, version=PINNED).outputs == {"o": None}  # its loader forgets that it is asked for
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("kind", [None, "any", *FILES])
+def test_an_input_for_any_kind_of_file_of_coze_is_one_that_the_engine_takes(kind: str | None, version: str) -> None:
+    flow = Flow("f", "ir", graph=line(small.start(doc=Type("file", file=kind)), small.end()))
+    ran = run_dify(str(dsl.write(flow, "dify").data), {"doc": {"url": "http://127.0.0.1:9/a.pdf"}}, version=version)
+    assert ran.status == "succeeded", ran
+
+
 def code(language: str, source: str) -> str:
     run = {
         "id": "code",
@@ -160,3 +174,17 @@ def test_a_step_without_the_inputs_that_it_uses_fails_as_the_linter_says(step: J
     assert [each.code for each in check(dsl.read(flow)) if each.level == "error"] == [finding]
     ran = run_dify(flow, {"q": "x"})
     assert ran.status == "failed" and says in ran.error, ran
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_groups_of_any_type_load_and_give_their_values(version: str) -> None:
+    source = "function main({q}) { return {xs: [q, q]}; }"
+    made = javascript("make", source, {"q": Q}, xs=STRINGS)
+    types = {"text": (STRING, Q), "list": (Type("array"), Ref("make", ("xs",))), "thing": (Type(), Q)}
+    groups = [{"name": name, "type": type_, "values": [value]} for name, (type_, value) in types.items()]
+    outputs = {name: type_ for name, (type_, _) in types.items()}
+    first = Node("first", "aggregate", "First", params={"groups": groups, "skip": "missing"}, outputs=outputs)
+    last = results(**{name: (Ref("first", (name,)), type_) for name, (type_, _) in types.items()})
+    small = flow("groups", line(begin(q=STRING), made, first, last))
+    ran = run_dify(str(dsl.write(small, "dify").data), {"q": "a"}, version=version)
+    assert ran.outputs == {"text": "a", "list": ["a", "a"], "thing": "a"}, ran

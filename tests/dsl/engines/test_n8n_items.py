@@ -1,6 +1,7 @@
 """Many items on their way through n8n: Dify gives for the converted workflow what n8n gives for the workflow itself."""
 
 import json
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -56,6 +57,19 @@ TELLS = code("Tells", "return [{json: {n: $json.q.length}}];")
 HOW = node(
     "How", "if", 2.2, conditions=conditions("={{ $json.n % 2 }}", "number", "lt", "={{ $json.n.toFixed().length }}")
 )
+SQUARE = code("Square", "return {json: {n: $json.n, squared: $json.n ** 2}};", mode="runOnceForEachItem")
+IN_PYTHON = node(
+    "Square",
+    "code",
+    2,
+    language="pythonNative",
+    mode="runOnceForEachItem",
+    pythonCode='return {"json": {"squared": _item["json"]["n"] ** 2}}',
+)
+SUM_UP = code("Sum", "return [{json: {sum: items.reduce((sum, one) => sum + Number(one.json.squared), 0)}}];")
+SUMMED = assign("Summed", sum="={{ $json.sum }}")
+WORDS = code("Words", "return [{json: {list: ['a', 'b']}}];")
+LOUD = assign("Say", count="={{ $json.lines.length }}", last="={{ $json.lines[1].said }}")
 
 FLOWS = {
     "all the items": workflow([called(), ROWS, SPLIT, SHAPE, ALL], "In>Rows Rows>Split Split>Shape Shape>All"),
@@ -105,6 +119,18 @@ FLOWS = {
         [called("q"), TELLS, HOW, assign("Say", n="={{ $json.n * 2 }}"), assign("No", n="none")],
         "In>Tells Tells>How How>Say How.1>No",
     ),
+    "code in a loop over items of code": workflow(
+        [called(), MANY, LOOP, SQUARE, SUM_UP, SUMMED],
+        "In>Many Many>Loop Loop>Sum Loop.1>Square Square>Loop Sum>Summed",
+    ),
+    "expressions in a loop over items of code": workflow(
+        [called(), MANY, LOOP, assign("Square", squared="={{ $json.n * $json.n }}"), SUM_UP, SUMMED],
+        "In>Many Many>Loop Loop>Sum Loop.1>Square Square>Loop Sum>Summed",
+    ),
+    "expressions over elements that are no objects": workflow(
+        [called(), WORDS, SPLIT, assign("Loud", said="={{ $json.list.toUpperCase() }}"), ALL, LOUD],
+        "In>Words Words>Split Split>Loud Loud>All All>Say",
+    ),
     "values typed as text": workflow(
         [
             called("q"),
@@ -133,9 +159,30 @@ def test_a_list_of_what_nodes_make_of_each_item_fails_loudly() -> None:
     assert ran.status == "failed" and "what nodes before it make of each item of Many" in str(ran.error)
 
 
+def test_python_in_a_loop_gives_what_javascript_does() -> None:
+    links = "In>Many Many>Loop Loop>Sum Loop.1>Square Square>Loop Sum>Summed"
+    flow = workflow([called(), MANY, LOOP, IN_PYTHON, SUM_UP, SUMMED], links)
+    ran = run_dify(str(dsl.write(dsl.read(json.dumps(flow)), "dify").data), {})
+    assert _texts(ran.outputs) == {"sum": "14"}
+
+
 def test_a_filter_that_lets_nothing_through_leaves_an_empty_list() -> None:
     flow = workflow([called(), ROWS, SPLIT, NONE, SHAPE, ALL], "In>Rows Rows>Split Split>Dear Dear>Shape Shape>All")
     assert both(flow)[1].outputs == {"lines": []}
+
+
+@pytest.mark.parametrize(
+    ("platform", "given"), [("coze", {"n": 2, "first": 3}), ("ragflow", {"answer": "n:2\nfirst:3", "files": []})]
+)
+def test_lists_of_items_stay_lists_by_way_of_a_platform_that_cannot_be_run(platform: str, given: Json) -> None:
+    found = {"n": "={{ $json.lines.length }}", "first": "={{ $json.lines[0].n }}"}
+    count = assign("Count", *((name, "number", value) for name, value in found.items()))
+    steps = [called("q"), MANY, SORT, LIMIT, ALL, count]
+    flow = workflow(steps, " ".join(f"{a['name']}>{b['name']}" for a, b in pairwise(steps)))
+    there = dsl.write(dsl.read(json.dumps(flow)), platform).data
+    ran = run_dify(str(dsl.write(dsl.read(there), "dify").data), {"q": "x"})
+    assert run_n8n_core(flow, {"q": "x"}).outputs == {"n": 2, "first": 3}
+    assert (ran.status, ran.outputs) == ("succeeded", given), ran
 
 
 def test_items_of_a_last_code_node_are_the_result() -> None:

@@ -10,6 +10,7 @@ import dsl
 from dsl.lint import check
 from tests.doubles.chat import ChatModel, chat_model
 from tests.doubles.echo import echo
+from tests.dsl.engines import build
 from tests.dsl.engines.build import LANGCHAIN, Json, assign, node, workflow
 from tests.dsl.engines.lane import EngineError
 from tests.dsl.engines.n8n_server import N8nServer, api_body, said
@@ -82,6 +83,25 @@ def test_an_agent_calls_a_tool_and_tells_what_it_said(
     assert ran.status == "succeeded" and ran.outputs["output"].startswith("LLM<"), ran
     assert '"query":{"a":"4"}' in ran.outputs["output"]
     assert [one["function"]["name"] for one in model[1].calls[-2]["tools"]] == ["Add"]
+
+
+def test_a_model_of_dify_that_remembers_is_told_all_of_its_prompt(
+    n8n_server: N8nServer, model: Model, model_node: Json
+) -> None:
+    prompt = [{"role": "system", "text": "Be brief."}, {"role": "user", "text": "Say it to {{#start.name#}}."}]
+    chosen = {"provider": "openai", "name": "stub", "mode": "chat", "completion_params": {}}
+    memory = {"window": {"enabled": False}, "query_prompt_template": "{{#sys.query#}}"}
+    ask = {"id": "ask", "type": "llm", "model": chosen, "prompt_template": prompt, "memory": memory}
+    say = {"id": "say", "type": "answer", "answer": "{{#ask.text#}}"}
+    file = build.dify([build.start("name"), ask, say], "start>ask ask>say", "advanced-chat")
+    made = dsl.write(dsl.read(file), "n8n", trigger="call").document
+    for each in made["nodes"]:
+        if "lmChat" in each["type"]:
+            each["credentials"] = model_node["credentials"]
+    ran = n8n_server.run(made, {"chatInput": "hello", "sessionId": "s", "name": "Ann"})
+    assert ran.outputs == {"output": "LLM<hello>"}, ran
+    told = [each["content"] for each in model[1].calls[-1]["messages"]]
+    assert told == ["Be brief.\n\nSay it to Ann.", "hello"]
 
 
 @pytest.mark.parametrize(

@@ -12,11 +12,12 @@ from dsl.ir import Edge, Graph, Node, Ref, Text
 from tests.doubles.chat import chat_model
 from tests.doubles.echo import echo
 from tests.dsl.corpus import SHARED
-from tests.dsl.engines.build import LANGCHAIN, MODEL, PLUGIN, node, workflow
+from tests.dsl.engines import build
+from tests.dsl.engines.build import LANGCHAIN, MODEL, PLUGIN, assign, node, workflow
 from tests.dsl.engines.dify import run_dify
 from tests.dsl.engines.lane import Ran
 from tests.dsl.engines.n8n_core import run_n8n_core
-from tests.dsl.engines.n8n_server import N8nServer
+from tests.dsl.engines.n8n_server import N8nServer, api_body
 from tests.dsl.small import OBJECT, STRING, STRINGS, Case, cases, end, flow, javascript, line, services, start
 
 PURE = [pytest.param(case, id=case.name) for case in cases() if not case.needs]
@@ -167,6 +168,78 @@ def test_an_agent_made_anew_from_the_common_form_calls_its_tool(echo_url: str, b
     anew = replace(dsl.read(json.dumps(made)), dialect="ir", raw=None)
     there = bound(dsl.write(anew, "n8n", trigger="call").document, {"q": "Add with a: 4"})
     assert '"query":{"a":"4"}' in str(there.outputs), there
+
+
+@pytest.mark.engines
+def test_what_the_model_of_n8n_is_set_up_with_does_not_run_on_dify() -> None:
+    begin = node("T", "executeWorkflowTrigger", 1.2, inputSource="passthrough")
+    ask = node("L", f"{LANGCHAIN}chainLlm", 1.9, promptType="define", text="={{ $json.q }}", batching={})
+    options = {"baseURL": "={{ $vars.server.trim() }}"}
+    model = node("M", f"{LANGCHAIN}lmChatOpenAi", 1.3, model="stub", responsesApiEnabled=False, options=options)
+    say = assign("Say", r="={{ $json.text }}")
+    made = workflow([begin, ask, model, say], "T>L L>Say M-ai_languageModel>L")
+    document = dsl.write(dsl.read(json.dumps(made)), "dify").document
+    for each in document["workflow"]["graph"]["nodes"]:
+        if each["data"]["type"] == "llm":
+            each["data"]["model"] |= MODEL
+    document["dependencies"] = [{"type": "marketplace", "value": {"marketplace_plugin_unique_identifier": PLUGIN}}]
+    ran = run_dify(json.dumps(document), {"q": "hi"})
+    assert (ran.status, ran.outputs) == ("succeeded", {"r": "LLM<hi>"}), ran
+
+
+@pytest.mark.engines
+@pytest.mark.n8n
+@pytest.mark.parametrize(("asked", "chosen"), [("an order", "order"), ("rather none", "price")])
+def test_what_fits_no_class_of_dify_takes_the_first_on_n8n_too(asked: str, chosen: str, bound: Bound) -> None:
+    model = {"provider": "openai", "name": "stub", "mode": "chat", "completion_params": {}}
+    classes = [{"id": "1", "name": "price"}, {"id": "2", "name": "order"}]
+    sort = {"id": "c", "type": "question-classifier", "query_variable_selector": ["start", "q"], "model": model}
+    shown = {"type": "template-transform", "variables": []}
+    ways = [shown | {"id": way, "template": way} for way in ("price", "order")]
+    ends = [build.end(way=f"{way}.output", name="c.class_name") | {"id": f"end_{way}"} for way in ("price", "order")]
+    edges = "start>c c.1>price c.2>order price>end_price order>end_order"
+    file = build.dify([build.start("q"), sort | {"classes": classes}, *ways, *ends], edges)
+    ran = bound(dsl.write(dsl.read(file), "n8n", trigger="call").document, {"q": asked})
+    assert ran.outputs == {"way": chosen, "name": chosen}, ran
+
+
+@pytest.mark.engines
+@pytest.mark.parametrize(("turns", "said"), [(1, "hello"), (2, "again:2")])
+def test_the_turns_of_a_conversation_are_the_same_on_ragflow_and_dify(turns: int, said: str) -> None:
+    first = {"cpn_id": "sys.conversation_turns", "operator": "<", "value": "2"}
+    case = {"logical_operator": "and", "items": [first], "to": ["Message:One"]}
+    components = {
+        "begin": ("Begin", {"mode": "conversational"}, ["Switch:S"]),
+        "Switch:S": ("Switch", {"conditions": [case], "end_cpn_ids": ["Message:Two"]}, ["Message:One", "Message:Two"]),
+        "Message:One": ("Message", {"content": ["hello"]}, []),
+        "Message:Two": ("Message", {"content": ["again:{sys.conversation_turns}"]}, []),
+    }
+    made = {
+        key: {"obj": {"component_name": name, "params": params}, "downstream": onward, "upstream": []}
+        for key, (name, params, onward) in components.items()
+    }
+    canvas = {"components": made, "globals": {}, "path": [], "history": []}
+    written = dsl.write(dsl.read(json.dumps(canvas)), "dify")
+    ran = run_dify(str(written.data), {"query": "hi", "dialogue_count": turns})
+    assert (ran.status, ran.outputs["answer"]) == ("succeeded", said), ran
+
+
+@pytest.mark.engines
+@pytest.mark.n8n
+def test_the_turns_of_each_conversation_are_counted_on_n8n(n8n_server: N8nServer) -> None:
+    said = Text(("turn ", Ref("", ("turns",), "system")))
+    chat = replace(flow("turns", line(start(), Node("say", "answer", params={"text": said}))), mode="chat")
+    document = dsl.write(chat, "n8n", trigger="webhook", path="turns").document
+    made = n8n_server.create(api_body(document))
+    try:
+        n8n_server.publish(made)
+        heard = []
+        for session in ("a", "a", "b", "a"):
+            heard.append(n8n_server.call("turns", {"chatInput": "hi", "sessionId": session}).json()["output"])
+            n8n_server.execution(made)  # with its end the count is kept
+    finally:
+        n8n_server.delete(made)
+    assert heard == ["turn 1", "turn 2", "turn 1", "turn 3"]
 
 
 @pytest.mark.engines

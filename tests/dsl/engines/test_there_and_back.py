@@ -6,8 +6,10 @@ import pytest
 import yaml
 
 import dsl
+from dsl.ir import Edge, Flow, Graph, Node, Ref, Script, Text
 from tests.dsl.corpus import SHARED
 from tests.dsl.engines.dify import run_dify
+from tests.dsl.small import OBJECTS, STRINGS, line, start
 
 pytestmark = pytest.mark.engines
 FLOWS = (
@@ -49,3 +51,24 @@ def _inputs(text: str, said: str) -> list[object]:
 
 def _named(text: str, values: list[object]) -> dict[str, Any]:
     return {one["variable"]: value for one, value in zip(_variables(text), values, strict=True)}
+
+
+@pytest.mark.parametrize("target", ["coze", "ragflow", "n8n"])
+def test_a_template_that_names_fields_of_each_row_gives_the_same_after_a_journey(target: str) -> None:
+    rows = Node("rows", "code", "Rows", params={"lang": "python3", "style": "kwargs", "source": ROWS})
+    rows.outputs = {"rows": OBJECTS}
+    said = Script("jinja2", "{{ row.sku }}-{{ row.tags[0] }}")
+    mark = Node("m", "template", "Mark", params={"template": said}, inputs={"row": Ref("w", ("item",), "item")})
+    walk = Node("w", "iterate", "Walk", params={"collect": {"output": Ref("m", ("output",))}})
+    walk.inputs, walk.outputs = {"item": Ref("rows", ("rows",))}, {"output": STRINGS}
+    walk.body = Graph([mark], [Edge("w", "m", "body")])
+    last = Node("a", "answer", "Say", params={"text": Text((Ref("w", ("output",)),))})
+    chat = Flow("T", "dify", mode="chat", graph=line(start(), rows, walk, last))
+    there = dsl.write(chat, target)
+    assert not [note for note in there.notes if note.severity == "stub"]
+    before, after = (dsl.write(each, "dify").data for each in (chat, dsl.read(there.data)))
+    wanted, found = (run_dify(str(each), {"query": "x", "q": "x", "n": 1}) for each in (before, after))
+    assert (wanted.outputs["answer"], found.outputs["answer"]) == ("- a-x\n- b-y", "- a-x\n- b-y"), found
+
+
+ROWS = "def main():\n    return {'rows': [{'sku': 'a', 'tags': ['x']}, {'sku': 'b', 'tags': ['y']}]}\n"

@@ -1,0 +1,75 @@
+"""What a classifier calls the class that it chose: by a number on one platform, by an id or a name on another."""
+
+import json
+from collections.abc import Callable, Mapping
+
+from dsl.collected import last
+from dsl.computed import insert
+from dsl.ir import Flow, Graph, Node, Ref, Type, Value
+from dsl.values import map_refs, node_refs, unique, walk
+
+Told = Callable[[Node, Node], None]  # for each: who reads it, the code that translates
+
+OUTPUTS = ("class_id", "class_name")
+_GIVEN = {"dify": ("class_id", "class_name"), "coze": ("class_id",), "ragflow": ("class_name",)}
+
+
+def words(dialect: str, output: str, classes: list[dict[str, Value]]) -> tuple[list[Value], Value]:
+    """What an output holds on a platform for each class, and for what fits none: Dify takes the first class then."""
+    if output == "class_name":
+        found, rest = [each.get("name", "") for each in classes], ""
+    elif dialect == "dify":
+        found, rest = [str(each.get("id", i + 1)) for i, each in enumerate(classes)], ""
+    else:
+        return [i + 1 for i in range(len(classes))], 0
+    return found, found[0] if dialect == "dify" and found else rest
+
+
+def translate(flow: Flow, dialect: str, taken: set[str], told: Told) -> None:
+    """Code in front of who reads a class gives what it reads where the flow comes from. The flow given is changed."""
+    classifiers = {node.id: node for node, _, _ in walk(flow.graph) if node.kind == "classify"}
+    for node, graph, _ in list(walk(flow.graph)):
+        changed: dict[Ref, Ref] = {}
+        for ref in dict.fromkeys(node_refs(node)):
+            classifier = classifiers.get(ref.node) if ref.path[:1] in [(name,) for name in OUTPUTS] else None
+            if classifier is None or _same(flow.dialect, dialect, str(ref.path[0])):
+                continue
+            made = _code(flow.dialect, dialect, classifier, str(ref.path[0]), taken)
+            _put(node, graph, classifier, made)
+            changed[ref] = Ref(made.id, ("output",))
+            told(node, made)
+        if changed:
+            node.params, node.inputs = _with(node.params, changed), _with(node.inputs, changed)
+
+
+def _with(value: Value, changed: Mapping[Ref, Ref]) -> Value:
+    return map_refs(value, lambda ref: changed.get(ref, ref))
+
+
+def _same(source: str, target: str, output: str) -> bool:
+    counts = [dialect == "dify" for dialect in (source, target)]  # the others count from 1
+    return output in _GIVEN[target] and (output == "class_name" or counts[0] == counts[1])
+
+
+def _code(source: str, target: str, classifier: Node, output: str, taken: set[str]) -> Node:
+    """The words of the source by those that the target gives out."""
+    classes = classifier.params.get("classes", [])
+    read, rest = words(source, output, classes)
+    given = _GIVEN[target][0]
+    keys = words(target, given, classes)[0]
+    table = json.dumps({str(key): value for key, value in zip(keys, read, strict=True)}, ensure_ascii=False)
+    lines = f'def main(given):\n    return {{"output": {table}.get(str(given), {json.dumps(rest)})}}\n'
+    made = Node(unique(f"{classifier.id}_{output}", taken), "code", f"{output} of {classifier.title or classifier.id}")
+    made.params = {"lang": "python3", "style": "kwargs", "source": lines}
+    made.inputs = {"given": Ref(classifier.id, (given,))}
+    made.outputs = {"output": Type("string" if isinstance(rest, str) else "integer")}
+    return made
+
+
+def _put(reader: Node, graph: Graph, classifier: Node, made: Node) -> None:
+    """In front of who reads it; at the end of the rounds for a container that reads what is in them."""
+    body = reader.body
+    if body is not None and any(node is classifier for node, _, _ in walk(body)):
+        last(reader, body, made)
+    else:
+        insert(graph, made, reader)

@@ -1,0 +1,131 @@
+"""A canvas in any of the forms that Coze keeps workflows in."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from dsl import OptionError
+from dsl.audit import differing
+from dsl.coze import yamlform
+from dsl.coze.formats import CLIPBOARD, EXPORT, inside
+from dsl.coze.formats import form as form_of
+from dsl.notes import Note
+from dsl.values import steps
+
+FORMS = ("F1", "F2", "F3", "F4", "F4-yaml", "F5", "F6")
+
+
+def check(form: str, host: str, space: str) -> None:
+    if form not in FORMS:
+        raise OptionError(f"Coze has no form {form!r}. There are: {', '.join(FORMS)}.")
+    if (host or space) and form not in ("F2", "F5"):
+        raise OptionError(f"Only the clipboard (F2) and a .flow (F5) name a host and a space, and {form} does not.")
+
+
+def workflow_name(name: str) -> str:
+    """As Coze wants a workflow to be called; empty when nothing of the name is left."""
+    name = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_")
+    return name if not name or name[0].isalpha() else f"w_{name}"
+
+
+def formed(canvas: dict[str, Any], title: str, description: str, form: str, host: str = "", space: str = "") -> Any:
+    name = workflow_name(title) or "workflow"
+    if form in ("F2", "F5"):
+        source = {"workflowId": "", "flowMode": 0, "spaceId": space, "isDouyin": False, "host": host}
+        kind = CLIPBOARD if form == "F2" else EXPORT
+        return {"type": kind, "source": source, "json": _with_bounds(canvas)}
+    if form == "F6":
+        return {"workflowid": "", "name": title, "description": description, "version": "", "schema": canvas}
+    if form == "F1":
+        return canvas
+    about = {"type": "Workflow", "version": "1.0.0", "main": entry(name, description)}
+    if form == "F3":
+        return _container(canvas, name, about)
+    yaml = yamlform.from_canvas(canvas, name, description, "0")
+    if form == "F4-yaml":
+        return yaml
+    package = {"folder": f"Workflow-{name}-draft-0001/", "file": f"workflow/{name}-draft.yaml"}
+    return {"format": "F4"} | package | {"manifest": about | {"sub": []}, "flow": yaml}
+
+
+def entry(name: str, description: str) -> dict[str, Any]:
+    icon = "plugin_icon/workflow.png"
+    return {"id": "0", "name": name, "desc": description, "icon": icon, "version": "", "flowMode": 0, "commitId": ""}
+
+
+def _container(canvas: dict[str, Any], name: str, about: dict[str, Any]) -> dict[str, Any]:
+    from dsl.load import dump_yaml
+
+    return {
+        "format": "F3",
+        "name": f"Workflow-{name}-draft-1.zip",
+        "file": f"workflow/{name}-draft.json",
+        "manifest": dump_yaml(about),
+        "manifest_file": "MANIFEST.yml",
+        "source": "{}",
+        "canvas": {"edges": canvas["edges"], "nodes": canvas["nodes"], "versions": canvas.get("versions", {})},
+    }
+
+
+def _with_bounds(canvas: dict[str, Any]) -> dict[str, Any]:
+    """Every node with `_temp.bounds`, which pasting reads."""
+    made = []
+    for node in canvas["nodes"]:
+        place = (node.get("meta") or {}).get("position") or {"x": 0, "y": 0}
+        bounds = {"x": place["x"] - 180, "y": place["y"], "width": 360, "height": 105}
+        made.append(node | {"_temp": {"bounds": bounds, "externalData": {}}})
+    return {"nodes": made, "edges": canvas["edges"]}
+
+
+def reshaped(
+    document: Any, notes: list[Note], *, form: str = "", host: str = "", space: str = ""
+) -> tuple[Any, list[Note]]:
+    """A workflow of Coze in the form that is asked for, with all that it takes of what stands in the document."""
+    kind = form_of(document)
+    kind = "F4-yaml" if kind == "F4" and "format" not in document else kind
+    form = form or kind
+    check(form, host, space)
+    if form == kind:
+        return _pasted_on(document, host, space), notes
+    if form == "F2" and not host:
+        raise OptionError("The clipboard (F2) is pasted on one host only: name it, as in --option host=www.coze.cn.")
+    place, held, is_yaml = inside(document)
+    about = held if is_yaml else document
+    name, description = str(about.get("name") or ""), str(about.get("description") or "")
+    if is_yaml and form.startswith("F4"):
+        made, lost = formed(EMPTY, name, description, form), []
+        made = held if form == "F4-yaml" else made | {"flow": held}
+    else:
+        canvas = yamlform.to_canvas(held) if is_yaml else held
+        made, lost = formed(canvas, name, description, form, host, space), list(_lost(canvas, held, is_yaml, form))
+    around = [key for key in document if place and key not in (place[1:], "format", "type", "name", "description")]
+    return made, [
+        *notes,
+        *_told("What stood around the canvas is made anew", around),
+        *_told("What stands in these is not all in the other form", lost),
+    ]
+
+
+EMPTY: dict[str, Any] = {"nodes": [], "edges": []}
+
+
+def _pasted_on(document: Any, host: str, space: str) -> Any:
+    given = {key: value for key, value in (("host", host), ("spaceId", space)) if value}
+    return document | {"source": (document.get("source") or {}) | given} if given else document
+
+
+def _lost(canvas: Any, held: Any, is_yaml: bool, form: str) -> Iterator[str]:
+    """The keys that do not come back from the other form."""
+    if is_yaml:
+        back = yamlform.from_canvas(canvas, str(held.get("name")), str(held.get("description")), str(held.get("id")))
+    elif form.startswith("F4"):
+        back = yamlform.to_canvas(yamlform.from_canvas(canvas, "", "", "0"))
+    else:
+        return
+    yield from dict.fromkeys(
+        next((step for step in reversed(steps(at)) if not step.isdigit()), "") for at, _ in differing(held, back)
+    )
+
+
+def _told(message: str, keys: list[str]) -> list[Note]:
+    return [Note("dropped", "leaf.dropped", f"{message}: {', '.join(keys)}.")] if keys else []
