@@ -118,18 +118,20 @@ class Endpoint:
         prices: tuple[float, float] | None,
         json_schema: bool,
         note: Callable[[str], None],
+        revive: Callable[[], str] | None,
     ) -> None:
         http.check_address(service, url)
         self.model = model
         self.calls = 0
         self._service = service
-        self._url = url.rstrip("/") + "/chat/completions"
+        self._url = _completions(url)
         self._timeout = timeout
         self._answered = False  # it has, at least once: who never did is most likely another than was meant
         self._idle: list[httpx.AsyncClient] = []  # the last used on top, its connection most likely alive
         self._prices = prices or (0.0, 0.0)
         self._refused = set() if json_schema else {"response_format"}
         self._note = note
+        self._revive = revive
 
     async def open(self) -> None:
         """Get ready; httpx comes in here, since commands that ask nothing should start without it."""
@@ -193,7 +195,10 @@ class Endpoint:
         except (httpx.RequestError, TimeoutError, zlib.error, http.TooLarge) as error:
             seconds = CONNECT if isinstance(error, httpx.ConnectTimeout) else self._timeout
             away = self._answered and isinstance(error, httpx.NetworkError)
-            raise Again(http.unreachable(self._service, self._url, error, seconds), away=away) from None
+            reason = http.unreachable(self._service, self._url, error, seconds)
+            if self._revive:  # all calls under way are to the same server: they have nothing else to do than wait
+                self._url = _completions(self._revive())
+            raise Again(reason, away=away) from None
         finally:
             self._idle.append(client)
 
@@ -243,6 +248,10 @@ class Endpoint:
                 f"longer context: {self._service.setting}.context where flowstill serves the model itself."
             )
         return Unanswered(reason)
+
+
+def _completions(url: str) -> str:
+    return url.rstrip("/") + "/chat/completions"
 
 
 async def _whole(response: "httpx.Response") -> bytes:

@@ -41,6 +41,7 @@ class Service:
     label: str  # "RAGFlow", "the teacher"
     key: str = field(default="", repr=False)
     setting: str = ""  # where flowstill.yml tells about it, as `services.ragflow`
+    own: bool = False  # flowstill runs it itself: no address of it stands anywhere
 
 
 @dataclass(frozen=True)
@@ -234,10 +235,13 @@ def unreachable(service: Service, url: str, error: BaseException, timeout: float
         cause = f"it does not answer as HTTP has it: {cause}"
     if isinstance(error, TooLarge) or _is_about_what_was_said(root):
         return f"{_whom(service, url)} cannot be used: {cause}. {check(service, 'url')}"
-    return f"{_whom(service, url)} cannot be reached: {cause}. Is it running? {check(service, 'url')}"
+    running = "" if service.own else "Is it running? "
+    return f"{_whom(service, url)} cannot be reached: {cause}. {running}{check(service, 'url')}"
 
 
 def check(service: Service, what: str) -> str:
+    if service.own:
+        return "flowstill runs it itself and starts it anew with the next try; it may have run out of memory."
     return f"Check {service.setting}.{what}." if service.setting else f"Check its {what} in flowstill.yml."
 
 

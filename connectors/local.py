@@ -5,8 +5,9 @@ import importlib.util
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
@@ -17,12 +18,14 @@ from connectors.http import Service
 from connectors.registry import chat, checked, unknown
 
 
-class Server(msgspec.Struct, frozen=True):
+@dataclass(frozen=True)
+class Server:
     """A model that answers at `url`, under the model name `alias`."""
 
     url: str  # up to and including /v1
     alias: str
     pid: int
+    revived: Callable[[], "Server"] = field(compare=False, repr=False)  # itself, or who takes its place if it ended
 
 
 @contextmanager
@@ -47,9 +50,17 @@ def serve(
         raise ServiceError(f"{model}: no such model file.")
     path = state.absolute() / f"{_key(model, alias, context, slots, threads, port)}.json"
     token = uuid.uuid4().hex
-    running = _join(Job(path, model.resolve(), alias, port, context, slots, threads), token, timeout)
+    job = Job(path, model.resolve(), alias, port, context, slots, threads)
+    running = _join(job, token, timeout)
+
+    def server() -> Server:
+        nonlocal running
+        if not running.child.process():
+            running = _join(job, token, timeout)
+        return Server(f"http://127.0.0.1:{running.port}/v1", alias, running.child.pid, server)
+
     try:
-        yield Server(f"http://127.0.0.1:{running.port}/v1", alias, running.child.pid)
+        yield server()
     finally:
         _leave(path, token)
 
@@ -165,7 +176,7 @@ class LocalModels:
 
     def chat(self, name: str, messages: list[dict[str, str]], max_tokens: int) -> str:
         with self.open(name) as server:
-            return chat(server.url, server.alias, messages, max_tokens, Service("the embedded server"))
+            return chat(server.url, server.alias, messages, max_tokens, Service("the embedded server", own=True))
 
     def _known(self, name: str) -> None:
         if name not in self.names():

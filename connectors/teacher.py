@@ -13,7 +13,17 @@ from connectors.budget import Budget, BudgetReached
 from connectors.completion import Again, Answer, Endpoint, Request, Unanswered, in_words
 from connectors.pace import OUTAGE, PROBE, Pace
 
-__all__ = ["Answer", "Budget", "BudgetReached", "Failure", "Journal", "Request", "Teacher", "Unanswered"]
+__all__ = [
+    "Answer",
+    "Budget",
+    "BudgetReached",
+    "DamagedAnswer",
+    "Failure",
+    "Journal",
+    "Request",
+    "Teacher",
+    "Unanswered",
+]
 
 TRIES = 6  # of one request, before it is given up
 REPAIRS = 2  # of one broken answer, in one run
@@ -29,6 +39,10 @@ class Failure(msgspec.Struct, frozen=True):
     """A request that stayed without an answer; the others go on."""
 
     reason: str
+
+
+class DamagedAnswer(ServiceError):
+    """What a journal kept cannot be read any more; another answer may take its place."""
 
 
 class Journal(Protocol):
@@ -56,19 +70,21 @@ class Teacher:
         journal: Journal | None = None,
         json_schema: bool = True,
         note: Callable[[str], None] = lambda text: None,
+        revive: Callable[[], str] | None = None,  # for a server of our own: where it is now, started anew if it ended
     ) -> None:
         if budget and budget.max_cost is not None and prices is None:
             raise ServiceError(f"max_cost cannot be kept without prices. Set services.{name}.prices.")
         self.model = model
         self.retries = self.cached = self.repaired = 0
         self._endpoint = Endpoint(
-            http.Service(label, key, f"services.{name}"),
+            http.Service(label, key, f"services.{name}", own=revive is not None),
             url,
             model,
             timeout=timeout,
             prices=prices,
             json_schema=json_schema,
             note=note,
+            revive=revive,
         )
         self._label, self._note = label, note
         self._in_flight = in_flight
@@ -180,7 +196,11 @@ class Teacher:
             mine.cancel()  # without effect on a result; whoever waits for a call that failed tries by itself
 
     def _known(self, key: str) -> Answer | None:
-        return None if self._journal is None else self._journal.answer(key)
+        try:
+            return None if self._journal is None else self._journal.answer(key)
+        except DamagedAnswer as error:
+            self._note(f"{error}; it is asked for again.")
+            return None
 
     async def _called(self, request: Request) -> Answer:
         """The answer after as many tries as it takes; raises Unanswered when they are used up."""

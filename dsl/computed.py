@@ -47,6 +47,7 @@ class _Lift:
     def __init__(self, node: Node, id_: str) -> None:
         self.node, self.id = node, id_
         self.found: dict[str, Script] = {}
+        self.taken: set[str] = set()
         self.impossible = False
 
     def value(self, value: Value, stem: str) -> Value:
@@ -62,7 +63,7 @@ class _Lift:
         # What a list or a loop hands to its own rounds is not there before it.
         self.impossible |= any(ref.node == self.node.id for ref in script.refs)
         word = "".join(letter if letter.isascii() and letter.isalnum() else "_" for letter in stem)
-        name = unique(f"v_{word}", set(self.found))
+        name = unique(f"v_{word}", self.taken)
         self.found[name] = script
         return Ref(self.id, (name,))
 
@@ -104,6 +105,17 @@ def insert(graph: Graph, before: Node, node: Node) -> None:
     graph.edges.append(Edge(before.id, node.id))
 
 
+def behind(graph: Graph, node: Node, made: Node) -> None:
+    """What followed the node follows the new one."""
+    port = "out" if node.body is None else "done"
+    graph.nodes.insert(place_of(graph, node) + 1, made)
+    graph.edges[:] = [
+        replace(edge, source=made.id, port="out") if (edge.source, edge.port) == (node.id, port) else edge
+        for edge in graph.edges
+    ]
+    graph.edges.append(Edge(node.id, made.id, port))
+
+
 def place(fields: Fields, source: Node | None, ref: Ref, variable: str) -> None:
     """Puts a value where expressions look for it: under the node by id and by title, and under what comes in."""
     for key in dict.fromkeys(("", ref.node, source.title if source else ref.node)):
@@ -137,13 +149,16 @@ def _called(source: Node | None, ref: Ref) -> list[list[str]]:
         return [rest] if rest else [[SPREAD], *_split_field(source)]
     if (kind == "http" and first == ["body"]) or first == [ALL]:
         return [rest]
-    if kind in ("list", "iterate", "code") and source and (label := outputs(source).get(first[0], Type()).label):
+    label = outputs(source).get(first[0], Type()).label if source and first else ""
+    if kind in ("list", "iterate", "code") and label:
         return [rest] if label == ALL else [[label, *rest]]
     if kind in ("llm", "agent") and first == ["structured"]:
         return [["output", *rest]]
     if kind in ("llm", "agent") and first == ["text"]:
         return [["text"], ["output"], ["message", "content"]] if kind == "agent" else [["text"], *_ANSWERS]
-    return [["output", *steps]] if kind == "extract" else [steps]
+    if kind == "extract":
+        return [["output", *steps]]
+    return [[label, *rest], steps] if label else [steps]
 
 
 def _split_field(container: Node) -> list[list[str]]:
@@ -254,7 +269,7 @@ def _printed(value: Fields | str) -> str:
     return value if isinstance(value, str) else f"{{ {printed(value)} }}"
 
 
-WORDS = "{ $input, $json, $, $node }"
+WORDS = "{ $input, $json, $, $node, $now }"
 CONTEXT = """function context(input) {{
   const read = (value) => {{
     try {{
@@ -284,6 +299,9 @@ CONTEXT = """function context(input) {{
     isExecuted: name in fields,
   }});
   const $node = new Proxy({{}}, {{ get: (_, name) => node(name) }});
-  return {{ $input: node(""), items: items(""), $json: item("").json, $: node, $node }};
+  const now = new Date();
+  const $now = {{ valueOf: () => +now, toMillis: () => +now }};
+  $now.toISO = $now.toJSON = $now.toString = () => now.toISOString();
+  return {{ $input: node(""), items: items(""), $json: item("").json, $: node, $node, $now }};
 }}
 """

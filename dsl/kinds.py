@@ -240,8 +240,8 @@ KINDS: dict[str, Kind] = {
         },
         {"body": ANY, "status": INTEGER, "headers": OBJECT, "files": FILES},
     ),
-    # inputs: what the template calls by name
-    "template": Kind({"template": Words}, {"output": STRING}),
+    # inputs: what the template calls by name. Lists are joined by the delimiter; without one they print as JSON
+    "template": Kind({"template": Words, "delimiter": str}, {"output": STRING}),
     "split": Kind({"text": Value, "delimiters": list[str]}, {"items": Type("array", items=STRING)}),
     # the first value of each group that is there; `skip` says what does not count as a value
     "aggregate": Kind({"groups": list[Group], "skip": Literal["missing", "null", "falsy"]}, free=True),

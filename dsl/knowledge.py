@@ -12,10 +12,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from dsl.computed import insert
+from dsl.computed import behind, insert
 from dsl.ir import Flow, Graph, Json, Node, Ref, Script, Type, Value, Variable
 from dsl.kinds import KINDS, outputs
-from dsl.lacking import behind
 from dsl.notes import Severity
 from dsl.values import map_refs, nodes, parts, text, unique, walk
 

@@ -6,15 +6,15 @@ A dialect says which outputs of the common form its nodes do not have (`lacks`),
 import importlib
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal, cast
 
-from dsl.computed import insert
+from dsl.computed import behind, insert
 from dsl.dialects import DIALECTS
-from dsl.ir import Edge, Flow, Graph, Node, Ref, Script, Text, Type, Value
+from dsl.ir import Flow, Graph, Node, Ref, Script, Text, Type, Value
 from dsl.kinds import outputs
 from dsl.notes import Severity
-from dsl.values import map_refs, nodes, place_of, refs, unique, walk
+from dsl.values import map_refs, nodes, refs, unique, walk
 
 Path = tuple[str | int, ...]
 Lacks = Callable[[Node, Path], bool]  # whether the node does not, or does, give out what stands at the path
@@ -145,6 +145,7 @@ class _Supply:
             self.made[key] = made
             if made is not None:
                 made.title = f"{ref.path[0]} of {producer.title or producer.id}"
+                made.position = _near(producer)
                 behind(self.where[producer.id], producer, made)
                 self.added.append(made)
                 message = f"{self._said(ref)}: a code node behind it puts it together."
@@ -174,16 +175,6 @@ class _Supply:
     def _type(self, ref: Ref) -> Type:
         producer = self.known.get(ref.node)
         return outputs(producer).get(str(ref.path[0]), Type()) if producer and len(ref.path) == 1 else Type()
-
-
-def behind(graph: Graph, node: Node, made: Node) -> None:
-    """What followed the node follows the new one."""
-    made.position = _near(node)
-    graph.nodes.insert(place_of(graph, node) + 1, made)
-    graph.edges[:] = [
-        replace(edge, source=made.id) if (edge.source, edge.port) == (node.id, "out") else edge for edge in graph.edges
-    ]
-    graph.edges.append(Edge(node.id, made.id))
 
 
 def _near(node: Node) -> tuple[float, float] | None:

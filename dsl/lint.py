@@ -111,7 +111,7 @@ def _graphs(flow: Flow) -> Iterator[Finding]:
         yield from _one_graph(graph, container, flow)
         if flow.dialect != "coze" or container is None:  # there the branch leads back to the container, or is refused
             yield from _unwired(graph, container, flow.dialect)
-        if flow.dialect != "n8n":  # which runs in circles by design
+        if flow.dialect not in ("n8n", "ragflow"):  # which run in circles by design
             yield from _cycle(graph)
     entered = {edge.target for edge in flow.graph.edges}
     if not any(node.kind == "start" or (node.kind == "opaque" and node.id not in entered) for node in flow.graph.nodes):

@@ -5,9 +5,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 
-from dsl.computed import insert
+from dsl.collected import last
+from dsl.computed import behind, insert
 from dsl.ir import Edge, Graph, Node, Ref, Type, Value
-from dsl.kinds import NUMBER, outputs
+from dsl.kinds import NUMBER, outputs, ports
 from dsl.values import map_refs, node_refs, unique, walk
 
 INDEX, ROUND = "flowstill_index", "flowstill_round"  # variables that hold the number of the round, from 0 and from 1
@@ -47,6 +48,37 @@ def _settle(node: Node, found: _Outputs) -> None:
         node.params["collect"] = {name: value for name, value in collect.items() if name not in given}
         types = {str(path[0]): node.outputs[name] for name, path in given.items() if name in node.outputs}
         node.outputs = types | {name: each for name, each in node.outputs.items() if name not in given}
+
+
+def gather(graph: Graph, gathered: Made) -> None:
+    """What a loop collects grows in a variable of it: a step behind who gives it out appends it."""
+    every = list(walk(graph))
+    taken = {node.id for node, _, _ in every}
+    for loop in [node for node, _, _ in every if node.kind == "loop" and node.params.get("collect")]:
+        collect, body = loop.params.pop("collect"), loop.body or Graph()
+        variables = {name: unique(name, {*loop.params.get("variables", {})}) for name in collect}
+        for name, value in collect.items():
+            keeper = _keeper(loop, variables[name], loop.outputs.pop(name, Type("array")), value, taken)
+            producer = next((node for node in body.nodes if isinstance(value, Ref) and node.id == value.node), None)
+            if producer is not None and {"out", "done"} & {*ports(producer)}:
+                behind(body, producer, keeper)
+            else:
+                last(loop, body, keeper)
+            gathered(loop, [keeper])
+        _redirect(graph, partial(_kept, loop=loop.id, variables=variables))
+
+
+def _keeper(loop: Node, variable: str, type_: Type, value: Value, taken: set[str]) -> Node:
+    loop.params["variables"] = {**loop.params.get("variables", {}), variable: {"type": type_, "value": []}}
+    loop.outputs[variable] = type_
+    items = [{"target": Ref(loop.id, (variable,), "loop"), "op": "append", "value": value}]
+    return Node(unique(f"{loop.id}_{variable}", taken), "assign", f"Collect {variable}", params={"items": items})
+
+
+def _kept(ref: Ref, loop: str, variables: Mapping[str, str]) -> Value:
+    if (ref.node, ref.scope) != (loop, "node") or not ref.path:
+        return ref
+    return replace(ref, path=(variables.get(str(ref.path[0]), ref.path[0]), *ref.path[1:]))
 
 
 def spread(graph: Graph, walked: Made) -> None:

@@ -238,14 +238,30 @@ def _rename_ends(graph: Graph, names: dict[str, str]) -> None:
 
 def unique(name: str, taken: set[str], *, longest: int = 0, join: str = "_") -> str:
     """The name, with a number behind it when it is taken, at most `longest` characters; added to `taken`."""
-    candidate = name[:longest] if longest else name
-    number = 1
-    while candidate in taken:
-        number += 1
-        tail = f"{join}{number}"
-        candidate = (name[: longest - len(tail)] if longest else name) + tail
+
+    def numbered(number: int) -> str:
+        tail = f"{join}{number}" if number > 1 else ""
+        return (name[: longest - len(tail)] if longest else name) + tail
+
+    number = next((each for each in range(1, _FEW) if numbered(each) not in taken), 0)
+    candidate = numbered(number or _free(lambda each: numbered(each) not in taken))
     taken.add(candidate)
     return candidate
+
+
+_FEW = 10  # numbers that are tried one by one
+
+
+def _free(is_free: Callable[[int], bool]) -> int:
+    """A number that is free, the first one where those in front are all taken: of thousands not all are tried."""
+    high = _FEW
+    while not is_free(high):
+        high *= 2
+    low = high // 2  # taken, or the last of the few
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if is_free(middle) else (middle, high)
+    return high
 
 
 def require(condition: bool, message: str) -> None:

@@ -58,12 +58,14 @@ def _check(gguf: Path, config: Config, store: Store, loop: str) -> None:
     """Raises FlowError when it is the version's file that is at fault: the engine's own words say nothing of that."""
     for version in store.versions(loop):
         if config.state / version.path == gguf and fault(config.state, version):
-            raise FlowError(f"loop {loop}: version {version.name}: {gguf} is damaged. {remedy(store, loop)}")
+            raise FlowError(f"loop {loop}: version {version.name}: {gguf} is damaged. {remedy(config, store, loop)}")
 
 
-def remedy(store: Store, loop: str) -> str:
+def remedy(config: Config, store: Store, loop: str) -> str:
     """What helps when the file of the model in service is damaged or gone."""
-    back = f"; `flowstill rollback {loop}` puts the version before it into service" if store.previous(loop) else ""
+    previous = store.previous(loop)
+    whole = previous is not None and not fault(config.state, previous)
+    back = f"; `flowstill rollback {loop}` puts the version before it into service" if whole else ""
     return f"`flowstill run {loop}` makes it anew{back}."
 
 
@@ -95,7 +97,8 @@ def _model(config: Config, store: Store, cache: Path, loop: str, model: str) -> 
     chosen = versions.get(model, versions.get(model.removeprefix(f"{loop}-"))) if model else store.champion(loop)
     if chosen:
         if not (path := config.state / chosen.path).exists():
-            raise no_longer_kept(f"loop {loop}: version {chosen.name}", versions.values(), local_models(config, loop))
+            said = no_longer_kept(f"loop {loop}: version {chosen.name}", versions.values(), local_models(config, loop))
+            raise FlowError(f"{said} {remedy(config, store, loop)}") if chosen == store.champion(loop) else said
         return path, served_name(chosen)
     if model and model != "base":
         raise UsageError(f"loop {loop}: no version '{model}'. Known: {', '.join([*versions, 'base'])}.")

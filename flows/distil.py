@@ -1,6 +1,7 @@
 """What the teacher makes of each record: questions with grounded answers, new phrasings, honest refusals."""
 
 import functools
+import re
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
@@ -16,6 +17,8 @@ from flows.prompting import fill, language, prompt_hash
 PROMPTS = ("passage", "paraphrase", "unanswerable")
 LANGUAGES = ("en", "zh")
 MOST_REFUSALS = 5  # asked for at one passage; more would repeat themselves
+_STYLE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")  # what a terminal takes for colours and the like
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")  # tabs and line ends stay
 
 
 class Lost(msgspec.Struct, frozen=True):
@@ -172,7 +175,7 @@ def _distilled(task: Task, said: dict[str, Any]) -> list[Pair]:
     for item in said["items"]:
         found += [_pair(task, "distilled", question, item) for question in item["questions"]]
         if (after := item.get("follow_up")) and item["questions"]:
-            before = Turn(item["questions"][0].strip(), item["answer"].strip())
+            before = Turn(_said(item["questions"][0]), _said(item["answer"]))
             found.append(_pair(task, "follow_up", after["question"], after, (before,)))
     return found
 
@@ -180,17 +183,26 @@ def _distilled(task: Task, said: dict[str, Any]) -> list[Pair]:
 def _pair(task: Task, kind: Kind, question: str, item: dict[str, Any], history: tuple[Turn, ...] = ()) -> Pair:
     assert isinstance(task.record, Passage)
     return Pair(
-        question=question.strip(),
-        answer=item["answer"].strip(),
+        question=_said(question),
+        answer=_said(item["answer"]),
         kind=kind,
         origin=task.record.origin,
         record=task.identity,
         passages=(task.record,),
-        quote=item.get("quote", "").strip(),
+        quote=_printable(item.get("quote", "")),  # the rest of a terminal's codes stands in its passage, too
         history=history,
         difficulty=item.get("difficulty", ""),
         language=language(task.record.text),
     )
+
+
+def _said(text: str) -> str:
+    """What the teacher wrote, as a model may learn it."""
+    return _printable(_STYLE.sub("", text))
+
+
+def _printable(text: str) -> str:
+    return _CONTROL.sub(lambda found: " " if found[0].isspace() else "", text).strip()
 
 
 # --- new phrasings of what people asked
@@ -227,7 +239,7 @@ def _paraphrases(task: Task, said: dict[str, Any]) -> list[Pair]:
     assert isinstance(task.record, Exchange)
     parent = _human(task.identity, task.record)
     same = msgspec.structs.replace(parent, kind="paraphrase", parent=parent.id, rating=0, comment="")
-    return [msgspec.structs.replace(same, question=question.strip()) for question in said["questions"]]
+    return [msgspec.structs.replace(same, question=_said(question)) for question in said["questions"]]
 
 
 # --- questions that the documents do not answer

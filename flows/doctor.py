@@ -123,7 +123,7 @@ def _serving(config: Config, store: Store) -> Iterator[Finding]:
             what, serves = fault(config.state, version), champion is not None and version.name == champion.name
             state = f"{called}: {path} is {what}" if what else f"{called} is whole"
             if serves:
-                yield Finding(f"model {name}", not what, state, remedy(store, name) if what else "")
+                yield Finding(f"model {name}", not what, state, remedy(config, store, name) if what else "")
             elif what == "damaged":
                 yield Finding(f"model {name}", False, state, "Delete it, or put it back from a backup.")
 

@@ -30,15 +30,16 @@ class Format(NamedTuple):
 
     rows: Callable[[Curated], dict[str, list[Row]]]  # file -> rows
     info: dict[str, Any]
-    missing: str = "has no pairs."  # what to do when there are no rows
+    missing: Callable[[Curated], str] = lambda _: "has no pairs."  # what to do when there are no rows
 
 
 def export(path: Path, form: str, out: Path) -> list[Path]:
     """Write the version at `path` as `out`/train.jsonl ...; returns the files. Rows keep their lineage as columns."""
     chosen = named(form)
-    files = {name: rows for name, rows in chosen.rows(read(path)).items() if rows}
+    curated = read(path)
+    files = {name: rows for name, rows in chosen.rows(curated).items() if rows}
     if not files:
-        raise FlowError(f"{path}: as {form} this dataset would be empty: it {chosen.missing}")
+        raise FlowError(f"{path}: as {form} this dataset would be empty: it {chosen.missing(curated)}")
     info = {f"flowstill_{name}": {"file_name": f"{name}.jsonl", **chosen.info} for name in files}
     data = {f"{name}.jsonl": _lines(rows) for name, rows in files.items()}
     data["dataset_info.json"] = msgspec.json.format(msgspec.json.encode(info))
@@ -152,6 +153,15 @@ def _contrasts(curated: Curated) -> Iterator[tuple[Pair, Pair]]:
             yield bad, best
 
 
+def _no_contrasts(curated: Curated) -> str:
+    if not (bad := len(curated.rejected)):
+        return f"holds no thumbs-down answer. {_RATE}"
+    said = f"holds {bad} thumbs-down answer{'s' if bad > 1 else ''}, but no better answer to the same question"
+    if not (left_out := sum(one.reason == "not_selected" for one in curated.dropped)):
+        return f"{said}. Harvest better answers to these questions."
+    return f"{said}. It may be among what curate.select left out ({left_out}): raise curate.k, and curate again."
+
+
 def _merit(pair: Pair) -> tuple[bool, bool, str]:
     """Answers that people liked come first, then those that people wrote."""
     return pair.rating <= 0, pair.kind != "human", pair.id
@@ -188,12 +198,12 @@ FORMATS = {
             "ranking": True,
             "columns": {**_COMPARED, "chosen": "chosen_text", "rejected": "rejected_text"},
         },
-        f"holds no question with both a thumbs-down answer and a better one. {_RATE}",
+        _no_contrasts,
     ),
     "kto": Format(
         _kto,
         {"formatting": "alpaca", "columns": {**_ALPACA, "kto_tag": "label"}},
-        f"holds no rated answer. {_RATE}",
+        lambda _: f"holds no rated answer. {_RATE}",
     ),
     "text": Format(_each(_text), {"formatting": "alpaca", "columns": {"prompt": "text"}}),
 }

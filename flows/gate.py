@@ -79,5 +79,6 @@ def decide(
     what = f"gain in {metric}" if metric else "gain"
     said = f"{what} {gain.mean:+.3f}, {confidence:.0%} interval {gain.low:+.3f} to {gain.high:+.3f}"
     if gain.low > margin:
-        return Verdict(True, f"{said}: the lower bound is above {margin:+.3f}", gain)
+        worse = ", though it is worse" if gain.high < 0 else ", though it may be worse" if gain.low < 0 else ""
+        return Verdict(True, f"{said}: the lower bound is above {margin:+.3f}{worse}", gain)
     return Verdict(False, f"{said}: the lower bound is not above {margin:+.3f}", gain)

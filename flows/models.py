@@ -133,6 +133,7 @@ async def open_gguf(
             prices=(0.0, 0.0),
             budget=budget,
             journal=journal,
+            revive=lambda: ready.revived().url,
         ) as teacher:
             yield teacher
 

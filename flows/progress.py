@@ -90,7 +90,8 @@ class _PlainTask(Task):
         fresh = self._fresh()
         recent = [point for point in self.points[-RECENT:] if point[1] < fresh]
         since, before = [*recent, *self.points[:1], (now, fresh)][0]
-        if not self.total or fresh <= before:
+        stalled = self.points and self.points[-1][1] == fresh  # since the last line: an estimate would only rise
+        if not self.total or fresh <= before or stalled:
             return ""
         left = (now - since) / (fresh - before) * (self.total - self.done)
         return f", about {duration(left)} left" if left >= 1 else ""

@@ -166,7 +166,7 @@ class RunReport(msgspec.Struct, frozen=True, kw_only=True):
     dropped: tuple[DroppedFor, ...] = ()
     dataset: DatasetSummary = DatasetSummary()
     training_loss: tuple[Point, ...] = ()
-    evaluation_loss: tuple[Point, ...] = ()
+    validation_loss: tuple[Point, ...] = ()
     learning: str = ""  # what the losses mean, where they mean something bad
     scores: tuple[Score, ...] = ()
     gains: tuple[Gain, ...] = ()
@@ -245,13 +245,13 @@ def _timeline(steps: Iterable[StepBar]) -> dict[str, Any]:
 
 def _losses(report: RunReport) -> dict[str, Any] | None:
     training = [(one.step, one.loss) for one in report.training_loss if math.isfinite(one.loss)]
-    evaluation = [(one.step, one.loss) for one in report.evaluation_loss if math.isfinite(one.loss)]
-    if not training and not evaluation:
+    validation = [(one.step, one.loss) for one in report.validation_loss if math.isfinite(one.loss)]
+    if not training and not validation:
         return None
-    x = scale([step for step, _ in training + evaluation], 44.0, 470.0)
-    y = scale([loss for _, loss in training + evaluation], 190.0, 12.0)
-    lines = {"training": line(training, x, y), "evaluation": line(evaluation, x, y)}
-    return {"training": training, "evaluation": evaluation, "x": x, "y": y, "lines": lines}
+    x = scale([step for step, _ in training + validation], 44.0, 470.0)
+    y = scale([loss for _, loss in training + validation], 190.0, 12.0)
+    lines = {"training": line(training, x, y), "validation": line(validation, x, y)}
+    return {"training": training, "validation": validation, "x": x, "y": y, "lines": lines}
 
 
 def called(metric: str) -> str:

@@ -86,18 +86,19 @@ class Schedule:
 
     def _claim(self, loop: str) -> datetime | None:
         """The latest time that is due and not taken; the earlier ones are skipped for it."""
-        last = self.store.last_fire(loop) or self.now()
-        if last > self.now():  # the clock was set back since: what is due now was not due then
-            last = self.now() - 4 * timedelta(seconds=EVERY)
-        since = max(last, self.now() - LOOK_BACK)
-        due = list(self.times[loop].between(since, self.now()))
-        if not due:
+        if not (due := self._due(loop)):
             return None
         self.store.skip_fires(loop, due[:-1])
         if not self.store.claim_fire(loop, due[-1], self.me):
             return None
         self.say(f"{loop}: run of {due[-1]:%Y-%m-%d %H:%M:%S} UTC")
         return due[-1]
+
+    def _due(self, loop: str) -> list[datetime]:
+        last = self.store.last_fire(loop) or self.now()
+        if last > self.now():  # the clock was set back since: what is due now was not due then
+            last = self.now() - 4 * timedelta(seconds=EVERY)
+        return list(self.times[loop].between(max(last, self.now() - LOOK_BACK), self.now()))
 
     def _do(self, loop: str, fire: datetime) -> bool:
         if not self.run(loop, fire):
@@ -107,7 +108,8 @@ class Schedule:
         return True
 
     def _say_next(self, loop: str) -> None:
-        self.say(f"{loop}: next run at {self.times[loop].next(self.now()):%Y-%m-%d %H:%M} UTC")
+        if not self._due(loop):  # else that run comes first, and says so when it begins
+            self.say(f"{loop}: next run at {self.times[loop].next(self.now()):%Y-%m-%d %H:%M} UTC")
 
 
 class Runs:

@@ -21,6 +21,7 @@ from flows.store import Store
 from flows.summary import MODELS, counts_of
 
 SPLITS = ("train", "validation", "test")
+NO_RUN = "-"
 WIDTH = 120  # of a table where nobody looks at a terminal
 
 
@@ -48,8 +49,8 @@ def scores_table(run: Run, evaluated: Step) -> Table:
     """A row a measure with what it means, a column a model."""
     counts = evaluated.counts
     models = [model for model in MODELS if any(name.startswith(f"{model} ") for name in counts)]
-    asked = f"{counts.get('questions', 0)} held-out question{'s' if counts.get('questions') != 1 else ''}"
-    table = table_of("measure", *models, "what it means", title=f"{run.loop}, run {run.id}: {asked}", numbers=models)
+    title = f"{run.loop}, run {run.id}: {_asked(evaluated)}"
+    table = table_of("measure", *models, "what it means", title=title, numbers=models)
     for mode, words in (*MODES.items(), ("", "")):
         for metric, meaning in METRICS.items():
             scores = [counts.get(" ".join(filter(None, (model, mode, metric)))) for model in models]
@@ -57,6 +58,13 @@ def scores_table(run: Run, evaluated: Step) -> Table:
                 name = f"{mode.replace('_', '-')} {called(metric)}".strip()
                 table.add_row(name, *map(_figure, scores), ", ".join(filter(None, (meaning, words))))
     return table
+
+
+def _asked(evaluated: Step) -> str:
+    """`20 of 23 held-out questions`."""
+    asked, beyond = (evaluated.counts.get(name, 0) for name in ("questions", "beyond_limit"))
+    many = f"{asked} of {int(asked) + int(beyond)}" if beyond else str(asked)
+    return f"{many} held-out question{'s' if many != '1' else ''}"
 
 
 def show_runs(config: Config, store: Store, loop: str | None) -> None:
@@ -155,11 +163,22 @@ def find_run(config: Config, name: str) -> RunFolder:
 
 def show_datasets(config: Config, loop: str) -> None:
     config.loop(loop)
-    table = table_of("version", *SPLITS, "made by run", "files", numbers=SPLITS)
-    for version, (run, counts) in _datasets(config, loop).items():
-        files = _files(config.state / "datasets" / loop / version)
-        table.add_row(version, *[str(counts.get(side, 0)) for side in SPLITS], run, files)
+    table = table_of("version", *SPLITS, "made by run", "made", "files", numbers=SPLITS)
+    known = _datasets(config, loop)
+    for version, (run, counts) in known.items():
+        path = config.state / "datasets" / loop / version
+        table.add_row(version, *[str(counts.get(side, 0)) for side in SPLITS], run, _made(path), _files(path))
     console().print(table)
+    if any(run == NO_RUN for run, _ in known.values()):
+        click.echo(f"{NO_RUN}: its run went on with other documents or settings, or its record was deleted.")
+
+
+def _made(path: Path) -> str:
+    """When a dataset version was written; the time of its file, for in it stands none."""
+    with suppress(OSError):
+        made = datetime.fromtimestamp((path / dataset.MANIFEST).stat().st_mtime, UTC)
+        return f"{made:%Y-%m-%d %H:%M} UTC"
+    return ""
 
 
 def _files(path: Path) -> str:
@@ -188,17 +207,18 @@ def dataset_folder(config: Config, loop: str, version: str) -> Path:
 def _datasets(config: Config, loop: str) -> dict[str, tuple[str, dict[str, Count]]]:
     """version -> the run that made it and its counts, the version that was used last first.
 
-    At the end those of runs that went on with other documents: each of them made another in its place.
+    At the end, newest first, those of runs that went on with other documents: each made another in its place.
     """
     found = {}
     for folder in all_runs(config.state / "runs", loop):
         step = folder.run.step("curate")
         if step and step.status == "done":  # an older run takes the place of those that only used its version
             found[Path(folder.output(step, "dataset")).name] = (step.reused or folder.run.id, step.counts)
-    for path in sorted((config.state / "datasets" / loop).glob(f"*/{dataset.MANIFEST}")):
+    manifests = (config.state / "datasets" / loop).glob(f"*/{dataset.MANIFEST}")
+    for path in sorted(manifests, key=lambda one: (-one.stat().st_mtime, one)):
         with suppress(FlowError):  # one that is damaged and no run's is nobody's
             sides = dataset.manifest(path.parent).counts
-            found.setdefault(path.parent.name, ("-", {side: sides[side]["pairs"] for side in SPLITS}))
+            found.setdefault(path.parent.name, (NO_RUN, {side: sides[side]["pairs"] for side in SPLITS}))
     return found
 
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from connectors.records import Exchange, Passage, Record, record_id
-from connectors.teacher import Answer
+from connectors.teacher import Answer, DamagedAnswer
 from flows import FlowError, schema
 from flows.pairs import Pair, decode, encode
 from flows.store import Change, Lease, Version
@@ -22,6 +22,8 @@ WITHDRAWN = 2  # `rolled_back` of a champion that gave way to none; 1: to one fr
 PAGE = 500  # rows read at once, so that memory stays flat however much there is
 
 T = TypeVar("T")
+
+UNREADABLE = (ValueError, TypeError, OverflowError)  # what a damaged value ends in where it is read
 
 DAMAGED = "Restore it from a backup, or move its folder away to start anew."
 
@@ -170,8 +172,11 @@ class SqliteStore:
     # --- the journal
 
     def answer(self, key: str) -> Answer | None:
-        rows = self._rows("SELECT body FROM answers WHERE key=?", key)
-        return self._read("answers", _answer, *rows[0]) if rows else None
+        rows = self._rows("SELECT CAST(body AS BLOB) FROM answers WHERE key=?", key)
+        try:
+            return _answer(*rows[0]) if rows else None
+        except UNREADABLE as error:  # it alone is lost: no reason to give up all the others
+            raise DamagedAnswer(f"{self.path}: an answer that it kept is damaged") from error
 
     def put_answer(self, key: str, answer: Answer) -> None:
         row = (key, msgspec.json.encode(answer), time.time())
@@ -339,8 +344,8 @@ class SqliteStore:
         """What a row of a table says; raises FlowError for one that was damaged."""
         try:
             return make(*values)
-        except (ValueError, TypeError, OverflowError) as error:
-            raise FlowError(f"{self.path}: a row of its table '{table}' is damaged: {error}. {DAMAGED}") from error
+        except UNREADABLE as error:
+            raise FlowError(f"{self.path}: a row of its table '{table}' is damaged. {DAMAGED}") from error
 
 
 def _utc(timestamp: float) -> datetime:

@@ -26,9 +26,12 @@ WORDS = {
     "unreadable": "documents unreadable",
     "skipped": "files skipped",
     "cached": "answers known already",
+    "train_loss": "loss of training rows, on average",
+    "eval_loss": "loss of validation rows, at the end",
+    "beyond_limit": "questions beyond evaluate.limit",
     "open_book": "rows that show a pair again with its passage",
 }
-RISE = 0.2  # an evaluation loss that ends so far above its lowest, or
+RISE = 0.2  # a validation loss that ends so far above its lowest, or
 GAP = 0.5  # so far above the training loss, tells of rows that were learnt by heart
 
 
@@ -63,7 +66,7 @@ def build(work: Work, questions: Sequence[HeldOut], answers: Sequence[Scored]) -
         dropped=_dropped(work),
         dataset=_dataset(work),
         training_loss=metrics.loss_history,
-        evaluation_loss=metrics.eval_history,
+        validation_loss=metrics.eval_history,
         learning=learning(metrics),
         scores=tuple(_scores(work, questions, answers)),
         gains=tuple(_gains(work, questions, answers)),

@@ -6,7 +6,7 @@ from functools import partial
 from itertools import pairwise
 from typing import Any
 
-from dsl import OptionError, bodies, classes, collected, computed, conditions, prompts
+from dsl import OptionError, bodies, classes, collected, computed, conditions, prompts, renamed, rings
 from dsl.coze import answers, assignments, buttons, nested, yamlform
 from dsl.coze.forms import FORMS, check, entry, formed, workflow_name
 from dsl.coze.lacking import PLATFORM
@@ -19,6 +19,8 @@ from dsl.lacking import supply
 from dsl.layout import layout
 from dsl.notes import Note
 from dsl.values import copied, map_refs, nodes, place_of, rename, steps, unique, walk
+
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")  # of an output
 
 
 def build(flow: Flow, form: str = "", host: str = "", space: str = "") -> tuple[Any, list[Note]]:
@@ -90,6 +92,7 @@ class _Builder:
     def _in_its_words(self) -> None:
         """What Coze has no words for, in words that it has; before the ends are merged, which makes all readers one."""
         graph = self.flow.graph
+        rings.cut(graph, {*nodes(self.flow)}, self._cut)
         prompts.lift(graph, {*nodes(self.flow)}, self._lifted)
         buttons.choose(graph, self._chosen)
         bodies.as_text(graph, {*nodes(self.flow)}, self._added)
@@ -99,6 +102,12 @@ class _Builder:
         conditions.compute(graph, {*nodes(self.flow)}, SIGNS, self._computed)
         classes.translate(self.flow, "coze", {*nodes(self.flow)}, self._translated)
         self.origin |= {id(node): "" for node in supply(self.flow, PLATFORM, self._note)}
+        renamed.rename(self.flow, NAME, self._renamed)
+
+    def _renamed(self, node: Node, names: dict[str, str]) -> None:
+        if node.kind == "start":
+            message = f"Coze does not take these names: {', '.join(names)}. They became {', '.join(names.values())}."
+            self._note(node, "equivalent", "name.changed", message)
 
     def _note(self, node: Node, severity: Any, code: str, message: str, suggestion: str = "") -> None:
         self.notes.append(
@@ -188,6 +197,10 @@ class _Builder:
             self._note(
                 node, "stub", "ask.actions", message, "Ask for the fields and for the choice one after the other."
             )
+
+    def _cut(self, node: Node, end: Node) -> None:
+        self.origin[id(end)] = ""
+        self._note(node, "stub", "flow.ring", rings.MESSAGE, rings.ADVICE)
 
     def _added(self, owner: Node, made: Node) -> None:
         self.origin[id(made)] = ""

@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from dsl import DslError
+from dsl import DslError, delimiters
 from dsl.coze import nested, yamlform
 from dsl.coze.formats import form, inside
 from dsl.coze.readers import READERS, Reading, mappings, types_of
 from dsl.coze.tables import OURS, OUTPUTS
+from dsl.coze.writing import identifier
 from dsl.ir import Edge, Flow, Graph, Node, OnError, Ref, Resource, Text, Value
 from dsl.load import load_json
 from dsl.values import at, map_refs, pointer, text, walk
@@ -69,6 +70,7 @@ class _Reader:
     def graph(self) -> Graph:
         graph = self._graph(self.canvas.get("nodes"), self.canvas.get("edges"), self.place, "")
         _unfold(graph)
+        _as_named(graph)
         self._put_back(graph)
         return graph
 
@@ -99,7 +101,7 @@ class _Reader:
         graph = self.graph()
         name, description, version = self._about()
         chat = any(name == "USER_INPUT" for node in graph.nodes if node.kind == "start" for name in node.outputs)
-        return Flow(
+        made = Flow(
             name,
             "coze",
             version,
@@ -109,6 +111,8 @@ class _Reader:
             resources=list(self.resources.values()),
             raw=self.document,
         )
+        delimiters.settle(made)
+        return made
 
     def _about(self) -> tuple[str, str, str]:
         kind = form(self.document)
@@ -126,7 +130,9 @@ class _Reader:
             self._node(node, f"{place}/nodes/{i}" if not container else f"{place}/{self.inner}/{i}")
             for i, node in enumerate(nodes)
         ]
-        return Graph(made, list(self._edges(edges, f"{place}/{self.edge_key}", container)))
+        failing = {node.id for node in made if node.kind == "stop"}  # Coze wants them wired, and nothing passes there
+        found = self._edges(edges, f"{place}/{self.edge_key}", container)
+        return Graph(made, [edge for edge in found if edge.source not in failing])
 
     def _edges(self, edges: Any, place: str, container: str) -> Iterator[Edge]:
         if edges is not None and not isinstance(edges, list):
@@ -287,6 +293,21 @@ class _Reader:
         key = f"{kind}:{name}"
         self.resources.setdefault(key, Resource(key, kind, name, hint))  # type: ignore[arg-type]
         return key
+
+
+def _as_named(graph: Graph) -> None:
+    """Outputs of steps that have no such name on Coze are called by it again."""
+    every = [node for node, _, _ in walk(graph)]
+    steps = [node for node in every if node.kind == "set"]
+    names = {(node.id, identifier(name, set())): name for node in steps for name in node.outputs}
+    names = {key: name for key, name in names.items() if key[1] != name}
+
+    def back(ref: Ref) -> Value:
+        name = names.get((ref.node, str(ref.path[0]))) if ref.path and ref.scope == "node" else None
+        return replace(ref, path=(name, *ref.path[1:])) if name else ref
+
+    for node in every if names else ():
+        node.params, node.inputs = map_refs(node.params, back), map_refs(node.inputs, back)
 
 
 def _unfold(graph: Graph) -> None:

@@ -364,9 +364,12 @@ def texts(reading: Reading) -> None:
         node.kind = "split"
         node.params = {"text": reading.named().get("String"), "delimiters": [str(each) for each in delimiters or []]}
     else:
-        words = reading.params(inputs.get("concatParams")).get("concatResult")
+        given = reading.params(inputs.get("concatParams"))
+        words, delimiter = given.get("concatResult"), given.get("arrayItemConcatChar")
         node.kind = "template"
         node.params = {"template": text.named(words, reading.named()) if isinstance(words, str) else ""}
+        if isinstance(delimiter, str) and delimiter:
+            node.params["delimiter"] = delimiter
 
 
 def question(reading: Reading) -> None:

@@ -43,11 +43,12 @@ def steps(writing: Writing) -> Made:
     node = writing.node
     names = arguments(node)
     body, result = STEPS[node.kind](node, names)
-    source, given = step(node, body, result)
-    if node.kind != "stop":
-        writing.note("equivalent", "code.step", "The step became code that does the same.")
     outs = outputs(node) if node.kind != "pass" else {"done": Type("boolean")}
     declared = {name: each for name, each in outs.items() if name in result} or {"done": Type("boolean")}
+    here = dict(zip(declared, (each["name"] for each in variables(declared)), strict=True))
+    source, given = step(node, body, {here.get(name, name): value for name, value in result.items()})
+    if node.kind != "stop":
+        writing.note("equivalent", "code.step", "The step became code that does the same.")
     return (
         "5",
         {
@@ -86,7 +87,8 @@ def template(writing: Writing) -> Made:
             return stub(writing)
         value = known
     words, given = writing.template(value, node.inputs)
-    return "15", concat(words, given), [variable("output", Type("string", required=True))]
+    joined = concat(words, given, node.params.get("delimiter", ","))
+    return "15", joined, [variable("output", Type("string", required=True))]
 
 
 def split(writing: Writing) -> Made:

@@ -284,8 +284,8 @@ def _path(producer: Node | None, ref: Ref) -> str:
         return _dotted(("outputList", *("output" if each == "content" else each for each in path[1:])))
     if producer.kind == "ask" and not producer.params.get("options") and not path:
         return "USER_RESPONSE"
-    first = NAMES.get(producer.kind, {}).get(str(path[0]), path[0]) if path else "output"
-    return _dotted((first, *path[1:]))
+    first = NAMES.get(producer.kind, {}).get(str(path[0]), str(path[0])) if path else "output"
+    return _dotted((identifier(first, set()) if producer.kind == "set" else first, *path[1:]))
 
 
 def _dotted(path: tuple[Any, ...]) -> str:
@@ -301,9 +301,9 @@ def _dotted(path: tuple[Any, ...]) -> str:
     return said
 
 
-def concat(words: str, given: list[dict[str, Any]]) -> dict[str, Any]:
+def concat(words: str, given: list[dict[str, Any]], delimiter: str = ",") -> dict[str, Any]:
     joined = [{"name": "concatResult", "input": literal(words, Type("string"))}]
-    joined += [{"name": "arrayItemConcatChar", "input": literal(",", Type("string"))}]
+    joined += [{"name": "arrayItemConcatChar", "input": literal(delimiter, Type("string"))}]
     return {"method": "concat", "inputParameters": given, "concatParams": joined}
 
 

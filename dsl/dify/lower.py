@@ -5,12 +5,12 @@ Nothing here knows Dify's file format. What a recipe makes is found again by `ds
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from dsl import computed, knowledge, typescript
+from dsl import computed, knowledge, rings, typescript
 from dsl.bodies import as_text
 from dsl.classes import translate
 from dsl.dify import names, shims
@@ -50,12 +50,18 @@ def lowered(flow: Flow) -> Work:
 
 def _supply(work: Work) -> None:
     if not work.own:
+        rings.cut(work.flow.graph, {*work.nodes}, partial(_cut, work))
+        work.index()
         as_text(work.flow.graph, {*work.nodes}, lambda node, made: None)
         translate(work.flow, "dify", {*work.nodes}, partial(_translated, work))
         work.index()
         supply(work.flow, PLATFORM, work.note)
     knowledge.request(work.flow, "python3", work.note, fetch=True)
     work.index()
+
+
+def _cut(work: Work, node: Node, end: Node) -> None:
+    work.note(node, "stub", "flow.ring", rings.MESSAGE, rings.ADVICE)
 
 
 def _translated(work: Work, node: Node, before: Node) -> None:
@@ -77,6 +83,8 @@ def _set(work: Work, node: Node) -> None:
     for name, inner in node.inputs.items():
         here, *below = name.split(".")
         place = value
+        if work.flow.dialect == "n8n" and node.outputs.get(name) == STRING and isinstance(inner, (Ref, Script)):
+            inner = Text((inner,)) if _known_type(work, inner) == ANY else inner  # n8n makes a text of what it is
         for step in below:
             place[here] = place[here] if isinstance(place.get(here), dict) else {}
             place, here = place[here], step
@@ -199,9 +207,23 @@ def _template(work: Work, node: Node) -> None:
                 r"\W", "_", str(part.path[-1]) if isinstance(part, Ref) and part.path else "value", flags=re.A
             )
             named[part] = _free(f"v_{stem}"[:28] if not re.match("[A-Za-z]", stem) else stem[:28], set(named.values()))
-        source += "{{ " + named[part] + " }}"
-    node.inputs = {name: _printable(work, part) for part, name in named.items()}
-    node.params = {**node.params, "template": Script("jinja2", source)}
+        source += "{{ " + _printed(node, named[part], _as_list(work, node, part)) + " }}"
+    node.inputs = {name: part if _as_list(work, node, part) else _printable(work, part) for part, name in named.items()}
+    node.params = {"template": Script("jinja2", source)}
+
+
+def _as_list(work: Work, node: Node, value: Value) -> str:
+    """`array` for what the delimiter joins, `any` where that is seen when it runs."""
+    type_ = work.type_of(value).name if isinstance(value, Ref) and "delimiter" in node.params else ""
+    return type_ if type_ in ("array", "any") else ""
+
+
+def _printed(node: Node, name: str, as_list: str) -> str:
+    if not as_list:
+        return name
+    joined = f"{name} | join({json.dumps(node.params['delimiter'], ensure_ascii=False)})"
+    is_list = f"{name} is sequence and {name} is not string and {name} is not mapping"
+    return joined if as_list == "array" else f"{joined} if {is_list} else {name}"
 
 
 def _printable(work: Work, value: Value) -> Value:
@@ -429,11 +451,12 @@ def _collect(work: Work, node: Node) -> None:
 
 
 def _loop(work: Work, node: Node) -> None:
-    node.params["variables"] = dict(node.params.get("variables") or {})
+    own = dict(node.params.get("variables") or {})  # among them may be those that count elsewhere
+    node.params["variables"] = {**own}
     _count(work, node)
     _until(work, node)
     _gather(work, node)
-    _rounds(work, node)
+    _rounds(work, node, own)
     _nested(work, node)
 
 
@@ -454,8 +477,9 @@ def _count(work: Work, node: Node) -> None:
     elif not isinstance(count, int) or isinstance(count, bool) or (count < 1 and not work.own):
         # what is tested before the first round, too, is how a loop may have none: Dify takes no count below 1
         node.params["count"] = 100
-        node.params["variables"][ROUND] = {"type": Type("number"), "value": 0}
-        condition = {"left": Ref(node.id, (ROUND,), "loop"), "op": "ge", "right": count, "type": "number"}
+        variables = node.params["variables"]
+        variables[name := _free(ROUND, {*variables})] = {"type": Type("number"), "value": 0}
+        condition = {"left": Ref(node.id, (name,), "loop"), "op": "ge", "right": count, "type": "number"}
         _break_when(work, node, condition)
         if not work.own and not isinstance(count, int):
             work.note(node, "degraded", "loop.capped", "More than 100 rounds are not run.")
@@ -505,13 +529,13 @@ def _gather(work: Work, node: Node) -> None:
     node.params.pop("collect", None)
 
 
-def _rounds(work: Work, node: Node) -> None:
+def _rounds(work: Work, node: Node, own: Collection[str]) -> None:
     """Counts the rounds at the beginning of each where something reads the number."""
-    index = Ref(node.id, (), "index")
+    index, variables = Ref(node.id, (), "index"), node.params["variables"]
     if node.id in work.counted:
-        node.params["variables"][INDEX] = {"type": Type("number"), "value": -1}
-        _redirect(work, lambda ref: Ref(node.id, (INDEX,), "loop") if ref == index else ref)
-    counted = [name for name in (ROUND, INDEX) if name in node.params["variables"]]
+        variables[name := _free(INDEX, {*variables})] = {"type": Type("number"), "value": -1}
+        _redirect(work, lambda ref: Ref(node.id, (name,), "loop") if ref == index else ref)
+    counted = [name for name, each in variables.items() if name not in own and each["type"].name == "number"]
     if not counted or node.body is None:
         return
     counter = Node(work.new_id(f"{node.id}_round"), "assign", f"{node.title} round", COUNTS)

@@ -365,7 +365,8 @@ def _expressions(found: _Found, node: Node, graph: Graph, source: str) -> None:
 
 
 _MARKED = re.compile(rf"\{{# {BEGIN} (text|pass|continue) #\}}\{{# {END} #\}}")
-_PRINTED = re.compile(r"\{\{ (?:'(\{)'|([A-Za-z]\w*)) \}\}", re.ASCII)
+_JOINED = r' \| join\(("(?:[^"\\]|\\.)*")\)(?: if \2 is sequence [^{}]* else \2)?'
+_PRINTED = re.compile(rf"\{{\{{ (?:'(\{{)'|([A-Za-z]\w*)(?:{_JOINED})?) \}}\}}", re.ASCII)
 
 
 def _template(node: Node) -> None:
@@ -384,6 +385,8 @@ def _template(node: Node) -> None:
 
     node.params["template"] = parse(rest, _PRINTED, found)
     node.inputs = {}
+    if delimiter := next((each[3] for each in _PRINTED.finditer(rest) if each[3]), None):
+        node.params["delimiter"] = json.loads(delimiter)
 
 
 # -- containers

@@ -7,6 +7,7 @@ from typing import Any
 from dsl.dify import names
 from dsl.dify.work import Work
 from dsl.ir import Node, Ref
+from dsl.renamed import declared, outputs_of
 from dsl.values import map_refs, rename, undeclared, unique
 
 
@@ -44,9 +45,8 @@ def _ids(work: Work) -> None:
 
 def _outputs(work: Work, node: Node) -> dict[str, str]:
     """New names for those outputs that cannot keep theirs."""
-    declared = [*node.outputs, *(node.params.get("variables") or {}), *(node.params.get("collect") or {})]
-    odd = [name for name in dict.fromkeys(declared) if not names.NAME.fullmatch(name)]
-    taken = set(declared) - set(odd)
+    odd = [name for name in declared(node) if not names.NAME.fullmatch(name)]
+    taken = set(declared(node)) - set(odd)
     new = {name: legal(name, "value", taken, 30) for name in odd}
     if new and node.kind in ("start", "end"):
         message = f"Dify does not take these names: {', '.join(odd)}. They became {', '.join(new.values())}."
@@ -91,21 +91,5 @@ def _apply(work: Work, outputs: dict[tuple[str, str], str], variables: dict[tupl
         node.params, node.inputs = map_refs(node.params, changed), map_refs(node.inputs, changed)
         own = {old: new for (name, old), new in outputs.items() if name == node.id} if node.outputs or node.body else {}
         if own:
-            _rename_outputs(node, own)
+            outputs_of(node, own)
     work.types = {(each.scope, each.name): each.type for each in work.flow.variables}
-
-
-def _rename_outputs(node: Node, new: dict[str, str]) -> None:
-    node.outputs = {new.get(name, name): type_ for name, type_ in node.outputs.items()}
-    if node.kind in ("end", "set"):
-        node.inputs = {new.get(name, name): value for name, value in node.inputs.items()}
-    for key in ("variables", "collect"):
-        if node.params.get(key):
-            node.params[key] = {new.get(name, name): value for name, value in node.params[key].items()}
-    if node.params.get("groups"):
-        node.params["groups"] = [
-            {**each, "name": new.get(each["name"], each["name"])} for each in node.params["groups"]
-        ]
-    if node.on_error.default:
-        renamed = {new.get(name, name): value for name, value in node.on_error.default.items()}
-        node.on_error = replace(node.on_error, default=renamed)

@@ -103,28 +103,3 @@ def _ordered(graph: Graph, known: dict[str, Node]) -> list[Node]:
             if waiting[other] == 0:
                 ready.append(other)
     return found
-
-
-def backward(graph: Graph) -> list[Edge]:
-    """The edges that lead back to a node on the way to themselves, found in the order of the nodes."""
-    after: dict[str, list[Edge]] = {node.id: [] for node in graph.nodes}
-    for edge in graph.edges:
-        if edge.source in after and edge.target in after:
-            after[edge.source].append(edge)
-    found: list[Edge] = []
-    state: dict[str, int] = {}  # 1: on the way, 2: done
-    for node in graph.nodes:
-        stack = [(node.id, iter(after[node.id]))] if node.id not in state else []
-        state.setdefault(node.id, 1)
-        while stack:
-            id_, edges = stack[-1]
-            onward = next(edges, None)
-            if onward is None:
-                state[id_] = 2
-                stack.pop()
-            elif state.get(onward.target) == 1:
-                found.append(onward)
-            elif onward.target not in state:
-                state[onward.target] = 1
-                stack.append((onward.target, iter(after[onward.target])))
-    return found

@@ -13,7 +13,6 @@ from dsl.computed import ALL
 from dsl.ir import Edge, Flow, Graph, Node, OnError, Ref, Resource, Type, Value, Variable
 from dsl.kinds import KINDS, outputs
 from dsl.n8n import forms, implied, names, readers, subnodes, tables, text, tools, written
-from dsl.n8n.reach import backward
 from dsl.n8n.regions import Region, innermost, reached, regions
 from dsl.n8n.source import Link, Raw, Source, described, dig, source
 from dsl.notes import Note
@@ -131,7 +130,6 @@ class Reader:
         graph.nodes += [
             tools.note(node, self.tools[node.id], subnodes.told) for node in made.values() if node.id in self.tools
         ]
-        self._rings(graph)
         return Flow(
             workflow["name"] if isinstance(workflow.get("name"), str) else "",
             "n8n",
@@ -292,14 +290,6 @@ class Reader:
                 yield made[link.source].id, port, self.inside.get(link.source)
         elif port := region.leaves(link):
             yield region.owner.id, port, region if port == "body" else self.inside.get(region.owner.name)
-
-    def _rings(self, graph: Graph) -> None:
-        """Edges that lead back are a loop of n8n's; other platforms loop inside a node only."""
-        known = {node.id: node for node in graph.nodes}
-        for target in dict.fromkeys(edge.target for edge in backward(graph)):
-            message = "Control comes back to it over an edge; other platforms loop inside a loop node only."
-            node = known[target]
-            self.notes.append(Note("degraded", "flow.ring", message, "", target, node.title, node.pointer))
 
     def _dangling(self) -> None:
         for place, name in self.source.dangling:

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from dsl import typescript, values
+from dsl.delimiters import may_be_list
 from dsl.ir import Node, Ref, Script, Text, Type, Value
 from dsl.n8n import conditions, python, shims, tables, text
 
@@ -264,6 +265,8 @@ def gathering(key: str, source: str) -> dict[str, Any]:
 def template(builder: "Builder", node: Node) -> None:
     template = node.params.get("template", "")
     if not isinstance(template, Script):
+        if "delimiter" in node.params:
+            template = _joining(builder, node, template)
         params = assigned({"output": template}, {"output": "string"}, builder.printer(node))
         builder.add(node, "set", params, role="template")
         return
@@ -274,3 +277,15 @@ def template(builder: "Builder", node: Node) -> None:
         builder.note(node, "stub", "template.logic", message, "Write it in JavaScript.")
         body = f"throw new Error({text.string(_stub_text(node, 'a Jinja template'))});"
     shim(builder, node, "template", {"template": template.source}, inputs, body)
+
+
+def _joining(builder: "Builder", node: Node, template: Value) -> Value:
+    """The text with its lists joined."""
+    delimiter = text.string(node.params["delimiter"])
+
+    def joined(part: str | Ref | Script) -> str | Ref | Script:
+        if not isinstance(part, Ref) or not may_be_list(part, builder.nodes, builder.flow):
+            return part
+        return Script("n8n", f"[].concat({builder.reference(node, part, False)}).join({delimiter})")
+
+    return Text(tuple(joined(part) for part in values.parts(template)))

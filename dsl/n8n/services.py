@@ -201,13 +201,14 @@ def opaque(builder: "Builder", node: Node) -> None:
 
 
 def document(builder: "Builder", node: Node) -> None:
-    file = node.params.get("file")
-    if builder.own and not isinstance(file, str):
+    if is_unread(builder, node):
         message = "n8n reads files out of binary fields only; the file has to be put there first."
         scripts.stub(builder, node, message)
         return
-    builder.add(
-        node,
-        "extractFromFile",
-        {"operation": "text", "binaryPropertyName": builder.printer(node).param(file), "options": {}},
-    )
+    field = builder.printer(node).param(node.params.get("file"))
+    builder.add(node, "extractFromFile", {"operation": "text", "binaryPropertyName": field, "options": {}})
+
+
+def is_unread(builder: "Builder", node: Node) -> bool:
+    """Whether the file of a document step stands in no binary field: other platforms hand files on as values."""
+    return builder.own and not isinstance(node.params.get("file"), str)

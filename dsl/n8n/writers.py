@@ -199,8 +199,8 @@ def view_of(builder: "Builder", node: Node) -> names.View:
         return names.key(label, "result")
     if node.kind == "iterate" and not builder.own and (label := node.outputs.get("output", Type()).label):
         return names.key(label, "output")
-    if node.kind == "document":
-        return names.key("data", "text")
+    if node.kind == "document":  # of a step that raises nothing has another name
+        return names.SAME if services.is_unread(builder, node) else names.key("data", "text")
     if node.kind == "retrieve" and not builder.own:
         return names.PASSAGES
     return _VIEWS.get(node.kind, names.SAME)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-from dsl import bodies, classes, collected, computed, conditions, loops, prompts
+from dsl import bodies, classes, collected, computed, conditions, loops, prompts, renamed
 from dsl.ir import Edge, Flow, Graph, Node, Ref, Resource, Type
 from dsl.kinds import ports
 from dsl.layout import Point, layout, size
@@ -16,6 +16,8 @@ from dsl.ragflow.tables import NODE_TYPES, SIGNS, STATE
 from dsl.ragflow.types import word_of
 from dsl.ragflow.writers import Writing, component
 from dsl.values import copied, leaving, map_refs, nodes, rename, undeclared, unique, walk
+
+NAME = re.compile(r"[A-Za-z0-9_-]+")  # of an output that a reference can hold
 
 
 def build(flow: Flow) -> tuple[dict[str, Any], list[Note]]:
@@ -49,6 +51,7 @@ class _Builder:
         self._ask(graph, taken)
         collected.compute(graph, taken, self._added)
         bodies.of_scripts(graph)
+        loops.gather(graph, self._gathered)
         computed.compute(graph, nodes(self.flow), taken, self._expressions)
         bodies.as_fields(graph, taken, self._added)
         conditions.compute(graph, taken, SIGNS, self._compared)
@@ -56,6 +59,12 @@ class _Builder:
         classes.translate(self.flow, "ragflow", taken, self._translated)
         choices.otherwise(graph, taken, self._nothing)
         self._declare()
+        renamed.rename(self.flow, NAME, self._renamed)
+
+    def _renamed(self, node: Node, names: dict[str, str]) -> None:
+        if node.kind == "start":
+            message = f"No reference holds these names: {', '.join(names)}. They became {', '.join(names.values())}."
+            self._tell(node, "equivalent", "name.changed", message)
 
     def _declare(self) -> None:
         """A variable that the file does not declare, of an app or a user, fails here where it is read: declare it."""
@@ -101,6 +110,13 @@ class _Builder:
     def _walked(self, loop: Node, made: list[Node]) -> None:
         self.source |= {id(each): "" for each in made}
         self._tell(loop, "equivalent", "loop.list", loops.WALKED)
+
+    def _gathered(self, loop: Node, made: list[Node]) -> None:
+        self.source |= {id(each): "" for each in made}
+        message = (
+            "What the rounds make is kept in a variable of the loop: of values of several types that makes an error."
+        )
+        self._tell(loop, "degraded", "loop.collect", message)
 
     def _counted(self, node: Node, made: list[Node]) -> None:
         self.source |= {id(each): "" for each in made}

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
-from dsl import DslError
+from dsl import DslError, delimiters
 from dsl.ir import Edge, Flow, Graph, Node, OnError, Ref, Resource, Type, Value, Variable
 from dsl.notes import Note
 from dsl.ragflow.readers import READERS, Reading
@@ -70,7 +70,7 @@ class _Reader:
         _parse(list(made.values()))
         graph.nodes += self._notes()
         top = self.document if self.base else {}
-        return Flow(
+        flow = Flow(
             _words(top.get("title")),
             "ragflow",
             "0.27",
@@ -82,6 +82,8 @@ class _Reader:
             self._told(made),
             self.document,
         )
+        delimiters.settle(flow)
+        return flow
 
     def _told(self, made: dict[str, Node]) -> list[Note]:
         """What no other platform does: one of several texts is said at random, a template gets texts alone."""
@@ -179,7 +181,7 @@ class _Reader:
         return seen
 
     def resource(self, kind: str, name: str, hint: dict[str, Any]) -> str:
-        key = f"{kind}:{name}"
+        key = f"{kind}:{hint.get('llm_id') or name}"
         self.resources.setdefault(key, Resource(key, kind, name, hint))  # type: ignore[arg-type]
         return key
 

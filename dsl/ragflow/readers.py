@@ -49,13 +49,20 @@ class Reading:
         value = self.params.get(name)
         return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
 
+    def named_model(self, llm_id: str, **hint: Any) -> str:
+        """The resource for `name@provider` or `name@instance@provider`."""
+        before, _, provider = llm_id.rpartition("@")
+        name = before.partition("@")[0] or before or llm_id
+        known = {"provider": provider} if before else {}
+        return self.resource("model", name, {"llm_id": llm_id} | known | hint)
+
     def model(self) -> dict[str, Value]:
         """Model and those of its parameters that are switched on."""
         name = self.params.get("llm_id")
         on = {key: self.params[key] for key in PARAMETERS if self.params.get(SWITCHES[key]) and key in self.params}
         made: dict[str, Value] = {"parameters": on}
         if isinstance(name, str) and name:
-            made["model"] = self.resource("model", name, {"llm_id": name})
+            made["model"] = self.named_model(name)
         window = self.params.get("message_history_window_size")
         return made | ({"memory": {"window": window}} if isinstance(window, int) and window > 0 else {})
 
@@ -135,8 +142,7 @@ def retrieval(reading: Reading) -> None:
         ours: params[theirs] for theirs, ours in names.items() if isinstance(params.get(theirs), (int, float))
     }
     if params.get("rerank_id"):
-        rerank = str(params["rerank_id"])
-        node.params["rerank"] = {"model": reading.resource("model", rerank, {"llm_id": rerank, "type": "rerank"})}
+        node.params["rerank"] = {"model": reading.named_model(str(params["rerank_id"]), type="rerank")}
     keep = ("keywords_similarity_weight", "top_k", "empty_response", "cross_languages", "use_kg", "meta_data_filter")
     node.params["search"] = {key: params[key] for key in keep if params.get(key) not in (None, "", [], False)}
 
@@ -295,6 +301,8 @@ def transform(reading: Reading) -> None:
         logic = jinja.read(str(params.get("script") or ""), reading.find)
         if logic is None:
             node.params = {"template": reading.text("script") or ""}
+            delimiter = next(iter(_list(params.get("delimiters"))), "")
+            node.params |= {"delimiter": delimiter} if isinstance(delimiter, str) and delimiter else {}
         else:
             node.params, node.inputs = {"template": logic[0]}, logic[1]
 

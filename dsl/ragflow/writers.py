@@ -286,7 +286,7 @@ def retrieve(writing: Writing) -> Made:
     made |= {theirs: params[ours] for ours, theirs in names.items() if params.get(ours) is not None}
     if params.get("rerank"):
         rerank = known.get(params["rerank"].get("model", ""))
-        made["rerank_id"] = rerank.name if rerank else ""
+        made["rerank_id"] = str(rerank.hint.get("llm_id") or rerank.name) if rerank else ""
     if own:
         made |= params.get("search") or {}
     elif params.get("filter"):
@@ -475,7 +475,8 @@ def template(writing: Writing) -> Made:
     if script is None:
         why = "RAGFlow's templates get texts alone: the logic of this one takes lists, numbers or fields."
         return stub(writing, why, "template.logic")
-    return "StringTransform", {"method": "merge", "script": script, "delimiters": [""]}
+    delimiter = writing.node.params.get("delimiter", "")
+    return "StringTransform", {"method": "merge", "script": script, "delimiters": [delimiter]}
 
 
 def _script(writing: Writing) -> str | None:
@@ -597,17 +598,13 @@ def iterate(writing: Writing) -> Made:
 def loop(writing: Writing) -> Made:
     params = writing.node.params
     variables = [
-        {"variable": name, "type": _kind(each.get("type") or Type())} | _at_first(writing, each.get("value"))
+        {"variable": name} | _at_first(writing, each.get("value"), _kind(each.get("type") or Type()))
         for name, each in params.get("variables", {}).items()
     ]
     until = _conditions(writing, params.get("until") or {}, LOOP_SIGNS, "variable")
     count = params.get("count")
     if count is None:
         writing.note("degraded", "loop.capped", "A loop has an end here: after 100 rounds.")
-    if params.get("collect"):
-        writing.note(
-            "degraded", "loop.collect", "A loop gives out its variables only here, not lists of what rounds made."
-        )
     logic = until["logical_operator"] if until["items"] else "or"  # an empty list with `and` would end it at once
     return "Loop", {
         "loop_variables": variables,
@@ -617,15 +614,16 @@ def loop(writing: Writing) -> Made:
     }
 
 
-def _at_first(writing: Writing, value: Value) -> dict[str, Any]:
+def _at_first(writing: Writing, value: Value, kind: str) -> dict[str, Any]:
     """What a variable of a loop begins with. RAGFlow refuses an empty constant, and 0, but has them for each type."""
     given = writing.bare(value)
     if isinstance(value, Ref):
-        return {"input_mode": "variable", "value": given}
+        return {"type": kind, "input_mode": "variable", "value": given}
     if given or writing.flow.dialect == "ragflow":
-        return {"input_mode": "constant", "value": given}
+        return {"type": kind, "input_mode": "constant", "value": given}
     typed = {bool: "boolean", int: "number", float: "number", list: "array", dict: "object", str: "string"}
-    return {"input_mode": EMPTY, "value": EMPTY} | ({"type": typed[type(given)]} if type(given) in typed else {})
+    empty = typed.get(type(given), kind)
+    return {"type": kind if kind.startswith(empty) else empty, "input_mode": EMPTY, "value": EMPTY}
 
 
 def leave(writing: Writing) -> Made:

@@ -32,7 +32,8 @@ def do(work: Work, step: Step) -> None:
     models.fetch_base(work.config, work.name, work.cache, work.progress.say)
     pairs, lost, partial = models.run(_distil(work, step))
     if lost and not pairs:
-        raise FlowError(f"the teacher wrote nothing that can be used, {len(lost)} times; the first: {lost[0].reason}")
+        asked = f"asked {len(lost)} time{'s' if len(lost) > 1 else ''}"
+        raise FlowError(f"the teacher, {asked}, gave no answer that can be used; the first: {lost[0].reason}")
     pairs.sort(key=lambda pair: pair.id)  # the order of arrival is chance, the dataset must not be
     for start in range(0, len(pairs), 500):
         work.store.put_pairs(work.name, pairs[start : start + 500])

@@ -13,7 +13,7 @@ from flows.measure import HeldOut, Scored
 from flows.runs import Step, write_atomically
 from flows.steps.engine import asking, base, fault, identity, in_trainer, opened, prepared_base
 from flows.steps.export import base_gguf
-from flows.steps.questions import held_out, said
+from flows.steps.questions import all_held_out, held_out, said
 from flows.store import Version
 from flows.work import Work
 from trainer import jobs
@@ -33,7 +33,10 @@ def do(work: Work, step: Step) -> None:
     answers = models.run(_answers(work, step, questions))
     path, data = work.folder.path / "answers.jsonl", b"".join(msgspec.json.encode(one) + b"\n" for one in answers)
     write_atomically(path, data)
-    step.counts |= {"questions": len(questions), **_means(answers), **_losses(work, questions)}
+    step.counts["questions"] = len(questions)
+    if beyond := len(all_held_out(work)) - len(questions):
+        step.counts["beyond_limit"] = beyond
+    step.counts |= {**_means(answers), **_losses(work, questions)}
     step.outputs = {"answers": work.relative(path), "sha256": sha256(data.decode())}
 
 

@@ -40,7 +40,8 @@ def do(work: Work, step: Step) -> None:
         "fidelity": models.run(_fidelity(work, made, folder / "reference.jsonl")),
     }
     if unlike := unfaithful(work):
-        work.note(f"No promotion will come of this run: {unlike}. Where they differ: {folder / DIFFERENCES}.")
+        start = "No promotion will come of this run, but what it scores is told all the same"
+        work.note(f"{start}: {unlike}. Where they differ: {folder / DIFFERENCES}.")
     step.outputs = {"gguf": work.relative(made), "sha256": details["sha256"]}
 
 

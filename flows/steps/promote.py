@@ -77,10 +77,11 @@ def _make_room(work: Work) -> None:
 
 
 def _version(work: Work) -> Version:
-    """The version this run makes; a run that was interrupted while promoting this very model keeps its number."""
+    """The version this run makes; the very model that is in service, or that it was promoting, keeps its number."""
     known, candidate = work.store.versions(work.name), work.output("export", "sha256")
-    mine = next((one.name for one in known if (one.run, one.sha256) == (work.run.id, candidate)), "")
-    name = mine or f"v{1 + max((int(version.name[1:]) for version in known), default=0)}"
+    champion = work.store.champion(work.name)
+    again = [one for one in known if one.sha256 == candidate and (one == champion or one.run == work.run.id)]
+    name = again[0].name if again else f"v{1 + max((int(version.name[1:]) for version in known), default=0)}"
     measured = work.run.step("evaluate")
     folder = local_models(work.config, work.name).folder
     return Version(

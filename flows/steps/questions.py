@@ -15,10 +15,14 @@ def from_user(work: Work) -> list[HeldOut]:
     return measure.from_file(work.config.folder / name) if name else []
 
 
+def all_held_out(work: Work) -> list[HeldOut]:
+    """The user's file, else the test split."""
+    return from_user(work) or measure.from_pairs(dataset.read(work.path("curate", "dataset")).test)
+
+
 def held_out(work: Work) -> list[HeldOut]:
-    """What every model is asked: the user's file, else the test split; at most `limit`, drawn by hash."""
-    rows = from_user(work) or measure.from_pairs(dataset.read(work.path("curate", "dataset")).test)
-    limit = work.loop.evaluate.limit
+    """What every model is asked: of all that there is at most `limit`, drawn by hash."""
+    rows, limit = all_held_out(work), work.loop.evaluate.limit
     if len(rows) <= limit:
         return rows
     chosen = set(sorted(range(len(rows)), key=lambda n: sha256(rows[n].question))[:limit])

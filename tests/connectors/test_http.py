@@ -214,6 +214,15 @@ def test_backoff_grows_and_differs_from_call_to_call() -> None:
     assert max(drawn[1]) > 2.0
 
 
+def test_a_server_that_flowstill_runs_has_no_address_to_check() -> None:
+    server = http.Service("the model", setting="services.embedded", own=True)
+    told = http.unreachable(server, "http://127.0.0.1:9/v1", OSError("connection refused"), 10.0)
+    assert told == (
+        "the model at http://127.0.0.1:9 cannot be reached: connection refused. "
+        "flowstill runs it itself and starts it anew with the next try; it may have run out of memory."
+    )
+
+
 def test_a_hanging_server_is_left_after_the_time_limit() -> None:
     async def hang(call: Call) -> Reply:
         await asyncio.sleep(60)

@@ -1,6 +1,8 @@
 """The teacher against a real model. What it says is noise at this size; that it keeps the shape is not."""
 
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -9,6 +11,7 @@ from typing import Annotated, Literal
 import msgspec
 import pytest
 
+from connectors import embedded
 from connectors.local import serve
 from connectors.teacher import Answer, Request, Teacher, Unanswered
 
@@ -31,10 +34,16 @@ def about(text: str, seed: int = 0) -> Request:
     return Request(messages=[{"role": "user", "content": said}], shape=Questions, seed=seed)
 
 
+def kill_servers(state: Path) -> None:
+    for path in state.glob("*.json"):
+        if known := embedded.read(path):
+            os.kill(known.child.pid, signal.SIGKILL)
+
+
 @asynccontextmanager
 async def teacher(model: Path, state: Path) -> AsyncIterator[Teacher]:
     with serve(model, alias="smol", state=state, slots=2, threads=1) as server:
-        async with Teacher(server.url, "smol", in_flight=2) as opened:
+        async with Teacher(server.url, "smol", in_flight=2, revive=lambda: server.revived().url) as opened:
             yield opened
 
 
@@ -57,6 +66,21 @@ def test_the_same_request_gets_the_same_answer_from_a_real_server(smollm2: Path,
 
     first, second = asyncio.run(work())
     assert first == second
+
+
+def test_a_server_of_ours_that_is_killed_is_started_anew_within_the_same_question(
+    smollm2: Path, tmp_path: Path
+) -> None:
+    async def work() -> list[str]:
+        async with teacher(smollm2, tmp_path) as opened:
+            first = await opened.ask(about("Dogs travel for free.", seed=7))
+            kill_servers(tmp_path)
+            asked = await asyncio.gather(*(opened.ask(about("Dogs travel for free.", seed=7)) for _ in range(2)))
+            assert 1 <= opened.retries <= 2
+            return [first.text, *(answer.text for answer in asked)]
+
+    assert len(set(asyncio.run(work()))) == 1
+    assert not list(tmp_path.glob("*.json")), "the new one ends with the block, too"
 
 
 def test_a_request_beyond_the_context_of_a_real_server_is_lost_alone(smollm2: Path, tmp_path: Path) -> None:

@@ -178,6 +178,20 @@ def steps() -> list[Case]:
             _out("Hi Ann, 2 times"),
         ),
         Case(
+            "a text that joins a list",
+            flow(
+                "join",
+                line(
+                    start(),
+                    listed,
+                    Node("page", "template", "Page", params={"template": Text((made, "; ", Q)), "delimiter": '|"\n'}),
+                    end(r=(Ref("page", ("output",)), STRING)),
+                ),
+            ),
+            _in("a,b"),
+            _out('a|"\nb; a,b'),
+        ),
+        Case(
             "a template with logic",
             flow(
                 "jinja",

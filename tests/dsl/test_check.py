@@ -9,7 +9,7 @@ import pytest
 
 import dsl
 from dsl.findings import as_json, sarif, text
-from dsl.ir import Edge, Flow, Node, Ref, Script, Text
+from dsl.ir import Edge, Flow, Graph, Node, Ref, Script, Text, Type
 from dsl.lint import Finding, check, mend
 from dsl.load import dump_json
 from dsl.refused import refusals
@@ -183,6 +183,24 @@ def test_all_that_keeps_a_file_from_being_read_is_told_and_what_else_is_wrong() 
     assert [(each.code, each.pointer) for each in found if each.level == "error" and each.code != "file.refused"] == [
         ("ref.unknown", places["say"])
     ]
+
+
+@pytest.mark.parametrize("dialect", ["coze", "ragflow", "dify"])
+def test_outputs_whose_names_a_platform_does_not_take_are_found_where_they_are_read(dialect: str) -> None:
+    start = Node("s", "start", "S", outputs={"full name": Type("string")})
+    fields = {"Image URL": Ref("s", ("full name",)), "标题": "T"}
+    given = Node("k", "set", "K", inputs=fields, outputs=dict.fromkeys(fields, Type("string")))
+    source = {"lang": "javascript", "style": "items", "source": "return [{json: {'x y': $json['Image URL']}}]"}
+    code = Node("c", "code", "C", params=source, outputs={"x y": Type("string")})
+    said = Text((Ref("c", ("x y",)), Ref("k", ("标题",)), Ref("s", ("full name",))))
+    edges = [Edge("s", "k"), Edge("k", "c"), Edge("c", "a"), Edge("a", "e")]
+    nodes_ = [start, given, code, Node("a", "answer", "A", params={"text": said}), Node("e", "end", "E")]
+    written = dsl.write(Flow("t", "ir", mode="chat", graph=Graph(nodes_, edges)), dialect)
+    back = dsl.read(written.data)
+    assert [each for each in check(back) if each.level == "error"] == []
+    assert "full_name" in next(each.message for each in written.notes if each.code == "name.changed")
+    told = next(node for node in nodes(back).values() if node.kind == "answer").params["text"]
+    assert {part.path[0] for part in told.parts if isinstance(part, Ref)} == {"x_y", "value", "full_name"}
 
 
 def test_findings_are_shown_as_text_json_and_sarif() -> None:

@@ -1,10 +1,12 @@
 """Coze canvases: what is read, what is written, and that nothing refers to nothing."""
 
+import asyncio
 import copy
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from types import SimpleNamespace
+from typing import Any, Literal
 
 import pytest
 
@@ -205,3 +207,19 @@ def test_a_batch_that_may_leave_elements_out_says_so(limit: int | None, told: li
     (batch,) = [node["data"]["inputs"] for node in canvas["nodes"] if node["type"] == "28"]
     assert batch["batchSize"]["value"]["content"] == (limit or 100)
     assert [note.severity for note in notes if note.code == "iterate.limit"] == told
+
+
+def test_outputs_with_names_that_coze_has_not_are_given_out_and_called_by_them_again() -> None:
+    names = {"Image URL": "a", "1st": "b"}
+    fields = Node("fields", "set", "Fields", inputs=dict(names), outputs=dict.fromkeys(names, Type("string")))
+    reads = {f"r{i}": (Ref("fields", (name,)), Type("string")) for i, name in enumerate(names)}
+    flow = Flow("t", "n8n", graph=line(start(), fields, end(**reads)))
+    document, _ = coze.build(flow)
+    made = next(node["data"] for node in inside(document)[1]["nodes"] if node["id"] == "fields")
+    scope: dict[str, Any] = {}
+    exec(made["inputs"]["code"], scope)
+    given = asyncio.run(scope["main"](SimpleNamespace(params={})))
+    assert given == {"Image_URL": "a", "v_1st": "b"}
+    assert [each["name"] for each in made["outputs"]] == list(given)
+    back = coze.read(document)
+    assert [ref.path[0] for node in nodes(back).values() for ref in node_refs(node)] == list(names)

@@ -94,7 +94,8 @@ def test_a_variable_of_a_loop_of_ragflow_that_begins_with_nothing_is_no_constant
     nodes(flow)["l"].params["variables"] = {"i": {"type": Type(kind), "value": value}}  # type: ignore[arg-type]
     written = dsl.write(flow, "ragflow")
     (first,) = written.document["dsl"]["components"]["l"]["obj"]["params"]["loop_variables"]
-    assert first["input_mode"] not in ("constant", "variable") and first["value"] and first["type"] == kind
+    assert first["input_mode"] not in ("constant", "variable") and first["value"]
+    assert first["type"].partition("<")[0] == kind  # of a list RAGFlow looks at the beginning
     assert nodes(dsl.read(written.data))["l"].params["variables"] == {"i": {"type": Type(kind), "value": value}}  # type: ignore[arg-type]
 
 

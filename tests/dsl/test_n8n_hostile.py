@@ -15,7 +15,7 @@ import pytest
 
 import dsl
 from dsl import DslError, Flow, n8n
-from dsl.values import at, leaves, pointer, steps
+from dsl.values import at, leaves, pointer, steps, unique
 from tests.dsl.corpus import SHARED, files
 
 ODD: list[Any] = [
@@ -143,6 +143,29 @@ def test_a_long_chain_costs_no_more_than_its_length() -> None:
     begun = time.process_time()
     n8n.build(n8n.read(chain))
     assert time.process_time() - begun < 10
+
+
+class Counted(set[str]):
+    """Names that are taken, and how often one asked for some."""
+
+    asked = 0
+
+    def __contains__(self, name: object) -> bool:
+        self.asked += 1
+        return super().__contains__(name)
+
+
+def test_of_a_name_that_thousands_want_not_all_numbers_are_tried_for_each() -> None:
+    taken = Counted()
+    names = [unique("v_leftValue", taken) for _ in range(5000)]
+    assert names[:2] + names[11:12] + names[-1:] == [
+        "v_leftValue",
+        "v_leftValue_2",
+        "v_leftValue_12",
+        "v_leftValue_5000",
+    ]
+    assert len(set(names)) == 5000 and taken.asked < 40 * 5000
+    assert unique("abcdefgh", {"abcdef", *(f"abcd_{i}" for i in range(2, 10))}, longest=6) == "abc_10"
 
 
 # -- packages

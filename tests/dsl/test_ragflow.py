@@ -307,6 +307,24 @@ def test_of_several_texts_the_first_is_said_elsewhere_and_that_is_told() -> None
     assert dsl.write(flow, "ragflow").notes == []
 
 
+@pytest.mark.parametrize(
+    ("llm_id", "name", "provider"),
+    [("gpt-4o@OpenAI", "gpt-4o", "OpenAI"), ("r1@default@DeepSeek", "r1", "DeepSeek"), ("@cf/x@CF", "@cf/x", "CF")],
+)
+def test_a_model_is_called_elsewhere_what_its_provider_calls_it(llm_id: str, name: str, provider: str) -> None:
+    params = {"llm_id": llm_id, "prompts": [{"role": "user", "content": "{sys.query}"}]}
+    flow = ragflow.read(canvas(begin=BEGIN, **{"LLM:A": {"component_name": "LLM", "params": params}}))
+    (model,) = flow.resources
+    assert (model.name, model.hint["provider"]) == (name, provider)
+    (reply,) = [
+        each["data"]
+        for each in dsl.write(flow, "dify").document["workflow"]["graph"]["nodes"]
+        if each["data"]["type"] == "llm"
+    ]
+    assert reply["model"]["name"] == name
+    assert ragflow.build(flow)[0]["dsl"]["components"]["LLM:A"]["obj"]["params"]["llm_id"] == llm_id
+
+
 def test_what_fits_no_category_takes_the_last_one() -> None:
     described = {name: {"description": "", "to": [f"Message:{name}"]} for name in ("A", "B")}
     params = {"llm_id": "m@x", "query": "sys.query", "category_description": described}
@@ -369,6 +387,21 @@ def test_a_template_with_logic_is_read_as_one_and_written_again() -> None:
 
 
 ODD: list[Any] = [None, True, 0, -1.5, "", "x", "{a@b.c}", [], [1], {}, {"a": {"b": 1}}, ["begin"], "begin@x"]
+
+
+@pytest.mark.parametrize(("type_", "kept"), [("Array<String>", {"delimiter": "|"}), ("String", {})])
+def test_what_stands_between_the_elements_of_a_list_is_kept_where_a_list_may_be(type_: str, kept: Any) -> None:
+    outputs = {"xs": {"type": type_, "value": None}}
+    code = {"component_name": "CodeExec", "params": {"lang": "python", "script": "def main(): 0", "outputs": outputs}}
+    merge = {"method": "merge", "script": "{CodeExec:A@xs}{sys.query}", "delimiters": ["|"]}
+    flow = ragflow.read(
+        canvas(begin=BEGIN, **{"CodeExec:A": code, "T": {"component_name": "StringTransform", "params": merge}})
+    )
+    assert {name: value for name, value in nodes(flow)["T"].params.items() if name != "template"} == kept
+    for dialect in ("coze", "dify", "ragflow"):
+        again = dsl.read(dsl.write(replace(flow, dialect="ir", raw=None), dialect).data)
+        (text,) = [node for node in nodes(again).values() if node.kind == "template"]
+        assert text.params.get("delimiter") == kept.get("delimiter"), dialect
 
 
 def test_a_text_is_put_together_in_front_where_ragflow_takes_one_reference() -> None:

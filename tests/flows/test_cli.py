@@ -239,6 +239,14 @@ def test_show_tells_the_steps_scores_and_report_of_the_newest_run(done: Place) -
         assert text in out
 
 
+def test_questions_beyond_the_limit_are_counted(place: Place) -> None:
+    place.change("evaluate", limit=20)
+    place.run()
+    _, out, _ = place.said("show", "units", module="flows")
+    assert "20 of 48 held-out questions" in out
+    assert "questions beyond evaluate.limit: 28" in out
+
+
 def test_show_names_what_was_lost_and_the_notes_of_the_run(place: Place) -> None:
     place.write("broken.pdf", "%PDF-1.4 this is none")
     place.said("run", "units")
@@ -479,6 +487,7 @@ def test_dataset_versions_are_listed_with_their_sizes_and_run(done: Place) -> No
     (folder,) = done.runs()
     (line,) = [line for line in out.splitlines() if folder.run.id in line]
     assert str(trained_on(done)) in line
+    assert "went on with other documents" not in out
 
 
 def test_a_dataset_version_that_was_damaged_or_deleted_says_so(done: Place) -> None:
@@ -507,6 +516,8 @@ def test_a_dataset_that_a_run_made_before_it_went_on_with_other_documents_is_lis
     versions = {path.name for path in (place.config.state / "datasets" / "units").iterdir()}
     _, out, _ = place.said("dataset", "list", "units", module="flows")
     assert len(versions) == 2 and all(version in out for version in versions)
+    assert len(re.findall(r" \d{4}-\d\d-\d\d \d\d:\d\d UTC ", out)) == 2, "when each was made"
+    assert out.endswith("-: its run went on with other documents or settings, or its record was deleted.\n")
 
 
 @pytest.mark.parametrize("form", ["messages", "alpaca", "sharegpt", "prompt-completion", "text"])

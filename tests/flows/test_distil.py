@@ -215,6 +215,35 @@ def test_fields_that_are_missing_cost_their_pair_only() -> None:
     assert {"Who?", "How many fit on the Kittiwake?"} <= {pair.question for pair in pairs}
 
 
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ("W\x1b[31mhat\x1b[0m now?", "What now?"),
+        ("\x00What\x07 now?\x85", "What now?"),
+        ("What\x0cnow?", "What now?"),
+        ("What\tnow:\r\n1?", "What\tnow:\r\n1?"),
+        ("What is [31m?", "What is [31m?"),
+    ],
+)
+def test_control_characters_in_what_the_teacher_wrote_reach_no_pair(written: str, kept: str) -> None:
+    after = {"question": written, "answer": written}
+    said = {"items": [item(questions=[written], answer=written, follow_up=after)], "questions": [written]}
+    with scripted(lambda body: said) as (url, _):
+        pairs, _, _ = run([passage(BOATS), asked("Who?")], url, Distil(refusals=0.5))
+    by_kind = {pair.kind: pair for pair in pairs}
+    assert by_kind.keys() == {"human", "paraphrase", "distilled", "follow_up", "refusal"}
+    assert {pair.question for kind, pair in by_kind.items() if kind != "human"} == {kept}
+    assert by_kind["distilled"].answer == by_kind["follow_up"].answer == kept
+    assert by_kind["follow_up"].history == (Turn(kept, kept),)
+
+
+def test_a_quote_of_what_a_terminal_said_loses_the_control_characters_alone() -> None:
+    seen = "The log says \x1b[31mERROR 7\x1b[0m when the pump fails."
+    with scripted(lambda body: {"items": [item(quote=seen)]}) as (url, _):
+        pairs, _, _ = run([passage(seen)], url)
+    assert pairs[0].quote == "The log says [31mERROR 7[0m when the pump fails."
+
+
 # --- languages
 
 

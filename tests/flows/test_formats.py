@@ -129,6 +129,22 @@ def test_without_ratings_a_preference_format_says_what_is_missing(tmp_path: Path
     assert not (tmp_path / "out").exists()
 
 
+def test_when_the_better_answer_was_left_out_dpo_says_by_what(tmp_path: Path) -> None:
+    options = Curate(select="longest", k=1, test=0.0, validation=0.0)
+    long = pair("What else?", "The quay is made of granite and lies in the north of the harbour.", document="quay.md")
+    for name, pairs, told in [
+        (
+            "cut",
+            [long, *RATED],
+            r"2 thumbs-down answers.*no better answer.*curate\.select left out \(1\): raise curate\.k",
+        ),
+        ("lone", [long, *RATED[1:]], r"2 thumbs-down answers.*no better answer.*Harvest better answers"),
+    ]:
+        version = dataset.write(tmp_path, curate(pairs, [], options), {}).path
+        with pytest.raises(FlowError, match=told):
+            export(version, "dpo", tmp_path / name)
+
+
 def test_an_unknown_format_names_the_nearest_one(version: Path, tmp_path: Path) -> None:
     with pytest.raises(FlowError, match="Did you mean 'alpaca'"):
         export(version, "alpacca", tmp_path / "out")

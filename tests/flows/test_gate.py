@@ -67,6 +67,14 @@ def test_a_gain_below_the_margin_is_refused() -> None:
     assert not decide(new, old, singles(100), margin=0.2).promote
 
 
+def test_a_worse_model_that_a_negative_margin_lets_pass_is_called_so() -> None:
+    same, worse = [0.5, 1.0] * 20, [0.4, 0.9] * 20
+    mixed = [0.4, 1.1] * 20
+    for new, told in [(worse, ", though it is worse"), (mixed, ", though it may be worse"), ([1.0] * 40, "")]:
+        verdict = decide(new, same, singles(40), margin=-0.5)
+        assert verdict.promote and verdict.why.endswith(f"the lower bound is above -0.500{told}")
+
+
 def test_too_few_questions_promote_nothing_and_the_message_says_what_to_add() -> None:
     verdict = decide([1.0] * 5, [0.0] * 5, singles(5))
     assert not verdict.promote

@@ -118,6 +118,7 @@ def test_a_file_that_answers_unlike_its_model_is_told_at_export_and_refused(
     )
     assert reason in done.run.why
     (note,) = [note for note in done.run.notes if "answers unlike the model" in note]
+    assert note.startswith("No promotion will come of this run, but what it scores is told all the same: the q8_0")
     differences = Path(note.split()[-1].rstrip("."))  # wherever one stands
     row = json.loads(differences.read_text().splitlines()[0])
     assert row["gguf"] == "Something else altogether." and row["merged_model"].startswith("The ")
@@ -461,6 +462,14 @@ def test_what_is_harvested_adds_up(place: Place) -> None:
     assert (second["records"], second["records added"], second["records as before"]) == (17, 2, 15)
 
 
+def test_what_people_asked_and_were_told_can_be_all_that_is_trained_on(place: Place) -> None:
+    place.configure(questions=0, paraphrases=0, refusals=0)
+    place.write("asked.csv", "question,answer\nWho bakes?,Mrs Holm bakes.\nMay dogs come in?,On a lead.\n")
+    step = place.run().run.step("distil")
+    assert step is not None and (step.counts["pairs"], step.counts["human"]) == (2, 2)
+    assert place.stub.report().calls == 0
+
+
 def test_nothing_but_duplicates_is_one_row(place: Place) -> None:
     (place.documents / "units.md").unlink()
     place.configure(paraphrases=0)
@@ -797,8 +806,19 @@ def test_a_copy_of_a_run_s_folder_is_no_run(place: Place) -> None:
 def test_a_teacher_that_writes_nothing_usable_is_what_the_error_says(place: Place) -> None:
     place.teach(pwrong=1.0)
     for _ in range(3):
-        with pytest.raises((FlowError, ServiceError), match=r"another shape|wrote nothing that can be used"):
+        with pytest.raises((FlowError, ServiceError), match=r"another shape|gave no answer that can be used"):
             place.run()
+
+
+def test_a_teacher_that_was_never_reached_is_not_said_to_have_written(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("connectors.http.backoff", lambda attempt: 0.0)
+    place.write("units.md", facts(0, 2))
+    place.service("stub", url="http://127.0.0.1:9/v1")
+    with pytest.raises((FlowError, ServiceError), match=r"cannot be reached") as failed:
+        place.run()
+    assert "wrote" not in str(failed.value)
 
 
 def test_a_dataset_with_broken_bytes_is_one_clear_error(place: Place) -> None:

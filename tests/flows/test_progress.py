@@ -118,6 +118,20 @@ def test_what_was_done_before_does_not_count_for_the_time_left(clock: list[float
     ]
 
 
+def test_while_nothing_comes_in_no_time_left_is_told_rather_than_a_rising_one(clock: list[float]) -> None:
+    stream = io.StringIO()
+    with Progress(stream).task("distil", 20) as task:
+        for now, done in ((0.0, 0), (10.0, 2), (20.0, 2), (30.0, 2), (40.0, 4)):
+            clock[0] = now
+            task.at(done)
+    assert stream.getvalue().splitlines()[1:5] == [
+        "distil: 2/20, about 1 min 30 s left",
+        "distil: 2/20",
+        "distil: 2/20",
+        "distil: 4/20, about 2 min 40 s left",
+    ]
+
+
 def test_work_that_is_all_but_done_has_no_time_left(clock: list[float]) -> None:
     stream = io.StringIO()
     with Progress(stream).task("train: steps", 100) as task:

@@ -227,6 +227,7 @@ def test_a_model_whose_file_somebody_deleted_is_named_and_the_next_run_puts_one_
     code, out, err = place.said("ask", "units", "Hello?")
     assert (code, out) == (1, "")
     assert "version v1 is no longer there: promote.keep let it go, or somebody deleted its file" in err
+    assert err.endswith("Kept: none. `flowstill run units` makes it anew.\n")
     kept.write_bytes(b"what is damaged is no better")
     place.write("more.md", facts(50, 52))
     done = place.run()
@@ -236,6 +237,26 @@ def test_a_model_whose_file_somebody_deleted_is_named_and_the_next_run_puts_one_
     code, out, err = place.said("ask", "units", "What is the colour of unit U00003?")
     assert (code, err) == (0, "")
     assert "U00003" in out
+    kept.unlink()
+    (kept.parent / "units-v2.gguf").unlink()
+    assert place.said("ask", "units", "Hello?")[2].endswith("Kept: none. `flowstill run units` makes it anew.\n")
+
+
+@pytest.mark.parametrize("damage", ["deleted", "damaged"])
+def test_the_file_of_the_model_in_service_is_put_back_under_its_own_name(place: Place, damage: str) -> None:
+    place.run()
+    kept = place.config.state / "models" / "units" / "units-v1.gguf"
+    whole = kept.read_bytes()
+    kept.unlink()
+    if damage == "damaged":
+        kept.write_bytes(whole[:-1])
+    assert place.run().run.verdict == "promoted"
+    assert kept.read_bytes() == whole
+    with place.store() as store:
+        assert [version.name for version in store.versions("units")] == ["v1"]
+        assert store.champion("units") == store.versions("units")[0] and store.previous("units") is None
+    assert place.said("ask", "units", "What is the colour of unit U00003?")[0] == 0
+    assert place.run().repeated
 
 
 def test_a_switch_that_was_killed_before_it_was_recorded_is_put_right_by_the_next_run(

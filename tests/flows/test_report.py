@@ -48,7 +48,7 @@ WHOLE = msgspec.structs.replace(
     dropped=(DroppedFor("thumbs_down", 8, (Example("The night key code?", "Ask a colleague."),)),),
     dataset=DatasetSummary("3fa9c01b77de", {"train": 331, "test": 33}),
     training_loss=(Point(1, 3.9), Point(60, 0.4)),
-    evaluation_loss=(Point(60, 0.7),),
+    validation_loss=(Point(60, 0.7),),
     scores=(
         *(
             Score(model, mode, "key", mean, mean - 0.02, mean + 0.05, 80)
@@ -284,7 +284,8 @@ def test_each_chart_is_described_for_those_who_cannot_see_it() -> None:
     for chart in page.all("svg"):
         assert chart["role"] == "img"
         assert set(chart["aria-labelledby"].split()) <= identities
-    assert "Training loss goes from 3.9 at step 1 to 0.4 at step 60." in page.text
+    assert "Loss of training rows goes from 3.9 at step 1 to 0.4 at step 60." in page.text
+    assert "loss of validation rows: 0.7 at the end" in page.text
     assert "distil: taken from an earlier run." in page.text
     assert all(heading["scope"] in ("row", "col") or "aria-hidden" in heading for heading in page.all("th"))
 
@@ -299,7 +300,7 @@ def test_figures_that_are_no_numbers_are_left_out_of_the_charts(number: float) -
         WHOLE,
         scores=(Score("base", "closed_book", "key", number, number, number, 0),),
         training_loss=(Point(1, number), Point(2, 1.0)),
-        evaluation_loss=(),
+        validation_loss=(),
     )
     assert not re.search(r'="[^"]*\b(nan|inf)\b', render(report))
 

@@ -1,5 +1,6 @@
 """What is the SQLite file's own affair: its schema, its faults, and what they tell the user."""
 
+import asyncio
 import os
 import shutil
 import sqlite3
@@ -12,11 +13,12 @@ from pathlib import Path
 import pytest
 
 from connectors.records import Origin, Passage, record_id, sha256
-from connectors.teacher import Answer
+from connectors.teacher import Answer, Request, Teacher
 from flows import FlowError, schema
 from flows.pairs import Pair
 from flows.sqlite import SqliteStore, terms
 from flows.store import Version
+from tests.doubles.teacher import stub_teacher
 
 PAID = Answer("text " * 1000, 1, 1, 0.0, "m", "stop")
 
@@ -131,12 +133,11 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("table", "damage", "read"),
     [
-        ("answers", "body='{'", lambda store: store.answer("k")),
-        ("answers", "body=NULL", lambda store: store.answer("k")),
-        ("answers", "body=CAST(x'ff' AS TEXT)", lambda store: store.answer("k")),
         ("records", "body='{}'", lambda store: list(store.records("l"))),
         ("records", "body='{}'", lambda store: store.search("l", "tea", 1)),
         ("pairs", "body='{}'", lambda store: list(store.pairs("l"))),
+        ("pairs", "body=NULL", lambda store: list(store.pairs("l"))),
+        ("pairs", "body=CAST(x'ff' AS TEXT)", lambda store: list(store.pairs("l"))),
         ("versions", "body='[]'", lambda store: store.champion("l")),
         ("versions", "body='[]'", lambda store: store.versions("l")),
         ("fires", "time='soon'", lambda store: store.last_fire("l")),
@@ -151,13 +152,37 @@ def test_a_damaged_row_or_a_lost_table_is_one_error_that_names_the_file_and_the_
     store = SqliteStore(tmp_path / "store.db")
     fill(store)
     store._db.execute(f"UPDATE {table} SET {damage}")
-    with pytest.raises(FlowError, match=r"store\.db: .*(damaged|decode).*Restore it .* or move its folder away"):
+    with pytest.raises(
+        FlowError, match=r"store\.db: .*(damaged|decode).*Restore it .* or move its folder away"
+    ) as told:
         read(store)
+    assert "object" not in str(told.value), "in plain words, not Python's"
     store._db.execute(f"DROP TABLE {table}")
     with pytest.raises(
         FlowError, match=rf"store\.db: no such table: {table}\. It is damaged\. Restore it from a backup"
     ):
         read(store)
+    store.close()
+
+
+@pytest.mark.parametrize("body", ["'{'", "NULL", "7", "CAST(x'ff' AS TEXT)"])
+def test_a_damaged_answer_costs_that_answer_only(tmp_path: Path, body: str) -> None:
+    told: list[str] = []
+
+    async def work(url: str) -> list[str]:
+        async with Teacher(url, "stub", journal=store, note=told.append) as teacher:
+            return [(await teacher.ask(Request(messages=[{"role": "user", "content": n}]))).text for n in "123"]
+
+    store = SqliteStore(tmp_path / "store.db")
+    with stub_teacher() as (url, stub):
+        before = asyncio.run(work(url))
+        store._db.execute(f"UPDATE answers SET body={body} WHERE rowid=2")
+        assert asyncio.run(work(url)) == asyncio.run(work(url)) == before
+        assert stub.report().calls == 4
+    assert told == [f"{store.path}: an answer that it kept is damaged; it is asked for again."]
+    store._db.execute("DROP TABLE answers")
+    with pytest.raises(FlowError, match=r"no such table: answers\. It is damaged\. Restore it from a backup"):
+        store.answer("k")
     store.close()
 
 

@@ -7,6 +7,8 @@ from connectors import ServiceError
 from connectors.teacher import Answer, Request
 from flows import FlowError, RowsLostError, report, summary
 from flows.report import RunReport, price
+from flows.runs import Step
+from flows.summary import counts_of
 from tests.doubles.engine import FakeModel, FakeModels
 from tests.doubles.place import Place, facts
 
@@ -149,6 +151,11 @@ def test_lost_documents_and_rows_are_named(place: Place, reports: list[RunReport
     notes = reports[-1].notes
     assert any("broken.pdf" in note for note in notes)
     assert len(notes) > 1
+
+
+def test_the_losses_of_a_training_say_of_which_rows_they_are() -> None:
+    counts = counts_of(Step("train", "", counts={"train_loss": 1.448, "eval_loss": 0.669}))
+    assert counts == {"loss of training rows, on average": 1.448, "loss of validation rows, at the end": 0.669}
 
 
 def test_dropped_pairs_are_shown_by_reason_with_examples(place: Place, reports: list[RunReport]) -> None:

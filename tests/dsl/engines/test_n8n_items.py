@@ -70,8 +70,28 @@ SUM_UP = code("Sum", "return [{json: {sum: items.reduce((sum, one) => sum + Numb
 SUMMED = assign("Summed", sum="={{ $json.sum }}")
 WORDS = code("Words", "return [{json: {list: ['a', 'b']}}];")
 LOUD = assign("Say", count="={{ $json.lines.length }}", last="={{ $json.lines[1].said }}")
+FIELDS = assign("Fields", **{"Image URL": "={{ $json.q }}", "标题": "T"})
+CONTENT = code("Content", "return [{json: {'Content Title': $('Fields').first().json['Image URL'] + '!'}}];")
+CONTENT_IN_PYTHON = node(
+    "Content",
+    "code",
+    2,
+    language="pythonNative",
+    pythonCode='return [{"json": {"Content Title": _items[0]["json"]["Image URL"] + "!"}}]',
+)
+UP = assign(
+    "Up",
+    **{
+        "A b": "={{ $json['Content Title'] }}",
+        "c": "={{ $json['Content Title'].toUpperCase() + $('Fields').item.json['标题'] }}",
+    },
+)
+LAST = code("Last", "return [{json: {r: $json['A b'] + '/' + $json.c}}];")
+RESULT = assign("Result", r="={{ $json.r }}")
+NAMED_FREELY = "In>Fields Fields>Content Content>Up Up>Last Last>Result"
 
 FLOWS = {
+    "fields with any name": workflow([called("q"), FIELDS, CONTENT, UP, LAST, RESULT], NAMED_FREELY),
     "all the items": workflow([called(), ROWS, SPLIT, SHAPE, ALL], "In>Rows Rows>Split Split>Shape Shape>All"),
     "filtered items": workflow(
         [called(), ROWS, SPLIT, DEAR, SHAPE, ALL], "In>Rows Rows>Split Split>Dear Dear>Shape Shape>All"
@@ -131,6 +151,10 @@ FLOWS = {
         [called(), WORDS, SPLIT, assign("Loud", said="={{ $json.list.toUpperCase() }}"), ALL, LOUD],
         "In>Words Words>Split Split>Loud Loud>All All>Say",
     ),
+    "the year it is": workflow(
+        [called(), assign("Say", year="={{ $now.toISO().slice(0, 4) }}", same="={{ $now.toString().slice(0, 4) }}")],
+        "In>Say",
+    ),
     "values typed as text": workflow(
         [
             called("q"),
@@ -164,6 +188,12 @@ def test_python_in_a_loop_gives_what_javascript_does() -> None:
     flow = workflow([called(), MANY, LOOP, IN_PYTHON, SUM_UP, SUMMED], links)
     ran = run_dify(str(dsl.write(dsl.read(json.dumps(flow)), "dify").data), {})
     assert _texts(ran.outputs) == {"sum": "14"}
+
+
+def test_python_gives_fields_of_any_name_too() -> None:
+    flow = workflow([called("q"), FIELDS, CONTENT_IN_PYTHON, UP, LAST, RESULT], NAMED_FREELY)
+    ran = run_dify(str(dsl.write(dsl.read(json.dumps(flow)), "dify").data), {"q": "hi"})
+    assert _texts(ran.outputs) == {"r": "hi!/HI!T"}
 
 
 def test_a_filter_that_lets_nothing_through_leaves_an_empty_list() -> None:

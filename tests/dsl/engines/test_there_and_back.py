@@ -9,7 +9,7 @@ import dsl
 from dsl.ir import Edge, Flow, Graph, Node, Ref, Script, Text
 from tests.dsl.corpus import SHARED
 from tests.dsl.engines.dify import run_dify
-from tests.dsl.small import OBJECTS, STRINGS, line, start
+from tests.dsl.small import NUMBER, OBJECTS, STRINGS, line, start
 
 pytestmark = pytest.mark.engines
 FLOWS = (
@@ -72,3 +72,23 @@ def test_a_template_that_names_fields_of_each_row_gives_the_same_after_a_journey
 
 
 ROWS = "def main():\n    return {'rows': [{'sku': 'a', 'tags': ['x']}, {'sku': 'b', 'tags': ['y']}]}\n"
+
+
+def test_what_the_rounds_of_a_loop_make_is_there_after_a_journey_to_ragflow() -> None:
+    rows = Node("rows", "code", "Rows", params={"lang": "python3", "style": "kwargs", "source": ROWS})
+    rows.outputs = {"rows": OBJECTS}
+    mark = Node("m", "template", "Mark", params={"template": Text((Ref("w", ("item", "sku"), "item"), "!"))})
+    again = {"target": Ref("w", ("n",), "loop"), "op": "add", "value": 1}
+    count = Node("c", "assign", "Count", params={"items": [again]})
+    walk = Node("w", "loop", "Walk", inputs={"item": Ref("rows", ("rows",))}, outputs={"n": NUMBER, "made": STRINGS})
+    walk.params = {"variables": {"n": {"type": NUMBER, "value": 1}}}
+    walk.params["collect"] = {"n": Ref("w", ("n",), "loop"), "made": Ref("m", ("output",))}
+    walk.body = Graph([mark, count], [Edge("w", "m", "body"), Edge("m", "c")])
+    last = Node("a", "answer", "Say", params={"text": Text((Ref("w", ("made",)), " ", Ref("w", ("n",))))})
+    chat = Flow("T", "coze", mode="chat", graph=line(start(), rows, walk, last))
+    there = dsl.read(dsl.write(chat, "ragflow").data)
+    assert [each for each in dsl.check(there) if each.level == "error"] == []
+    before, after = (
+        run_dify(str(dsl.write(each, "dify").data), {"query": "x", "q": "x", "n": 1}) for each in (chat, there)
+    )
+    assert before.outputs["answer"].split() == after.outputs["answer"].split() == ["-", "a!", "-", "b!", "3"], after
