@@ -12,6 +12,12 @@ from typing import TYPE_CHECKING, Any
 class DslError(Exception):
     """A workflow file that cannot be read or written; the message names the file, the place and what to do."""
 
+    def __str__(self) -> str:
+        """Without the secrets that it quotes: an error is what people send around."""
+        from dsl.hiding import discreet
+
+        return str(discreet(super().__str__()))
+
 
 class OptionError(DslError):
     """A dialect, a form or an option that does not exist."""
@@ -20,10 +26,11 @@ class OptionError(DslError):
 from dsl import load  # noqa: E402  (they raise DslError)
 from dsl.audit import unreported  # noqa: E402
 from dsl.dialects import DIALECTS, Dialect, dialect_of, named  # noqa: E402
+from dsl.hiding import discreet, hidden  # noqa: E402
 from dsl.ir import Flow, Resource  # noqa: E402
 from dsl.merge import merge, same  # noqa: E402
 from dsl.notes import Note, worst  # noqa: E402
-from dsl.secrets import hidden, mask  # noqa: E402
+from dsl.secrets import mask, secrets_of  # noqa: E402
 from dsl.sidecar import Sidecar, restore  # noqa: E402
 
 if TYPE_CHECKING:
@@ -43,6 +50,7 @@ __all__ = [
     "read",
     "restored",
     "sniff",
+    "without_secrets",
     "worst",
     "write",
 ]
@@ -104,21 +112,30 @@ def draw(flow: Flow, form: str = "svg") -> str:
 def write(flow: Flow, dialect: str, **options: Any) -> Written:
     """A flow as a file of a dialect; the options are those of the dialect's `build`.
 
-    In the dialect that it was read from, what was not changed is written as it was. In another, notes name every value
-    that the way back would not restore. DslError: unknown dialect or option.
+    In the dialect that it was read from, what was not changed is written as it was, its secrets too. In another, notes
+    name every value that the way back would not restore, and every secret, which is left out. DslError: unknown dialect
+    or option.
     """
     target = named(dialect)
     if not isinstance(flow, Flow):
         raise DslError(f"What is written is a flow, as dsl.read gives it, and not {type(flow).__name__}.")
     _check_options(dialect, target, options)
-    others: dict[str, Any] = {}
     if flow.dialect == dialect and flow.raw is not None:
         document, notes = _reshaped(target, *_changed(flow, target), options)
-    else:
-        document, notes, others = _converted(flow, target, options)
-    rebind = [] if flow.dialect == dialect else flow.resources
+        return Written(target.dump(document), notes, [], document)
+    document, notes, resources, others = _converted(flow, target, options)
     beside = {name: target.dump(other) for name, other in others.items()}
-    return Written(target.dump(document), notes, rebind, document, beside)
+    return Written(target.dump(document), notes, [] if flow.dialect == dialect else resources, document, beside)
+
+
+def without_secrets(flow: Flow) -> tuple[Flow, list[Note]]:
+    """The flow as it is read where `${NAME}` stands for each secret in its file, and a note for each such place."""
+    if flow.raw is None:
+        return mask(flow)
+    document, places = hidden(_changed(flow, named(flow.dialect))[0], secrets_of(flow))
+    told = Note("needs_binding", "secret.found", "A secret stood here; it is not in the file.", "Put it in again.")
+    notes = [replace(told, source_pointer=place) for place in places]
+    return (named(flow.dialect).read(document) if places else flow), notes
 
 
 def restored(flow: Flow, sidecar: Sidecar, original: bytes = b"", **options: Any) -> Written:
@@ -135,23 +152,18 @@ def _check_options(dialect: str, target: Dialect, options: dict[str, Any]) -> No
         raise OptionError(f"{dialect} has no option {odd!r}. It has: {', '.join(known) or 'none'}.")
 
 
-def _converted(flow: Flow, target: Dialect, options: dict[str, Any]) -> tuple[Any, list[Note], dict[str, Any]]:
-    """The document, notes, and what has to be a document of its own, by name."""
-    keeps_all = target is named("ir") and flow.raw is not None
-    masked, secrets = _clean(flow) if keeps_all else mask(flow)
+def _converted(
+    flow: Flow, target: Dialect, options: dict[str, Any]
+) -> tuple[Any, list[Note], list[Resource], dict[str, Any]]:
+    """The document, notes, what is to be bound again, and what has to be a document of its own, by name."""
+    keeps_all = target is named("ir") and flow.raw is not None  # the common form carries the document itself
+    masked, secrets = without_secrets(flow) if keeps_all else mask(flow)
     document, notes = target.build(masked, **options)
     notes = [*flow.notes, *secrets, *notes]
     beside = getattr(target, "beside", None)
     others = beside(masked, **options) if beside else {}
-    return document, notes + unreported(flow, document, named(flow.dialect), target, notes), others
-
-
-def _clean(flow: Flow) -> tuple[Flow, list[Note]]:
-    """The flow as it is read when `${NAME}` stands for each secret in its document: the common form keeps that."""
-    document, places = hidden(_changed(flow, named(flow.dialect))[0])
-    told = Note("needs_binding", "secret.found", "A secret stood here; it is not in the file.", "Put it in again.")
-    notes = [replace(told, source_pointer=place) for place in places]
-    return (named(flow.dialect).read(document) if places else flow), notes
+    notes += unreported(flow, document, named(flow.dialect), target, notes)
+    return document, discreet(notes, secrets_of(flow)) if secrets else notes, masked.resources, others
 
 
 def _reshaped(target: Dialect, document: Any, notes: list[Note], options: dict[str, Any]) -> tuple[Any, list[Note]]:

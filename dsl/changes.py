@@ -5,10 +5,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from dsl.hiding import discreet, hidden, without
 from dsl.ir import Edge, Flow, Node, OnError, Type
-from dsl.secrets import mask
+from dsl.secrets import mask, secrets_of
 from dsl.telling import change
-from dsl.values import rename, walk
+from dsl.values import at, nodes, rename, steps, walk
 
 _COZE_LIMIT = 180_000  # milliseconds
 _FIELDS = ("kind", "title", "description", "params", "inputs", "outputs", "on_error")
@@ -32,13 +33,39 @@ Found = dict[tuple[Any, ...], Change]  # by what is different, whatever it is an
 
 def diff(one: Flow, other: Flow) -> list[Change]:
     """The changes that lead from `one` to `other`, without secrets. Positions, ids and the order of nodes are none."""
-    told = _changes(mask(one)[0], mask(other)[0])
-    return [told.get(key) or _of_secrets(key, each) for key, each in _changes(one, other).items()]
+    masked = _changes(mask(one)[0], mask(other)[0])
+    mine, theirs = secrets_of(one), secrets_of(other)
+    found: list[Change] = []
+    for key, each in _changes(one, other).items():
+        known = masked.get(without(key, mine)) or masked.get(without(key, theirs))
+        found.append(known or replace(each, message=_ANOTHER.format(f"{key[-1]}: " if key[-1] else "")))
+    return [discreet(each, mine | theirs) for each in [*found, *_unread_secrets(one, other, found)]]
 
 
-def _of_secrets(key: tuple[Any, ...], change: Change) -> Change:
-    name = f"{key[-1]}: " if key[-1] else ""
-    return replace(change, message=f"{name}a secret -> another secret")
+_ANOTHER = "{}a secret -> another secret"
+
+
+def _unread_secrets(one: Flow, other: Flow, found: list[Change]) -> Iterator[Change]:
+    """Other secrets in two files of one platform where reading has put a variable or a credential in their place."""
+    if one.dialect != other.dialect or one.raw is None or other.raw is None:
+        return
+    mine, theirs = nodes(one), nodes(other)
+    known = {each.pointer for each in found if each.message.endswith(_ANOTHER.format(""))}
+    had, has = _held(one), _held(other)
+    for key, new in _pairs(one, other).items():
+        place = mine[key].pointer
+        if place and place not in known:
+            for below in (each.removeprefix(place) for each in had if each.startswith(f"{place}/")):
+                (said, was), (says, is_) = had[place + below], has.get(theirs[new].pointer + below, ("", ""))
+                if said == says and was != is_:
+                    name = ".".join(steps(below))
+                    yield Change("~", _named(mine[key]), _ANOTHER.format(f"{name}: "), place + below)
+
+
+def _held(flow: Flow) -> dict[str, tuple[str, str]]:
+    """The values of a file that hold a secret, by place: without it and with it."""
+    document, places = hidden(flow.raw)
+    return {place: (at(document, place), str(at(flow.raw, place))) for place in places}
 
 
 def _changes(one: Flow, other: Flow) -> Found:

@@ -264,6 +264,12 @@ def _check(graph: Graph, place: str, ids: set[str]) -> None:
             _check(node.body, f"{where}/body", ids)
 
 
+def fits(kind: str, name: str, value: Any) -> bool:
+    """Whether a parameter of a node of a kind may hold a value; one that the kind does not know holds anything."""
+    hint = (KINDS[kind].params | EVERYWHERE).get(name) if kind in KINDS else None
+    return hint is None or next(_misfits(value, hint, ""), None) is None
+
+
 def build(flow: Flow) -> tuple[Any, list[Note]]:
     """With the document that the flow was read from: nothing is lost on this way."""
     return {"flowstill": VERSION, "flow": encode(flow)}, []

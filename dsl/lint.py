@@ -15,10 +15,11 @@ from typing import Any, Literal, Protocol, cast
 from dsl import used
 from dsl.dialects import DIALECTS, named
 from dsl.facts import port_words
+from dsl.hiding import discreet, hidden
 from dsl.ir import Edge, Flow, Graph, Node, Ref, Script
 from dsl.kinds import declared, outputs, ports, walked
 from dsl.lacking import Platform, fields, platform
-from dsl.secrets import hidden
+from dsl.secrets import secrets_of
 from dsl.values import at, copied, node_refs, walk
 
 Level = Literal["error", "warning", "note"]
@@ -50,12 +51,14 @@ class Rules(Protocol):
 
 
 def check(flow: Flow) -> list[Finding]:
-    """What will not work, or not as it looks, worst first and then in the order of the file."""
-    found = [*_graphs(flow), *_references(flow), *_lists(flow), *_names(flow), *_resources(flow), *_secrets(flow)]
+    """What will not work, or not as it looks, worst first and then in the order of the file; no secret is quoted."""
+    secrets = secrets_of(flow)
+    found = [*_graphs(flow), *_references(flow), *_lists(flow), *_names(flow), *_resources(flow)]
+    found += _secrets(flow, secrets)
     if rules := rules_of(flow.dialect):
         found += rules.check(flow)
     order = {"error": 0, "warning": 1, "note": 2}
-    return sorted(dict.fromkeys(found), key=lambda each: order[each.level])
+    return sorted(dict.fromkeys(discreet(found, secrets)), key=lambda each: order[each.level])
 
 
 def mend(flow: Flow) -> tuple[Flow, list[str]]:
@@ -67,7 +70,7 @@ def mend(flow: Flow) -> tuple[Flow, list[str]]:
     rules, document = rules_of(flow.dialect), copy.deepcopy(flow.raw)
     done = rules.mend(document) if rules and document is not None else []
     mended = named(flow.dialect).read(document) if done else replace(flow, graph=copied(flow.graph))
-    return mended, done + _without_lost_edges(mended)
+    return mended, discreet(done + _without_lost_edges(mended))
 
 
 def rules_of(dialect: str) -> Rules | None:
@@ -376,7 +379,7 @@ def _resources(flow: Flow) -> Iterator[Finding]:
 _OF_KNOWLEDGE = {"retrieve": "searches", "add_document": "writes into", "delete_document": "deletes from"}
 
 
-def _secrets(flow: Flow) -> Iterator[Finding]:
-    for place in hidden(flow.raw)[1]:
+def _secrets(flow: Flow, secrets: dict[str, str]) -> Iterator[Finding]:
+    for place in hidden(flow.raw, secrets)[1]:
         message = "A secret stands here in plain text: whoever gets the file has it."
         yield Finding("warning", "secret.found", message, place, fix="Use an environment variable or a credential.")

@@ -6,6 +6,7 @@ from typing import Any
 from dsl import Written
 from dsl.ir import Flow
 from dsl.notes import SEVERITIES, Note
+from dsl.secrets import mask
 from dsl.values import walk
 
 VERSION = 1
@@ -19,7 +20,11 @@ MEANS = {
 
 
 def report(flow: Flow, target: str, written: Written, *, file: str = "", data: bytes = b"") -> dict[str, Any]:
-    """`notes` of what does not travel unchanged, `rebind` of what needs an id, `summary` of the nodes by severity."""
+    """`notes` of what does not travel unchanged, `rebind` of what needs an id, `summary` of the nodes by severity.
+
+    Without secrets.
+    """
+    flow = mask(flow)[0]
     return {
         "report_version": VERSION,
         "source": {

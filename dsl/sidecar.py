@@ -11,12 +11,13 @@ from typing import Any
 
 from dsl import DslError, load
 from dsl.dialects import named
+from dsl.hiding import hidden
 from dsl.ir import Flow
 from dsl.irjson import decode, encode
 from dsl.merge import merge, same
 from dsl.notes import Note
-from dsl.secrets import hidden
-from dsl.values import at, nodes, put
+from dsl.secrets import secrets_of
+from dsl.values import nodes
 
 VERSION = "1"
 
@@ -38,9 +39,13 @@ class Sidecar:
         inner = {name: encode(getattr(self, name)) for name in self.__dataclass_fields__}
         return {"flowstill_sidecar": VERSION} | inner
 
+    def is_of(self, data: bytes) -> bool:
+        """Whether it was made from this very file."""
+        return bool(data) and hashlib.sha256(data).hexdigest() == self.sha256
+
 
 def make(flow: Flow, target: str, written: Any, *, file: str = "", data: bytes = b"") -> Sidecar:
-    document, secrets = hidden(flow.raw)
+    document, secrets = hidden(flow.raw, secrets_of(flow))
     return Sidecar(flow.dialect, target, document, written, file, hashlib.sha256(data).hexdigest(), secrets)
 
 
@@ -104,21 +109,17 @@ def _known(sidecar: Sidecar) -> set[str]:
 
 
 def _with_secrets(sidecar: Sidecar, original: bytes) -> tuple[Any, list[Note]]:
-    document = copy.deepcopy(sidecar.document)
     if not sidecar.secrets:
-        return document, []
-    if original and hashlib.sha256(original).hexdigest() == sidecar.sha256:
-        raw = _document(original, sidecar.dialect)
-        for place in sidecar.secrets:
-            put(document, place, at(raw, place))
-        return document, []
+        return copy.deepcopy(sidecar.document), []
+    if sidecar.is_of(original):
+        return _document(original, sidecar.dialect), []
     told = Note(
         "needs_binding",
         "secret.found",
         f"A secret stood here; the sidecar does not keep it, and {sidecar.file or 'the original'} is not what it was.",
         "Put the secret in again.",
     )
-    return document, [replace(told, target_pointer=place) for place in sidecar.secrets]
+    return copy.deepcopy(sidecar.document), [replace(told, target_pointer=place) for place in sidecar.secrets]
 
 
 def _document(data: bytes, dialect: str) -> Any:

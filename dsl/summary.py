@@ -3,13 +3,16 @@
 from collections import Counter
 from typing import Any
 
+from dsl.hiding import hidden
 from dsl.ir import Flow, Node, Type
-from dsl.secrets import hidden, mask
+from dsl.secrets import mask, secrets_of
 from dsl.values import walk
 
 
 def summarise(flow: Flow) -> dict[str, Any]:
     """Platform, inputs, results, kinds, resources and variables; pointers of secrets, never their values."""
+    places = hidden(flow.raw, secrets_of(flow))[1]
+    flow = mask(flow)[0]
     every = [node for node, _, _ in walk(flow.graph)]
     return {
         "name": flow.name,
@@ -22,13 +25,13 @@ def summarise(flow: Flow) -> dict[str, Any]:
         "inputs": _declared(every, "start"),
         "results": _declared(every, "end"),
         "resources": [
-            {"id": each.id, "kind": each.kind, "name": each.name, "hint": each.hint} for each in mask(flow)[0].resources
+            {"id": each.id, "kind": each.kind, "name": each.name, "hint": each.hint} for each in flow.resources
         ],
         "variables": [
             {"scope": each.scope, "name": each.name, "type": type_name(each.type)} for each in flow.variables
         ],
         "platform_only": [_only(node) for node in every if node.kind == "opaque"],
-        "secrets": hidden(flow.raw)[1],
+        "secrets": places,
         "notes": [note.message for note in flow.notes],
     }
 

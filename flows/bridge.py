@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -80,10 +81,13 @@ def _written(flow: Flow, target: str, options: dict[str, Any], sidecar: Path | N
     from dsl.load import dump_json
 
     kept = _kept(sidecar) if sidecar and sidecar.exists() else None
-    if sidecar and kept and (kept.target, kept.dialect) == (flow.dialect, target):
+    comes_back = kept and (kept.target, kept.dialect) == (flow.dialect, target) and not kept.is_of(data)
+    if sidecar and kept and comes_back:
         with _naming(sidecar):
             return dsl.restored(flow, kept, _original(sidecar, kept.file), **options)
-    written = dsl.write(flow, target, **options)
+    kept_out, secrets = dsl.without_secrets(flow) if flow.dialect == target else (flow, [])
+    written = dsl.write(kept_out, target, **options)
+    written = replace(written, notes=[*secrets, *written.notes])
     if sidecar:
         made = side.make(flow, target, written.document, file=_beside(sidecar, file), data=data)
         if kept:

@@ -7,9 +7,9 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from dsl.hiding import hidden
 from dsl.ir import Node
 from dsl.n8n.source import Raw, dig
-from dsl.secrets import hidden
 
 DEFINED = "/tools"  # behind an agent's id: the note beside it
 

@@ -1,6 +1,7 @@
 """What changed, in words."""
 
 import copy
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -125,6 +126,33 @@ def test_no_secret_is_told_and_another_one_is_a_change() -> None:
     assert one not in line and "a.example.com" in line
     flows = [Flow("t", "ir", variables=[Variable("env", "API_KEY", default=each)]) for each in (one, other)]
     assert [str(change) for change in diff(*flows)] == ["~ variable env.API_KEY: a secret -> another secret"]
+
+
+def test_a_secret_that_reading_puts_aside_is_told_where_it_is_another_one() -> None:
+    def flow(token: str, accept: str = "text/a") -> Flow:
+        headers = [{"name": "Authorization", "value": f"Bearer {token}"}, {"name": "Accept", "value": accept}]
+        parameters = {"url": "https://a.example.com", "sendHeaders": True, "headerParameters": {"parameters": headers}}
+        node = {"id": "1", "name": "Ask", "type": "n8n-nodes-base.httpRequest", "typeVersion": 4.2, "position": [0, 0]}
+        return dsl.read(json.dumps({"name": "f", "nodes": [node | {"parameters": parameters}], "connections": {}}))
+
+    one, other = "Zq7xPw81VbN4kL0tRy52Gh3J", "Ab3xPw81VbN4kL0tRy52Gh3J"
+    secret = "~ 'Ask': parameters.headerParameters.parameters.0.value: a secret -> another secret"
+    assert [str(each) for each in diff(flow(one), flow(other))] == [secret]
+    accept = "~ 'Ask': headers[1][1]: text/a -> text/b"
+    assert [str(each) for each in diff(flow(one), flow(other, "text/b"))] == [accept, secret]
+    assert diff(flow(one), flow(one)) == []
+
+
+def test_a_secret_in_a_name_is_not_told_and_what_changed_beside_it_is() -> None:
+    flows = [
+        Flow("t", "ir", graph=Graph([Node("a", "http", f"Ask {secret}", params={"method": method})]))
+        for secret, method in (("sk-Zq7xPw81VbN4kL0tRy52", "GET"), ("sk-Ab3xPw81VbN4kL0tRy52", "PUT"))
+    ]
+    assert [str(each) for each in diff(flows[0], flows[0])] == []
+    assert [str(each) for each in diff(*flows)] == [
+        "~ 'Ask ${OPENAI_KEY}': title: a secret -> another secret",
+        "~ 'Ask ${OPENAI_KEY}': method: GET -> PUT",
+    ]
 
 
 def test_what_else_changed_of_a_variable_is_told_and_a_whole_number_is_one() -> None:

@@ -73,6 +73,26 @@ def test_a_secret_that_stays_behind_can_fail_the_conversion(tmp_path: Path) -> N
     assert flowstill("convert", path, "--to", "ir", "--fail-on", "degraded").returncode == 0
 
 
+def test_a_secret_passes_into_no_file_of_its_own_platform_either_and_comes_back_with_the_sidecar(
+    tmp_path: Path,
+) -> None:
+    secret = "Zq7xPw81VbN4kL0tRy52Gh3J"
+    headers = {"parameters": [{"name": "Authorization", "value": f"Bearer {secret}"}]}
+    node = {"id": "1", "name": "Ask", "type": "n8n-nodes-base.httpRequest", "typeVersion": 4.2, "position": [0, 0]}
+    parameters = {"url": "https://a.example.com", "sendHeaders": True, "headerParameters": headers}
+    path, out, side = (tmp_path / name for name in ("in.json", "out.json", "side.json"))
+    path.write_text(json.dumps({"name": "f", "nodes": [node | {"parameters": parameters}], "connections": {}}))
+    for _ in range(2):
+        done = flowstill("convert", path, "--to", "n8n", "-O", "form=api", "-o", out, "--sidecar", side)
+        assert secret not in out.read_text() + side.read_text() + done.stderr.decode()
+    assert json.loads(out.read_text())["nodes"][0]["parameters"]["headerParameters"]["parameters"] == [
+        {"name": "Authorization", "value": "Bearer ${AUTHORIZATION}"}
+    ]
+    assert b"A secret stood here; it is not in the file. Put it in again. [secret.found]" in done.stderr
+    flowstill("convert", out, "--to", "n8n", "-o", tmp_path / "back.json", "--sidecar", side)
+    assert secret in (tmp_path / "back.json").read_text()
+
+
 def test_check_finds_what_would_fail_and_mends_what_is_clear(tmp_path: Path) -> None:
     flow = kitchen_sink()
     flow.graph.edges += [Edge("say", "nowhere"), Edge("fork", "say", "case:9")]

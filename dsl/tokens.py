@@ -1,0 +1,50 @@
+"""The public forms of well-known tokens: what is a secret wherever it stands."""
+
+import re
+from collections.abc import Iterator
+
+# name: what every such token holds, for a look at long texts that costs little, and its form.
+_FORMS: dict[str, tuple[tuple[str, ...], str]] = {
+    "openai": (("sk-",), r"\bsk-[A-Za-z0-9_-]{16,}"),
+    "stripe": (("k_live_", "k_test_"), r"\b[rs]k_(?:live|test)_[A-Za-z0-9]{16,}"),
+    "github": (("gh", "github_pat_"), r"\b(?:gh[pousr]_[A-Za-z0-9]{30,}|github_pat_[A-Za-z0-9_]{30,})"),
+    "gitlab": (("glpat-",), r"\bglpat-[A-Za-z0-9_-]{16,}"),
+    "slack": (("xox",), r"\bxox[abeoprs]-[A-Za-z0-9-]{10,}"),
+    "slack_hook": (("hooks.slack.com/services/",), r"(?<=hooks\.slack\.com/services/)[A-Za-z0-9/_-]{8,}"),
+    "discord": (("/api/webhooks/",), r"(?<=/api/webhooks/)\d{6,}/[A-Za-z0-9_-]{16,}"),
+    "telegram": ((":AA",), r"(?<!\d)\d{8,10}:AA[A-Za-z0-9_-]{30,}"),
+    "aws": (("AKIA", "ASIA"), r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"),
+    "google": (("AIza",), r"\bAIza[0-9A-Za-z_-]{35}"),
+    "hugging_face": (("hf_",), r"\bhf_[A-Za-z0-9]{30,}"),
+    "replicate": (("r8_",), r"\br8_[A-Za-z0-9]{30,}"),
+    "groq": (("gsk_",), r"\bgsk_[A-Za-z0-9]{30,}"),
+    "xai": (("xai-",), r"\bxai-[A-Za-z0-9]{30,}"),
+    "tavily": (("tvly-",), r"\btvly-[A-Za-z0-9-]{16,}"),
+    "sendgrid": (("SG.",), r"\bSG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}"),
+    "npm": (("npm_",), r"\bnpm_[A-Za-z0-9]{30,}"),
+    "shopify": (("shp",), r"\bshp(?:at|ca|pa|ss)_[0-9a-fA-F]{32}"),
+    "notion": (("ntn_", "secret_"), r"\b(?:ntn|secret)_[A-Za-z0-9]{36,}"),
+    "airtable": (("pat",), r"\bpat[A-Za-z0-9]{14}\.[0-9a-f]{64}"),
+    "jwt": (("eyJ",), r"\beyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{5,}"),
+    "n8n": (("n8n_api_",), r"\bn8n_api_[A-Za-z0-9]{20,}"),
+    "dify": (("app-", "dataset-"), r"\b(?:app|dataset)-[A-Za-z0-9]{24}\b"),
+    "ragflow": (("ragflow-",), r"\bragflow-[A-Za-z0-9]{30,}"),
+    "coze": (("pat_", "sat_", "czs_"), r"\b(?:pat|sat|czs)_[A-Za-z0-9]{40,}"),
+    "private_key": (
+        ("PRIVATE KEY-----",),
+        r"-----BEGIN [A-Z ]*PRIVATE KEY-----(?:(?:[^-]|-(?!----))*+-----END [A-Z ]*PRIVATE KEY-----|[\w+/=\s\\]{16,})",
+    ),
+    "bearer": (("earer ",), r"(?<=[Bb]earer )(?!auth[a-z]+\b)[A-Za-z0-9._~+/=-]{12,}"),
+    "basic": (("asic ",), r"(?<=[Bb]asic )(?=[A-Za-z+/]*[0-9=])[A-Za-z0-9+/]{8,}={0,2}"),
+    # A password may hold / and @; what begins with digits is a port and a path.
+    "password": (("://",), r"(?<=://)[^\s/@:{}]*:(?!\d+[^\w@])[^\s{}?#,;\"'<>`]{1,200}(?=@)"),
+}
+_COMPILED = [(name, hints, re.compile(form)) for name, (hints, form) in _FORMS.items()]
+
+
+def tokens(text: str) -> Iterator[tuple[int, int, str]]:
+    """Where a token begins and ends, and what it is."""
+    for name, hints, form in _COMPILED:
+        if any(hint in text for hint in hints):
+            for match in form.finditer(text):
+                yield match.start(), match.end(), name
