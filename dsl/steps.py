@@ -7,7 +7,8 @@ from textwrap import indent
 from typing import Any
 
 from dsl.dify.expressions import FUNCTIONS, LISTED, elements
-from dsl.ir import Node, Ref, Script, Text, Value
+from dsl.ir import Flow, Node, Ref, Script, Text, Value
+from dsl.kinds import declared
 from dsl.values import refs, text
 
 Code = tuple[str, dict[str, str]]  # lines of the body, and an expression for each output
@@ -35,13 +36,15 @@ def expression(value: Value, names: dict[Ref, str]) -> str:
     return repr(value)
 
 
+_COMPOSITE = frozenset({"array", "object", "boolean"})
+PRINTED = "A list, object or boolean ({}) is not printed as Python prints it: ['a', 'b'], {{'a': 1}}, True."
 _NAMED = re.compile(r"""\{\{\s*([A-Za-z_]\w*)((?:\.\w+|\[\d+\]|\["\w+"\]|\['\w+'\])*)\s*\}\}""")
 
 
 def plain(source: str, inputs: dict[str, Value]) -> Value | None:
     """A Jinja template that only names its inputs or fields of them, as text with references; None for any other."""
     made: list[Any] = []
-    end = 0
+    end, source = 0, source.removesuffix("\n")  # as Jinja does
     for match in _NAMED.finditer(source):
         value = inputs.get(match[1])
         if match[2] and isinstance(value, Ref):
@@ -54,6 +57,12 @@ def plain(source: str, inputs: dict[str, Value]) -> Value | None:
     if any(sign in "".join(part for part in [*made, rest] if isinstance(part, str)) for sign in ("{{", "{%", "{#")):
         return None
     return text([*(part if isinstance(part, (str, Ref)) else str(part) for part in made), rest])
+
+
+def as_python(value: Value, every: dict[str, Node], flow: Flow) -> str:
+    """What of a text looks different where Python does not print it: `['a']`, `{'a': 1}`, `True`; "" for nothing."""
+    told = [ref for ref in dict.fromkeys(refs(value)) if declared(ref, every, flow).name in _COMPOSITE]
+    return ", ".join(".".join(map(str, ref.path)) for ref in told)
 
 
 def below(ref: Ref, steps: str) -> Ref:

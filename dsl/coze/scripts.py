@@ -7,7 +7,7 @@ from dsl.coze.writing import Made, Writing, concat, literal, variable, variables
 from dsl.ir import Ref, Script, Type, Value
 from dsl.kinds import outputs
 from dsl.lacking import there
-from dsl.steps import STEPS, arguments, plain
+from dsl.steps import PRINTED, STEPS, arguments, as_python, plain
 from dsl.values import graph_of
 
 
@@ -84,6 +84,8 @@ def template(writing: Writing) -> Made:
                 "stub", "template.logic", "A template with logic cannot be rendered here.", "Write it as code."
             )
             return stub(writing)
+        if told := as_python(known, writing.canvas.known, writing.canvas.flow):
+            writing.note("degraded", "template.printed", PRINTED.format(told))
         value = known
     words, given = writing.template(value, node.inputs)
     joined = concat(words, given, node.params.get("delimiter", ","))

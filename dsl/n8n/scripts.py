@@ -6,6 +6,7 @@ from dsl import typescript, values
 from dsl.delimiters import may_be_list
 from dsl.ir import Node, Ref, Script, Text, Type, Value
 from dsl.n8n import conditions, python, shims, tables, text
+from dsl.steps import PRINTED, as_python, plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -276,6 +277,8 @@ def template(builder: "Builder", node: Node) -> None:
         message = "The template has logic that n8n has no words for; the node raises an error when it is reached."
         builder.note(node, "stub", "template.logic", message, "Write it in JavaScript.")
         body = f"throw new Error({text.string(_stub_text(node, 'a Jinja template'))});"
+    elif told := as_python(plain(template.source, node.inputs), builder.nodes, builder.flow):
+        builder.note(node, "degraded", "template.printed", PRINTED.format(told))
     shim(builder, node, "template", {"template": template.source}, inputs, body)
 
 

@@ -96,7 +96,7 @@ def jinja(template: str) -> str | None:
     """JavaScript that fills in a Jinja template; None when it has more than names to be filled in."""
     if "{%" in template or "{#" in template or re.search(r"\{\{-|-\}\}", template):
         return None
-    pieces, end = [], 0
+    pieces, end, template = [], 0, template.removesuffix("\n")  # as Jinja does
     for match in _SUBSTITUTED.finditer(template):
         steps = "".join(f"?.{step}" for step in re.findall(r"\w+|\[\d+\]", match[2]))
         pieces += [json.dumps(template[end : match.start()]), f"show(inputs[{json.dumps(match[1])}]{steps})"]

@@ -30,7 +30,7 @@ from dsl.ragflow.tables import (
 )
 from dsl.ragflow.text import swallowed, write_text
 from dsl.ragflow.types import word_of
-from dsl.steps import STEPS, arguments, plain
+from dsl.steps import PRINTED, STEPS, arguments, as_python, plain
 from dsl.values import graph_of, refs, unique
 
 Made = tuple[str, dict[str, Any]]
@@ -489,8 +489,12 @@ def _script(writing: Writing) -> str | None:
     known = plain(source.source, inputs)
     name = partial(writing.name, text=True)
     script = writing.text(known) if known is not None else jinja.translated(source, inputs, name, writing.is_text)
-    if script is not None:
-        writing.note("equivalent", "template.names", "The names of the template became references.")
+    if script is None:
+        return None
+    writing.note("equivalent", "template.names", "The names of the template became references.")
+    printed = known if known is not None else list(inputs.values())
+    if told := as_python(printed, writing.known, writing.flow):
+        writing.note("degraded", "template.printed", PRINTED.format(told))
     return script
 
 

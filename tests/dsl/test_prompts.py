@@ -38,3 +38,20 @@ def test_a_prompt_with_logic_over_texts_is_put_together_in_front_on_ragflow() ->
     assert not [note for note in made.notes if note.severity == "stub"]
     component = made.document["dsl"]["components"]["l_prompt"]["obj"]
     assert component["params"]["script"] == "{% if {begin@q} %}Say {{ {begin@q} }}{% endif %}"
+
+
+@pytest.mark.parametrize("dialect", ["coze", "n8n", "ragflow"])
+@pytest.mark.parametrize(
+    ("template", "told"), [("{{ xs }} {{ q }}", ["xs"]), ("{{ row }}{{ on }}", ["row, on"]), ("{{ xs[0] }}{{ q }}", [])]
+)
+def test_what_python_would_print_of_a_list_is_told_where_it_looks_different(
+    dialect: str, template: str, told: list[str]
+) -> None:
+    strings = Type("array", items=Type("string"))
+    types = {"xs": strings, "row": Type("object"), "on": Type("boolean"), "q": Type("string")}
+    page = Node("p", "template", "Page", params={"template": Script("jinja2", template)})
+    page.inputs = {name: Ref("s", (name,)) for name in types}
+    start = Node("s", "start", "Start", outputs=types)
+    made = dsl.write(Flow("T", "dify", graph=line(start, page, Node("e", "end", "End"))), dialect)
+    said = [note.message for note in made.notes if note.code == "template.printed"]
+    assert [each.partition("(")[2].partition(")")[0] for each in said] == told

@@ -95,4 +95,5 @@ def test_a_template_that_names_fields_of_its_inputs_is_text_with_references() ->
     said = plain("{{ row.sku }} of {{ row['lines'][0].name }}!", {"row": row})
     assert said == Text((Ref("s", ("row", "sku")), " of ", Ref("s", ("row", "lines", 0, "name")), "!"))
     assert plain("{{ row.sku }}", {"row": "a"}) is None
+    assert plain("a\n\n", {}) == "a\n"  # the last break is not printed
     assert plain("{{ row.sku | upper }}", {"row": row}) is None
