@@ -258,3 +258,7 @@ def _fail(error: Exception, code: int) -> None:
 
     click.echo(f"flowstill: {shown(str(error))}", err=True)
     sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -204,7 +204,7 @@ class Config(msgspec.Struct, frozen=True):
             return _as_config(lambda: load(self.folder / name))
         if name in ready_made():
             return _as_config(lambda: load(Path(load.__code__.co_filename).parent / "recipes" / f"{name}.yml"))
-        raise ConfigError(f"{self.path}: no recipe '{name}'.{nearest(name, [*self.recipes, *ready_made()])}")
+        raise ConfigError(f"{self.path}: no recipe {name!r}.{nearest(name, [*self.recipes, *ready_made()])}")
 
 
 KEPT = ("datasets", "models", "runs", "servers")  # folders in `state` that are flowstill's own
@@ -382,7 +382,7 @@ def _check_services(config: Config, where: str, loop: Loop) -> None:
 
 
 def _unfit(config: Config, name: str, not_that: str) -> str:
-    return f"'{name}' {not_that}" if name in config.services else f"no service '{name}'"
+    return f"{name!r} {not_that}" if name in config.services else f"no service {name!r}"
 
 
 def _check_harvest(where: str, loop: Loop) -> None:

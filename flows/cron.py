@@ -39,10 +39,10 @@ def read_cron(line: str, timezone: str, where: str) -> Times:
         trigger, hour = _trigger(line, zone), line.split()[1]
     except ValueError as error:
         hint = "Five fields, as '0 3 * * *' for 3 at night"
-        raise ConfigError(f"{where}.cron: '{line}' is no time: {str(error).rstrip('.')}. {hint}.") from None
+        raise ConfigError(f"{where}.cron: {line!r} is no time: {str(error).rstrip('.')}. {hint}.") from None
     times = Times(trigger, once_when_clocks_go_back=not hour.startswith("*"))
     if times.next(datetime.now(UTC)) is None:
-        raise ConfigError(f"{where}.cron: '{line}' names a day that no calendar has.")
+        raise ConfigError(f"{where}.cron: {line!r} names a day that no calendar has.")
     return times
 
 
@@ -51,7 +51,7 @@ def read_timezone(name: str, where: str) -> ZoneInfo | None:
     try:
         return ZoneInfo(name) if name else None
     except (ValueError, KeyError, OSError):  # of no form, not there, a folder of them
-        raise ConfigError(f"{where}.timezone: there is no '{name}'. Write a timezone as Europe/Berlin.") from None
+        raise ConfigError(f"{where}.timezone: there is no {name!r}. Write a timezone as Europe/Berlin.") from None
 
 
 def _trigger(line: str, timezone: ZoneInfo | None) -> Any:

@@ -178,6 +178,14 @@ def test_the_beginning_of_a_key_is_not_shown_either() -> None:
         http.get_json(url, service="RAGFlow", key="sk-0123456789abcdefghijkl")
 
 
+@pytest.mark.parametrize("first", [0, 1, 4])
+def test_a_secret_without_its_first_few_characters_is_not_shown_either(first: int) -> None:
+    said = "dTpzZXNhbWUtb3Blbi11cA=="[first:]
+    with replaying([Reply(401, f"no such key: {said}".encode())]) as (url, _), pytest.raises(ServiceError) as caught:
+        http.get_json(url.replace("http://", "http://u:sesame-open-up@"), service="RAGFlow")
+    assert "no such key: ***. Check" in str(caught.value)
+
+
 def test_an_empty_answer_says_what_to_check() -> None:
     with replaying([Reply(204)]) as (url, _), pytest.raises(ServiceError, match=r"answered 204 .* Check its url"):
         http.get_json(url, service="RAGFlow")

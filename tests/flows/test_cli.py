@@ -177,9 +177,10 @@ def test_a_step_that_does_not_exist_leaves_no_run(place: Place) -> None:
     assert place.runs() == []
 
 
+@pytest.mark.parametrize("module", ["flows", "flows.cli"])
 @pytest.mark.parametrize("option", ["--help", "--version"])
-def test_help_and_version_need_no_settings(option: str) -> None:
-    command = [sys.executable, "-m", "flows", option]
+def test_help_and_version_need_no_settings(option: str, module: str) -> None:
+    command = [sys.executable, "-m", module, option]
     assert "flowstill" in subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 

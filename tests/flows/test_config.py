@@ -635,6 +635,24 @@ def test_a_name_longer_than_names_may_be_is_no_recipe(tmp_path: Path) -> None:
     assert "no recipe 'aaa" in problem(tmp_path, f"{HARVEST}, recipe: {'a' * 5000}}}}}")
 
 
+@pytest.mark.parametrize(
+    "setting",
+    [
+        'cron: "a\\nb"',
+        'cron: "0 3 31 2 *\\n"',
+        'cron: "0 3 * * *", timezone: "a\\nb"',
+        'distil: {teacher: "a\\nb"}',
+        'curate: {judge: "a\\nb"}',
+        'evaluate: {judge: "a\\nb"}',
+        'recipe: "a\\nb"',
+        'promote: {to: ["a\\nb"]}',
+    ],
+)
+def test_a_line_end_in_a_value_breaks_no_message(tmp_path: Path, setting: str) -> None:
+    said = problem(tmp_path, f"{HARVEST}, {setting}}}}}")
+    assert "\\n" in said and "\n" not in said
+
+
 def test_a_ratio_or_a_time_is_not_read_as_a_number_counted_in_sixties(tmp_path: Path) -> None:
     said = problem(tmp_path, f"{HARVEST}, distil: {{questions: 1:30}}}}}}")
     assert said == "loops.support: distil.questions: expected a whole number from 0 to 100, got '1:30'"
