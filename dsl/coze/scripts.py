@@ -19,7 +19,7 @@ def code(writing: Writing) -> Made:
         node.inputs, fields = computed.seen(node, graph_of(canvas.flow, node), canvas.known, there(lacks))
     source = wrapped(params.get("lang", "python3"), params.get("style", "args"), params.get("source", ""), fields)
     if source is None:
-        return stub(writing)
+        return stub(writing, f"Coze does not run {params.get('lang')} that is called as this is.", "code.language")
     javascript = params.get("lang") == "javascript"
     if javascript and writing.canvas.flow.dialect != "coze":
         writing.note(
@@ -59,12 +59,13 @@ def steps(writing: Writing) -> Made:
     )
 
 
-def stub(writing: Writing) -> Made:
+def stub(writing: Writing, why: str = "", code: str = "kind.unsupported", advice: str = "") -> Made:
     """What has no counterpart raises when it is reached, and says what it was."""
     node = writing.node
     what = str(node.params.get("type") or node.kind)
     message = f"'{node.title or node.id}' ({what} of {writing.canvas.flow.dialect}) has no counterpart in Coze."
-    writing.note("stub", "kind.unsupported", "It raises when it is reached.", "Build this step by hand.")
+    why = why or f"{node.title or node.id} ({what}) has no counterpart in Coze."
+    writing.note("stub", code, f"{why} It raises when it is reached.", advice or "Build this step by hand.")
     source, given = step(node, f"    raise Exception({message!r})\n", {})
     kept = [{"name": name, "input": writing.ref(ref)} for name, ref in given.items()]
     return (
@@ -80,10 +81,8 @@ def template(writing: Writing) -> Made:
     if isinstance(value, Script):
         known = plain(value.source, node.inputs)
         if known is None:
-            writing.note(
-                "stub", "template.logic", "A template with logic cannot be rendered here.", "Write it as code."
-            )
-            return stub(writing)
+            why = "A template with logic cannot be rendered here."
+            return stub(writing, why, "template.logic", "Write it as code.")
         if told := as_python(known, writing.canvas.known, writing.canvas.flow):
             writing.note("degraded", "template.printed", PRINTED.format(told))
         value = known

@@ -6,6 +6,7 @@ from dsl import values
 from dsl.ir import Node, Ref, Resource, Value
 from dsl.n8n import scripts, shims, subnodes, tables, text
 from dsl.n8n.readers import ASKED
+from dsl.schemas import schema_with
 from dsl.values import parts
 
 if TYPE_CHECKING:
@@ -371,7 +372,7 @@ def extract(builder: "Builder", node: Node) -> None:
         ]
         params |= {"schemaType": "fromAttributes", "attributes": {"attributes": items}}
     else:
-        params |= {"schemaType": "manual", "inputSchema": _pretty(subnodes.schema_with(node.outputs))}
+        params |= {"schemaType": "manual", "inputSchema": _pretty(schema_with(node.outputs))}
     params["options"] = _instructed(printer, "ai:informationExtractor", node.params.get("instruction"))
     builder.add(node, "ai:informationExtractor", params)
     subattach(builder, node)

@@ -12,6 +12,7 @@ from dsl.ir import Node, Resource, Type
 from dsl.load import load_json
 from dsl.n8n import tables, tools
 from dsl.n8n.source import Raw, dig
+from dsl.schemas import WORDS
 
 if TYPE_CHECKING:
     from dsl.n8n.read import Reader
@@ -231,16 +232,13 @@ def fields(schema: Any) -> dict[str, Type]:
     return {str(name): type_of(each, name in needed) for name, each in properties.items()}
 
 
-_TYPES = ("string", "integer", "number", "boolean", "object", "array")
-
-
 def type_of(schema: Any, required: bool = False, depth: int = 0) -> Type:
     kind, description = dig(schema, "type"), dig(schema, "description")
     items, options = dig(schema, "items"), dig(schema, "enum")
     props = dig(schema, "properties")
     deeper = depth < DEEPEST
     return Type(
-        kind if isinstance(kind, str) and kind in _TYPES else "any",  # type: ignore[arg-type]
+        kind if isinstance(kind, str) and kind in WORDS else "any",  # type: ignore[arg-type]
         items=type_of(items, depth=depth + 1) if kind == "array" and isinstance(items, dict) and deeper else None,
         props={str(k): type_of(v, depth=depth + 1) for k, v in props.items()}
         if isinstance(props, dict) and deeper
@@ -249,23 +247,3 @@ def type_of(schema: Any, required: bool = False, depth: int = 0) -> Type:
         description=description if isinstance(description, str) else "",
         options=tuple(each for each in options if isinstance(each, str)) if isinstance(options, list) else (),
     )
-
-
-def schema_for(type_: Type) -> dict[str, Any]:
-    """The JSON schema of a type: the way back of `type_of`."""
-    schema: dict[str, Any] = {} if type_.name == "any" else {"type": type_.name if type_.name in _TYPES else "string"}
-    if type_.description:
-        schema["description"] = type_.description
-    if type_.items:
-        schema["items"] = schema_for(type_.items)
-    if type_.props is not None:
-        schema["properties"] = {name: schema_for(each) for name, each in type_.props.items()}
-    if type_.options:
-        schema["enum"] = list(type_.options)
-    return schema
-
-
-def schema_with(outputs: dict[str, Type]) -> dict[str, Any]:
-    required = [name for name, type_ in outputs.items() if type_.required]
-    properties = {name: schema_for(type_) for name, type_ in outputs.items()}
-    return {"type": "object", "properties": properties} | ({"required": required} if required else {})

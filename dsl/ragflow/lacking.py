@@ -7,6 +7,7 @@ LACKED = {
     "http": frozenset({"status", "headers", "files"}),
     "llm": frozenset({"reasoning", "usage", "finish_reason", "files"}),
     "agent": frozenset({"reasoning", "usage", "finish_reason", "files", "json"}),
+    "extract": frozenset({"is_success", "reason", "usage"}),
     "classify": frozenset({"class_id", "reason", "usage"}),
     "ask": frozenset({"chosen_id", "filled"}),
 }

@@ -112,11 +112,20 @@ def agent(reading: Reading) -> None:
     node.params = reading.model() | {"mode": "chat", "messages": messages}
     if isinstance(params.get("visual_files_var"), str) and params["visual_files_var"]:
         node.params["vision"] = reading.bare(params["visual_files_var"])
-    if isinstance(params.get("output_structure"), dict):
-        node.params["schema"] = params["output_structure"]
+    if schema := _schema(reading):
+        node.params["schema"] = schema
     if tools:
         node.params["tools"] = [_tool(reading, each) for each in tools]
         node.params["max_rounds"] = params.get("max_rounds", 5)
+
+
+def _schema(reading: Reading) -> dict[str, Any] | None:
+    """What RAGFlow asks the model for: it has properties, or is none."""
+    held = reading.mapping("outputs").get("structured")
+    for each in (held, held.get("schema"), held.get("structured")) if isinstance(held, dict) else ():
+        if isinstance(each, dict) and isinstance(each.get("properties"), dict) and each["properties"]:
+            return each
+    return None
 
 
 def _tool(reading: Reading, each: dict[str, Any]) -> dict[str, Value]:

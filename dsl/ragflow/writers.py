@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
 
@@ -30,6 +30,7 @@ from dsl.ragflow.tables import (
 )
 from dsl.ragflow.text import swallowed, write_text
 from dsl.ragflow.types import word_of
+from dsl.schemas import schema_with
 from dsl.steps import PRINTED, STEPS, arguments, as_python, plain
 from dsl.values import graph_of, refs, unique
 
@@ -98,6 +99,8 @@ class Writing:
             return ("result",)
         if ref.path[0] == "error" and "error" not in producer.outputs:
             return ("_ERROR",)
+        if producer.kind == "extract":
+            return ("structured", *ref.path)
         if producer.kind == "retrieve" and text and ref.path == ("result",):
             return ("formalized_content",)
         if producer.kind in STEPS and producer.kind not in NAMES:
@@ -237,9 +240,19 @@ def agent(writing: Writing) -> Made:
     }
     if params.get("vision") is not None:
         made["visual_files_var"] = writing.bare(params["vision"])
-    if params.get("schema"):
-        made["output_structure"] = params["schema"]
+    if params.get("schema"):  # it is looked for among the outputs
+        made["outputs"] = {"content": {"type": "string", "value": ""}, "structured": params["schema"]}
     return "Agent", made
+
+
+def extract(writing: Writing) -> Made:
+    """A model with the fields as its structure."""
+    node, params = writing.node, writing.node.params
+    instruction = params.get("instruction") or "Take the fields out of the text."
+    said = [{"role": "system", "text": instruction}, {"role": "user", "text": params.get("query")}]
+    asked = params | {"messages": said, "query": None, "schema": schema_with(node.outputs)}
+    writing.note("degraded", "extract.model", "The extraction is a model with these outputs here; it does not say why.")
+    return agent(replace(writing, node=replace(node, params=asked)))
 
 
 def _in_context(value: Value, params: dict[str, Value]) -> Value:
@@ -388,7 +401,7 @@ def code(writing: Writing) -> Made:
         node.inputs, fields = computed.seen(node, graph_of(writing.flow, node), writing.known, there(lacks))
     source = wrapped(params.get("lang", "python3"), params.get("style", "kwargs"), params.get("source", ""), fields)
     if source is None:
-        return stub(writing)
+        return stub(writing, f"RAGFlow does not run {params.get('lang')} that is called as this is.", "code.language")
     if params.get("style") != "kwargs":
         writing.note("equivalent", "code.wrapped", "The code is called as its platform calls it, by lines around it.")
     if params.get("lang") == "javascript" and typescript.has_more(params.get("source", "")):
@@ -409,7 +422,7 @@ def http(writing: Writing) -> Made:
     params = writing.node.params
     method, body = str(params.get("method", "GET")).lower(), params.get("body") or {}
     if method not in ("get", "post", "put"):
-        return stub(writing)
+        return stub(writing, f"RAGFlow sends get, post and put, and not {method}.", "http.method")
     pairs = [(name, value) for name, value in params.get("query", [])]
     made: dict[str, Any] = {"method": method, "datatype": "json", "clean_html": False}
     url = params.get("url", "")
@@ -418,7 +431,7 @@ def http(writing: Writing) -> Made:
             writing.note("degraded", "http.query", "A query goes into the URL only with get: put it there by hand.")
         fields = _fields(body)
         if fields is None:
-            return stub(writing)
+            return stub(writing, "RAGFlow sends names with values; this body is nested, or no JSON as it stands here.")
         pairs = fields
         made["datatype"] = "formdata" if body.get("type") in ("form", "urlencoded") else "json"
     headers = {writing.text(name): writing.text(value) for name, value in params.get("headers", [])}
@@ -677,7 +690,8 @@ def stub(
     node = writing.node
     what = str(node.params.get("type") or node.kind)
     message = f"'{node.title or node.id}' ({what} of {writing.flow.dialect}) has no counterpart in RAGFlow."
-    writing.note(severity, code, f"{why} It raises when it is reached.".strip(), "Build this step by hand.")
+    why = why or f"{node.title or node.id} ({what}) has no counterpart in RAGFlow."
+    writing.note(severity, code, f"{why} It raises when it is reached.", "Build this step by hand.")
     source, given = step(node, f"    raise Exception({message!r})\n", {})
     return "CodeExec", {
         "lang": "python",
@@ -703,6 +717,7 @@ WRITERS: dict[str, Callable[[Writing], Made]] = {
     "code": code,
     "if": switch,
     "classify": classify,
+    "extract": extract,
     "http": http,
     "template": template,
     "split": split,

@@ -108,14 +108,10 @@ def test_every_kind_is_written_and_no_reference_leads_nowhere() -> None:
         for ref in node_refs(node):
             assert not ref.node or ref.node in known, (node.id, ref)
     stubs = {note.node for note in notes if note.severity == "stub"}
-    assert stubs == {"page", "plain", "store", "unstore", "fields", "sub", "again", "odd"}
+    assert stubs == {"page", "plain", "store", "unstore", "sub", "again", "odd"}
     before = {node.id: node.kind for node, _, _ in walk(kitchen_sink().graph)}
     other = {key: (kind, known[key].kind) for key, kind in before.items() if key in known and known[key].kind != kind}
-    assert (
-        other == {"begin": ("start", "start")} | {"done": ("end", "answer")}
-        if "begin" in other
-        else {"done": ("end", "answer")}
-    )
+    assert other == {"done": ("end", "answer"), "fields": ("extract", "llm")}
 
 
 def test_components_and_drawing_agree() -> None:
@@ -429,6 +425,36 @@ def test_a_text_is_put_together_in_front_where_ragflow_takes_one_reference() -> 
     assert scripts == ["{begin@q}:\n{begin@n}", "{begin@q}:\n{begin@n}", "https://x", "{begin@q}:\n{begin@n}"]
     found = dsl.check(dsl.read(written.data))
     assert [each.code for each in found if each.level == "error"] == ["model.missing"]  # as in the flow
+
+
+def test_fields_are_taken_out_of_a_text_by_a_model_with_a_structure() -> None:
+    outputs = {"order": Type("string", required=True, description="Order number"), "n": Type("integer")}
+    take = Node("take", "extract", "Take", params={"query": Ref("begin", ("q",)), "model": "m"}, outputs=outputs)
+    say = Node("say", "answer", "Say", params={"text": Text((Ref("take", ("order",)),))})
+    edges = [Edge("begin", "take"), Edge("take", "say")]
+    written = dsl.write(Flow("T", "ir", graph=Graph([start(), take, say], edges)), "ragflow")
+    made = {key: each["obj"] for key, each in written.document["dsl"]["components"].items()}
+    assert made["take"]["component_name"] == "Agent"
+    structure = made["take"]["params"]["outputs"]["structured"]
+    assert structure["properties"]["order"] == {"type": "string", "description": "Order number"}
+    assert structure["required"] == ["order"]
+    assert made["say"]["params"]["content"] == ["{take@structured.order}"]
+    again = nodes(dsl.read(written.data))
+    assert again["take"].params["schema"] == structure
+    assert again["say"].params["text"] == Text((Ref("take", ("structured", "order")),))
+
+
+@pytest.mark.parametrize("dialect", ["coze", "ragflow"])
+def test_a_step_that_raises_is_told_with_the_reason(dialect: str) -> None:
+    patch = Node("patch", "http", "Patch", params={"method": "PATCH", "url": "https://example.com"})
+    merge = Node("merge", "opaque", "Merge", params={"type": "n8n-nodes-base.merge"})
+    edges = [Edge("begin", "patch"), Edge("patch", "merge")]
+    notes = dsl.write(Flow("T", "n8n", graph=Graph([start(), patch, merge], edges)), dialect).notes
+    told = {note.title: note.message for note in notes if note.severity == "stub"}
+    name = {"coze": "Coze", "ragflow": "RAGFlow"}[dialect]
+    assert told["Merge"] == f"Merge (n8n-nodes-base.merge) has no counterpart in {name}. It raises when it is reached."
+    if dialect == "ragflow":
+        assert told["Patch"] == "RAGFlow sends get, post and put, and not patch. It raises when it is reached."
 
 
 def merged(script: str, values: dict[str, str]) -> str:
