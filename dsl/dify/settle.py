@@ -234,7 +234,7 @@ def _expressions(work: Work, node: Node, owner: Node, scripts: dict[str, Script]
     node.inputs, lines = {}, []
     for name, script in scripts.items():
         read = []
-        for ref in script.refs:
+        for ref in computed.in_order(script):
             variable = next((key for key, known in node.inputs.items() if known == ref), f"in_{len(node.inputs)}")
             node.inputs[variable] = ref
             read.append(variable)
