@@ -46,7 +46,9 @@ def as_lists(flow: Flow) -> None:
 
     Elsewhere code gives out what it declares, and nothing as a whole.
     """
-    codes = {node.id: node for node, _, _ in walk(flow.graph) if node.kind == "code" and node.params["style"] in RUNS}
+    codes = {
+        node.id: node for node, _, _ in walk(flow.graph) if node.kind == "code" and node.params.get("style") in RUNS
+    }
 
     def listed(ref: Ref, *first: int) -> Ref:
         if ref.node not in codes or ref.scope != "node" or ref.path:
