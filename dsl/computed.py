@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from dsl.ir import Edge, Graph, Node, Ref, Script, Text, Type, Value
+from dsl.ir import Edge, Flow, Graph, Node, Ref, Script, Text, Type, Value
 from dsl.kinds import OBJECT, outputs, walked
 from dsl.values import place_of, unique, walk
 
@@ -39,6 +39,38 @@ def compute(graph: Graph, known: Mapping[str, Node], taken: set[str], told: Told
             before = _node(lift, known)
             insert(graph, before, node)
             told(node, before)
+
+
+def as_lists(flow: Flow) -> None:
+    """What is read of n8n's code as a whole is the list of all that it gives. The flow given is changed.
+
+    Elsewhere code gives out what it declares, and nothing as a whole.
+    """
+    codes = {
+        node.id: node for node, _, _ in walk(flow.graph) if node.kind == "code" and node.params.get("style") in RUNS
+    }
+
+    def listed(ref: Ref, *first: int) -> Ref:
+        if ref.node not in codes or ref.scope != "node" or ref.path:
+            return ref
+        codes[ref.node].outputs.setdefault(ALL, Type("array", items=OBJECT))
+        return replace(ref, path=(ALL, *first))
+
+    def value(held: Value) -> Value:
+        if isinstance(held, Script):
+            return replace(held, refs=tuple(map(listed, held.refs)))
+        if isinstance(held, Ref):
+            return listed(held, 0)
+        if isinstance(held, Text):
+            return Text(tuple(part if isinstance(part, str) else value(part) for part in held.parts))
+        if isinstance(held, dict):
+            return {key: value(inner) for key, inner in held.items()}
+        return [value(inner) for inner in held] if isinstance(held, list) else held
+
+    for node, _, _ in walk(flow.graph) if codes else ():
+        node.params = {name: value(held) for name, held in node.params.items()}
+        if node.id not in codes:  # n8n's code says by its inputs what it reads, and sees all of it
+            node.inputs = {name: value(held) for name, held in node.inputs.items()}
 
 
 class _Lift:
@@ -73,7 +105,7 @@ def _node(lift: _Lift, known: Mapping[str, Node]) -> Node:
     inputs: dict[str, Value] = {}
     lines = []
     for name, script in lift.found.items():
-        for ref in script.refs:
+        for ref in in_order(script):
             variable = next((key for key, one in inputs.items() if one == ref), f"in_{len(inputs)}")
             inputs[variable] = ref
             place(fields, known.get(ref.node), ref, f"input.{variable}")
@@ -116,6 +148,12 @@ def behind(graph: Graph, node: Node, made: Node) -> None:
     graph.edges.append(Edge(node.id, made.id, port))
 
 
+def in_order(script: Script) -> list[Ref]:
+    """What an expression reads; of a single node the whole comes first, for it has all of its parts."""
+    single = len({ref.node for ref in script.refs}) == 1
+    return sorted(script.refs, key=lambda ref: ref.path != (ALL,)) if single else list(script.refs)
+
+
 def place(fields: Fields, source: Node | None, ref: Ref, variable: str) -> None:
     """Puts a value where expressions look for it: under the node by id and by title, and under what comes in."""
     for key in dict.fromkeys(("", ref.node, source.title if source else ref.node)):
@@ -124,7 +162,10 @@ def place(fields: Fields, source: Node | None, ref: Ref, variable: str) -> None:
 
 def place_under(key: str, fields: Fields, source: Node | None, ref: Ref, variable: str) -> None:
     for steps in _called(source, ref):
-        _put(fields, [key, *steps], variable)
+        if key and not steps:  # the whole has all of its parts
+            fields[key] = variable
+        else:
+            _put(fields, [key, *steps], variable)
 
 
 def _put(fields: Fields, steps: list[str], variable: str) -> None:
@@ -188,7 +229,7 @@ def seen(
     """
     by_name = {name: each for each in _there(known, node) for name in (each.id, each.title)}
     called = {name: by_name[name] for name in _NAMED.findall(str(node.params.get("source"))) if name in by_name}
-    own = {name: value for name, value in node.inputs.items() if not (isinstance(value, Ref) and not value.path)}
+    own = {name: value for name, value in node.inputs.items() if not _is_found(name, value)}
     inputs: dict[str, Value] = {f"in_{i}": value for i, value in enumerate(own.values())}
     fields: Fields = {"": {name: f"in_{i}" for i, name in enumerate(own)}, **{name: {} for name in called}}
     for key, each in [*(("", one) for one in _givers(graph, node, known) if not own), *called.items()]:
@@ -198,6 +239,11 @@ def seen(
             inputs[variable] = refer(ref)
             place_under(key, fields, each, ref, variable)
     return inputs, fields
+
+
+def _is_found(name: str, value: Value) -> bool:
+    """Whether an argument was not named by who wrote the code: it was found by what the code reads, as it is now."""
+    return (isinstance(value, Ref) and not value.path) or re.fullmatch(r"in_\d{1,6}", name) is not None
 
 
 def _there(known: Mapping[str, Node], node: Node) -> list[Node]:

@@ -93,6 +93,7 @@ class _Builder:
         """What Coze has no words for, in words that it has; before the ends are merged, which makes all readers one."""
         graph = self.flow.graph
         rings.cut(graph, {*nodes(self.flow)}, self._cut)
+        computed.as_lists(self.flow)
         prompts.lift(graph, {*nodes(self.flow)}, self._lifted)
         buttons.choose(graph, self._chosen)
         bodies.as_text(graph, {*nodes(self.flow)}, self._added)

@@ -33,6 +33,8 @@ COLLECTS, COUNTS = "flowstill: collects", "flowstill: counts"  # descriptions of
 
 def lowered(flow: Flow) -> Work:
     work = Work(flow)
+    if not work.own:
+        computed.as_lists(work.flow)
     _supply(work)
     tidy(work)
     starts(work)

@@ -47,6 +47,8 @@ def read(document: Any) -> Flow:
     register = Register(dependencies(whole))
     if kind == "graph":
         _graph_into(flow, whole.at("graph"), register, [])
+        if any(node.kind == "answer" for node in flow.graph.nodes):  # a workflow of Dify has none
+            flow.mode = "chat"
     elif kind == "rag_pipeline":
         _workflow_into(flow, whole.at("workflow"), register)
     else:

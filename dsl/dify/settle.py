@@ -13,7 +13,7 @@ from dsl.dify import names
 from dsl.dify.expressions import BEGIN, END, Call
 from dsl.dify.work import ANY, Work, literal_type
 from dsl.ir import Node, Ref, Script, Text, Type, Value
-from dsl.values import unique
+from dsl.values import refs, unique
 
 # Where only a reference will do. What is not listed takes text.
 REFERENCES: dict[str, set[str]] = {
@@ -43,12 +43,17 @@ def settle(work: Work, node: Node, owner: Node | None = None) -> None:
     helper = _Helper(work, node, owner or node)
     wanted = node.kind in INPUTS
     node.inputs = {
-        name: helper.reference(value, name) if wanted else helper.value(value, name)
+        name: helper.reference(value, name) if wanted or _holds_refs(work, value) else helper.value(value, name)
         for name, value in node.inputs.items()
     }
     for name, value in node.params.items():
         node.params[name] = helper.param(value, name)
     helper.finish()
+
+
+def _holds_refs(work: Work, value: Value) -> bool:
+    """Whether it is a mapping or a list with references in it: as a constant those would stay text."""
+    return not work.own and isinstance(value, (dict, list)) and next(refs(value), None) is not None
 
 
 class _Helper:
@@ -234,7 +239,7 @@ def _expressions(work: Work, node: Node, owner: Node, scripts: dict[str, Script]
     node.inputs, lines = {}, []
     for name, script in scripts.items():
         read = []
-        for ref in script.refs:
+        for ref in computed.in_order(script):
             variable = next((key for key, known in node.inputs.items() if known == ref), f"in_{len(node.inputs)}")
             node.inputs[variable] = ref
             read.append(variable)

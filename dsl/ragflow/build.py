@@ -44,6 +44,7 @@ class _Builder:
     def _prepare(self) -> None:
         """What RAGFlow has no words for, in words that it has."""
         graph = self.flow.graph
+        computed.as_lists(self.flow)
         loops.give_out(graph)
         loops.spread(graph, self._walked)
         taken = {*nodes(self.flow)}

@@ -20,11 +20,12 @@ Found = tuple[Level, str, str, str]
 def check(flow: Flow) -> Iterator[Finding]:
     document = flow.raw if isinstance(flow.raw, dict) else {}
     body, base = (document["dsl"], "/dsl") if isinstance(document.get("dsl"), dict) else (document, "")
+    titles = {node.id: node.title for node in nodes(flow).values()}
     for key, component in (body.get("components") or {}).items():
-        obj = component["obj"]
+        obj, title = component["obj"], titles.get(str(key)) or str(key)
         for level, code, message, fix in _component(obj["component_name"], obj.get("params", {})):
             place = base + pointer("components", str(key))
-            yield Finding(level, code, f"{key}: {message}", place, str(key), str(key), fix)
+            yield Finding(level, code, f"'{title}': {message}", place, str(key), title, fix)
     yield from _missing(flow)
 
 
@@ -34,7 +35,7 @@ def _missing(flow: Flow) -> Iterator[Finding]:
         for ref in dict.fromkeys(node_refs(node)):
             name = ".".join(map(str, ref.path))
             if ref.scope == "system" and str((*ref.path, "")[0]) not in SYSTEM:
-                message = f"{node.id}: RAGFlow has no sys.{name}, and fails."
+                message = f"'{node.title or node.id}': RAGFlow has no sys.{name}, and fails."
                 fix = f"It has: {', '.join(sorted(SYSTEM.values()))}."
                 yield Finding("error", "ref.system", message, node.pointer, node.id, node.title, fix)
 

@@ -60,6 +60,8 @@ def unwrapped(node: Node, lang: str, source: str, arguments: dict[str, Value], o
     if not match:
         return False
     node.kind, node.inputs, node.outputs = "code", arguments, outputs
+    if match[1] in RUNS:  # nothing says of what type the fields are that n8n's code gives
+        node.outputs = {name: Type() if type_.name == "object" else type_ for name, type_ in outputs.items()}
     in_python = lang == "python3" and match[1] in itemspython.STYLES
     source = itemspython.shown(match[2]) if in_python else typescript.shown(match[2])
     node.params = {"lang": lang, "style": match[1], "source": source}

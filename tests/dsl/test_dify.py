@@ -16,7 +16,7 @@ from dsl.audit import differing
 from dsl.ir import Edge, Flow, Graph, Node, OnError, Ref, Resource, Script, Text, Type, Variable
 from dsl.kinds import KINDS
 from dsl.load import load
-from dsl.values import at, leaves, node_refs, rename, walk
+from dsl.values import at, leaves, node_refs, nodes, rename, walk
 from tests.dsl.corpus import files
 from tests.dsl.kitchen import kitchen_sink
 
@@ -830,3 +830,17 @@ def test_a_list_is_given_as_json_text_because_no_form_of_dify_takes_one() -> Non
     (first,) = [edge["target"] for edge in graph["edges"] if edge["source"] == "s"]
     assert data[first]["type"] == "code" and data[first]["variables"][0]["value_selector"] == ["s", "xs"]
     assert [note.severity for note in written.notes if note.code == "type.narrowed"] == ["degraded"]
+
+
+def test_what_is_read_inside_of_an_argument_of_a_tool_is_put_together_in_front() -> None:
+    start = Node("s", "start", "S", outputs={"q": Type("string"), "xs": Type("array")})
+    blocks = {"blocks": [{"text": Text(("Of ", Ref("s", ("q",))))}, {"text": Ref("s", ("xs", 0, "name"))}]}
+    tool = Node("t", "tool", "T", params={"tool": "tool:t"}, inputs={"page": blocks})
+    flow = Flow("t", "ir", graph=Graph([start, tool, Node("e", "end")], [Edge("s", "t"), Edge("t", "e")]))
+    flow.resources = [Resource("tool:t", "tool", "t")]
+    written = dsl.write(flow, "dify")
+    made = {node["id"]: node["data"] for node in written.document["workflow"]["graph"]["nodes"]}
+    assert made["t"]["tool_parameters"]["page"]["type"] == "variable"
+    assert "blocks" in made["t_in"]["code"] and "{{#" not in made["t_in"]["code"]
+    assert [each.code for each in dsl.check(dsl.read(written.data)) if each.level == "error"] == []
+    assert nodes(dsl.read(written.data))["t"].inputs == tool.inputs

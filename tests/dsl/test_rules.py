@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 import dsl
-from dsl.lint import check, mend
+from dsl.lint import Finding, check, mend
 from dsl.n8n.rules import REQUIRED, Required, known
 from dsl.n8n.tables import VERSIONS
+from dsl.notes import Note
 from dsl.values import nodes
 from tests.dsl.corpus import FOLDERS, files
 from tests.dsl.engines.lane import home
@@ -21,6 +22,7 @@ from tests.dsl.kitchen import kitchen_sink
 from tests.dsl.n8n_types import Shown, required, types
 from tests.dsl.small import cases
 
+LOST = ("degraded", "stub", "dropped")
 Change = Callable[[Any], object]
 
 
@@ -219,6 +221,25 @@ def test_every_real_file_is_checked_and_mended_without_loss(path: Any) -> None:
     assert mend(again)[1] == []
     if not done:
         assert again.raw == before.raw
+
+
+@pytest.mark.parametrize("path", [path for dialect in FOLDERS for path in files(dialect)])
+def test_what_is_written_of_a_real_file_has_no_error_that_no_note_tells(path: Any) -> None:
+    source = dsl.read(path.read_bytes())
+    own = {(each.code, each.title) for each in check(source)}
+    for dialect in FOLDERS.keys() - {source.dialect}:
+        written = dsl.write(source, dialect)
+        found = [each for each in check(dsl.read(written.data)) if each.level == "error"]
+        lost = [each for each in written.notes if each.severity in LOST and not each.code.startswith("leaf.")]
+        new = [each for each in found if (each.code, each.title) not in own]
+        assert [f"{dialect}: {each.message}" for each in new if not any(_tells(note, each) for note in lost)] == []
+
+
+def _tells(note: Note, finding: Finding) -> bool:
+    """Whether the note is about the node that something is wrong with, or one that is named there."""
+    if note.code == "flow.ring" and finding.code.endswith(".cycle"):
+        return True
+    return (note.title or note.node) in (finding.title, finding.node) or f"'{note.title}'" in finding.message
 
 
 def test_the_types_that_flowstill_writes_are_known() -> None:

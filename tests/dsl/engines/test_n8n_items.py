@@ -87,10 +87,15 @@ UP = assign(
     },
 )
 LAST = code("Last", "return [{json: {r: $json['A b'] + '/' + $json.c}}];")
+PAIR = code("Pair", "return [{json: {a: $json.q, 'b c': 1}}];")
+ASKED = assign("Asked", r="={{ JSON.stringify($json) }}")
+COUNTED = assign("Counted", r="={{ $('Pair').first().json.a + Object.keys($json).length }}")
 RESULT = assign("Result", r="={{ $json.r }}")
 NAMED_FREELY = "In>Fields Fields>Content Content>Up Up>Last Last>Result"
 
 FLOWS = {
+    "all of an item": workflow([called("q"), PAIR, ASKED], "In>Pair Pair>Asked"),
+    "all of an item, and a part of it": workflow([called("q"), PAIR, COUNTED], "In>Pair Pair>Counted"),
     "fields with any name": workflow([called("q"), FIELDS, CONTENT, UP, LAST, RESULT], NAMED_FREELY),
     "all the items": workflow([called(), ROWS, SPLIT, SHAPE, ALL], "In>Rows Rows>Split Split>Shape Shape>All"),
     "filtered items": workflow(
@@ -213,6 +218,15 @@ def test_lists_of_items_stay_lists_by_way_of_a_platform_that_cannot_be_run(platf
     ran = run_dify(str(dsl.write(dsl.read(there), "dify").data), {"q": "x"})
     assert run_n8n_core(flow, {"q": "x"}).outputs == {"n": 2, "first": 3}
     assert (ran.status, ran.outputs) == ("succeeded", given), ran
+
+
+@pytest.mark.parametrize("platform", ["coze", "ragflow"])
+@pytest.mark.parametrize("name", ["all of an item", "all of an item, and a part of it", "fields with any name"])
+def test_what_code_gives_is_read_by_way_of_a_platform_that_cannot_be_run(name: str, platform: str) -> None:
+    there = dsl.write(dsl.read(json.dumps(FLOWS[name])), platform).data
+    ran = run_dify(str(dsl.write(dsl.read(there), "dify").data), {"q": "hi"})
+    expected = run_n8n_core(FLOWS[name], {"q": "hi"}).outputs["r"]
+    assert ran.outputs.get("r", ran.outputs.get("answer")) == expected, ran
 
 
 def test_items_of_a_last_code_node_are_the_result() -> None:
