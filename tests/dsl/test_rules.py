@@ -237,8 +237,6 @@ def test_what_is_written_of_a_real_file_has_no_error_that_no_note_tells(path: An
 
 def _tells(note: Note, finding: Finding) -> bool:
     """Whether the note is about the node that something is wrong with, or one that is named there."""
-    if note.code == "flow.ring" and finding.code.endswith(".cycle"):
-        return True
     return (note.title or note.node) in (finding.title, finding.node) or f"'{note.title}'" in finding.message
 
 
