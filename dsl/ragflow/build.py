@@ -11,7 +11,7 @@ from dsl.ir import Edge, Flow, Graph, Node, Ref, Resource, Type
 from dsl.kinds import ports
 from dsl.layout import Point, layout, size
 from dsl.notes import Note, Severity
-from dsl.ragflow import choices, joined
+from dsl.ragflow import choices, joined, returned
 from dsl.ragflow.tables import NODE_TYPES, SIGNS, STATE
 from dsl.ragflow.types import word_of
 from dsl.ragflow.writers import Writing, component
@@ -59,6 +59,7 @@ class _Builder:
         joined.join(graph, taken, self._joined)
         classes.translate(self.flow, "ragflow", taken, self._translated)
         choices.otherwise(graph, taken, self._nothing)
+        returned.give_out(self.flow, graph, nodes(self.flow), taken, self._given)
         self._declare()
         renamed.rename(self.flow, NAME, self._renamed)
 
@@ -118,6 +119,11 @@ class _Builder:
             "What the rounds make is kept in a variable of the loop: of values of several types that makes an error."
         )
         self._tell(loop, "degraded", "loop.collect", message)
+
+    def _given(self, loop: Node, made: Node) -> None:
+        self.source[id(made)] = ""
+        message = "An iteration collects whole outputs here: code at the end of its body gives out the field."
+        self._tell(loop, "equivalent", "output.computed", message)
 
     def _counted(self, node: Node, made: list[Node]) -> None:
         self.source |= {id(each): "" for each in made}

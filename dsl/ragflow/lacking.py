@@ -2,6 +2,7 @@
 
 from dsl.ir import Node
 from dsl.lacking import Path, Platform, among
+from dsl.ragflow.returned import BESIDE
 
 LACKED = {
     "http": frozenset({"status", "headers", "files"}),
@@ -18,7 +19,7 @@ def lacks(node: Node, path: Path) -> bool:
 
 
 def gives(node: Node, path: Path) -> bool:
-    return among({"code": {"content", "raw_result", "attachments"}}, node, path)
+    return among({"code": BESIDE}, node, path)
 
 
 PLATFORM = Platform("RAGFlow", lacks, gives=gives)

@@ -8,6 +8,8 @@ from dsl import DslError, delimiters
 from dsl.ir import Edge, Flow, Graph, Node, OnError, Ref, Resource, Type, Value, Variable
 from dsl.notes import Note
 from dsl.ragflow.readers import READERS, Reading
+from dsl.ragflow.returned import NAME as RETURNED
+from dsl.ragflow.returned import made_here
 from dsl.ragflow.shims import kind_of
 from dsl.ragflow.tables import INGESTION, MISSING, NAMES, OUTPUTS, SYSTEM
 from dsl.ragflow.types import type_of
@@ -169,7 +171,10 @@ class _Reader:
             split = self.components[key]["obj"].get("params", {}).get("method") == "split"
             names = {"result": "items" if split else "output"}
         if kind == "CodeExec":
-            was = kind_of(self.components[key]["obj"].get("params", {}).get("script"))
+            script = self.components[key]["obj"].get("params", {}).get("script")
+            if path[0] == RETURNED and made_here(script):
+                return Ref(key, path[1:])
+            was = kind_of(script)
             names = {theirs: ours for ours, theirs in NAMES.get(was, {}).items()}
         return Ref(key, (names.get(str(path[0]), path[0]), *path[1:]))
 

@@ -9,6 +9,7 @@ from typing import Any
 from dsl.ir import Graph, Node, Ref, Text, Type, Value
 from dsl.kinds import role
 from dsl.ragflow import jinja, text
+from dsl.ragflow.returned import BESIDE, boxed, declared
 from dsl.ragflow.shims import unwrapped
 from dsl.ragflow.tables import ASSIGNMENTS, COUNTING, EMPTY, INPUT_TYPES, OPERATORS, PARAMETERS, SWITCHES
 from dsl.ragflow.types import type_of
@@ -211,9 +212,13 @@ def code(reading: Reading) -> None:
     outputs = {
         name: type_of(each.get("type"))
         for name, each in reading.mapping("outputs").items()
-        if isinstance(each, dict) and name not in ("content", "raw_result", "attachments")
+        if isinstance(each, dict) and name not in BESIDE
     }
+    known = declared(source)
+    source, outputs = known or (source, outputs)
     if not unwrapped(node, lang, source, arguments, outputs):
+        if known is None and len(outputs) == 1:
+            source = boxed(lang, source, *next(iter(outputs.items())))
         node.kind, node.inputs, node.outputs = "code", arguments, outputs
         node.params = {"lang": lang, "style": "kwargs", "source": source}
 

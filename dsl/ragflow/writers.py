@@ -1,5 +1,6 @@
 """One function for each kind of node: its parameters as those of a component."""
 
+import copy
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -12,7 +13,8 @@ from dsl.kinds import UNARY, declared, outputs
 from dsl.lacking import there
 from dsl.notes import Note, Severity
 from dsl.ragflow import jinja
-from dsl.ragflow.lacking import lacks
+from dsl.ragflow.lacking import gives, lacks
+from dsl.ragflow.returned import NAME, OUTPUTS, alone, declare, is_code, returns
 from dsl.ragflow.sandbox import refused
 from dsl.ragflow.shims import step, wrapped
 from dsl.ragflow.tables import (
@@ -95,10 +97,12 @@ class Writing:
         return f"{ref.node}{MISSING}@{what}"
 
     def _path(self, ref: Ref, producer: Node, text: bool) -> tuple[str | int, ...]:
+        if ref.path[:1] == ("error",) and "error" not in producer.outputs:
+            return ("_ERROR",)
+        if returns(self.flow, producer) and not (self.flow.dialect == "ragflow" and gives(producer, ref.path)):
+            return (NAME, *ref.path)
         if not ref.path:
             return ("result",)
-        if ref.path[0] == "error" and "error" not in producer.outputs:
-            return ("_ERROR",)
         if producer.kind == "extract":
             return ("structured", *ref.path)
         if producer.kind == "retrieve" and text and ref.path == ("result",):
@@ -141,12 +145,22 @@ def component(writing: Writing) -> Made:
     """The component's name and parameters, with what happens when it fails."""
     node = writing.node
     name, params = WRITERS.get(node.kind, stub)(writing)
-    types = {key: {"type": _kind(each), "value": None} for key, each in outputs(node).items()}
-    if node.kind in ("tool", "opaque"):
+    if name == "CodeExec":
+        params["outputs"] = _given_out(writing)
+    elif node.kind in ("tool", "opaque"):
         params["outputs"] = {key: {"type": word_of(each), "value": None} for key, each in node.outputs.items()}
-    elif name in ("CodeExec", "UserFillUp"):
-        params["outputs"] = {key: types[key] for key in node.outputs}
+    elif name == "UserFillUp":
+        types = outputs(node)
+        params["outputs"] = {key: {"type": _kind(types[key]), "value": None} for key in node.outputs}
     return name, params | _on_error(writing, node.on_error)
+
+
+def _given_out(writing: Writing) -> dict[str, Any]:
+    """The outputs of code: what RAGFlow checks what it returns against."""
+    node = writing.node
+    if returns(writing.flow, node) or (writing.flow.dialect != "ragflow" and alone(node) is None):
+        return copy.deepcopy(OUTPUTS)
+    return {name: {"type": word_of(each), "value": None} for name, each in node.outputs.items()}
 
 
 def _kind(of: Type) -> str:
@@ -399,7 +413,9 @@ def code(writing: Writing) -> Made:
     node, fields = writing.node, computed.Fields()
     if params.get("style") in computed.RUNS:
         node.inputs, fields = computed.seen(node, graph_of(writing.flow, node), writing.known, there(lacks))
-    source = wrapped(params.get("lang", "python3"), params.get("style", "kwargs"), params.get("source", ""), fields)
+    source = alone(node)
+    if source is None:
+        source = wrapped(params.get("lang", "python3"), params.get("style", "kwargs"), params.get("source", ""), fields)
     if source is None:
         return stub(writing, f"RAGFlow does not run {params.get('lang')} that is called as this is.", "code.language")
     if params.get("style") != "kwargs":
@@ -414,6 +430,8 @@ def code(writing: Writing) -> Made:
     given = {name: writing.bare(value) for name, value in writing.node.inputs.items()}
     if literal := [name for name, value in writing.node.inputs.items() if not isinstance(value, Ref)]:
         writing.note("degraded", "code.literal", f"Arguments here are references: {', '.join(literal)} came as a text.")
+    if returns(writing.flow, node):
+        source = declare(params.get("lang", "python3"), source, node.outputs)
     lang = "javascript" if params.get("lang") == "javascript" else "python"
     return "CodeExec", {"lang": lang, "script": source, "arguments": given}
 
@@ -513,7 +531,7 @@ def _script(writing: Writing) -> str | None:
 
 def split(writing: Writing) -> Made:
     params = writing.node.params
-    if not isinstance(params.get("text"), Ref):
+    if is_code(writing.node):
         return steps(writing)
     return "StringTransform", {
         "method": "split",
@@ -575,7 +593,7 @@ def json_parse(writing: Writing) -> Made:
 def listed(writing: Writing) -> Made:
     params = writing.node.params
     given = [name for name in ("filter", "sort", "limit", "nth", "unique") if params.get(name) is not None]
-    if len(given) > 1 or not isinstance(params.get("list"), Ref):
+    if is_code(writing.node):
         return steps(writing)
     made: dict[str, Any] = {"query": writing.name(params["list"])}
     if given == ["limit"]:
@@ -588,14 +606,12 @@ def listed(writing: Writing) -> Made:
         made |= {"operations": "sort", "sort_method": order.get("order", "asc"), "sort_by": order.get("key", "")}
     elif given == ["unique"]:
         made["operations"] = "drop_duplicates"
-    elif given == ["filter"] and len(params["filter"]["conditions"]) == 1:
+    else:
         each = params["filter"]["conditions"][0]
         made |= {
             "operations": "filter",
             "filter": {"operator": SIGNS.get(each["op"], "="), "value": writing.text(each.get("right"))},
         }
-    else:
-        return steps(writing)
     return "ListOperations", made
 
 

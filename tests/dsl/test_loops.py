@@ -162,7 +162,7 @@ def test_rounds_that_are_counted_when_the_flow_runs_end_a_loop_of_ragflow() -> N
     assert isinstance(loop["maximum_loop_count"], int)
     (ends,) = loop["loop_termination_condition"]
     assert (ends["variable"], ends["operator"], ends["input_mode"]) == ("l@flowstill_round", "≥", "variable")
-    assert ends["value"] == "l_lists@count"
+    assert ends["value"] == "l_lists@returned.count"
 
 
 @pytest.mark.parametrize(
