@@ -133,7 +133,9 @@ def give_out(flow: Flow, graph: Graph, known: dict[str, Node], taken: set[str], 
 
 
 def _is_field(flow: Flow, producer: Node | None, ref: Ref) -> bool:
-    return producer is not None and ref.scope == "node" and (returns(flow, producer) or producer.kind == "extract")
+    if producer is None or ref.scope != "node":
+        return False
+    return len(ref.path) > 1 or producer.kind == "extract" or returns(flow, producer)
 
 
 def _giving(id_: str, title: str, ref: Ref) -> Node:
