@@ -42,7 +42,7 @@ def _replace(path: Path, data: bytes) -> None:
         if path.exists():
             shutil.copymode(path, part)
         part.replace(path)
-    except BaseException:
+    except BaseException:  # also Ctrl-C: whatever it is, it is raised again once nothing half-written is left
         part.unlink(missing_ok=True)
         raise
 
