@@ -19,7 +19,7 @@ from flows.dialogue import Message, messages
 from flows.duplicates import like
 from flows.pairs import Pair
 from flows.repeats import in_context
-from flows.runs import write_atomically
+from flows.saving import write_atomically
 from trainer.evaluate import words
 
 Row = dict[str, Any]

@@ -1,7 +1,5 @@
 """Run folders: `runs/<loop>/<run id>/run.json` says what each step read, made and cost."""
 
-import os
-import re
 import shutil
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -12,8 +10,7 @@ import msgspec
 
 from connectors.records import sha256
 from flows import FlowError
-
-HALF_WRITTEN = re.compile(r"\..+\.\d+")  # as `write_atomically` calls it
+from flows.saving import HALF_WRITTEN, write_atomically
 
 Count = int | float | str
 
@@ -181,15 +178,6 @@ def now_text() -> str:
 def digest(*parts: Any) -> str:
     """sha256 over the JSON of `parts`: the same settings and inputs give the same text."""
     return sha256(msgspec.json.encode(parts, order="deterministic").decode())
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        temporary.write_bytes(data)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)  # there still on a full disk
 
 
 def _read(path: Path) -> Run:

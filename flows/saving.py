@@ -1,12 +1,15 @@
 """Files of people, read and written whole or not at all."""
 
 import os
+import re
 import secrets
 import shutil
 import sys
 from pathlib import Path
 
 from flows import FlowError, UsageError
+
+HALF_WRITTEN = re.compile(r"\..+\.\d+")  # what a kill -9 leaves of `write_atomically`
 
 
 def read(file: str) -> bytes:
@@ -29,13 +32,13 @@ def save(file: str | Path, data: bytes) -> None:
         if os.path.exists(file) and not os.path.isfile(file):
             Path(file).write_bytes(data)
         else:
-            _replace(Path(os.path.realpath(file)), data)
+            write_atomically(Path(os.path.realpath(file)), data)
     except (OSError, ValueError) as error:
         raise told(file, error) from None
 
 
-def _replace(path: Path, data: bytes) -> None:
-    part = path.with_name(f".{secrets.token_hex(8)}.part")  # two at once write two parts
+def write_atomically(path: Path, data: bytes) -> None:
+    part = path.with_name(f".{path.name[:60]}.{secrets.randbits(64)}")  # two at once write two parts
     try:
         with part.open("xb") as file:  # never a file or link that somebody laid there
             file.write(data)

@@ -11,7 +11,8 @@ from flows.gate import Interval, interval
 from flows.measure import METRICS, HeldOut, Scored, deciding
 from flows.pairs import Pair, decode
 from flows.privacy import redact
-from flows.runs import Count, Step, write_atomically
+from flows.runs import Count, Step
+from flows.saving import write_atomically
 from flows.work import Work
 
 EXAMPLES = 3  # dropped pairs shown for each reason

@@ -12,7 +12,8 @@ from flows.distil import Lost, Partial, distil, plan
 from flows.distil import prompt_hashes as prompts
 from flows.measure import keys_of
 from flows.pairs import Pair, encode
-from flows.runs import Step, write_atomically
+from flows.runs import Step
+from flows.saving import write_atomically
 from flows.steps.engine import asking, identity
 from flows.work import Work
 from trainer.evaluate import words

@@ -10,7 +10,8 @@ import msgspec
 from connectors.records import Passage, sha256
 from flows import judge, measure, models
 from flows.measure import HeldOut, Scored
-from flows.runs import Step, write_atomically
+from flows.runs import Step
+from flows.saving import write_atomically
 from flows.steps.engine import asking, base, fault, identity, in_trainer, opened, prepared_base
 from flows.steps.export import base_gguf
 from flows.steps.questions import all_held_out, held_out, said

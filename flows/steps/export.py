@@ -10,7 +10,8 @@ from connectors import packages
 from connectors.teacher import Answer, Request
 from flows import models
 from flows.dialogue import Message
-from flows.runs import Step, write_atomically
+from flows.runs import Step
+from flows.saving import write_atomically
 from flows.steps.engine import base, in_trainer, opened, prepared_base, version_of
 from flows.steps.questions import held_out, said
 from flows.work import Work

@@ -6,7 +6,8 @@ from typing import Any
 import msgspec
 
 from flows import FlowError, dataset
-from flows.runs import Step, write_atomically
+from flows.runs import Step
+from flows.saving import write_atomically
 from flows.steps.engine import UNSLOTH, base, in_trainer, prepared_base
 from flows.work import Work
 from trainer import backend, jobs

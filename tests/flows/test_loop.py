@@ -13,6 +13,7 @@ from collections.abc import Callable
 from contextlib import closing
 from datetime import datetime, tzinfo
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -931,13 +932,17 @@ def test_a_disk_that_has_no_room_even_for_the_story_is_one_clear_error(
 
 
 def test_what_a_full_disk_or_a_kill_left_half_written_is_removed(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(path: Path, data: bytes) -> int:
+    real = Path.open
+
+    def full(path: Path, mode: str = "r", *more: Any, **options: Any) -> Any:
+        if mode != "xb":
+            return real(path, mode, *more, **options)
         path.touch()
         raise OSError(28, "No space left on device", str(path))
 
     half = place.run("harvest", "distil")
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "write_bytes", full)
+        patch.setattr(Path, "open", full)
         with pytest.raises(FlowError, match="disk is full"):
             place.run()
     assert not list(half.path.glob(".*"))
