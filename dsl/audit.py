@@ -125,8 +125,8 @@ def _by_name(elements: list[Any], named: Callable[[dict[str, Any]], Any]) -> dic
 
 
 def _plainly_equal(mine: Any, theirs: Any) -> bool:
-    """Single values, or empty ones, that are the same; of others this does not say."""
-    return type(mine) is type(theirs) and (isinstance(mine, (str, int, float)) or not mine) and bool(mine == theirs)
+    """Whether both are written alike, as most are: 1, 1.0 and True are equal, but not written alike."""
+    return bool(mine == theirs) and repr(mine) == repr(theirs)
 
 
 def _apart(place: str, mine: Any, theirs: Any) -> Iterator[tuple[str, bool]]:

@@ -28,7 +28,7 @@ def words(dialect: str, output: str, classes: list[dict[str, Value]]) -> tuple[l
 def translate(flow: Flow, dialect: str, taken: set[str], told: Told) -> None:
     """Code in front of who reads a class gives what it reads where the flow comes from. The flow given is changed."""
     classifiers = {node.id: node for node, _, _ in walk(flow.graph) if node.kind == "classify"}
-    for node, graph, _ in list(walk(flow.graph)):
+    for node, graph, _ in list(walk(flow.graph)) if classifiers else ():
         changed: dict[Ref, Ref] = {}
         for ref in dict.fromkeys(node_refs(node)):
             classifier = classifiers.get(ref.node) if ref.path[:1] in [(name,) for name in OUTPUTS] else None

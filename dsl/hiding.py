@@ -3,9 +3,11 @@
 import copy
 from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass, replace
+from functools import partial
 from typing import Any
 
 from dsl.sensitive import Found, found, is_random
+from dsl.tokens import likely
 from dsl.values import at, leaves, pointer, put, steps, unique
 
 # Between a name and what stands under it, as in `{"name": "Authorization", "input": {"value": {"content": ...}}}`.
@@ -19,16 +21,17 @@ def hidden(document: Any, secrets: dict[str, str] | None = None) -> tuple[Any, l
     What stands in a key, or looks like chance, is taken out wherever else it stands: references stay whole.
     """
     names, anywhere = dict(secrets or {}), dict(secrets or {})
+    look = partial(found, forms=likely(texts(document)))
     taken, changed = set(names.values()), {}
     for place, value in leaves(document):
-        spans = _found_at(document, place, value) if isinstance(value, str) else []
+        spans = _found_at(document, place, value, look) if isinstance(value, str) else []
         for span in spans:
             secret = value[span.start : span.end]
             names[secret] = names.get(secret) or unique(span.name, taken)
         if spans:
             changed[place] = _cut(value, spans, names)
     for key in dict.fromkeys(_keys(document)):
-        for span in found(key, code=True):
+        for span in look(key, code=True):
             secret = key[span.start : span.end]
             anywhere[secret] = names[secret] = names.get(secret) or unique(span.name, taken)
     if not names:
@@ -55,26 +58,29 @@ def without(value: Any, secrets: dict[str, str]) -> Any:
 
 def discreet(value: Any, secrets: dict[str, str] | None = None) -> Any:
     """What is told to people without these secrets, and without any other that is known by its look."""
-    names = dict(secrets or {})
-    for each in texts(value):
-        for span in found(each, code=True):
+    names, told = dict(secrets or {}), texts(value)
+    look = partial(found, forms=likely(told))
+    for each in told:
+        for span in look(each, code=True):
             names.setdefault(each[span.start : span.end], span.name)
     return without(value, names)
 
 
-def texts(value: Any) -> Iterator[str]:
-    """All texts in plain data or a flow, keys and names too; not the document that a flow was read from."""
-    stack = [value]
-    while stack:
-        value = stack.pop()
+def texts(value: Any) -> dict[str, None]:
+    """All texts in plain data or a flow, each once, keys and names too; not the document that a flow was read from."""
+    found: dict[str, None] = {}
+    left = [value]
+    for value in left:  # which grows
         if isinstance(value, str):
-            yield value
+            found[value] = None
         elif isinstance(value, dict):
-            stack += [*value.values(), *value]
+            left += value
+            left += value.values()
         elif isinstance(value, (list, tuple)):
-            stack += value
-        elif is_dataclass(value):
-            stack += [inner for name, inner in vars(value).items() if name != "raw"]
+            left += value
+        elif value and is_dataclass(value):
+            left += [inner for name, inner in vars(value).items() if inner and name != "raw"]
+    return found
 
 
 def _keys(document: Any) -> Iterator[str]:
@@ -107,16 +113,16 @@ def _cut(value: str, spans: list[Found], names: dict[str, str]) -> str:
     return value
 
 
-def _found_at(document: Any, place: str, value: str) -> list[Found]:
+def _found_at(document: Any, place: str, value: str, look: Callable[..., list[Found]]) -> list[Found]:
     """By what the value stands under; of `{"name": "Authorization", "value": ...}` the name."""
     path = steps(place)
     is_sent = any(word in step.lower() for step in path for word in ("header", "query", "auth"))
     code = bool(path) and path[-1] in _CODE
     if "credentials" in path[:-1] and path[-1] not in ("id", "name", "type"):
-        return found(value, "credentials", sent=is_sent)
+        return look(value, "credentials", sent=is_sent)
     while path and path[-1] in _BETWEEN:
         path = path[:-1]
         parent = at(document, pointer(*path))
         if isinstance(parent, dict) and isinstance(parent.get("name"), str):
-            return found(value, parent["name"], sent=is_sent, code=code)
-    return found(value, path[-1] if path else "", sent=is_sent, code=code)
+            return look(value, parent["name"], sent=is_sent, code=code)
+    return look(value, path[-1] if path else "", sent=is_sent, code=code)

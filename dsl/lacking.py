@@ -107,7 +107,7 @@ class _Supply:
     def reader(self, node: Node, graph: Graph) -> None:
         """Of what is nowhere a node in front of the reader fails: only then is it reached."""
         params = {name: value for name, value in node.params.items() if name not in self.platform.unread}
-        lost = [ref for ref in dict.fromkeys(refs([params, node.inputs])) if self._is_lost(ref)]
+        lost = dict.fromkeys(ref for ref in refs([params, node.inputs]) if self._is_lost(ref))
         if not lost:
             return
         written = {ref for script in _scripts([params, node.inputs]) for ref in script.refs}

@@ -121,26 +121,28 @@ class _Builder:
             raise self.error(after, "a second YAML document begins; a workflow file holds one")
         return value
 
-    def value(self, event: yaml.Event, depth: int) -> Any:
+    def value(self, event: Any, depth: int) -> Any:
+        self.values += 1
         before = self.values
-        self.count(event, 1)
-        if isinstance(event, yaml.AliasEvent):
-            return self.alias(event)
-        if depth > MAX_DEPTH:
-            raise self.error(event, f"the file is nested deeper than {MAX_DEPTH} levels")
+        if before > MAX_VALUES:
+            raise self.too_many(event)
         made: Any
-        if isinstance(event, yaml.ScalarEvent):
+        if isinstance(event, yaml.ScalarEvent):  # as most are
             made = self.scalar(event)
-        elif (tag := getattr(event, "tag", None)) not in _PLAIN:
-            raise self.error(event, f"the tag {tag} is not for workflow files")
+        elif isinstance(event, yaml.AliasEvent):
+            return self.alias(event)
+        elif depth > MAX_DEPTH:
+            raise self.error(event, f"the file is nested deeper than {MAX_DEPTH} levels")
+        elif event.tag not in _PLAIN:
+            raise self.error(event, f"the tag {event.tag} is not for workflow files")
         elif isinstance(event, yaml.SequenceStartEvent):
             made = []
             while not isinstance(item := self.event(), yaml.SequenceEndEvent):
                 made.append(self.value(item, depth + 1))
         else:
             made = self.mapping(depth)
-        if anchor := getattr(event, "anchor", None):
-            self.anchors[anchor] = made, self.values - before
+        if event.anchor:
+            self.anchors[event.anchor] = made, self.values - before + 1
         return made
 
     def mapping(self, depth: int) -> dict[Any, Any]:
@@ -158,13 +160,10 @@ class _Builder:
         if event.anchor not in self.anchors:
             raise self.error(event, f"nothing is called &{event.anchor} that *{event.anchor} could mean")
         value, size = self.anchors[event.anchor]
-        self.count(event, size)
-        return _copy(value)
-
-    def count(self, event: yaml.Event, more: int) -> None:
-        self.values += more
+        self.values += size
         if self.values > MAX_VALUES:
-            raise self.error(event, f"the file holds more than {MAX_VALUES:,} values")
+            raise self.too_many(event)
+        return _copy(value)
 
     def scalar(self, event: yaml.ScalarEvent) -> Any:
         """A word without quotes means what it looks like; one in quotes, or with the tag `!`, is text."""
@@ -189,6 +188,9 @@ class _Builder:
         if isinstance(value, float) and not math.isfinite(value):
             raise self.error(event, f"{event.value} is no number that can be kept")
         return value
+
+    def too_many(self, event: yaml.Event) -> DslError:
+        return self.error(event, f"the file holds more than {MAX_VALUES:,} values")
 
     def error(self, event: yaml.Event, message: str) -> DslError:
         mark: Any = event.start_mark
@@ -236,7 +238,7 @@ class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[mi
 
     def __init__(self, stream: io.StringIO) -> None:
         super().__init__(stream, allow_unicode=True, width=2**20)
-        self.words: dict[str, yaml.Event] = {}
+        self.words: dict[Any, yaml.Event] = {}
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
@@ -249,8 +251,9 @@ class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[mi
         self.emit(yaml.StreamEndEvent())
 
     def value(self, value: Any) -> None:
-        if type(value) is str:
-            self.emit(self.words.get(value) or self.words.setdefault(value, self.scalar(value)))
+        word = type(value), value  # 1, 1.0 and True are one key
+        if word[0] in _WORDS:
+            self.emit(self.words.get(word) or self.words.setdefault(word, self.scalar(value)))
         elif isinstance(value, dict):
             self.emit(_MAPPING)
             for key, inner in value.items():
@@ -271,6 +274,7 @@ class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[mi
         return yaml.ScalarEvent(None, node.tag, (plain, node.tag == _STR), node.value, style=node.style)
 
 
+_WORDS = {str, int, bool, type(None)}
 _MAPPING, _MAPPING_END = yaml.MappingStartEvent(None, None, True, flow_style=False), yaml.MappingEndEvent()
 _SEQUENCE, _SEQUENCE_END = yaml.SequenceStartEvent(None, None, True, flow_style=False), yaml.SequenceEndEvent()
 _Dumper.add_representer(Quoted, lambda dumper, data: dumper.represent_scalar(_STR, str(data), style="'"))

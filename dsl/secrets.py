@@ -6,13 +6,15 @@ is text, and the note about it says so.
 
 import copy
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from dsl.hiding import texts, without
-from dsl.ir import Flow, Node, Ref, Resource, Script, Text, Type, Variable
+from dsl.ir import Flow, Node, OnError, Ref, Resource, Script, Text, Type, Variable
 from dsl.irjson import fits
 from dsl.notes import Note
 from dsl.sensitive import Found, found, is_random, is_secret_name, variable
+from dsl.tokens import likely
 from dsl.values import at, leaves, refs, text, unique, walk
 
 
@@ -33,6 +35,8 @@ def secrets_of(flow: Flow) -> dict[str, str]:
 class _Masker:
     def __init__(self, flow: Flow) -> None:
         self.flow = flow
+        self.texts = texts(flow)
+        self.found = partial(found, forms=likely(self.texts))
         self.names: dict[str, str] = {}  # secret -> the variable's name
         self.in_names: dict[str, str] = {}  # those of them that stand where no variable can
         self.referred: set[str] = set()  # secrets in whose place a reference stands
@@ -64,8 +68,8 @@ class _Masker:
 
     def look_at_names(self, flow: Flow) -> None:
         """Titles, ids, descriptions, notes of reading: what no variable can stand for."""
-        for each in dict.fromkeys(texts(flow)):
-            for span in found(each, code=True):
+        for each in texts(flow) if self.names else self.texts:
+            for span in self.found(each, code=True):
                 secret = each[span.start : span.end]
                 if secret not in self.names:
                     self.names[secret] = unique(span.name, self.taken)
@@ -79,7 +83,7 @@ class _Masker:
             "params": {name: self.param(name, value) for name, value in node.params.items()},
             "inputs": self.value(node.inputs, ""),
             "outputs": self.types(node.outputs),
-            "on_error": replace(node.on_error, default=self.spelt(node.on_error.default)),
+            "on_error": self.policy(node.on_error),
         }
         for secret in [each for each in self.names if each not in before or each in self.spelled]:
             self.tell(secret, node)
@@ -100,10 +104,14 @@ class _Masker:
             self.refers = True
 
     def types(self, types: dict[str, Type]) -> dict[str, Type]:
-        return {
-            name: replace(each, default=None) if isinstance(each.default, str) and found(each.default, name) else each
-            for name, each in types.items()
-        }
+        return {name: replace(each, default=None) if self.holds(each, name) else each for name, each in types.items()}
+
+    def holds(self, what: Type | Variable, name: str) -> bool:
+        """Whether the default is a secret."""
+        return isinstance(what.default, str) and bool(self.found(what.default, name))
+
+    def policy(self, policy: OnError) -> OnError:
+        return replace(policy, default=self.spelt(policy.default)) if policy.default else policy
 
     def resource(self, resource: Resource) -> Resource:
         """Their ids and names hold addresses, and those may hold tokens."""
@@ -115,11 +123,12 @@ class _Masker:
         return replace(resource, id=id_, name=name, hint=hint)
 
     def variable(self, variable: Variable) -> Variable:
-        if not isinstance(variable.default, str) or not found(variable.default, variable.name):
+        if not self.holds(variable, variable.name):
             return variable
-        self.names[variable.default] = variable.name
-        self.referred.add(variable.default)
-        self.tell(variable.default, None)
+        secret = str(variable.default)
+        self.names[secret] = variable.name
+        self.referred.add(secret)
+        self.tell(secret, None)
         return replace(variable, type=Type("secret"), default=None)
 
     def value(self, value: Any, key: str, *, sent: bool = False) -> Any:
@@ -128,7 +137,7 @@ class _Masker:
         if isinstance(value, Text):
             return self.text(value, key, sent)
         if isinstance(value, Script):
-            return replace(value, source=self.plain(value.source, found(value.source, key, sent=sent, code=True)))
+            return replace(value, source=self.plain(value.source, self.found(value.source, key, sent=sent, code=True)))
         if isinstance(value, dict):
             return self.mapping(value, key)
         if isinstance(value, list) and len(value) == 2 and isinstance(value[0], str):  # a header
@@ -147,13 +156,13 @@ class _Masker:
         if value in self.ids:
             return self.ids[value]
         if key == "source" or (self.at and self.at.kind == "note"):
-            return self.plain(value, found(value, code=key == "source"))
-        return self.cut(value, found(value, key, sent=sent))
+            return self.plain(value, self.found(value, code=key == "source"))
+        return self.cut(value, self.found(value, key, sent=sent))
 
     def text(self, value: Text, key: str, sent: bool) -> Any:
         """Looked at as a whole, with `{{...}}` for what is no text."""
         shown = [part if isinstance(part, str) else "{{" + getattr(part, "source", "") + "}}" for part in value.parts]
-        spans = found("".join(shown), key, sent=sent)
+        spans = self.found("".join(shown), key, sent=sent)
         result: list[Any] = []
         start = 0
         for part, as_shown in zip(value.parts, shown, strict=True):

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from dsl.tokens import tokens
+from dsl.tokens import ALL, Forms, tokens
 
 _NAME = re.compile(
     r"(?i)(^|[^a-z])(authorization|api[-_ ]?key|hapikey|secret|(client|app)[-_]?secret|password|passwd|pwd|passphrase|"
@@ -63,15 +63,15 @@ class Found:
     name: str
 
 
-def found(value: str, key: str = "", *, sent: bool = False, code: bool = False) -> list[Found]:
+def found(value: str, key: str = "", *, sent: bool = False, code: bool = False, forms: Forms = ALL) -> list[Found]:
     """The secrets in a text that stands under `key`; `sent`: as a header or a parameter; `code`: of a program.
 
-    References are as the platforms write them: `{{...}}`, `{...}`, `${...}`.
+    References are as the platforms write them: `{{...}}`, `{...}`, `${...}`. `forms`: those that tokens in it may have.
     """
-    spans = [] if code else [*_pairs(value, key, sent)]
-    spans += [_token(*each, key) for each in tokens(value)]
-    spans = _apart([*spans, *_given(value)])
-    whole = _named(value, key, sent, code)
+    spans = [*_given(value)] if code else [*_pairs(value, key, sent), *_given(value)]
+    spans += [_token(*each, key) for each in tokens(value, forms)]
+    spans = _apart(spans) if spans else spans
+    whole = _named(value, key, sent, code) if key else []
     return whole if whole and (not spans or (sent and _says_more(value, spans))) else spans
 
 

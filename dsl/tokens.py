@@ -1,7 +1,7 @@
 """The public forms of well-known tokens: what is a secret wherever it stands."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 # name: what every such token holds, for a look at long texts that costs little, and its form.
 _FORMS: dict[str, tuple[tuple[str, ...], str]] = {
@@ -39,12 +39,19 @@ _FORMS: dict[str, tuple[tuple[str, ...], str]] = {
     # A password may hold / and @; what begins with digits is a port and a path.
     "password": (("://",), r"(?<=://)[^\s/@:{}]*:(?!\d+[^\w@])[^\s{}?#,;\"'<>`]{1,200}(?=@)"),
 }
-_COMPILED = [(name, hints, re.compile(form)) for name, (hints, form) in _FORMS.items()]
+Forms = tuple[tuple[str, tuple[str, ...], "re.Pattern[str]"], ...]
+ALL: Forms = tuple((name, hints, re.compile(form)) for name, (hints, form) in _FORMS.items())
 
 
-def tokens(text: str) -> Iterator[tuple[int, int, str]]:
+def likely(texts: Iterable[str]) -> Forms:
+    """The forms that a token in one of these texts can have: all are looked at once, and each of them for few."""
+    joined = "\0".join(texts)
+    return tuple(form for form in ALL if any(hint in joined for hint in form[1]))
+
+
+def tokens(text: str, forms: Forms = ALL) -> Iterator[tuple[int, int, str]]:
     """Where a token begins and ends, and what it is."""
-    for name, hints, form in _COMPILED:
+    for name, hints, form in forms:
         if any(hint in text for hint in hints):
             for match in form.finditer(text):
                 yield match.start(), match.end(), name

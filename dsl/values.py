@@ -3,7 +3,7 @@
 import json
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -109,21 +109,28 @@ def parse(source: str, pattern: "re.Pattern[str]", found: Callable[["re.Match[st
 
 def refs(value: Value) -> Iterator[Ref]:
     """Every reference in a value, those of scripts too."""
-    stack = [value]
-    while stack:
-        value = stack.pop()
-        if isinstance(value, str):  # as most are
-            continue
-        if isinstance(value, Ref):
-            yield value
-        elif isinstance(value, Text):
-            stack.extend(reversed(value.parts))
-        elif isinstance(value, Script):
-            yield from value.refs
-        elif isinstance(value, dict):
-            stack.extend(reversed(value.values()))
-        elif isinstance(value, (list, tuple)):
-            stack.extend(reversed(value))
+    found: list[Ref] = []
+    _collect(value, found)
+    return iter(found)
+
+
+def _collect(value: Value, found: list[Ref]) -> None:
+    """What refers to nothing, as most values do, is passed over where it stands: this is asked of each node often."""
+    if isinstance(value, dict):
+        inside: Iterable[Value] = value.values()
+    elif isinstance(value, (list, tuple)):
+        inside = value
+    elif isinstance(value, Ref):
+        found.append(value)
+        return
+    else:
+        inside = value.parts if isinstance(value, Text) else value.refs if isinstance(value, Script) else ()
+    for inner in inside:
+        if type(inner) not in _BARE:
+            _collect(inner, found)
+
+
+_BARE = {str, int, float, bool, type(None)}
 
 
 def map_refs(value: Value, change: Callable[[Ref], Value]) -> Value:
@@ -136,9 +143,9 @@ def map_refs(value: Value, change: Callable[[Ref], Value]) -> Value:
         changed = (change(ref) for ref in value.refs)
         return replace(value, refs=tuple(ref for ref in changed if isinstance(ref, Ref)))
     if isinstance(value, dict):
-        return {key: map_refs(inner, change) for key, inner in value.items()}
+        return {key: inner if type(inner) in _BARE else map_refs(inner, change) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):
-        return type(value)(map_refs(inner, change) for inner in value)
+        return type(value)([map_refs(inner, change) for inner in value])
     return value
 
 
@@ -221,7 +228,8 @@ def rename(flow: Flow, names: dict[str, str]) -> None:
 
     for node, _, _ in list(walk(flow.graph)):
         node.id = names.get(node.id, node.id)
-        node.params, node.inputs = map_refs(node.params, changed), map_refs(node.inputs, changed)
+        if any(ref.node in names for ref in node_refs(node)):
+            node.params, node.inputs = map_refs(node.params, changed), map_refs(node.inputs, changed)
         if node.body is not None:
             _rename_ends(node.body, names)
     _rename_ends(flow.graph, names)
@@ -243,8 +251,10 @@ def unique(name: str, taken: set[str], *, longest: int = 0, join: str = "_") -> 
         tail = f"{join}{number}" if number > 1 else ""
         return (name[: longest - len(tail)] if longest else name) + tail
 
-    number = next((each for each in range(1, _FEW) if numbered(each) not in taken), 0)
-    candidate = numbered(number or _free(lambda each: numbered(each) not in taken))
+    candidate = numbered(1)
+    if candidate in taken:
+        number = next((each for each in range(2, _FEW) if numbered(each) not in taken), 0)
+        candidate = numbered(number or _free(lambda each: numbered(each) not in taken))
     taken.add(candidate)
     return candidate
 

@@ -18,18 +18,22 @@ _COMPARED = {"number": NUMBER, "boolean": BOOLEAN}
 def parse(graph: Graph, taken: set[str], told: Told) -> None:
     """Put such a node behind each HTTP node whose answer is JSON, in bodies as well; its type is what is read of it."""
     read: defaultdict[str, list[_Found]] = defaultdict(list)
-    for node, _, _ in walk(graph):
+    for node, _, _ in walk(graph) if any(_fetches(node) for node, _, _ in walk(graph)) else ():
         for http, path, kind in _read(node):
             read[http].append((path, kind))
     parsed: dict[str, str] = {}
     for node, inside, _ in list(walk(graph)):
-        fetches = node.kind == "http" and node.params.get("response") == "json"
-        if fetches and (kind := _type(read[node.id])) != STRING:
+        if _fetches(node) and (kind := _type(read[node.id])) != STRING:
             behind = _behind(node, kind, unique(f"{node.id}_json", taken))
             parsed[node.id] = behind.id
             _insert(inside, node, behind)
             told(node, behind)
-    _redirect(graph, parsed)
+    if parsed:
+        _redirect(graph, parsed)
+
+
+def _fetches(node: Node) -> bool:
+    return node.kind == "http" and node.params.get("response") == "json"
 
 
 def _read(node: Node) -> Iterator[_Read]:

@@ -175,9 +175,11 @@ class Writing:
 
 
 def identifier(name: str, taken: set[str]) -> str:
-    word = re.sub(r"\W", "_", name, flags=re.ASCII) or "value"
-    word = word if re.match(r"[A-Za-z_]", word) and word not in RESERVED else f"v_{word}"
-    return unique(word, taken)
+    word = name if name.isidentifier() and name.isascii() else _NO_LETTER.sub("_", name) or "value"
+    return unique(word if word.isidentifier() and word not in RESERVED else f"v_{word}", taken)
+
+
+_NO_LETTER = re.compile(r"\W", re.ASCII)
 
 
 def reference(block: str, name: str, kind: Type) -> dict[str, Any]:

@@ -12,14 +12,17 @@ _NUMBER = re.compile(r"-?\d{1,300}(\.\d{1,300})?", re.ASCII)
 class Place:
     """Typed ways to what is below. What is absent or null is empty; of another type, DslError says what is wanted."""
 
-    __slots__ = ("_above", "_step", "value")
+    __slots__ = ("_above", "_pointer", "_step", "value")
 
     def __init__(self, value: Any, above: "Place | None" = None, step: str | int = "") -> None:
         self.value, self._above, self._step = value, above, step
+        self._pointer: str | None = None if above else ""
 
     @property
     def pointer(self) -> str:
-        return self._above.pointer + pointer(self._step) if self._above else ""
+        if self._pointer is None and self._above:  # asked once for what is above many
+            self._pointer = self._above.pointer + pointer(self._step)
+        return self._pointer or ""
 
     def wants(self, what: str) -> DslError:
         return DslError(f"{self.pointer or 'The file'}: {what} is wanted here, not {_shown(self.value)}.")
@@ -34,6 +37,17 @@ class Place:
                 raise here.wants("a mapping")
             here = Place(here.value.get(key), here, key)
         return here
+
+    def _below(self, keys: tuple[str, ...]) -> Any:
+        """The value below by keys, without the place: most are read once, and are as they should be."""
+        value = self.value
+        for key in keys:
+            if value is None:
+                return None
+            if not isinstance(value, dict):
+                return self.at(*keys).value  # which says where
+            value = value.get(key)
+        return value
 
     def has(self, key: str) -> bool:
         return isinstance(self.value, dict) and self.value.get(key) is not None
@@ -68,31 +82,31 @@ class Place:
         return word if (word := self.text(key)) in known else known[0]
 
     def text(self, *keys: str, default: str = "") -> str:
-        value = (here := self.at(*keys)).value
-        if value is None:
-            return default
+        value = self._below(keys)
+        if isinstance(value, str):
+            return value
         if isinstance(value, (dict, list)):
-            raise here.wants("text")
-        return value if isinstance(value, str) else _spelled(value)
+            raise self.at(*keys).wants("text")
+        return default if value is None else _spelled(value)
 
     def flag(self, *keys: str, default: bool = False) -> bool:
-        value = (here := self.at(*keys)).value
+        value = self._below(keys)
         if value is None or value == "":
             return default
         if isinstance(value, (bool, int, float)):
             return bool(value)
         if isinstance(value, str) and value.lower() in ("true", "false"):
             return value.lower() == "true"
-        raise here.wants("true or false")
+        raise self.at(*keys).wants("true or false")
 
     def number(self, *keys: str) -> int | float | None:
-        value = (here := self.at(*keys)).value
+        value = self._below(keys)
         if value is None or value == "":
             return None
         if isinstance(value, str):
             value = number(value)
         if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise here.wants("a number")
+            raise self.at(*keys).wants("a number")
         return value
 
     def integer(self, *keys: str) -> int | None:

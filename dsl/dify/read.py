@@ -131,7 +131,7 @@ def _graph_into(flow: Flow, graph: Place, register: Register, variables: list[Va
 def _ask_for_requests(flow: Flow) -> None:
     """What is read of a request as a whole is an input of the flow, of which Dify declares nothing."""
     hooks = {node.id: node for node in flow.graph.nodes if (node.params.get("trigger") or {}).get("type") == "webhook"}
-    for node, _, _ in walk(flow.graph):
+    for node, _, _ in walk(flow.graph) if hooks else ():
         for ref in node_refs(node):
             if ref.node in hooks and ref.path and ref.path[0] in names.REQUEST:
                 hooks[ref.node].outputs.setdefault(str(ref.path[0]), Type())

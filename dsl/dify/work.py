@@ -207,14 +207,14 @@ class Work:
         path = ref.path
         fits = len(path)
         least = 2 if ref.scope == "node" and path[:1] == ("error",) else 1
-        type_ = self.type_of(replace(ref, path=path[:1]))
+        type_ = self.type_of(ref if fits == 1 else replace(ref, path=path[:1]))
         for i in range(1, len(path)):
             if not self._walks(type_, path[i], ref, i):
                 fits = max(i, least)
                 break
             type_ = self._below(type_, path[i])
         rest: tuple[Any, ...] = path[fits:]
-        return replace(ref, path=path[:fits]), rest or ((...,) if self._is_json(ref) else ())
+        return replace(ref, path=path[:fits]) if rest else ref, rest or ((...,) if self._is_json(ref) else ())
 
     def _walks(self, type_: Type, step: str | int, ref: Ref, place: int) -> bool:
         """Whether Dify goes from a value of the type to what is below it."""
