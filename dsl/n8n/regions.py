@@ -12,7 +12,7 @@ from dsl.computed import ALL
 from dsl.ir import Ref
 from dsl.n8n import names, shims
 from dsl.n8n.implied import ITEM
-from dsl.n8n.readers import gathered
+from dsl.n8n.lists import gathered
 from dsl.n8n.source import Link, Raw, Source
 
 HELPERS = ("start", "check", "item", "round")  # beside an iteration or a loop; "until" may be there too
