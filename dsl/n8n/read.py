@@ -377,7 +377,7 @@ class Reader:
 
     def incoming(self, raw: Raw, steps: names.Path) -> Ref | None:
         """What `$json` means at a node; None, with a note, when several nodes may have made the item."""
-        found = {self._made_by(raw, name, steps, failed) for name, failed in self.producers(raw, steps[:1])}
+        found = {self._made_by(raw, name, steps, failed) for name, failed in sorted(self.producers(raw, steps[:1]))}
         if len(found) == 1:
             return found.pop()
         if found and raw.name not in self.ambiguous:

@@ -31,9 +31,9 @@ class Region:
     helpers: dict[str, str] = field(default_factory=dict)  # what flowstill wrote beside the owner: role by name
 
     @property
-    def own(self) -> set[str]:
-        """The nodes that together are the container."""
-        return {self.owner.name, *self.helpers} | ({self.end.name} if self.end and not self.apart else set())
+    def own(self) -> list[str]:
+        """The nodes that together are the container, its owner first."""
+        return [self.owner.name, *self.helpers, *([self.end.name] if self.end and not self.apart else ())]
 
     @property
     def gatherer(self) -> str:

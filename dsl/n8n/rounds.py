@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def read(reader: "Reader", raw: Raw, node: Node, region: "Region") -> None:
-    for name in region.own - {raw.name}:
+    for name in region.own[1:]:
         reader.fold(raw, reader.nodes[name])
     if region.kind in ("iterate", "loop"):
         containers.read(reader, raw, node, region)
