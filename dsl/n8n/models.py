@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from dsl import values
 from dsl.ir import Node, Ref, Resource, Value
 from dsl.n8n import scripts, shims, subnodes, tables, text
-from dsl.n8n.readers import ASKED
+from dsl.n8n.asking import ASKED
 from dsl.schemas import schema_with
 from dsl.values import parts
 

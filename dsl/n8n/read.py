@@ -12,7 +12,22 @@ from dsl import DslError, values
 from dsl.computed import ALL
 from dsl.ir import Edge, Flow, Graph, Node, OnError, Ref, Resource, Type, Value, Variable
 from dsl.kinds import KINDS, outputs
-from dsl.n8n import forms, implied, names, readers, subnodes, tables, text, tools, written
+from dsl.n8n import (
+    branches,
+    forms,
+    implied,
+    items,
+    names,
+    readers,
+    rounds,
+    sets,
+    subnodes,
+    tables,
+    text,
+    tools,
+    views,
+    written,
+)
 from dsl.n8n.regions import Region, innermost, reached, regions
 from dsl.n8n.source import Link, Raw, Source, described, dig, source
 from dsl.notes import Note
@@ -64,7 +79,7 @@ class Reader:
         self.told: set[tuple[str, str]] = set()  # who reads what rounds gave that are over, and of which node
         self.assigned: dict[str, set[str]] = {}  # the fields that Set nodes set
         self.marked = any(raw.mark for raw in self.main)  # flowstill wrote the file
-        self.streams = readers.streams(self)
+        self.streams = items.streams(self)
         self.before, self.after = self._beside()
         self.defaults: dict[str, dict[str, Any]] = {}
 
@@ -187,9 +202,9 @@ class Reader:
             return node
         region = self.regions.get(raw.name)
         if region:
-            readers.container(self, raw, node, region)
+            rounds.read(self, raw, node, region)
         else:
-            readers.reader_of(raw)(self, raw, node)
+            readers.read(self, raw, node)
         node.on_error = _on_error(raw)
         return node
 
@@ -204,7 +219,7 @@ class Reader:
         """Who gives several items, for each of which n8n runs what follows."""
         found: dict[str, Raw] = {}
         for raw in self.main:
-            if raw.name in self.streams and readers.runs_for_each(self, raw):
+            if raw.name in self.streams and items.runs_for_each(self, raw):
                 found.setdefault(self.streams[raw.name], raw)
         for name, raw in found.items():
             message = f"n8n runs {raw.name} and what follows once for each item that it gives, elsewhere once for all."
@@ -216,7 +231,7 @@ class Reader:
         for name in reached(self.source, answering, ()):
             raw, region = self.nodes[name], self.regions.get(name)
             if region is None:
-                last = readers.is_code(raw) and not self.source.out[name] and name not in self.inside
+                last = items.is_code(raw) and not self.source.out[name] and name not in self.inside
             else:
                 onward = {region.leaves(link) for link in self.source.out[name]}
                 last = region.kind in ("split", "batches") and region.end is None and "done" not in onward
@@ -235,7 +250,7 @@ class Reader:
         """Who is read for all its items gives them as a list."""
         for name in sorted(self.whole):
             if region := self.regions.get(name):
-                item = readers.round_item(self, region)
+                item = rounds.round_item(self, region)
                 made[name].params["collect"] = {ALL: item}
                 if isinstance(item, Ref) and item.path == (ALL,):  # a round gives a list of items
                     made[name].params["flatten"] = True
@@ -248,7 +263,7 @@ class Reader:
     def _gather(self, region: Region, graph: Graph, body: Graph) -> None:
         """What came to the aggregate in a round, kept by a node of its own: what did not run gives nothing."""
         assert region.end is not None
-        value = readers.gathered_item(self, region.end)
+        value = rounds.gathered_item(self, region.end)
         title = f"{region.end.name}: item"
         inputs, types = {"item": value}, {"item": Type()}
         body.nodes.append(Node(region.gatherer, "set", title, inputs=inputs, outputs=types, pointer=region.end.place))
@@ -286,7 +301,7 @@ class Reader:
             yield owner.id, "done" if owner.name in self.regions else "out", self.inside.get(owner.name)
         elif region is None:
             raw = self.nodes[link.source]
-            for port in readers.ports(self, raw, made[link.source], link) if link.source in made else ():
+            for port in branches.ports(self, raw, made[link.source], link) if link.source in made else ():
                 yield made[link.source].id, port, self.inside.get(link.source)
         elif port := region.leaves(link):
             yield region.owner.id, port, region if port == "body" else self.inside.get(region.owner.name)
@@ -300,7 +315,7 @@ class Reader:
 
     def view(self, raw: Raw) -> names.View:
         if raw.name not in self.views:
-            self.views[raw.name] = readers.view_of(self, raw)
+            self.views[raw.name] = views.view_of(self, raw)
         return self.views[raw.name]
 
     def value(self, value: Any, raw: Raw) -> Value:
@@ -347,7 +362,7 @@ class Reader:
         if path.root == "env" and _SECRET.search(name):
             type_ = Type("secret")
         else:
-            type_ = Type(readers.type_name(default)) if default is not None else Type("string")
+            type_ = Type(tables.type_name(default)) if default is not None else Type("string")
         self.variables.setdefault((scope, name), Variable(scope, name, type_, default))
         return Ref("", path.steps, scope)
 
@@ -362,7 +377,7 @@ class Reader:
 
     def incoming(self, raw: Raw, steps: names.Path) -> Ref | None:
         """What `$json` means at a node; None, with a note, when several nodes may have made the item."""
-        found = {self._made_by(raw, name, steps, failed) for name, failed in self.producers(raw, steps[:1])}
+        found = {self._made_by(raw, name, steps, failed) for name, failed in sorted(self.producers(raw, steps[:1]))}
         if len(found) == 1:
             return found.pop()
         if found and raw.name not in self.ambiguous:
@@ -402,7 +417,7 @@ class Reader:
         return found
 
     def _fails(self, raw: Raw, link: Link) -> bool:
-        return link.output < 0 or (raw.failing == "branch" and link.output == readers.outputs_of(raw))
+        return link.output < 0 or (raw.failing == "branch" and link.output == branches.outputs_of(raw))
 
     def _passes(self, raw: Raw, first: names.Path) -> bool:
         if raw.name in self.own:
@@ -411,7 +426,7 @@ class Reader:
             (raw.name in self.before and raw.kind == "merge")
             or raw.disabled
             or raw.kind in tables.PASSING
-            or readers.keeps(self, raw, first)
+            or sets.keeps(self, raw, first)
         )
 
     def ref(self, asker: Raw, raw: Raw, steps: names.Path) -> Ref | None:

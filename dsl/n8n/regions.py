@@ -12,7 +12,7 @@ from dsl.computed import ALL
 from dsl.ir import Ref
 from dsl.n8n import names, shims
 from dsl.n8n.implied import ITEM
-from dsl.n8n.readers import gathered
+from dsl.n8n.lists import gathered
 from dsl.n8n.source import Link, Raw, Source
 
 HELPERS = ("start", "check", "item", "round")  # beside an iteration or a loop; "until" may be there too
@@ -31,9 +31,9 @@ class Region:
     helpers: dict[str, str] = field(default_factory=dict)  # what flowstill wrote beside the owner: role by name
 
     @property
-    def own(self) -> set[str]:
-        """The nodes that together are the container."""
-        return {self.owner.name, *self.helpers} | ({self.end.name} if self.end and not self.apart else set())
+    def own(self) -> list[str]:
+        """The nodes that together are the container, its owner first."""
+        return [self.owner.name, *self.helpers, *([self.end.name] if self.end and not self.apart else ())]
 
     @property
     def gatherer(self) -> str:

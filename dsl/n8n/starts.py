@@ -4,18 +4,16 @@ A start has typed inputs, a webhook has a body. So behind a webhook (and where a
 more than it can) stands a Set node with the start's id and title: `={{ $json.body.q }}` for each input.
 """
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from dsl.ir import Node, Ref, Type, Value
+from dsl.ir import Node, Ref, Type
 from dsl.n8n import schedules, shims, tables, text
 from dsl.n8n.names import TURNS
-from dsl.n8n.source import Raw, dig, members
+from dsl.n8n.source import dig
 from dsl.notes import Note
 
 if TYPE_CHECKING:
     from dsl.n8n.build import Builder
-    from dsl.n8n.read import Reader
 
 _CHAT = ("chatInput", "sessionId", "files")
 
@@ -258,47 +256,3 @@ def _loaded(kept: list[Any], counts: bool) -> str:
     counted = f"kept.{TURNS} = (kept.{TURNS} ?? 0) + 1;\n" if counts else ""
     known = text.Printer(str, str).js({each.name: each.default for each in kept})
     return f"{_LOAD}{counted}return [{{ json: {{ ...{known}, ...kept }} }}];"
-
-
-# -- reading
-
-
-def read_inputs(reader: "Reader", raw: Raw, node: Node) -> bool:
-    """A Set node that is a start, with the trigger before it. False when the trigger is gone."""
-    parts = reader.parts.get(raw.id, {})
-    found = [(role, part) for role in (*_ROLES, "trigger") for part in parts.get(role, [])]
-    if len(found) != 1:
-        return False
-    role, part = found[0]
-    from dsl.n8n.readers import READERS, assignments
-
-    READERS[part.kind](reader, part, node)
-    node.outputs = {}
-    if role == "trigger":
-        node.params.pop("trigger", None)
-    told = [str(item.get("id")) for item in members(raw.params, "assignments", "assignments")]
-    for name, kind, value in assignments(raw):
-        if not is_given(name):
-            exact = next((id_ for id_ in told if id_.startswith(f"{name} ")), f"{name} {kind}")
-            node.outputs[name] = replace(shims.type_of(exact[len(name) + 1 :]), default=_default(value))
-    reader.fold(raw, part)
-    return True
-
-
-_ROLES = ("webhook", "chat", "manual", "event")
-
-
-def _default(value: Any) -> Value:
-    if not isinstance(value, str) or not value.startswith("={{"):
-        return None
-    code = value[3:].removesuffix("}}").strip()
-    found: list[text.Path] = []
-
-    def resolve(path: text.Path) -> Ref:
-        found.append(path)
-        return Ref("", ("x",), "env")
-
-    read = text.plain(code, resolve)
-    if found:
-        return found[0].default if found[0].has_default else None
-    return read

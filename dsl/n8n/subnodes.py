@@ -119,6 +119,19 @@ def _attached(reader: "Reader", owner: Raw, part: Raw, port: str, above: tuple[s
     return entry | ({"attached": inner} if inner else {})
 
 
+def piece(reader: "Reader", raw: Raw, port: str, left: dict[str, Any]) -> dict[str, Any]:
+    """What is left of a node on the way that another one stands for."""
+    return {
+        "port": port,
+        "id": raw.id,
+        "name": raw.name,
+        "type": raw.data["type"],
+        "version": number(raw.version),
+        "position": list(raw.position) if raw.position else None,
+        "parameters": reader.value(left, raw),
+    }
+
+
 def fold_all(reader: "Reader", owner: Raw, part: Raw, above: tuple[str, ...] = ()) -> None:
     """What serves a node that is itself part of another."""
     for _, name in reader.source.attached.get(part.name, []):

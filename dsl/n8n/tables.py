@@ -1,5 +1,7 @@
 """What node types, operators and types of n8n are called in the common form, as data (n8n.md, sections 11 to 15)."""
 
+from typing import Any
+
 from dsl.ir import Type
 
 BASE, AI = "n8n-nodes-base.", "@n8n/n8n-nodes-langchain."
@@ -230,6 +232,12 @@ ASSIGNED = {"string": "string", "number": "number", "boolean": "boolean", "array
 FORM_TYPES = {"number": "number", "date": "time", "file": "file", "checkbox": "array"}
 CALL_TYPES = ("string", "number", "boolean", "array", "object", "any")
 EXTRACTED = {"string": "string", "number": "number", "boolean": "boolean", "date": "time"}
+
+
+def type_name(value: Any) -> Any:
+    """The name of a plain value's type."""
+    kinds = {bool: "boolean", int: "integer", float: "number", str: "string", list: "array", dict: "object"}
+    return kinds.get(type(value), "any")
 
 
 def assigned(name: str) -> str | None:

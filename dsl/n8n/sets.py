@@ -1,0 +1,94 @@
+"""Set nodes, in all their versions (n8n.md, section 15): what they set, and what they hand on as it came in."""
+
+from typing import TYPE_CHECKING, Any
+
+from dsl.ir import Node, Ref, Script, Text, Type, Value
+from dsl.n8n import jsontext, names, others, tables
+from dsl.n8n.source import Raw, members
+
+if TYPE_CHECKING:
+    from dsl.n8n.read import Reader
+
+
+def read(reader: "Reader", raw: Raw, node: Node) -> None:
+    _plain(reader, raw, node)
+    role = raw.mark[0] if raw.mark else ""
+    if role in ("answer", "template", "message") and set(node.inputs) == {"output"}:
+        value = node.inputs["output"]
+        kind, name = {
+            "answer": ("answer", "text"),
+            "template": ("template", "template"),
+            "message": ("end", "message"),
+        }[role]
+        node.kind, node.params, node.inputs, node.outputs = kind, {name: value}, {}, {}
+    elif role == "end":
+        node.kind, node.params = "end", {}
+
+
+def _plain(reader: "Reader", raw: Raw, node: Node) -> None:
+    node.kind = "set"
+    if raw.params.get("mode") == "raw":
+        fields = reader.value(raw.params.get("jsonOutput", "{}"), raw)
+        fields = jsontext.mapping(reader, raw, fields)
+        if fields is None:
+            others.opaque(reader, raw, node)
+            return
+        node.inputs, node.outputs = fields, {name: type_of(value) for name, value in fields.items()}
+    else:
+        for name, kind, value in assignments(raw):
+            node.inputs[name] = _assigned(reader, raw, kind, value)
+            node.outputs[name.split(".")[0]] = Type(kind) if "." not in name else tables.OBJECT
+    if keeps_all(raw):
+        node.params["keep"] = True
+
+
+def _assigned(reader: "Reader", raw: Raw, kind: str, value: Any) -> Value:
+    """What is typed as text and meant as something else, as n8n takes it from version 3 on."""
+    read = reader.value(value, raw)
+    if raw.version < 3 or not isinstance(read, (str, Text)):
+        return read
+    meant = jsontext.parsed(value, lambda code: reader.value(code, raw))
+    kinds = {list: "array", dict: "object", bool: "boolean", int: "number", float: "number"}
+    return meant if kinds.get(type(meant)) == kind else read
+
+
+def type_of(value: Value) -> Type:
+    if isinstance(value, (Ref, Script)):
+        return Type()
+    return Type(tables.type_name(value)) if isinstance(value, (int, float, list, dict)) else Type("string")
+
+
+def assignments(raw: Raw) -> list[tuple[str, Any, Any]]:
+    """Name, type and value of what a Set node sets, in all its versions (n8n.md, section 15)."""
+    found = []
+    for item in members(raw.params, "assignments", "assignments"):
+        found.append((item.get("name"), item.get("type", "string"), item.get("value", "")))
+    for item in members(raw.params, "fields", "values"):
+        kind = str(item.get("type", "stringValue")).removesuffix("Value")
+        found.append((item.get("name"), kind, item.get(f"{kind}Value", "")))
+    for kind in ("string", "number", "boolean"):
+        for item in members(raw.params, "values", kind):
+            found.append((item.get("name"), kind, item.get("value", "")))
+    return [
+        (name, kind if isinstance(kind, str) and kind in tables.ASSIGNED else "any", value)
+        for name, kind, value in found
+        if isinstance(name, str) and name
+    ]
+
+
+def keeps_all(raw: Raw) -> bool:
+    """Whether what came in stays beside what is set."""
+    if raw.version < 3:
+        return raw.params.get("keepOnlySet") is not True
+    if "include" in raw.params or (raw.version < 3.3 and "fields" in raw.params):
+        return raw.params.get("include", "all") != "none" and raw.params.get("includeOtherFields") is not False
+    return raw.params.get("includeOtherFields") is True
+
+
+def keeps(reader: "Reader", raw: Raw, first: names.Path) -> bool:
+    """Whether a Set node hands on the field asked for as it came in."""
+    if raw.kind != "set" or not first or not keeps_all(raw) or not reader.source.into[raw.name]:
+        return False
+    if raw.name not in reader.assigned:
+        reader.assigned[raw.name] = {name.split(".")[0] for name, _, _ in assignments(raw)}
+    return first[0] not in reader.assigned[raw.name]
