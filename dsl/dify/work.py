@@ -38,6 +38,7 @@ class Work:
         self.counted: set[str] = set()  # containers, the number of whose rounds something reads
         self.boxed: set[tuple[str, str]] = set()  # (node, output): an object with the value in it
         self.moved: dict[tuple[str, str], str] = {}  # outputs that have another name here
+        self.called: dict[str, str] = {}  # of nodes with another id here: the one in the source
         self.parsed: dict[str, Ref] = {}  # nodes whose output is a value of another node, read as JSON
         self.columns: dict[str, Callable[[Ref], Value]] = {}  # of iterations that give rows: an output is one of them
         loops.give_out(self.flow.graph)
@@ -61,7 +62,7 @@ class Work:
         self, node: Node | None, severity: Any, code: str, message: str, advice: str = "", *, below: str = ""
     ) -> None:
         place = node.pointer + below if node and node.pointer else ""
-        name, title = (node.id, node.title) if node else ("", "")
+        name, title = (self.called.get(node.id, node.id), node.title) if node else ("", "")
         self.notes.append(Note(severity, code, message, advice, name, title, place))
 
     # -- changing the graph
