@@ -159,11 +159,17 @@ def _converted(
     keeps_all = target is named("ir") and flow.raw is not None  # the common form carries the document itself
     masked, secrets = without_secrets(flow) if keeps_all else mask(flow)
     document, notes = target.build(masked, **options)
-    notes = [*flow.notes, *secrets, *notes]
+    notes = [*flow.notes, *secrets, *_untold(notes, flow.notes)]
     beside = getattr(target, "beside", None)
     others = beside(masked, **options) if beside else {}
     notes += unreported(flow, document, named(flow.dialect), target, notes)
     return document, discreet(notes, secrets_of(flow)) if secrets else notes, masked.resources, others
+
+
+def _untold(notes: list[Note], told: list[Note]) -> list[Note]:
+    """Without what was told of the same node when it was read: that what it calls is to be bound, wherever it goes."""
+    known = {(note.node, note.code) for note in told if note.code.startswith("resource.")}
+    return [note for note in notes if (note.node, note.code) not in known]
 
 
 def _reshaped(target: Dialect, document: Any, notes: list[Note], options: dict[str, Any]) -> tuple[Any, list[Note]]:
