@@ -23,7 +23,7 @@ class OptionError(DslError):
     """A dialect, a form or an option that does not exist."""
 
 
-from dsl import load  # noqa: E402  (they raise DslError)
+from dsl import load, signatures  # noqa: E402  (they raise DslError)
 from dsl.audit import unreported  # noqa: E402
 from dsl.dialects import DIALECTS, Dialect, dialect_of, named  # noqa: E402
 from dsl.hiding import discreet, hidden  # noqa: E402
@@ -84,6 +84,9 @@ def recognised(data: bytes | str, dialect: str | None = None) -> tuple[str, Any]
     for name in [dialect] if dialect else DIALECTS:
         if isinstance(data, bytes) and (document := named(name).unpack(data)) is not None:
             return name, document
+    if isinstance(data, bytes) and (kind := signatures.kind(data)):
+        none = f" and no file of {dialect}" if dialect else ": there is no workflow in it"
+        raise DslError(f"This is {kind}{none}.")
     document = load.load(load.text(data))
     return dialect_of(document, dialect), document
 
