@@ -23,7 +23,7 @@ class OptionError(DslError):
     """A dialect, a form or an option that does not exist."""
 
 
-from dsl import load  # noqa: E402  (they raise DslError)
+from dsl import load, signatures  # noqa: E402  (they raise DslError)
 from dsl.audit import unreported  # noqa: E402
 from dsl.dialects import DIALECTS, Dialect, dialect_of, named  # noqa: E402
 from dsl.hiding import discreet, hidden  # noqa: E402
@@ -84,6 +84,9 @@ def recognised(data: bytes | str, dialect: str | None = None) -> tuple[str, Any]
     for name in [dialect] if dialect else DIALECTS:
         if isinstance(data, bytes) and (document := named(name).unpack(data)) is not None:
             return name, document
+    if isinstance(data, bytes) and (kind := signatures.kind(data)):
+        none = f" and no file of {dialect}" if dialect else ": there is no workflow in it"
+        raise DslError(f"This is {kind}{none}.")
     document = load.load(load.text(data))
     return dialect_of(document, dialect), document
 
@@ -159,11 +162,17 @@ def _converted(
     keeps_all = target is named("ir") and flow.raw is not None  # the common form carries the document itself
     masked, secrets = without_secrets(flow) if keeps_all else mask(flow)
     document, notes = target.build(masked, **options)
-    notes = [*flow.notes, *secrets, *notes]
+    notes = [*flow.notes, *secrets, *_untold(notes, flow.notes)]
     beside = getattr(target, "beside", None)
     others = beside(masked, **options) if beside else {}
     notes += unreported(flow, document, named(flow.dialect), target, notes)
     return document, discreet(notes, secrets_of(flow)) if secrets else notes, masked.resources, others
+
+
+def _untold(notes: list[Note], told: list[Note]) -> list[Note]:
+    """Without what was told of the same node when it was read: that what it calls is to be bound, wherever it goes."""
+    known = {(note.node, note.code) for note in told if note.code.startswith("resource.")}
+    return [note for note in notes if (note.node, note.code) not in known]
 
 
 def _reshaped(target: Dialect, document: Any, notes: list[Note], options: dict[str, Any]) -> tuple[Any, list[Note]]:

@@ -47,7 +47,8 @@ class Rules(Protocol):
     def mend(self, document: Any) -> list[str]:
         """Set in a document what has one right value only, and say what was done."""
 
-    # Where such a value keeps a file from being read, there is `made_readable(document)` beside, which does the same.
+    # Where such a value keeps a file from being read, there is `made_readable(document)` beside, which does the same;
+    # and where its files have words for ports of their own, `handle(node, port)`, which gives them.
 
 
 def check(flow: Flow) -> list[Finding]:
@@ -124,12 +125,12 @@ def _one_graph(graph: Graph, container: Node | None, flow: Flow) -> Iterator[Fin
     known = {node.id: node for node in graph.nodes}
     inside = known | ({container.id: container} if container else {})
     for edge in graph.edges:
-        yield from _edge(edge, inside, flow.raw)
+        yield from _edge(edge, inside, flow)
     edges = [edge for edge in graph.edges if edge.source in inside and edge.target in inside]
     yield from _unreachable(graph, edges, container)
 
 
-def _edge(edge: Edge, known: dict[str, Node], document: Any) -> Iterator[Finding]:
+def _edge(edge: Edge, known: dict[str, Node], flow: Flow) -> Iterator[Finding]:
     for end in (edge.source, edge.target):
         if end not in known:
             message = f"An edge leads {'from' if end == edge.source else 'to'} {end!r}, which does not exist here."
@@ -138,9 +139,9 @@ def _edge(edge: Edge, known: dict[str, Node], document: Any) -> Iterator[Finding
     if source is not None and source.kind != "opaque":
         allowed = [*ports(source), "body"] if source.body is not None else ports(source)
         if edge.port not in allowed:
-            way = _handle(document, edge) or edge.port
+            way = _handle(flow.raw, edge) or edge.port
             message = f"An edge leaves {_named(source)} by {way!r}, which it does not have: the branch never runs."
-            fix = f"It has: {', '.join(_way(source, port) for port in allowed) or 'none'}."
+            fix = f"It has: {', '.join(_ways(source, allowed, flow.dialect)) or 'none'}."
             yield Finding("error", "port.unknown", message, edge.pointer, source.id, source.title, fix)
 
 
@@ -151,6 +152,16 @@ def _handle(document: Any, edge: Edge) -> str:
     except (LookupError, ValueError, TypeError):
         return ""
     return str(held.get("sourceHandle") or held.get("sourcePortID") or "") if isinstance(held, dict) else ""
+
+
+def _ways(node: Node, allowed: list[str], dialect: str) -> list[str]:
+    """Ports as the file calls them, in brackets what they stand for; in the words of the node where it has none."""
+    handle = getattr(rules_of(dialect), "handle", None)
+    if handle is None:
+        return [_way(node, port) for port in allowed]
+    said = {port: port_words(node, port) for port in allowed}
+    called = {name: said[port] if said[port] != port else "" for port in allowed if (name := handle(node, port))}
+    return [f"{name!r} ({words})" if words else repr(name) for name, words in called.items()]
 
 
 def _way(node: Node, port: str) -> str:

@@ -9,7 +9,8 @@ from itertools import pairwise
 from typing import Any
 
 from dsl.dify.place import Place
-from dsl.dify.readers import QUERY, Source, input_type
+from dsl.dify.readers.source import Source
+from dsl.dify.readers.types import input_type
 from dsl.dify.resources import long_provider
 from dsl.ir import Edge, Flow, Json, Node, Ref, Text, Type, Value
 from dsl.kinds import role
@@ -18,6 +19,7 @@ from dsl.values import parse, parts, refs, text
 PLACE = "/model_config"
 _BLANK = re.compile(r"\{\{(#?[a-zA-Z_][a-zA-Z0-9_]{0,29}#?)\}\}", re.ASCII)
 _CONTEXT = Ref("", ("context",), "system")
+_QUERY = Ref("", ("query",), "system")
 # A prompt that does not say where what was found goes: Dify puts it in front, and nobody else would.
 _KNOWN = ("Answer from this knowledge where it helps:\n", Ref("retrieve", ("result",)), "\n\n")
 
@@ -57,7 +59,7 @@ def _retrieve(config: Place, source: Source) -> list[Node]:
     node = Node("retrieve", "retrieve", "Knowledge", pointer=PLACE + "/dataset_configs")
     node.params["knowledge"] = [source.register.add("knowledge", name, dataset_id=name) for name in ids]
     asked = config.text("dataset_query_variable")
-    node.params["query"] = Ref("start", (asked,)) if asked else QUERY
+    node.params["query"] = Ref("start", (asked,)) if asked else _QUERY
     settings = config.mapping("dataset_configs")
     if (top := settings.integer("top_k")) is not None:
         node.params["top_k"] = top
@@ -81,11 +83,11 @@ def _model(config: Place, mode: str, start: Node, source: Source) -> Node:
     if mode != "completion":
         node.params["memory"] = {"window": None}
     if agent:
-        node.params |= {"query": Text((QUERY,)), "tools": _tools(config, source)}
+        node.params |= {"query": Text((_QUERY,)), "tools": _tools(config, source)}
         if (rounds := config.mapping("agent_mode").integer("max_iteration")) is not None:
             node.params["max_rounds"] = rounds
     elif mode == "chat":
-        node.params["messages"].append({"role": "user", "text": Text((QUERY,))})
+        node.params["messages"].append({"role": "user", "text": Text((_QUERY,))})
     return node
 
 
@@ -114,7 +116,7 @@ def _text(source: str, start: Node) -> Value:
     def found(match: "re.Match[str]") -> Ref | None:
         if match[1] in start.outputs:
             return Ref("start", (match[1],))
-        return {"#context#": _CONTEXT, "#query#": QUERY, "query": QUERY}.get(match[1])
+        return {"#context#": _CONTEXT, "#query#": _QUERY, "query": _QUERY}.get(match[1])
 
     return parse(source, _BLANK, found)
 
@@ -192,7 +194,7 @@ def _printed(value: Value) -> str:
 
 
 def _blank(ref: Ref) -> str:
-    words = {_CONTEXT: "#context#", QUERY: "#query#"}
+    words = {_CONTEXT: "#context#", _QUERY: "#query#"}
     return "{{" + words.get(ref, str(ref.path[0]) if ref.path else "") + "}}"
 
 

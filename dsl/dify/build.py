@@ -6,11 +6,12 @@ from typing import Any
 
 from dsl import OptionError
 from dsl.dify import apps, names, resources
+from dsl.dify.handles import handle
 from dsl.dify.lower import lowered
-from dsl.dify.readers import ONWARD, OPTION, OTHER_CLASS, case_id
 from dsl.dify.starts import trigger
 from dsl.dify.work import Work
-from dsl.dify.writers import WRITERS, on_error
+from dsl.dify.writers import WRITERS
+from dsl.dify.writers.failures import on_error
 from dsl.ir import Edge, Flow, Graph, Json, Node, Variable
 from dsl.load import Quoted
 from dsl.notes import Note
@@ -279,41 +280,13 @@ def _edge(work: Work, edge: Edge, handle: str, container: Node | None, types: di
 
 
 def _handle(work: Work, edge: Edge) -> str | None:
-    """The source handle of a port; None, and a note, for a port that the node does not have here."""
-    node, (name, _, which) = work.nodes.get(edge.source), edge.port.partition(":")
-    if name in ("out", "done", "body"):
-        return ONWARD if node is not None and node.kind == "ask" and _goes_on(node) else "source"
-    if name == "error":
-        return "fail-branch"
-    if node is not None and (handle := _branch(node, name, which)) is not None:
-        return handle
-    if work.own:
-        return edge.port
-    work.note(node, "dropped", "port.unknown", f"Nothing leaves {edge.source} by {edge.port} in Dify.")
-    return None
-
-
-def _goes_on(node: Node) -> bool:
-    return not node.params.get("options") and not node.params.get("actions")
-
-
-def _branch(node: Node, name: str, which: str) -> str | None:
-    place = int(which) if which.isascii() and which.isdigit() and len(which) < 9 else -1
-    if node.kind == "if" and name == "else":
-        return "false"
-    cases = node.params.get("cases", []) if node.kind == "if" else []
-    classes = node.params.get("classes", []) if node.kind == "classify" else []
-    if name == "case" and 0 <= place < len(cases):
-        return str(cases[place].get("id", case_id(place)))
-    if name == "class" and 0 <= place < len(classes):
-        return str(classes[place].get("id", place + 1))
-    if node.kind == "classify" and name == "default" and any(each.get("id") == OTHER_CLASS for each in classes):
-        return OTHER_CLASS
-    if node.kind == "ask":
-        return {
-            "action": which,
-            "timeout": "__timeout__",
-            "option": f"{OPTION}{which}",
-            "default": f"{OPTION}none",
-        }.get(name)
-    return None
+    """The source handle of an edge; None, and a note, for a port that the node does not have here."""
+    made = handle(work.nodes.get(edge.source), edge.port) or (edge.port if work.own else None)
+    if made is None:
+        work.note(
+            work.nodes.get(edge.source),
+            "dropped",
+            "port.unknown",
+            f"Nothing leaves {edge.source} by {edge.port} in Dify.",
+        )
+    return made

@@ -60,10 +60,32 @@ OUTPUTS: dict[str, dict[str, str]] = {  # by kind, the common name of an output 
     "ask": {"__action_value": "chosen", "__action_id": "chosen_id", "__rendered_content": "filled"},
 }
 NATIVE_OUTPUTS = {kind: {ours: theirs for theirs, ours in names.items()} for kind, names in OUTPUTS.items()}
+TOOL_OUTPUTS = {
+    "text": Type("string"),
+    "files": Type("array", items=Type("file")),
+    "json": Type("array", items=Type("object")),
+}
 ERRORS = {"error_message": ("error", "message"), "error_type": ("error", "type")}
 REQUEST = {"body": "body", "headers": "headers", "query": "query_params", "method": "method"}  # of `_webhook_raw`
 SYSTEM = {"workflow_run_id": "execution_id", "dialogue_count": "turns"}
 NATIVE_SYSTEM = {ours: theirs for theirs, ours in SYSTEM.items()}
+
+# -- ids that stand for what the common form has without one
+
+
+OTHER_CLASS = "flowstill_other"  # of the class that was added for the port "default"
+OPTION, ONWARD = "option_", "onward"  # of the buttons that stand for options, and for going on
+
+
+def case_id(place: int) -> str:
+    """The id of a case that has none of its own: the editor calls the first one "true"."""
+    return "true" if place == 0 else f"case_{place + 1}"
+
+
+def entry(container: str) -> str:
+    """The id of the node that stands for the beginning of a container's body, when it has no other."""
+    return f"{container[:45]}start"
+
 
 # -- types
 

@@ -1,5 +1,6 @@
 """A place in a document: what stands there, and its JSON pointer for whoever finds that it is not as it should be."""
 
+import json
 import re
 from typing import Any
 
@@ -123,6 +124,16 @@ def number(text: str) -> Any:
     if not _NUMBER.fullmatch(text.strip()):
         return text
     return float(text) if "." in text else int(text)
+
+
+def parsed(value: Any) -> Any:
+    """JSON text as what it says; anything else as it is."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value, parse_constant=lambda name: value)
+    except (ValueError, RecursionError):
+        return value
 
 
 def _spelled(value: Any) -> str:

@@ -6,7 +6,10 @@ from typing import Any
 from dsl import DslError
 from dsl.dify import apps, names, notepad, recipes
 from dsl.dify.place import Place
-from dsl.dify.readers import Source, fill, on_error, schema_type
+from dsl.dify.readers import fill
+from dsl.dify.readers.failures import on_error
+from dsl.dify.readers.source import Source
+from dsl.dify.readers.types import schema_type
 from dsl.dify.references import Reader
 from dsl.dify.resources import Register, dependencies
 from dsl.ir import Edge, Flow, Graph, Node, Type, Variable

@@ -13,7 +13,7 @@ from typing import Any
 from dsl import DslError
 from dsl.dify import shims
 from dsl.dify.expressions import BEGIN, END, Call, parsed
-from dsl.dify.lower import COLLECTS, COUNTS
+from dsl.dify.lower.loops import COLLECTS, COUNTS
 from dsl.dify.names import type_of
 from dsl.dify.work import BOX
 from dsl.ir import Edge, Flow, Graph, Node, Ref, Script, Text, Type, Value

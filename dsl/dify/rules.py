@@ -6,12 +6,15 @@ from collections.abc import Iterator
 from typing import Any
 
 from dsl.dify import sources
+from dsl.dify.handles import handle
 from dsl.dify.names import CONTAINERS, FIELD, KINDS, STARTS
 from dsl.dify.place import Place
 from dsl.dify.references import TOKEN
 from dsl.ir import Flow
 from dsl.lint import Finding
 from dsl.values import pointer
+
+__all__ = ["check", "handle", "made_readable", "mend"]
 
 _MEANT = re.compile(r"\{\{#[ \t]{0,9}[^#{}\s]{1,200}[ \t]{0,9}#\}\}")
 _QUERY = "{{#query#}}"  # of completion prompts

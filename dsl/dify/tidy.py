@@ -38,6 +38,7 @@ def _ids(work: Work) -> None:
     taken = {name for name in work.nodes if name not in odd} | names.RESERVED
     new = {name: legal(name, "node", taken, 45) for name in odd}
     rename(work.flow, new)
+    work.called |= {here: there for there, here in new.items()}
     for index in (work.nodes, work.where, work.container):
         index.clear()
     work.index()

@@ -9,11 +9,10 @@ from typing import Any
 from dsl import loops
 from dsl.dify import names
 from dsl.dify.expressions import Call, Program
-from dsl.dify.readers import entry
 from dsl.ir import Edge, Flow, Graph, Node, Ref, Resource, Text, Type, Value
 from dsl.kinds import outputs, ports
 from dsl.notes import Note
-from dsl.values import copied, place_of, unique, walk
+from dsl.values import copied, map_refs, place_of, unique, walk
 
 BOX = "value"  # the key under which a boxed output lies
 STRING, OBJECT, ANY = Type("string"), Type("object"), Type()
@@ -39,6 +38,7 @@ class Work:
         self.counted: set[str] = set()  # containers, the number of whose rounds something reads
         self.boxed: set[tuple[str, str]] = set()  # (node, output): an object with the value in it
         self.moved: dict[tuple[str, str], str] = {}  # outputs that have another name here
+        self.called: dict[str, str] = {}  # of nodes with another id here: the one in the source
         self.parsed: dict[str, Ref] = {}  # nodes whose output is a value of another node, read as JSON
         self.columns: dict[str, Callable[[Ref], Value]] = {}  # of iterations that give rows: an output is one of them
         loops.give_out(self.flow.graph)
@@ -62,7 +62,7 @@ class Work:
         self, node: Node | None, severity: Any, code: str, message: str, advice: str = "", *, below: str = ""
     ) -> None:
         place = node.pointer + below if node and node.pointer else ""
-        name, title = (node.id, node.title) if node else ("", "")
+        name, title = (self.called.get(node.id, node.id), node.title) if node else ("", "")
         self.notes.append(Note(severity, code, message, advice, name, title, place))
 
     # -- changing the graph
@@ -136,7 +136,7 @@ class Work:
         """The id of the node that stands for the beginning of a container's body."""
         if node.id not in self.entries:
             name = str(node.params.get("entry") or "")
-            name = name if names.ID.fullmatch(name) else entry(node.id)
+            name = name if names.ID.fullmatch(name) else names.entry(node.id)
             self.entries[node.id] = unique(name, {*self.nodes, *self.entries.values()}, longest=50)
         return self.entries[node.id]
 
@@ -238,6 +238,11 @@ class Work:
         base, rest = self.split(value)
         return isinstance(base, Ref) and rest in ((), (...,))
 
+    def redirect(self, change: Callable[[Ref], Value]) -> None:
+        """Puts what the change says in place of each reference."""
+        for node in self.all():
+            node.params, node.inputs = map_refs(node.params, change), map_refs(node.inputs, change)
+
     # -- nodes of our own
 
     def program(self, node: Node, word: str, value: Value, types: dict[str, Type], action: str = "return") -> None:
@@ -272,3 +277,6 @@ def literal_type(value: Value) -> Type:
     if isinstance(value, Call) and value.name in _CALLS:
         return _CALLS[value.name]
     return ANY if not isinstance(value, dict) else OBJECT
+
+
+Recipe = Callable[[Work, Node], None]  # what makes a node, where it must, one that Dify has

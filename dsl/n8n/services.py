@@ -171,14 +171,8 @@ def tool(builder: "Builder", node: Node) -> None:
         models.subattach(builder, node)
         return
     name = resource.name if resource else node.title
-    if resource:
-        builder.bind(
-            resource,
-            f"Say in {node.title or node.id!r} where n8n reaches the tool {name!r}.",
-        )
-    builder.note(
-        node, "needs_binding", "resource.tool", f"The tool {name!r} is written as an HTTP call without its address."
-    )
+    message = f"The tool {name!r} is written as an HTTP call without its address."
+    builder.note(node, "needs_binding", "resource.tool", message, "Say where n8n reaches it.")
     body = {"arguments": node.inputs, "settings": node.params.get("settings", {})}
     params = {
         "method": "POST",

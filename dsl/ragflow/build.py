@@ -250,11 +250,19 @@ class _Builder:
         return result
 
     def _unbound(self) -> list[Note]:
-        used = {word for node, _, _ in walk(self.flow.graph) for word in _strings(node.params)}
+        """What has another id here, unless each node that uses it says that itself, or is a stub."""
+        told = {(note.node, note.code) for note in (*self.flow.notes, *self.notes)}
+        stubs = {note.node for note in self.notes if note.severity == "stub"}
+        words = [(self.source[id(node)], {*_strings(node.params)}) for node, _, _ in walk(self.flow.graph)]
+        codes = {each.id: f"resource.{each.kind}" for each in self.flow.resources if self.flow.dialect != "ragflow"}
+        used = {
+            each
+            for source, said in words
+            for each in (codes.keys() & said if source not in stubs else ())
+            if (source, codes[each]) not in told
+        }
         return [
-            Note("needs_binding", f"resource.{each.kind}", *_unbound(each))
-            for each in self.flow.resources
-            if each.id in used and self.flow.dialect != "ragflow"
+            Note("needs_binding", codes[each.id], *_unbound(each)) for each in self.flow.resources if each.id in used
         ]
 
 

@@ -136,7 +136,7 @@ def test_a_round_that_waits_for_itself_does_not_hang_the_linter() -> None:
     assert {each.code for each in check(flow)} == {"edge.cycle", "node.unreachable"}
 
 
-def test_ways_out_are_called_as_people_see_them_and_an_edge_as_the_file_does() -> None:
+def test_ways_out_and_edges_are_called_as_the_file_calls_them() -> None:
     document = dsl.write(kitchen_sink(), "dify").document
     held = {node["id"]: node["data"] for node in document["workflow"]["graph"]["nodes"]}
     held["topic"]["classes"][0]["id"] = "9"
@@ -145,11 +145,11 @@ def test_ways_out_are_called_as_people_see_them_and_an_edge_as_the_file_does() -
     assert [(each.message, each.fix) for each in found] == [
         (
             "An edge leaves 'Fetch' by 'fail-branch', which it does not have: the branch never runs.",
-            "It has: its plain way on.",
+            "It has: 'source'.",
         ),
         (
             "An edge leaves 'Topic' by '1', which it does not have: the branch never runs.",
-            "It has: 'price', 'other', 'default'.",
+            "It has: '9' (price), '2' (other).",
         ),
         ("Nothing follows 'Topic' on 'price': the run ends there.", "Wire it, or leave it if that is meant."),
     ]

@@ -16,6 +16,7 @@ from dsl.audit import differing
 from dsl.ir import Edge, Flow, Graph, Node, OnError, Ref, Resource, Script, Text, Type, Variable
 from dsl.kinds import KINDS
 from dsl.load import load
+from dsl.report import summary
 from dsl.values import at, leaves, node_refs, nodes, rename, walk
 from tests.dsl.corpus import files
 from tests.dsl.kitchen import kitchen_sink
@@ -685,6 +686,14 @@ def test_ids_and_names_that_dify_cannot_refer_to_get_others_everywhere() -> None
     assert graph["nodes"][0]["data"]["variables"][0]["variable"] == "die_frage"
     assert graph["nodes"][1]["data"]["answer"] == "Re: {{#Wenn_jemand_ruft.die_frage#}}"
     assert graph["edges"][0]["id"] == "Wenn_jemand_ruft-source-node-target"
+
+
+def test_a_note_names_a_node_by_the_id_that_it_has_in_the_source() -> None:
+    answer = Node("a-1", "answer", "Say", params={"text": "hi"})
+    flow = Flow("t", "n8n", graph=Graph([Node("s-1", "start", "Go"), answer], [Edge("s-1", "a-1")]))
+    notes = dify.build(flow)[1]
+    assert [(note.code, note.node) for note in notes] == [("answer.workflow", "a-1")]
+    assert summary(flow, notes)["degraded"] == 1
 
 
 def test_a_flow_is_not_changed_by_writing_it() -> None:

@@ -77,6 +77,21 @@ def test_a_file_that_is_too_large_or_no_text_is_refused_at_once() -> None:
         text(b"a:\xff")
 
 
+@pytest.mark.parametrize(
+    ("data", "dialect", "message"),
+    [
+        (b"PK\x05\x06" + bytes(18), None, "This is an empty zip archive: there is no workflow in it."),
+        (b"PK\x05\x06" + bytes(18), "coze", "This is an empty zip archive and no file of coze."),
+        (b"PK\x03\x04" + bytes(26), "dify", "This is a zip archive and no file of dify."),
+        (b"%PDF-1.7\n%\xe2\xe3", None, "This is a PDF: there is no workflow in it."),
+        (b"\x89PNG\r\n\x1a\n", None, "This is a PNG image: there is no workflow in it."),
+    ],
+)
+def test_a_file_that_is_no_text_is_called_what_it_is(data: bytes, dialect: str | None, message: str) -> None:
+    with pytest.raises(DslError, match=re.escape(message)):
+        dsl.read(data, dialect)
+
+
 def test_yaml_reads_as_platforms_read_it() -> None:
     source = "a: 2024-01-02\nb: yes\nc: '1'\nd: 0.6.0\ne: 0.6\nf: |\n  x\n  y\n1: z\n"
     expected = {"a": datetime.date(2024, 1, 2), "b": True, "c": "1", "d": "0.6.0", "e": 0.6, "f": "x\ny\n", 1: "z"}

@@ -1,0 +1,54 @@
+"""Code in the way of another platform: lines around it call it, and hand on what it declares."""
+
+from dsl import computed, typescript
+from dsl.dify import names, shims
+from dsl.dify.lacking import PLATFORM
+from dsl.dify.work import ANY, Recipe, Work
+from dsl.ir import Node, Type
+from dsl.lacking import there
+from dsl.values import refs
+
+
+def _code(work: Work, node: Node) -> None:
+    """Calls the code in its own way and hands on what it declares."""
+    lang, style = node.params.get("lang", "python3"), str(node.params.get("style", "kwargs"))
+    if style == "done":
+        return
+    if style in ("items", "item"):
+        _promise(work, node)
+    loose = {name: type_ for name, type_ in node.outputs.items() if name == computed.ALL or not _declarable(type_)}
+    boxed = {name: names.word_of(type_) for name, type_ in loose.items()}
+    if style == "kwargs" and not boxed:
+        return
+    work.boxed |= {(node.id, name) for name in boxed}
+    code = shims.Code(lang, str(node.params.get("source", "")), style, [], list(node.outputs), boxed)
+    if style in ("items", "item"):
+        _incoming(work, node, code)
+    code.inputs = list(node.inputs)
+    node.params = {**node.params, "source": shims.wrapped(code), "style": "done"}
+    if not work.own:
+        work.note(node, "equivalent", "code.wrapped", "Generated lines around the code call it in its own way.")
+    if lang == "javascript" and typescript.has_more(code.source):
+        work.note(node, "degraded", "code.typescript", typescript.MORE, typescript.ADVICE)
+
+
+def _declarable(type_: Type) -> bool:
+    word = names.word_of(type_)
+    return word in names.CODE_TYPES or word in ("integer", "secret")
+
+
+def _promise(work: Work, node: Node) -> None:
+    """n8n's code declares nothing: its outputs are what others read."""
+    for other in work.all():
+        for ref in refs([other.params, other.inputs]):
+            if ref.node == node.id and ref.scope == "node" and ref.path and ref.path[0] != "error":
+                node.outputs.setdefault(str(ref.path[0]), ANY)
+
+
+def _incoming(work: Work, node: Node, code: shims.Code) -> None:
+    """What n8n's code sees, as arguments."""
+    column = lambda ref: work.columns[ref.node](ref) if ref.node in work.columns else ref  # noqa: E731
+    node.inputs, code.fields = computed.seen(node, work.where[node.id], work.nodes, there(PLATFORM.lacks), column)
+
+
+RECIPES: dict[str, Recipe] = {"code": _code}

@@ -1,0 +1,49 @@
+"""What Dify's agents and classifiers lack: a schema, a class for what fits none."""
+
+import json
+
+from dsl.dify import names
+from dsl.dify.work import Recipe, Work
+from dsl.ir import Graph, Node, Text
+from dsl.values import parts
+
+
+def _agent(work: Work, node: Node) -> None:
+    """An agent of Dify has no schema: it is told what to answer, as n8n's is."""
+    if work.own or not (schema := node.params.get("schema")):
+        return
+    asked = f"Answer with one JSON object that fits this JSON schema, and nothing around it:\n{json.dumps(schema)}"
+    node.params["messages"] = [*node.params.get("messages", []), {"role": "system", "text": asked}]
+    message = (
+        "An agent has no schema in Dify: the instruction asks for JSON, and another answer fails where it is read."
+    )
+    work.note(node, "degraded", "agent.schema", message, "Try it with the model that is chosen.")
+
+
+def _classify(work: Work, node: Node) -> None:
+    """Dify takes the first class for what fits none: where that is wrong, a class of its own stands for it."""
+    graph = work.where[node.id]
+    classes = [dict(each) for each in node.params.get("classes", [])]
+    described = [f"{each['name']}: {each['description']}" for each in classes if each.get("description")]
+    if described:
+        note = "The descriptions of the classes stand in the instruction."
+        work.note(node, "equivalent", "classify.description", note)
+        old = node.params.get("instruction", "")
+        node.params["instruction"] = Text((*parts(old), ("\n\n" if old else "") + "\n".join(described)))
+    ports = ("class:0", f"class:{len(classes) - 1}", "default")
+    first, last, default = (_targets(graph, node, port) for port in ports)
+    if default in (first, last):
+        graph.edges[:] = [edge for edge in graph.edges if (edge.source, edge.port) != (node.id, "default")]
+    if default and default == last != first:
+        note = "What fits no class takes the last one, which leads to the same node."
+        work.note(node, "equivalent", "classify.default", note)
+    elif default and default != first:
+        classes.append({"name": "anything else", "id": names.OTHER_CLASS})
+    node.params["classes"] = classes
+
+
+def _targets(graph: Graph, node: Node, port: str) -> set[str]:
+    return {edge.target for edge in graph.edges if (edge.source, edge.port) == (node.id, port)}
+
+
+RECIPES: dict[str, Recipe] = {"agent": _agent, "classify": _classify}

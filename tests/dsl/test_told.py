@@ -1,0 +1,49 @@
+"""What a conversion says of what has to be bound again: each thing once, and by the node that needs it."""
+
+import pytest
+
+import dsl
+from dsl.ir import Edge, Flow, Graph, Node, Resource
+from dsl.load import dump_json
+
+TARGETS = ("dify", "coze", "ragflow")
+
+
+def _agent() -> Flow:
+    """An agent of n8n with a tool, as a file of n8n has it."""
+    at = {"position": [0, 0], "typeVersion": 1, "parameters": {}}
+    kinds = {
+        "Chat": "@n8n/n8n-nodes-langchain.chatTrigger",
+        "Agent": "@n8n/n8n-nodes-langchain.agent",
+        "Clock": "@n8n/n8n-nodes-langchain.toolWikipedia",
+    }
+    nodes = [{"id": name.lower(), "name": name, "type": kind, **at} for name, kind in kinds.items()]
+    chat = {"main": [[{"node": "Agent", "type": "main", "index": 0}]]}
+    tool = {"ai_tool": [[{"node": "Agent", "type": "ai_tool", "index": 0}]]}
+    return dsl.read(dump_json({"nodes": nodes, "connections": {"Chat": chat, "Clock": tool}}))
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_tool_that_only_n8n_has_is_told_of_once_with_what_it_is(target: str) -> None:
+    (told,) = [note for note in dsl.write(_agent(), target).notes if note.code == "resource.tool"]
+    assert told.node == "agent" and "toolWikipedia" in told.message
+
+
+@pytest.mark.parametrize("target", [*TARGETS, "n8n"])
+@pytest.mark.parametrize("kind", ["tool", "subflow"])
+def test_what_a_node_calls_is_told_of_once(target: str, kind: str) -> None:
+    call = Node("call", kind, "Call", params={{"tool": "tool", "subflow": "flow"}[kind]: "it"})
+    graph = Graph([Node("begin", "start", "Begin"), call], [Edge("begin", "call")])
+    flow = Flow("t", "ir", graph=graph, resources=[Resource("it", kind, "adder")])  # type: ignore[arg-type]
+    notes = [note for note in dsl.write(flow, target).notes if note.severity in ("needs_binding", "stub")]
+    assert len(notes) == 1, notes
+
+
+@pytest.mark.parametrize("target", [*TARGETS, "n8n"])
+def test_the_key_of_a_request_is_told_of_once(target: str) -> None:
+    auth = {"type": "bearer", "credential": "key"}
+    fetch = Node("fetch", "http", "Fetch", params={"method": "GET", "url": "https://a.example", "auth": auth})
+    graph = Graph([Node("begin", "start", "Begin"), fetch], [Edge("begin", "fetch")])
+    flow = Flow("t", "ir", graph=graph, resources=[Resource("key", "credential", "A key")])
+    notes = [note for note in dsl.write(flow, target).notes if note.severity == "needs_binding"]
+    assert [note.code for note in notes] == ["resource.credential"], notes
