@@ -14,7 +14,8 @@ from dsl.notes import Note, Severity
 from dsl.ragflow import choices, joined, returned
 from dsl.ragflow.tables import NODE_TYPES, SIGNS, STATE
 from dsl.ragflow.types import word_of
-from dsl.ragflow.writers import Writing, component
+from dsl.ragflow.writers import component
+from dsl.ragflow.writing import Writing
 from dsl.values import copied, leaving, map_refs, nodes, rename, undeclared, unique, walk
 
 NAME = re.compile(r"[A-Za-z0-9_-]+")  # of an output that a reference can hold

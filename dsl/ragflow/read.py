@@ -5,11 +5,13 @@ from collections.abc import Callable
 from typing import Any
 
 from dsl import DslError, delimiters
-from dsl.ir import Edge, Flow, Graph, Node, OnError, Ref, Resource, Type, Value, Variable
+from dsl.ir import Edge, Flow, Graph, Node, OnError, Ref, Resource, Variable
 from dsl.notes import Note
-from dsl.ragflow.readers import READERS, Reading
+from dsl.ragflow.readers import READERS
+from dsl.ragflow.reading import Reading
 from dsl.ragflow.returned import NAME as RETURNED
 from dsl.ragflow.returned import made_here
+from dsl.ragflow.services import read_tool
 from dsl.ragflow.shims import kind_of
 from dsl.ragflow.tables import INGESTION, MISSING, NAMES, OUTPUTS, SYSTEM
 from dsl.ragflow.types import type_of
@@ -122,9 +124,9 @@ class _Reader:
         if name in READERS:
             READERS[name](reading)
         elif name in INGESTION:
-            _opaque(node, name, params)
+            _opaque(reading, name)
         else:
-            _tool(reading, name)
+            read_tool(reading, name)
         return node
 
     def _starts(self) -> dict[str, list[str]]:
@@ -308,33 +310,6 @@ def _on_error(params: dict[str, Any]) -> OnError:
     )
 
 
-def _opaque(node: Node, name: str, params: dict[str, Any]) -> None:
-    node.params = {"type": name}
-    node.outputs = _outputs(params)
-
-
-def _outputs(params: dict[str, Any]) -> dict[str, Type]:
-    declared = params.get("outputs") if isinstance(params.get("outputs"), dict) else {}
-    return {str(name): type_of(each.get("type")) for name, each in (declared or {}).items() if isinstance(each, dict)}
-
-
-def _tool(reading: Reading, name: str) -> None:
-    """A tool as a component: what it is asked is its parameters."""
-    node, params = reading.node, reading.params
-    node.kind = "tool"
-    node.params = {"tool": reading.resource("tool", name, {"type": "ragflow", "component": name})}
-    skip = {
-        "outputs",
-        "max_retries",
-        "delay_after_error",
-        "exception_method",
-        "exception_default_value",
-        "exception_goto",
-    }
-    kept: dict[str, Value] = {key: reading.value(value) for key, value in params.items() if key not in skip}
-    node.inputs = {key: value for key, value in kept.items() if not _secret(key)}
-    node.outputs = _outputs(params) or {"formalized_content": Type("string"), "json": Type("array")}
-
-
-def _secret(key: str) -> bool:
-    return key in ("password", "api_key", "token")
+def _opaque(reading: Reading, name: str) -> None:
+    reading.node.params = {"type": name}
+    reading.node.outputs = reading.outputs()

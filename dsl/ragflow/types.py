@@ -20,3 +20,8 @@ def word_of(type_: Type) -> str:
     if type_.name == "array":
         return f"array<{word_of(type_.items or Type())}>"
     return {"secret": "string", "time": "string", "integer": "number"}.get(type_.name, type_.name)
+
+
+def certain(type_: Type) -> str:
+    """The word where RAGFlow wants one: of what is not known, object."""
+    return "object" if type_.name == "any" else word_of(type_)
