@@ -8,8 +8,9 @@ from typing import Any
 from dsl import OptionError, bodies, classes, collected, computed, conditions, prompts, renamed, rings
 from dsl.coze import answers, assignments, buttons, ends, nested, yamlform
 from dsl.coze.drawn import drawn
-from dsl.coze.forms import FORMS, check, entry, formed, workflow_name
+from dsl.coze.forms import FORMS, check, entry, form_of, formed, workflow_name
 from dsl.coze.lacking import PLATFORM
+from dsl.coze.reading import mapping
 from dsl.coze.tables import END, SIGNS, START
 from dsl.coze.writing import Canvas, Notes, batched, declared, element, type_at
 from dsl.ir import Flow, Graph, Node, Ref, Type
@@ -30,6 +31,16 @@ def build(flow: Flow, form: str = "", host: str = "", space: str = "") -> tuple[
     check(form, host, space)
     if form == "F2" and not host and flow.dialect != "coze":
         raise OptionError("The clipboard (F2) is pasted on one host only: name it, as in --option host=www.coze.cn.")
+    return _built(flow, form, host, space)
+
+
+def like(flow: Flow, document: Any) -> Any:
+    """The workflow in the form of a document of Coze, for the same host and space."""
+    source = mapping(mapping(document).get("source"))
+    return _built(flow, form_of(document), str(source.get("host") or ""), str(source.get("spaceId") or ""))[0]
+
+
+def _built(flow: Flow, form: str, host: str, space: str) -> tuple[Any, list[Note]]:
     builder = _Builder(flow, form)
     document = formed(builder.canvas(builder.flow), flow.name, flow.description, form, host, space)
     loops = [(loop, builder.canvas(loop.flow)) for loop in builder.loops.values()]  # their notes are told here, too

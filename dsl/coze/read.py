@@ -9,6 +9,7 @@ from dsl.coze import nested, yamlform
 from dsl.coze.fields import answers_fields
 from dsl.coze.folded import unfold
 from dsl.coze.formats import form, inside
+from dsl.coze.forms import form_of
 from dsl.coze.readers import READERS
 from dsl.coze.reading import Reading, mapping, mappings, types_of
 from dsl.coze.tables import OURS, OUTPUTS
@@ -114,10 +115,9 @@ class _Reader:
         return made
 
     def _about(self) -> tuple[str, str, str]:
-        kind = form(self.document)
-        if kind in ("F4", "F6"):
-            held = self.held if kind == "F4" else self.document
-            kind = kind if kind == "F6" or "format" in self.document else "F4-yaml"
+        kind = form_of(self.document)
+        if kind in ("F4", "F4-yaml", "F6"):
+            held = self.document if kind == "F6" else self.held
             return str(held.get("name") or ""), str(held.get("description") or ""), kind
         if kind == "F3":
             file = str(self.document.get("file") or "").rsplit("/", 1)[-1]
