@@ -24,11 +24,17 @@ def unreported(flow: Flow, document: Any, source: Dialect, target: Dialect, note
         return []
     returned = target.read(document)
     kept = returned.raw if returned.dialect == flow.dialect else None  # the common form carries the document itself
-    back = kept if kept is not None else source.build(returned)[0]
+    back = kept if kept is not None else _again(source, returned, flow.raw)
     whole = {node.pointer for node, _, _ in walk(flow.graph)}
     named = {note.source_pointer for note in notes if note.source_pointer and _says_all(note, whole)}
     lost = [place for place in differing(flow.raw, back) if not _covered(place[0], named)]
     return [_note(flow, group, places, source) for group, places in _grouped(flow, lost).items()]
+
+
+def _again(source: Dialect, flow: Flow, document: Any) -> Any:
+    """What the way back makes; of several forms that of the document which it was."""
+    like = getattr(source, "like", None)
+    return like(flow, document) if like else source.build(flow)[0]
 
 
 def _says_all(note: Note, whole: set[str]) -> bool:

@@ -1,10 +1,10 @@
 """Coze: canvas (F1), clipboard (F2), archives of coze.cn (F3, F4), .flow (F5) and the export of one fork (F6)."""
 
-from dsl.coze.build import beside, build
+from dsl.coze.build import beside, build, like
 from dsl.coze.formats import dump, sniff, unpack
 from dsl.coze.forms import reshaped
 from dsl.coze.read import read
 
 COSMETIC = frozenset({"nodeMeta", "position", "canvasPosition", "rawMeta", "icon", "mainColor", "subTitle", "size"})
 
-__all__ = ["COSMETIC", "beside", "build", "dump", "read", "reshaped", "sniff", "unpack"]
+__all__ = ["COSMETIC", "beside", "build", "dump", "like", "read", "reshaped", "sniff", "unpack"]

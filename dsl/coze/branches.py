@@ -1,13 +1,42 @@
-"""Conditions on Coze."""
+"""Conditions on Coze, read and written."""
 
 from typing import Any
 
+from dsl.coze.reading import Reading, mapping, mappings, type_of
 from dsl.coze.tables import OPERATORS, SIGNS
 from dsl.coze.writing import Made, Writing
+from dsl.ir import Value
 from dsl.kinds import UNARY
 
 
-def condition(writing: Writing) -> Made:
+def read(reading: Reading) -> None:
+    held = [each.get("condition") for each in mappings(reading.inputs.get("branches"))]
+    reading.node.kind = "if"
+    reading.node.params = {"cases": [_case_of(reading, each) for each in mappings(held)]}
+
+
+def _case_of(reading: Reading, case: dict[str, Any]) -> dict[str, Value]:
+    return {
+        "logic": "or" if case.get("logic") == 1 else "and",
+        "conditions": [_compared(reading, each) for each in mappings(case.get("conditions"))],
+    }
+
+
+def _compared(reading: Reading, each: dict[str, Any]) -> dict[str, Value]:
+    left, right = (mapping(each.get(side)).get("input") for side in ("left", "right"))
+    operator = each.get("operator")
+    return {
+        "left": reading.value(left),
+        "op": OPERATORS.get(operator, "eq") if isinstance(operator, int) else "eq",
+        "right": reading.value(right),
+        "type": type_of(left).name,
+    }
+
+
+# -- and back
+
+
+def write(writing: Writing) -> Made:
     cases = [{"condition": case(writing, each)} for each in writing.node.params.get("cases", [])]
     return "8", {"branches": cases}, []
 

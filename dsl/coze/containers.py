@@ -1,12 +1,55 @@
-"""Loops and batches on Coze."""
+"""Loops and batches on Coze, read and written."""
 
 from typing import Any
 
 from dsl.coze import branches
+from dsl.coze.reading import Reading, mappings, type_of
 from dsl.coze.writing import Made, Writing, identifier, literal, shape
 from dsl.ir import Ref, Text, Type, Value
 
 MOST = 100  # elements of a batch, where the flow sets no limit
+
+
+def read_loop(reading: Reading) -> None:
+    node, inputs = reading.node, reading.inputs
+    node.outputs = reading.declared()
+    variables = {
+        str(each.get("name")): {"type": type_of(each.get("input")), "value": reading.value(each.get("input"))}
+        for each in mappings(inputs.get("variableParameters"))
+    }
+    outside = {
+        name: Ref(node.id, ref.path, "loop") if ref.node == node.id else ref
+        for name, ref in _given_out(reading).items()
+    }
+    if inputs.get("loopType") in (None, "array") and not variables:
+        node.kind, node.inputs, node.params = "iterate", reading.named(), {"collect": outside}
+        return
+    node.kind, node.inputs = "loop", reading.named()
+    node.params = {"variables": variables, "collect": outside}
+    if inputs.get("loopType") == "count":
+        node.params["count"] = reading.value(inputs.get("loopCount"))
+
+
+def read_batch(reading: Reading) -> None:
+    node, inputs = reading.node, reading.inputs
+    node.kind, node.inputs, node.outputs = "iterate", reading.named(), reading.declared()
+    size, limit = reading.value(inputs.get("concurrentSize")), reading.value(inputs.get("batchSize"))
+    parallel = size if isinstance(size, int) and size > 0 else 10  # Coze's own default, where it is a reference
+    node.params = {"collect": _given_out(reading), "parallel": parallel} | (
+        {"limit": limit} if limit is not None else {}
+    )
+
+
+def _given_out(reading: Reading) -> dict[str, Ref]:
+    given = reading.params(reading.data.get("outputs"))
+    return {name: value for name, value in given.items() if isinstance(value, Ref)}
+
+
+def read_leave(reading: Reading) -> None:
+    reading.node.kind = "break" if reading.type == "19" else "continue"
+
+
+# -- and back
 
 
 def iterate(writing: Writing) -> Made:

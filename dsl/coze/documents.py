@@ -1,10 +1,79 @@
-"""Nodes that put a document into a knowledge base of Coze, or take one out."""
+"""Knowledge bases of Coze, read and written: what is found in them, a document put in or taken out."""
 
 from typing import Any
 
-from dsl.coze.writing import Made, Writing, literal, variables
+from dsl.coze.reading import Reading, mapping
+from dsl.coze.writing import Made, Writing, literal, variable, variables
 from dsl.ir import Type, Value
 from dsl.kinds import KINDS
+from dsl.knowledge import KNOWLEDGE_KEY
+
+
+def read_retrieved(reading: Reading) -> None:
+    node = reading.node
+    given = reading.params(reading.inputs.get("datasetParam"))
+    bases = given.get("datasetList") if isinstance(given.get("datasetList"), list) else []
+    node.kind = "retrieve"
+    node.params = {
+        "query": reading.named().get("Query", ""),
+        "knowledge": [reading.resource("knowledge", str(each), {"id": str(each)}) for each in bases or []],
+    }
+    names = {"topK": "top_k", "minScore": "score_threshold"}
+    node.params |= {ours: given[theirs] for theirs, ours in names.items() if given.get(theirs) is not None}
+    keep = ("useRerank", "useRewrite", "isPersonalOnly", "strategy")
+    node.params["search"] = {key: given[key] for key in keep if given.get(key) is not None}
+
+
+def read_added(reading: Reading) -> None:
+    node, strategy = reading.node, mapping(reading.inputs.get("strategyParam"))
+    node.kind = "add_document"
+    node.params = _knowledge(reading) | {"file": reading.named().get("knowledge")}
+    chunks = mapping(strategy.get("chunkStrategy"))
+    if chunks.get("chunkType") == "custom":
+        wanted = (("separator", "separator", str), ("max_tokens", "maxToken", int), ("overlap", "overlap", int | float))
+        node.params["chunks"] = {ours: chunks[key] for ours, key, type_ in wanted if isinstance(chunks.get(key), type_)}
+    if parsing := mapping(strategy.get("parsingStrategy")):
+        node.params["parsing"] = parsing
+
+
+def read_deleted(reading: Reading) -> None:
+    reading.node.kind = "delete_document"
+    reading.node.params = _knowledge(reading) | {"document": reading.named().get("documentID")}
+
+
+def _knowledge(reading: Reading) -> dict[str, Value]:
+    """The base that is changed, and the key that another platform asks for to do that."""
+    bases = reading.params(reading.inputs.get("datasetParam")).get("datasetList")
+    key = reading.resource("credential", KNOWLEDGE_KEY, {"type": "bearer"})
+    ids = [str(each) for each in bases if each] if isinstance(bases, list) else []
+    known = {"knowledge": reading.resource("knowledge", ids[0], {"id": ids[0]})} if ids else {}
+    return known | {"credential": key}
+
+
+# -- and back
+
+
+def retrieve(writing: Writing) -> Made:
+    params = writing.node.params
+    known = {each.id: each for each in writing.canvas.flow.resources}
+    own = writing.canvas.flow.dialect == "coze"
+    bases = (
+        [str(known[each].hint.get("id", "")) for each in params.get("knowledge", []) if each in known] if own else []
+    )
+    if not own:
+        writing.note(
+            "needs_binding", "resource.knowledge", "The knowledge bases have other ids here.", "Choose them again."
+        )
+    given = {"datasetList": bases, "topK": params.get("top_k") or 5, "minScore": params.get("score_threshold") or 0.5}
+    given |= (params.get("search") or {}) if own else {"strategy": 1, "useRerank": bool(params.get("rerank"))}
+    kinds = {"datasetList": Type("array", items=Type("string")), "minScore": Type("number")}
+    listed: list[dict[str, Any]] = [
+        {"name": name, "input": literal(value, kinds.get(name))} for name, value in given.items()
+    ]
+    listed[0]["input"]["value"]["content"] = bases
+    outs = Type("array", items=Type("object", props={"output": Type("string")}))
+    query = [writing.param("Query", params.get("query") or "")]
+    return "6", {"datasetParam": listed, "inputParameters": query}, [variable("outputList", outs)]
 
 
 def add(writing: Writing) -> Made:

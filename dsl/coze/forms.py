@@ -7,8 +7,8 @@ from typing import Any
 from dsl import OptionError
 from dsl.audit import differing
 from dsl.coze import yamlform
-from dsl.coze.formats import CLIPBOARD, EXPORT, inside
-from dsl.coze.formats import form as form_of
+from dsl.coze.formats import CLIPBOARD, EXPORT, form, inside
+from dsl.load import dump_yaml
 from dsl.notes import Note
 from dsl.values import steps
 
@@ -20,6 +20,12 @@ def check(form: str, host: str, space: str) -> None:
         raise OptionError(f"Coze has no form {form!r}. There are: {', '.join(FORMS)}.")
     if (host or space) and form not in ("F2", "F5"):
         raise OptionError(f"Only the clipboard (F2) and a .flow (F5) name a host and a space, and {form} does not.")
+
+
+def form_of(document: Any) -> str:
+    """One of FORMS: the form that a document of Coze has."""
+    kind = form(document)
+    return "F4-yaml" if kind == "F4" and "format" not in document else kind
 
 
 def workflow_name(name: str) -> str:
@@ -54,15 +60,13 @@ def entry(name: str, description: str) -> dict[str, Any]:
 
 
 def _container(canvas: dict[str, Any], name: str, about: dict[str, Any]) -> dict[str, Any]:
-    from dsl.load import dump_yaml
-
     return {
         "format": "F3",
         "name": f"Workflow-{name}-draft-1.zip",
         "file": f"workflow/{name}-draft.json",
         "manifest": dump_yaml(about),
         "manifest_file": "MANIFEST.yml",
-        "source": "{}",
+        "source": "{}",  # the text that the canvas was read from; made of the canvas when that is another
         "canvas": {"edges": canvas["edges"], "nodes": canvas["nodes"], "versions": canvas.get("versions", {})},
     }
 
@@ -82,7 +86,6 @@ def reshaped(
 ) -> tuple[Any, list[Note]]:
     """A workflow of Coze in the form that is asked for, with all that it takes of what stands in the document."""
     kind = form_of(document)
-    kind = "F4-yaml" if kind == "F4" and "format" not in document else kind
     form = form or kind
     check(form, host, space)
     if form == kind:

@@ -1,6 +1,6 @@
 """What Coze's nodes do not give out, and what stands for it: an answer in fields is there by its fields only."""
 
-from dsl.coze.models import fields
+from dsl.coze.fields import fields
 from dsl.ir import Node, Ref, Type
 from dsl.lacking import Path, Platform, among, unasked
 

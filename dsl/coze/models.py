@@ -1,25 +1,85 @@
-"""What asks a model on Coze: llm, agents, extractors, classifiers, and retrieval."""
+"""What asks a model on Coze, read and written: models that answer in text or fields, with tools or without."""
 
+from collections.abc import Iterator
 from typing import Any
 
-from dsl.coze.tables import PARAMETER_NAMES
+from dsl.coze import text
+from dsl.coze.fields import answers_fields, fields, schema_of
+from dsl.coze.reading import Reading, mapping, mappings, number
+from dsl.coze.tables import PARAMETER_NAMES, PARAMETERS
 from dsl.coze.writing import Made, Writing, identifier, literal, variable, variables
 from dsl.ir import Node, Ref, Text, Type, Value
 from dsl.values import map_refs
 
 
-def _model(writing: Writing) -> dict[str, Any]:
+def read_llm(reading: Reading) -> None:
+    node, inputs = reading.node, reading.inputs
+    given = reading.params(inputs.get("llmParam"))
+    tools = list(_tools(reading, mapping(inputs.get("fcParam"))))
+    node.kind = "agent" if tools else "llm"
+    roles = [("system", given.get("systemPrompt")), ("user", given.get("prompt"))]
+    said = [
+        {"role": role, "text": text.named(words, reading.named())}
+        for role, words in roles
+        if isinstance(words, str) and words
+    ]
+    node.params = read_model(reading, given) | {"mode": "chat", "messages": said}
+    node.inputs = reading.named()
+    if answers_fields(inputs, reading.data.get("outputs")):
+        declared = {name: each for name, each in reading.declared().items() if name != "reasoning_content"}
+        node.outputs = {"structured": Type("object", props=declared)}
+        node.params["schema"] = schema_of(declared)
+    elif str(given.get("responseFormat")) == "1":
+        node.params["format"] = "markdown"
+    if tools:
+        node.params["tools"] = tools
+
+
+def read_model(reading: Reading, given: dict[str, Any]) -> dict[str, Value]:
+    """Model and parameters out of `llmParam`, flattened to plain values."""
+    name = str(given.get("modleName") or given.get("modelName") or given.get("modelType") or "")
+    made: dict[str, Value] = {"parameters": {}}
+    if name or given.get("modelType"):
+        made["model"] = reading.resource("model", name, {"modelType": str(given.get("modelType", ""))})
+    made["parameters"] = {
+        ours: number(given[theirs]) for theirs, ours in PARAMETERS.items() if given.get(theirs) is not None
+    }
+    if given.get("enableChatHistory") is True:
+        made["memory"] = {"window": number(given.get("chatHistoryRound", 3))}
+    return made
+
+
+def _tools(reading: Reading, calls: dict[str, Any]) -> Iterator[dict[str, Value]]:
+    lists = (
+        ("workflowFCParam", "workflowList"),
+        ("pluginFCParam", "pluginList"),
+        ("knowledgeFCParam", "knowledgeList"),
+    )
+    for group, members in lists:
+        for each in mappings(mapping(calls.get(group)).get(members)):
+            hint = {key: str(value) for key, value in each.items() if isinstance(value, (str, int))}
+            names = ("api_name", "name", "workflow_id", "plugin_id", "id")
+            name = str(next((each[key] for key in names if each.get(key)), None))
+            kind = {"workflowFCParam": "subflow", "pluginFCParam": "tool"}.get(group, "knowledge")
+            yield {"name": name, "description": "", "tool": reading.resource(kind, name, hint), "inputs": {}}
+
+
+# -- and back
+
+
+def model(writing: Writing) -> dict[str, Any]:
+    """The id and the name of the model, and its parameters by their names here."""
     params = writing.node.params
     known = {each.id: each for each in writing.canvas.flow.resources}
-    model = known.get(params.get("model", ""))
+    resource = known.get(params.get("model", ""))
     own = writing.canvas.flow.dialect == "coze"
-    if model is not None and not own:
+    if resource is not None and not own:
         writing.note(
-            "needs_binding", "resource.model", f"The model {model.name} has another id here.", "Choose it again."
+            "needs_binding", "resource.model", f"The model {resource.name} has another id here.", "Choose it again."
         )
     made = {
-        "modelType": str(model.hint.get("modelType", "")) if model and own else "0",
-        "modelName": model.name if model else "",
+        "modelType": str(resource.hint.get("modelType", "")) if resource and own else "0",
+        "modelName": resource.name if resource else "",
     }
     for name, value in (params.get("parameters") or {}).items():
         if name in PARAMETER_NAMES:
@@ -31,7 +91,7 @@ def _model(writing: Writing) -> dict[str, Any]:
 
 def llm(writing: Writing) -> Made:
     node, params = writing.node, writing.node.params
-    model = _model(writing)
+    chosen = model(writing)
     context = params.get("context")
     found = Ref("", ("context",), "system")
 
@@ -58,9 +118,9 @@ def llm(writing: Writing) -> Made:
     form, outs = _answer(node)
     memory = params.get("memory")
     listed: list[tuple[str, str, Any]] = [
-        ("modelType", "integer", model["modelType"]),
-        ("modleName", "string", model["modelName"]),
-        *((name, "float", str(value)) for name, value in model.items() if name not in ("modelType", "modelName")),
+        ("modelType", "integer", chosen["modelType"]),
+        ("modleName", "string", chosen["modelName"]),
+        *((name, "float", str(value)) for name, value in chosen.items() if name not in ("modelType", "modelName")),
         ("responseFormat", "integer", form),
         ("prompt", "string", "\n".join(user)),
         ("systemPrompt", "string", "\n".join(system)),
@@ -98,12 +158,6 @@ def _calls(writing: Writing, tools: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def fields(node: Node) -> dict[str, Type]:
-    """The outputs of a model that answers in fields."""
-    declared = node.outputs.get("structured")
-    return declared.props if declared is not None and declared.props else _fields(node.params.get("schema"))
-
-
 def _answer(node: Node) -> tuple[str, list[Any]]:
     """responseFormat, and outputs: one text, or the fields of the schema."""
     reasoning = [variable("reasoning_content", Type("string"))]
@@ -111,21 +165,6 @@ def _answer(node: Node) -> tuple[str, list[Any]]:
         return "2", variables(answered) + reasoning
     number = {"markdown": "1", "json": "2"}.get(node.params.get("format", ""), "0")
     return number, [variable("output", Type("string")), *reasoning]
-
-
-def _fields(schema: Any) -> dict[str, Type]:
-    held = schema.get("properties") if isinstance(schema, dict) else None
-    return {str(name): _typed(each) for name, each in (held or {}).items()} if isinstance(held, dict) else {}
-
-
-def _typed(schema: Any) -> Type:
-    word = schema.get("type") if isinstance(schema, dict) else None
-    if word == "array":
-        return Type("array", items=_typed(schema.get("items")))
-    if word == "object":
-        return Type("object", props=_fields(schema))
-    known = word if word in ("string", "integer", "number", "boolean") else "string"
-    return Type(known, description=str((schema or {}).get("description") or "") if isinstance(schema, dict) else "")  # type: ignore[arg-type]
 
 
 def extract(writing: Writing) -> Made:
@@ -141,7 +180,7 @@ def extract(writing: Writing) -> Made:
         outputs={"structured": Type("object", props=taken_out)},
     )
     inner.pointer = node.pointer
-    writing.canvas.origin[id(inner)] = writing.canvas.origin.get(id(node), node.id)
+    writing.canvas.notes.stand_for(inner, node)
     made = llm(Writing(inner, writing.canvas, writing.helpers))
     writing.note(
         "degraded",
@@ -153,48 +192,3 @@ def extract(writing: Writing) -> Made:
 
 def _as_text(value: Value) -> Value:
     return Text((value,)) if isinstance(value, Ref) else value or ""
-
-
-def classify(writing: Writing) -> Made:
-    params = writing.node.params
-    model = _model(writing)
-    words, given = writing.template(params.get("instruction") or "")
-    shown = {
-        "modelType": int(model["modelType"] or 0) if str(model["modelType"]).isdigit() else 0,
-        "modelName": model["modelName"],
-    }
-    shown |= {name: value for name, value in model.items() if name not in shown}
-    shown |= {"systemPrompt": literal(words, Type("string")), "prompt": literal("{{query}}", Type("string"))}
-    memory = params.get("memory")
-    history = {"enableChatHistory": memory is not None, "chatHistoryRound": (memory or {}).get("window") or 3}
-    intents = [{"name": _described(each)} for each in params.get("classes", [])]
-    made = {"intents": intents, "mode": "all", "llmParam": shown, "chatHistorySetting": history}
-    made["inputParameters"] = [writing.param("query", params.get("query") or ""), *given]
-    return "22", made, [variable("classificationId", Type("integer")), variable("reason", Type("string"))]
-
-
-def _described(each: dict[str, Any]) -> str:
-    return str(each.get("name") or each.get("description") or "class")
-
-
-def retrieve(writing: Writing) -> Made:
-    params = writing.node.params
-    known = {each.id: each for each in writing.canvas.flow.resources}
-    own = writing.canvas.flow.dialect == "coze"
-    bases = (
-        [str(known[each].hint.get("id", "")) for each in params.get("knowledge", []) if each in known] if own else []
-    )
-    if not own:
-        writing.note(
-            "needs_binding", "resource.knowledge", "The knowledge bases have other ids here.", "Choose them again."
-        )
-    given = {"datasetList": bases, "topK": params.get("top_k") or 5, "minScore": params.get("score_threshold") or 0.5}
-    given |= (params.get("search") or {}) if own else {"strategy": 1, "useRerank": bool(params.get("rerank"))}
-    kinds = {"datasetList": Type("array", items=Type("string")), "minScore": Type("number")}
-    listed: list[dict[str, Any]] = [
-        {"name": name, "input": literal(value, kinds.get(name))} for name, value in given.items()
-    ]
-    listed[0]["input"]["value"]["content"] = bases
-    outs = Type("array", items=Type("object", props={"output": Type("string")}))
-    query = [writing.param("Query", params.get("query") or "")]
-    return "6", {"datasetParam": listed, "inputParameters": query}, [variable("outputList", outs)]

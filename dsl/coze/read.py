@@ -6,14 +6,16 @@ from typing import Any
 
 from dsl import DslError, delimiters
 from dsl.coze import nested, yamlform
+from dsl.coze.fields import answers_fields
+from dsl.coze.folded import unfold
 from dsl.coze.formats import form, inside
-from dsl.coze.readers import READERS, Reading, mappings, types_of
+from dsl.coze.forms import form_of
+from dsl.coze.readers import READERS
+from dsl.coze.reading import Reading, mapping, mappings, types_of
 from dsl.coze.tables import OURS, OUTPUTS
-from dsl.ir import Edge, Flow, Graph, Node, OnError, Ref, Resource, Text, Value
+from dsl.ir import Edge, Flow, Graph, Node, OnError, Ref, Resource
 from dsl.load import load_json
-from dsl.values import at, map_refs, pointer, text, walk
-
-FOLDED = "flowstill:text"  # the description of a Text node that only joins what an input of another node holds
+from dsl.values import at, map_refs, pointer, walk
 
 
 def read(document: Any) -> Flow:
@@ -27,7 +29,7 @@ def read(document: Any) -> Flow:
 
 def _loops(document: Any) -> dict[str, str]:
     """By id, where the archive has a workflow that is a loop in a loop."""
-    files = _mapping(document.get("sub"))
+    files = mapping(document.get("sub"))
     return {
         str(held.get("id")): pointer("sub", name)
         for name, held in files.items()
@@ -68,7 +70,7 @@ class _Reader:
 
     def graph(self) -> Graph:
         graph = self._graph(self.canvas.get("nodes"), self.canvas.get("edges"), self.place, "")
-        _unfold(graph)
+        unfold(graph)
         self._put_back(graph)
         return graph
 
@@ -87,8 +89,8 @@ class _Reader:
 
     def _called(self, node: Node) -> str:
         """The id of the workflow that a node calls."""
-        data = _mapping(self.nodes.get(node.id, {}).get("data"))
-        return str(_mapping(data.get("inputs")).get("workflowId") or "")
+        data = mapping(self.nodes.get(node.id, {}).get("data"))
+        return str(mapping(data.get("inputs")).get("workflowId") or "")
 
     def _forget(self, flow: str, graph: Graph) -> None:
         """A workflow that nothing calls any more has not to be chosen."""
@@ -113,10 +115,9 @@ class _Reader:
         return made
 
     def _about(self) -> tuple[str, str, str]:
-        kind = form(self.document)
-        if kind in ("F4", "F6"):
-            held = self.held if kind == "F4" else self.document
-            kind = kind if kind == "F6" or "format" in self.document else "F4-yaml"
+        kind = form_of(self.document)
+        if kind in ("F4", "F4-yaml", "F6"):
+            held = self.document if kind == "F6" else self.held
             return str(held.get("name") or ""), str(held.get("description") or ""), kind
         if kind == "F3":
             file = str(self.document.get("file") or "").rsplit("/", 1)[-1]
@@ -168,13 +169,13 @@ class _Reader:
         return "out" if port in ("", "default") else port
 
     def _runs_over_lists(self, key: str) -> bool:
-        inputs = _mapping(_mapping(self.nodes.get(key, {}).get("data")).get("inputs"))
-        return bool(_mapping(inputs.get("batch")).get("batchEnable"))
+        inputs = mapping(mapping(self.nodes.get(key, {}).get("data")).get("inputs"))
+        return bool(mapping(inputs.get("batch")).get("batchEnable"))
 
     def _node(self, raw: dict[str, Any], place: str) -> Node:
         data = raw.get("data", {})
-        meta = _mapping(data.get("nodeMeta"))
-        inputs = _mapping(data.get("inputs"))
+        meta = mapping(data.get("nodeMeta"))
+        inputs = mapping(data.get("inputs"))
         node = Node(
             raw["id"],
             "opaque",
@@ -185,7 +186,7 @@ class _Reader:
             on_error=_on_error(inputs.get("settingOnError")),
         )
         reading = Reading(node, raw["type"], data, inputs, self.find(raw["id"]), self.resource)
-        batch = _mapping(inputs.get("batch"))
+        batch = mapping(inputs.get("batch"))
         reader = READERS.get(raw["type"])
         if reader is None:
             node.params = {"type": raw["type"]}
@@ -197,7 +198,7 @@ class _Reader:
         if raw["type"] in ("21", "28"):
             blocks = raw.get("blocks")
             node.body = self._graph(blocks if isinstance(blocks, list) else [], raw.get("edges"), place, raw["id"])
-            _unfold(node.body)
+            unfold(node.body)
         return self._batched(node, batch, reading) if batch.get("batchEnable") else node
 
     def _batched(self, node: Node, batch: dict[str, Any], reading: Reading) -> Node:
@@ -257,7 +258,7 @@ class _Reader:
         return found
 
     def _inside(self, raw: dict[str, Any], path: tuple[str | int, ...]) -> Ref:
-        inputs = _mapping(raw.get("data", {}).get("inputs"))
+        inputs = mapping(raw.get("data", {}).get("inputs"))
         if path[:1] == ("index",):
             return Ref(raw["id"], (), "index")
         variables = [each.get("name") for each in mappings(inputs.get("variableParameters"))]
@@ -273,15 +274,13 @@ class _Reader:
             )
         kind, first = raw["type"], str(path[0])
         if kind == "3":
-            named = Reading.answers_fields(
-                _mapping(raw.get("data", {}).get("inputs")), raw.get("data", {}).get("outputs")
-            )
+            named = answers_fields(mapping(raw.get("data", {}).get("inputs")), raw.get("data", {}).get("outputs"))
             if first == "reasoning_content":
                 return ("reasoning", *path[1:])
             if first == "outputList":
                 return path
             return ("structured", *path) if named else ("text", *path[1:])
-        if kind == "15" and _mapping(raw.get("data", {}).get("inputs")).get("method") == "split":
+        if kind == "15" and mapping(raw.get("data", {}).get("inputs")).get("method") == "split":
             return ("items", *path[1:])
         if kind == "6" and first == "outputList":
             return ("result", *("content" if step == "output" else step for step in path[1:]))
@@ -293,54 +292,12 @@ class _Reader:
         return key
 
 
-def _unfold(graph: Graph) -> None:
-    """Text nodes that were put in front of a node, to join what one of its inputs holds, are part of that input."""
-    helpers = {node.id: node for node in graph.nodes if node.kind == "template" and node.description == FOLDED}
-    if not helpers:
-        return
-
-    def joined(ref: Ref) -> Value:
-        return helpers[ref.node].params["template"] if ref.node in helpers and ref.path == ("output",) else ref
-
-    graph.nodes = [node for node in graph.nodes if node.id not in helpers]
-    for node in graph.nodes:
-        node.params, node.inputs = _spliced(node.params, joined), _spliced(node.inputs, joined)
-    after = {edge.source: edge.target for edge in graph.edges if edge.source in helpers}
-    kept = []
-    for edge in graph.edges:
-        if edge.source not in helpers:
-            target = edge.target
-            met: set[str] = set()  # in a circle of them there is no end
-            while target in after and target not in met:
-                met.add(target)
-                target = after[target]
-            kept.append(Edge(edge.source, target, edge.port, edge.into, edge.pointer))
-    graph.edges = kept
-
-
-def _spliced(value: Value, joined: Any) -> Value:
-    changed = map_refs(value, joined)
-    return _flat(changed)
-
-
-def _flat(value: Value) -> Value:
-    if isinstance(value, Text):
-        return text([part for each in value.parts for part in (each.parts if isinstance(each, Text) else (each,))])
-    if isinstance(value, dict):
-        return {key: _flat(inner) for key, inner in value.items()}
-    return [_flat(inner) for inner in value] if isinstance(value, list) else value
-
-
-def _mapping(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
 def _number(value: Any, default: int) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) else default
 
 
 def _position(raw: dict[str, Any]) -> tuple[float, float] | None:
-    place = _mapping(_mapping(raw.get("meta")).get("position"))
+    place = mapping(mapping(raw.get("meta")).get("position"))
     x, y = place.get("x"), place.get("y")
     return (float(x), float(y)) if isinstance(x, (int, float)) and isinstance(y, (int, float)) else None
 
@@ -361,7 +318,7 @@ def _in_our_words(node: Node) -> OnError:
 
 def _on_error(setting: Any) -> OnError:
     """`settingOnError`: processType 1 stops, 2 gives `dataOnErr`, 3 takes the branch."""
-    held = _mapping(setting)
+    held = mapping(setting)
     kind = held.get("processType") or (2 if held.get("switch") and held.get("dataOnErr") else 1)
     default = None
     if kind == 2:

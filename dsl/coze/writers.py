@@ -4,12 +4,11 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from dsl.coze import branches, containers, documents, models, scripts
+from dsl.coze import branches, containers, documents, http, intents, models, scripts
 from dsl.coze.nested import Loop
 from dsl.coze.tables import CONVERSATIONS, NAMES
 from dsl.coze.writing import Made, Writing, batched, identifier, literal, variable, variables
-from dsl.ir import Node, OnError, Ref, Type, Value
-from dsl.values import parts
+from dsl.ir import Node, OnError, Ref, Type
 
 
 def written(writing: Writing) -> Made:
@@ -88,64 +87,6 @@ def answer(writing: Writing) -> Made:
     return "13", {"content": literal(words, Type("string")), "streamingOutput": stream, "inputParameters": given}, []
 
 
-def http(writing: Writing) -> Made:
-    node, params = writing.node, writing.node.params
-    headers = [writing.param(_said(name), value) for name, value in params.get("headers", [])]
-    query = [writing.param(_said(name), value) for name, value in params.get("query", [])]
-    made: dict[str, Any] = {
-        "apiInfo": {"method": params.get("method", "GET"), "url": writing.http_text(params.get("url", ""))},
-        "headers": headers,
-        "params": query,
-        "auth": _auth(writing, params.get("auth")),
-        "body": _body(writing, params.get("body") or {}),
-        "setting": {
-            "timeout": int((params.get("timeout") or {}).get("read") or 120),
-            "retryTimes": node.on_error.retries,
-        },
-    }
-    if params.get("method") not in ("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD"):
-        writing.note("degraded", "http.method", f"The method {params.get('method')} does not exist here.")
-    types = {"body": Type("string"), "statusCode": Type("integer"), "headers": Type("string")}
-    return "45", made, variables(types)
-
-
-def _said(name: Value) -> str:
-    return name if isinstance(name, str) else "".join(part for part in parts(name) if isinstance(part, str))
-
-
-def _auth(writing: Writing, auth: Any) -> dict[str, Any]:
-    if not isinstance(auth, dict) or auth.get("type") in (None, "none"):
-        return {"authOpen": False}
-    if auth.get("value") is None:
-        writing.note(
-            "needs_binding", "resource.credential", "The key of this request is no part of the file.", "Put it in here."
-        )
-    token = [writing.param("token", auth.get("value", ""))]
-    if auth["type"] == "bearer":
-        return {"authOpen": True, "authType": "BEARER_AUTH", "authData": {"bearerTokenData": token}}
-    where = "query" if auth["type"] == "query" else "header"
-    key = auth.get("name") or "Authorization"
-    data = [writing.param("Key", key), writing.param("Value", auth.get("value", ""))]
-    return {"authOpen": True, "authType": "CUSTOM_AUTH", "authData": {"customData": {"addTo": where, "data": data}}}
-
-
-def _body(writing: Writing, body: dict[str, Any]) -> dict[str, Any]:
-    kind = body.get("type")
-    if kind == "json":
-        return {"bodyType": "JSON", "bodyData": {"json": writing.http_text(body.get("text", ""))}}
-    if kind == "text":
-        return {"bodyType": "RAW_TEXT", "bodyData": {"rawText": writing.http_text(body.get("text", ""))}}
-    if kind in ("form", "urlencoded"):
-        fields = [writing.param(_said(each.get("name", "")), each.get("value")) for each in body.get("fields", [])]
-        if kind == "urlencoded":
-            return {"bodyType": "FORM_URLENCODED", "bodyData": {"formURLEncoded": fields}}
-        mapping = json.dumps({each["name"]: {"basicType": "string"} for each in fields})
-        return {"bodyType": "FORM_DATA", "bodyData": {"formData": {"data": fields, "typeMapping": mapping}}}
-    if kind == "binary":
-        return {"bodyType": "BINARY", "bodyData": {"binary": {"fileURL": writing.block(body.get("file"))}}}
-    return {"bodyType": "EMPTY", "bodyData": {}}
-
-
 def aggregate(writing: Writing) -> Made:
     params = writing.node.params
     groups: list[dict[str, Any]] = [
@@ -197,7 +138,7 @@ def _batch(writing: Writing) -> Made:
     node, params = writing.node, writing.node.params
     assert node.body is not None
     inner = node.body.nodes[0]
-    writing.canvas.origin[id(inner)] = writing.canvas.origin.get(id(node), node.id)
+    writing.canvas.notes.stand_for(inner, node)
     kind, inputs, _ = written(Writing(inner, writing.canvas, writing.helpers))
     lists = [
         {"name": identifier(name, writing.used), "input": writing.block(value)} for name, value in node.inputs.items()
@@ -318,9 +259,9 @@ WRITERS: dict[str, Callable[[Writing], Made]] = {
     "code": scripts.code,
     "template": scripts.template,
     "split": scripts.split,
-    "if": branches.condition,
-    "classify": models.classify,
-    "http": http,
+    "if": branches.write,
+    "classify": intents.write,
+    "http": http.write,
     "aggregate": aggregate,
     "assign": assign,
     "json_parse": scripts.json_parse,
@@ -329,7 +270,7 @@ WRITERS: dict[str, Callable[[Writing], Made]] = {
     "loop": containers.loop,
     "break": containers.leave,
     "continue": containers.leave,
-    "retrieve": models.retrieve,
+    "retrieve": documents.retrieve,
     "add_document": documents.add,
     "delete_document": documents.delete,
     "tool": tool,

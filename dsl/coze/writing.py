@@ -10,7 +10,7 @@ from dsl.coze.tables import FILES, NAMES, RAW, RAW_LISTS, RESERVED, SOURCES, TIM
 from dsl.ir import Flow, Node, Ref, Script, Text, Type, Value
 from dsl.kinds import outputs
 from dsl.notes import Note, Severity
-from dsl.values import parts, unique
+from dsl.values import nodes, parts, unique, walk
 
 if TYPE_CHECKING:
     from dsl.coze.nested import Loop
@@ -18,19 +18,35 @@ if TYPE_CHECKING:
 Made = tuple[str, dict[str, Any], list[Any]]  # type number, inputs, outputs
 
 
+class Notes:
+    """What does not travel, told of the node of the flow given that it is about."""
+
+    def __init__(self, flow: Flow) -> None:
+        self.told: list[Note] = []
+        self.origin = {id(node): node.id for node, _, _ in walk(flow.graph)}  # "" where there was none
+
+    def add(self, node: Node, severity: Severity, code: str, message: str, suggestion: str = "") -> None:
+        about = self.origin.get(id(node), node.id)
+        self.told.append(Note(severity, code, message, suggestion, about, node.title, node.pointer))
+
+    def made(self, node: Node) -> None:
+        self.origin[id(node)] = ""
+
+    def stand_for(self, made: Node, node: Node) -> None:
+        self.origin[id(made)] = self.origin.get(id(node), node.id)
+
+
 @dataclass
 class Canvas:
     """The flow being written, and where notes go."""
 
     flow: Flow
-    known: dict[str, Node]
-    notes: list[Note]
-    origin: dict[int, str]
-    titles: dict[str, str]
+    notes: Notes
     loops: "Mapping[str, Loop]"  # by the node that calls it: workflows that are written along
-    taken: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
+        self.known = nodes(self.flow)
+        self.titles = _titles(self.flow)
         self.taken = set(self.titles.values())
 
     def container(self, node: Node) -> str:
@@ -53,6 +69,14 @@ class Canvas:
         return f"{self.container(node)}-output" if done else ""
 
 
+def _titles(flow: Flow) -> dict[str, str]:
+    taken: set[str] = set()
+    return {
+        node.id: unique((node.title or node.kind).strip() or node.kind, taken, longest=63, join=" ")
+        for node, _, _ in walk(flow.graph)
+    }
+
+
 @dataclass
 class Writing:
     """A node being written. `helpers` are Text nodes that have to run before it; `closing` ends a loop."""
@@ -65,9 +89,7 @@ class Writing:
     used: set[str] = field(default_factory=set)
 
     def note(self, severity: Severity, code: str, message: str, suggestion: str = "") -> None:
-        node = self.node
-        source = self.canvas.origin.get(id(node), node.id)
-        self.canvas.notes.append(Note(severity, code, message, suggestion, source, node.title, node.pointer))
+        self.canvas.notes.add(self.node, severity, code, message, suggestion)
 
     # -- values
 

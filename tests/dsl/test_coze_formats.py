@@ -16,7 +16,10 @@ import pytest
 import dsl
 from dsl import DslError, OptionError
 from dsl.coze import formats
+from dsl.coze.forms import FORMS
+from dsl.ir import Flow, Ref, Type
 from dsl.values import at, nodes
+from tests.dsl import small
 from tests.dsl.corpus import SHARED, files, paths
 
 FORMATS = SHARED / "coze" / "formats"
@@ -100,8 +103,18 @@ def test_sub_workflows_of_an_archive_are_kept() -> None:
     assert formats.unpack(written) == document
 
 
+@pytest.mark.parametrize("target", ["dify", "n8n"])
+@pytest.mark.parametrize("form", FORMS)
+def test_the_way_back_is_compared_in_the_form_that_a_workflow_came_in(form: str, target: str) -> None:
+    asked = small.line(small.start(q=Type("string")), small.end(a=(Ref("begin", ("q",)), Type("string"))))
+    host = {"host": "www.coze.cn"} if form == "F2" else {}
+    flow = dsl.read(dsl.write(Flow("asked", "ir", graph=asked), "coze", form=form, **host).data)
+    others = [note for note in dsl.write(flow, target).notes if note.source_pointer != "/source"]  # F3: canvas as text
+    assert {note.code for note in others} <= {"layout.dropped"}
+
+
 @pytest.mark.parametrize("pattern", ["F2*", "F3*", "F4*.zip", "F4*.yaml", "F5*"])
-@pytest.mark.parametrize("form", ["F1", "F2", "F3", "F4", "F4-yaml", "F5", "F6"])
+@pytest.mark.parametrize("form", FORMS)
 def test_a_workflow_of_coze_is_written_in_the_form_that_is_asked_for(pattern: str, form: str) -> None:
     flow = dsl.read(sample(pattern).read_bytes())
     written = dsl.write(flow, "coze", form=form, **({"host": "www.coze.cn"} if form == "F2" else {}))
