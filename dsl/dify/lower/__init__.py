@@ -56,7 +56,7 @@ def lowered(flow: Flow) -> Work:
     _supply(work)
     tidy(work)
     starts(work)
-    work.counted = {ref.node for node in work.all() for ref in node_refs(node) if ref == Ref(ref.node, (), "index")}
+    work.counted = {ref.node for node in work.all() for ref in node_refs(node) if ref.scope == "index" and not ref.path}
     for recipes in (CONTAINERS, RECIPES):
         for node in work.all():
             if recipe := recipes.get(node.kind):
