@@ -32,11 +32,9 @@ class Place:
         """Below by keys; what is on the way has to be mappings."""
         here = self
         for key in keys:
-            if here.value is None:
-                here = Place({}, here._above, here._step)
-            if not isinstance(here.value, dict):
+            if here.value is not None and not isinstance(here.value, dict):
                 raise here.wants("a mapping")
-            here = Place(here.value.get(key), here, key)
+            here = Place(here.value.get(key) if here.value else None, here, key)
         return here
 
     def _below(self, keys: tuple[str, ...]) -> Any:

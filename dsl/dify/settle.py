@@ -6,6 +6,7 @@ where a variable is wanted, conditions that it has no word for: a code node comp
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from dsl import computed
@@ -66,7 +67,16 @@ class _Helper:
         self.values: dict[str, Value] = {}
         self.types: dict[str, Type] = {}
         self.scripts: dict[str, Script] = {}
-        self.ids = [work.new_id(f"{node.id}_in"), work.new_id(f"{node.id}_js")]
+
+    @cached_property
+    def computes(self) -> str:
+        """The id of the node that computes values."""
+        return self.work.new_id(f"{self.node.id}_in")
+
+    @cached_property
+    def evaluates(self) -> str:
+        """The id of the node that evaluates expressions."""
+        return self.work.new_id(f"{self.node.id}_js")
 
     def param(self, value: Value, path: str) -> Value:
         stem = path.rpartition(".")[2]
@@ -136,29 +146,29 @@ class _Helper:
             self.work.note(self.owner, "degraded", "ref.unknown", message, "Refer to what does exist.")
         for name, known in self.values.items() if isinstance(value, Ref) else ():
             if known == value:
-                return Ref(self.ids[0], (name,))
+                return Ref(self.computes, (name,))
         name = _name(stem, self.values)
         self.values[name] = value
         self.types[name] = self.work.type_of(value) if isinstance(value, Ref) else literal_type(value)
-        return Ref(self.ids[0], (name,))
+        return Ref(self.computes, (name,))
 
     def script(self, script: Script, stem: str) -> Value:
         if script.lang not in ("n8n", "javascript"):
             return self.request(None, stem)
         name = _name(stem, self.scripts)
         self.scripts[name] = script
-        return Ref(self.ids[1], (name,))
+        return Ref(self.evaluates, (name,))
 
     def finish(self) -> None:
         work, node = self.work, self.node
         if self.scripts:
-            helper = Node(self.ids[1], "code", f"{node.title} expressions")
+            helper = Node(self.evaluates, "code", f"{node.title} expressions")
             work.before(node, helper)
             _expressions(work, helper, self.owner, self.scripts)
             message = "An expression is evaluated by a code node; what only n8n's has, fails when it runs."
             work.note(self.owner, "degraded", "ref.script", message, "Check the expression.")
         if self.values:
-            helper = Node(self.ids[0], "code", f"{node.title} values")
+            helper = Node(self.computes, "code", f"{node.title} values")
             work.before(node, helper)
             work.program(helper, "values", self.values, self.types)
             settle(work, helper, self.owner)  # a value may hold an expression of n8n

@@ -28,7 +28,7 @@ from dsl.dify.settle import settle
 from dsl.dify.starts import starts
 from dsl.dify.tidy import tidy
 from dsl.dify.work import Recipe, Work
-from dsl.ir import Flow, Node, Ref
+from dsl.ir import Flow, Node
 from dsl.lacking import supply
 from dsl.values import node_refs
 
