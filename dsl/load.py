@@ -183,7 +183,7 @@ class _Builder:
             raise self.error(event, f"the tag {tag} is not for workflow files")
         try:
             value = self.yaml.construct_object(yaml.ScalarNode(tag, event.value))
-        except (ValueError, yaml.YAMLError):
+        except (ValueError, LookupError, AttributeError, yaml.YAMLError):
             return event.value  # looks like a date or a number and is none
         if isinstance(value, float) and not math.isfinite(value):
             raise self.error(event, f"{event.value} is no number that can be kept")

@@ -59,8 +59,8 @@ def parse(plain: Any) -> Sidecar:
         )
     except TypeError as error:
         raise DslError(f"This is no sidecar of version {VERSION}: {error}.") from None
-    words = (made.dialect, made.target, made.file, made.sha256, *made.secrets)
-    if not isinstance(made.secrets, list) or not all(isinstance(word, str) for word in words):
+    places = made.secrets if isinstance(made.secrets, list) else [None]
+    if not all(isinstance(word, str) for word in (made.dialect, made.target, made.file, made.sha256, *places)):
         raise DslError(f"This is no sidecar of version {VERSION}: all but its documents is text.")
     return made
 
@@ -71,9 +71,10 @@ def restore(flow: Flow, sidecar: Sidecar, original: bytes = b"") -> tuple[Any, l
     `original` gives the secrets back, when it is the file that the sidecar was made from.
     """
     mine, notes = _with_secrets(sidecar, original)
+    source, target = named(sidecar.dialect), named(sidecar.target)
+    source.read(mine)  # which says what is wrong with a document that is none
     if same(flow.raw, sidecar.written):
         return mine, notes
-    source, target = named(sidecar.dialect), named(sidecar.target)
     written = target.read(sidecar.written)
     if not _of_one(flow, written):
         raise DslError(

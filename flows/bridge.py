@@ -59,6 +59,8 @@ def convert(
     """
     import dsl
 
+    if Path("-") in (report, sidecar):
+        raise UsageError("--report and --sidecar want the name of a file: stdout is for the workflow.")
     distinct(FILE=file, report=report, sidecar=sidecar)
     distinct(out=out, report=report, sidecar=sidecar)
     data = read(file)
@@ -80,7 +82,7 @@ def _written(flow: Flow, target: str, options: dict[str, Any], sidecar: Path | N
     from dsl import sidecar as side
     from dsl.load import dump_json
 
-    kept = _kept(sidecar) if sidecar and sidecar.exists() else None
+    kept = _kept(sidecar) if sidecar and os.path.exists(sidecar) else None
     comes_back = kept and (kept.target, kept.dialect) == (flow.dialect, target) and not kept.is_of(data)
     if sidecar and kept and comes_back:
         with _naming(sidecar):
@@ -124,7 +126,7 @@ def _beside(sidecar: Path, file: str) -> str:
 
 def _original(sidecar: Path, file: str) -> bytes:
     path = sidecar.parent / file
-    return path.read_bytes() if file and path.is_file() else b""
+    return read(str(path)) if file and os.path.isfile(path) else b""
 
 
 def _report(path: Path, flow: Flow, target: str, written: Written, file: str, data: bytes) -> None:
@@ -151,10 +153,11 @@ def check(file: str, dialect: str | None, form: str, fix: bool, out: str | None)
     if fix:
         data = _mended(file, data, dialect, out)
     found = _findings(data, dialect)
-    if form == "text":
-        click.echo(findings.text(file, found), err=fix and (out or file) == "-")
+    if form == "sarif":
+        said = findings.sarif(file, found, _version())
     else:
-        click.echo(findings.as_json(file, found) if form == "json" else findings.sarif(file, found, _version()))
+        said = (findings.as_json if form == "json" else findings.text)(file, found)
+    click.echo(said, err=fix and (out or file) == "-")  # where the mended file has stdout
     sys.exit(any(each.level == "error" for each in found))
 
 

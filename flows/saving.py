@@ -5,21 +5,27 @@ import re
 import secrets
 import shutil
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 from flows import FlowError, UsageError
 
+LARGEST = 64 * 2**20  # bytes; of what is in the file, dsl.load takes less
 HALF_WRITTEN = re.compile(r"\..+\.\d+")  # what a kill -9 leaves of `write_atomically`
 
 
 def read(file: str) -> bytes:
-    """What a file holds; - is stdin."""
+    """What a file holds; - is stdin. FlowError: there is more of it than of any workflow."""
     if file == "-" and sys.stdin is None:
         raise UsageError("stdin is closed: name a file, or pipe one in.")
     try:
-        return sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+        with nullcontext(sys.stdin.buffer) if file == "-" else Path(file).open("rb") as stream:
+            data = stream.read(LARGEST + 1)
     except (OSError, ValueError) as error:
         raise told(file, error) from None
+    if len(data) > LARGEST:
+        raise FlowError(f"{'stdin' if file == '-' else file} holds more than {LARGEST >> 20} MB: it is no workflow.")
+    return data
 
 
 def save(file: str | Path, data: bytes) -> None:

@@ -209,7 +209,8 @@ def _files(archive: bytes) -> dict[str, Any]:
                     raise DslError(f"The package holds more than {MAX_FILES} files.")
                 if member.isdir():
                     continue
-                stream = tar.extractfile(member) if member.isreg() else None
+                plain = member.isreg() and not member.issparse()  # what is sparse unpacks to any size
+                stream = tar.extractfile(member) if plain else None
                 if stream is None or member.name in files or _unsafe(member.name):
                     raise DslError(f"The package holds {member.name[:80]!r}, which no package of n8n does.")
                 content = stream.read()
@@ -223,13 +224,13 @@ def _files(archive: bytes) -> dict[str, Any]:
 
 def _unsafe(name: str) -> bool:
     parts = name.split("/")
-    return not name or name.startswith("/") or ".." in parts or "\\" in name or "\0" in name
+    return not name.isprintable() or not name or name.startswith("/") or ".." in parts or "\\" in name
 
 
 def _content(name: str, content: bytes) -> Any:
     """JSON as data, other text as text, other bytes as {"base64": text}."""
     try:
-        text = content.decode("utf-8")
+        text = content.decode("utf-8-sig" if name.endswith(".json") else "utf-8")
     except UnicodeDecodeError:
         import base64
 

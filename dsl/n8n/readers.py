@@ -20,7 +20,7 @@ from dsl.n8n import (
     triggers,
     written,
 )
-from dsl.n8n.source import Raw
+from dsl.n8n.source import Raw, is_number
 
 if TYPE_CHECKING:
     from dsl.n8n.read import Reader
@@ -48,6 +48,7 @@ def _note(reader: "Reader", raw: Raw, node: Node) -> None:
     node.kind = "note"
     content = raw.params.get("content", "")
     size = [raw.params.get("width", 240), raw.params.get("height", 160)]
+    size = size if all(map(is_number, size)) else [240, 160]
     node.params = {"text": content if isinstance(content, str) else "", "size": size}
 
 

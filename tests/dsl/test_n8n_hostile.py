@@ -122,6 +122,12 @@ def test_what_n8n_takes_is_taken() -> None:
     assert flow.graph.nodes[0].kind == "tool"
 
 
+def test_a_note_of_an_odd_size_is_written_as_n8n_makes_them() -> None:
+    note = _node("Note", "n8n-nodes-base.stickyNote", parameters={"content": "x", "height": False, "width": "wide"})
+    for target in ("dify", "coze", "ragflow", "ir"):
+        dsl.write(dsl.read(json.dumps(_flow(note))), target)
+
+
 def test_rings_of_nodes_and_of_sub_nodes_end() -> None:
     ring = {
         "A": {"main": [[{"node": "B", "type": "main", "index": 0}]]},
@@ -197,22 +203,39 @@ def test_a_package_is_read_and_written_back() -> None:
     assert changed["workflows/x/readme.md"] == "hi"
 
 
+def test_a_package_may_begin_its_json_as_windows_does() -> None:
+    flow = dsl.read(_package(**{"manifest.json": b"{}", "workflows/x/workflow.json": b"\xef\xbb\xbf" + GOOD}))
+    assert [node.title for node in flow.graph.nodes] == ["A"]
+
+
 @pytest.mark.parametrize(
     ("data", "message"),
     [
         (_package(**{"../manifest.json": b"{}"}), "which no package of n8n does"),
         (_package(**{"/etc/passwd": b"x"}), "which no package of n8n does"),
         (_package(**{"manifest.json": b"{"}), "manifest.json in the package: This is not JSON"),
+        (_package(**{"manifest.json": b"{}", "x\udcff.txt": b"x"}), "which no package of n8n does"),
         (_package(**{"manifest.json": b"{}"})[:40], "cut off"),
         (_package(**{"manifest.json": b"{}"})[:20] + b"x" * 40, "no gzip file"),
         (gzip.compress(b"\0" * (65 * 2**20)), "unpacks to more than 64 MB"),
         (gzip.compress(b"no tar at all" * 100), "no tar file"),
     ],
-    ids=["above", "absolute", "no JSON", "cut off", "damaged", "bomb", "no tar"],  # the bytes hold the time
+    ids=["above", "absolute", "no JSON", "no UTF-8", "cut off", "damaged", "bomb", "no tar"],  # the bytes hold the time
 )
 def test_a_package_that_does_harm_is_refused(data: bytes, message: str) -> None:
     with pytest.raises(DslError, match=message):
         dsl.read(data)
+
+
+def test_a_package_of_which_a_few_bytes_unpack_to_gigabytes_is_refused() -> None:
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w", format=tarfile.PAX_FORMAT) as tar:
+        entry, data = tarfile.TarInfo("x.txt"), b"1\n0\n1\n" + bytes(506)
+        sparse = {"major": "1", "minor": "0", "realsize": str(6 * 10**9), "name": "x.txt"}
+        entry.size, entry.pax_headers = len(data), {f"GNU.sparse.{name}": value for name, value in sparse.items()}
+        tar.addfile(entry, io.BytesIO(data))
+    with pytest.raises(DslError, match="which no package of n8n does"):
+        dsl.read(gzip.compress(archive.getvalue()))
 
 
 def test_a_package_with_a_link_is_refused() -> None:

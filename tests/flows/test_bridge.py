@@ -129,6 +129,12 @@ def test_a_file_that_no_platform_takes_is_a_finding_for_people_and_programs(tmp_
     assert refused.returncode == 1 and not (tmp_path / "y.yml").exists()
 
 
+@pytest.mark.parametrize("form", ["text", "json", "sarif"])
+def test_a_mended_file_has_stdout_for_itself(form: str) -> None:
+    done = flowstill("check", "-", "--fix", "--format", form, stdin=FLOW)
+    assert json.loads(done.stdout)["flowstill"] == "1" and done.stderr
+
+
 def test_a_file_is_left_alone_when_nothing_is_mended_and_lost_comments_are_told(tmp_path: Path) -> None:
     node = "    - {{id: {0}, type: custom, position: {{x: 0, y: 0}}, data: {{type: {0}, title: {0}, {1}: []}}}}\n"
     nodes = node.format("start", "variables") + node.format("end", "outputs")
@@ -202,7 +208,10 @@ def test_nothing_is_read_from_a_stdin_that_is_closed() -> None:
     assert done.returncode == 2 and b"stdin is closed" in done.stderr and done.stderr.count(b"\n") == 1
 
 
-@pytest.mark.parametrize("held", [b"\xff", b"{}", b'{"flowstill_sidecar": "1", "dialect": "ir", "target": 5}'])
+SIDE = b'{"flowstill_sidecar": "1", "dialect": "ir", "document": 5, "written": 5, "target": '
+
+
+@pytest.mark.parametrize("held", [b"\xff", b"{}", SIDE + b"5}", SIDE + b'"ir", "secrets": 5}'])
 def test_a_sidecar_that_is_none_is_named(held: bytes, sink: Path, tmp_path: Path) -> None:
     (path := tmp_path / "side").write_bytes(held)
     done = flowstill("convert", sink, "--to", "ir", "--sidecar", path)
@@ -228,6 +237,9 @@ def test_a_sidecar_that_is_none_is_named(held: bytes, sink: Path, tmp_path: Path
         ((*TO_IR, "-o", ""), FLOW, 2, "The name of a file: "),
         ((*TO_IR, "--report", "r", "-o", "./r"), FLOW, 2, "r is named as out and as report"),
         ((*TO_IR, "--sidecar", "."), FLOW, 2, ".: Is a directory."),
+        ((*TO_IR, "--sidecar", "s" * 300), FLOW, 1, "File name too long"),
+        ((*TO_IR, "--report", "-"), FLOW, 2, "--report and --sidecar want the name of a file"),
+        (("convert", "/dev/zero", "--to", "ir"), b"", 1, "/dev/zero holds more than 64 MB"),
         (("check", "-", "-o", "x"), FLOW, 2, "--fix"),
     ],
 )
