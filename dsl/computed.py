@@ -16,7 +16,8 @@ from dsl.values import place_of, unique, walk
 
 Told = Callable[[Node, Node | None], None]  # for each reader: the node, and what computes; None: nothing can
 SPREAD = "..."  # in fields: all that an object holds
-Fields = dict[str, Any]  # by node (id, title, "" for what comes in): its fields, at the end the name of a variable
+# By node (id, title, "" for what comes in) its fields, at the end the name of a variable; a tuple: the first that ran.
+Fields = dict[str, Any]
 
 ALL = "all_items"  # output of what gives items on n8n: all of them as a list
 EACH = "$input.all().map((item) => item.json)"  # n8n's words for that
@@ -105,16 +106,24 @@ def _node(lift: _Lift, known: Mapping[str, Node]) -> Node:
     inputs: dict[str, Value] = {}
     lines = []
     for name, script in lift.found.items():
+        came = incoming(script, known)
         for ref in in_order(script):
-            variable = next((key for key, one in inputs.items() if one == ref), f"in_{len(inputs)}")
-            inputs[variable] = ref
-            place(fields, known.get(ref.node), ref, f"input.{variable}")
+            for part in _parts(ref, known):
+                variable = next((key for key, one in inputs.items() if one == part), f"in_{len(inputs)}")
+                inputs[variable] = part
+                place(fields, known.get(part.node), part, variable, ref in came)
         lines.append(f"    {name}: ({script.source}) ?? null,\n")
-    source = f"{CONTEXT.format(fields=printed(fields))}function main(input) {{\n"
+    source = f"{CONTEXT.format(fields=printed(of_input(fields)))}function main(input) {{\n"
     source += f"  const {WORDS} = context(input);\n  return {{\n{''.join(lines)}  }};\n}}\n"
     params = {"lang": "javascript", "style": "kwargs", "source": source}
     title = f"Expressions of {lift.node.title or lift.node.id}"
     return Node(lift.id, "code", title, "", params, inputs, _types(lift))
+
+
+def _parts(ref: Ref, known: Mapping[str, Node]) -> list[Ref]:
+    """A node as a whole is all that it gives: no platform but n8n has a name for that."""
+    whole = known.get(ref.node) if ref.scope == "node" and not ref.path else None
+    return [Ref(whole.id, (name,)) for name in outputs(whole)] or [ref] if whole else [ref]
 
 
 def _types(lift: _Lift) -> dict[str, Type]:
@@ -154,9 +163,16 @@ def in_order(script: Script) -> list[Ref]:
     return sorted(script.refs, key=lambda ref: ref.path != (ALL,)) if single else list(script.refs)
 
 
-def place(fields: Fields, source: Node | None, ref: Ref, variable: str) -> None:
+def incoming(script: Script, known: Mapping[str, Node]) -> set[Ref]:
+    """What of an expression comes in: all that it does not call by the name of a node, if there is such."""
+    called = {*_NAMED.findall(script.source)}
+    named = {ref for ref in script.refs if ref.node in known and called & {ref.node, known[ref.node].title}}
+    return ({*script.refs} - named) or named
+
+
+def place(fields: Fields, source: Node | None, ref: Ref, variable: str, comes_in: bool) -> None:
     """Puts a value where expressions look for it: under the node by id and by title, and under what comes in."""
-    for key in dict.fromkeys(("", ref.node, source.title if source else ref.node)):
+    for key in dict.fromkeys((*[""] * comes_in, ref.node, source.title if source else ref.node)):
         place_under(key, fields, source, ref, variable)
 
 
@@ -169,11 +185,13 @@ def place_under(key: str, fields: Fields, source: Node | None, ref: Ref, variabl
 
 
 def _put(fields: Fields, steps: list[str], variable: str) -> None:
+    """Several for one place are of branches, one of which runs."""
     here: Any = fields
     for step in steps[:-1]:
         here = here.setdefault(step, {}) if isinstance(here, dict) else {}
-    if isinstance(here, dict) and not here.get(steps[-1]):
-        here[steps[-1]] = variable
+    if isinstance(here, dict) and isinstance(held := here.get(steps[-1]) or (), (str, tuple)):
+        every = dict.fromkeys([*([held] if isinstance(held, str) else held), variable])
+        here[steps[-1]] = variable if len(every) == 1 else tuple(every)
 
 
 _SYSTEM = {"query": "chatInput", "conversation_id": "sessionId"}
@@ -191,7 +209,7 @@ def _called(source: Node | None, ref: Ref) -> list[list[str]]:
     if (kind == "http" and first == ["body"]) or first == [ALL]:
         return [rest]
     label = outputs(source).get(first[0], Type()).label if source and first else ""
-    if kind in ("list", "iterate", "code") and label:
+    if kind in ("list", "iterate", "code", "document") and label:
         return [rest] if label == ALL else [[label, *rest]]
     if kind in ("llm", "agent") and first == ["structured"]:
         return [["output", *rest]]
@@ -284,7 +302,18 @@ def _given(giver: Node, inside: bool) -> list[Ref]:
 
 def of_input(fields: Fields) -> Fields:
     """With the arguments as parts of the variable `input`."""
-    return {name: f"input.{inner}" if isinstance(inner, str) else of_input(inner) for name, inner in fields.items()}
+    return named(fields, "input.{}".format)
+
+
+def named(fields: Fields, name: Callable[[str], str]) -> Fields:
+    """With other names of the variables."""
+
+    def changed(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: changed(inner) for key, inner in value.items()}
+        return tuple(map(name, value)) if isinstance(value, tuple) else name(value)
+
+    return {key: changed(value) for key, value in fields.items()}
 
 
 RUNS = {  # n8n's code, a function called `run`, once for all items or once for each; `x` is what `context` gives
@@ -311,7 +340,9 @@ def printed(fields: Fields) -> str:
     )
 
 
-def _printed(value: Fields | str) -> str:
+def _printed(value: Fields | tuple[str, ...] | str) -> str:
+    if isinstance(value, tuple):
+        return f"either({', '.join(value)})"
     return value if isinstance(value, str) else f"{{ {printed(value)} }}"
 
 
@@ -325,6 +356,8 @@ CONTEXT = """function context(input) {{
     }}
   }};
   const parts = (value) => (read(value)?.constructor === Object ? read(value) : {{}});
+  const ran = (value) => value != null && (value.constructor !== Object || Object.values(value).some(ran));
+  const either = (...values) => values.map(read).find(ran) ?? null;
   const fields = {{ {fields} }};
   const items = (name) => {{
     if (name && !(name in fields)) throw new Error(`What ${{name}} gave is not there.`);
@@ -342,7 +375,9 @@ CONTEXT = """function context(input) {{
     last: () => item(name, -1),
     all: () => items(name),
     itemMatching: (place) => item(name, place),
-    isExecuted: name in fields,
+    get isExecuted() {{
+      return name in fields && ran(read(fields[name]));
+    }},
   }});
   const $node = new Proxy({{}}, {{ get: (_, name) => node(name) }});
   const now = new Date();

@@ -1,6 +1,6 @@
 """Python of n8n elsewhere: lines around it give it the items in n8n's own words, and a result of what it returns."""
 
-from dsl.computed import ALL, SPREAD, Fields
+from dsl.computed import ALL, SPREAD, Fields, named
 
 STYLES = ("items", "item")
 HEAD = "def original_main(_input, _items, _item, _json, _node):\n"
@@ -23,13 +23,13 @@ def behind(style: str, fields: Fields, head: str, finish: str = "    return resu
 
 def of_given(fields: Fields) -> Fields:
     """With the arguments as parts of the mapping `given`."""
-    return {
-        name: f"given.get({inner!r})" if isinstance(inner, str) else of_given(inner) for name, inner in fields.items()
-    }
+    return named(fields, "given.get({!r})".format)
 
 
-def printed(fields: Fields | str) -> str:
+def printed(fields: Fields | tuple[str, ...] | str) -> str:
     """Fields as a dict of Python."""
+    if isinstance(fields, tuple):
+        return f"either({', '.join(fields)})"
     if isinstance(fields, str):
         return fields
     parts = (
@@ -53,6 +53,12 @@ _ITEMS = """    import json
 
     def parts(value):
         return value if isinstance(value := item(value).json, dict) else {{}}
+
+    def ran(value):
+        return any(map(ran, value.values())) if isinstance(value, dict) else value is not None
+
+    def either(*values):
+        return next(filter(ran, (item(value).json for value in values)), None)
 
     fields = {fields}
     known = {{}}

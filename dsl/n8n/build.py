@@ -295,14 +295,14 @@ class Builder:
 
     def renamed(self, source: str, ids: list[str]) -> str:
         """JavaScript with the names that nodes have now: names that no node has any more were those of `ids`."""
-        found = text.reads(source, lambda path: None)
-        called = [path.name for *_, path, _ in found if path is not None and path.root == "node"]
+        found = text.reads(source, lambda path: ())
+        called = [path.name for *_, path, _ in found if path.root == "node"]
         gone = [name for name in dict.fromkeys(called) if name not in self.taken]
         left = [id_ for id_ in dict.fromkeys(ids) if id_ in self.names and self.names[id_] not in called]
         names_now = dict(zip(gone, (self.names[id_] for id_ in left), strict=False))
         result, end = "", 0
         for start, stop, path, _ in found:
-            if path is not None and path.root == "node" and path.name in names_now:
+            if path.root == "node" and path.name in names_now:
                 result += source[end:start] + f"$({quoted(names_now[path.name])})"
                 end = stop
         return result + source[end:]

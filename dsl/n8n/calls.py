@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from dsl.ir import Node, Resource, Value
+from dsl.ir import Node, Resource, Type, Value
 from dsl.n8n import jsontext, subnodes, tables
 from dsl.n8n.source import Raw, dig, is_number, members
 from dsl.sensitive import found
@@ -171,8 +171,9 @@ def subflow(reader: "Reader", raw: Raw, node: Node) -> None:
 
 
 def document(reader: "Reader", raw: Raw, node: Node) -> None:
-    """The text of a file; n8n names the file by a field of the item."""
+    """The text of a file; n8n names the file by a field of the item. The label is what n8n calls the text."""
     node.kind = "document"
+    node.outputs["text"] = Type(label=document_key(raw))
     name = raw.params.get("binaryPropertyName", "data")
     node.params["file"] = reader.value(name, raw)
 

@@ -99,11 +99,16 @@ def whole(reader: "Reader", raw: Raw) -> Value:
 
 def known_fields(reader: "Reader", raw: Raw, maker: Raw) -> dict[str, Value]:
     """The fields of what comes into a node from the one that makes it; none when they are not all known."""
-    known = _KNOWN.get(maker.kind, ())
-    if maker.kind == "set" and not sets.keeps_all(maker):
-        known = tuple(dict.fromkeys(name.split(".")[0] for name, _, _ in sets.assignments(maker)))
-    found = {name: reader.ref(raw, maker, (name,)) for name in known}
+    keeps = maker.kind == "set" and sets.keeps_all(maker)  # more than it says
+    found = {name: reader.ref(raw, maker, (name,)) for name in (() if keeps else fields_of(maker))}
     return dict(found) if all(found.values()) else {}
+
+
+def fields_of(maker: Raw) -> list[str]:
+    """The fields that a node says it gives."""
+    if maker.kind == "set":
+        return list(dict.fromkeys(name.split(".")[0] for name, _, _ in sets.assignments(maker)))
+    return list(_KNOWN.get(maker.kind, ()))
 
 
 _KNOWN: dict[str, tuple[str, ...]] = {"ai:agent": ("output",), "ai:chainLlm": ("text",)}

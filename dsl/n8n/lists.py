@@ -1,4 +1,4 @@
-"""Nodes that work on all items at once, as lists: merge, sort, limit, removeDuplicates, aggregate."""
+"""Nodes that work on all items at once, as lists: sort, limit, removeDuplicates, aggregate."""
 
 import re
 from collections.abc import Callable
@@ -12,20 +12,6 @@ from dsl.n8n.source import Raw, members
 
 if TYPE_CHECKING:
     from dsl.n8n.read import Reader
-
-
-def merge(reader: "Reader", raw: Raw, node: Node) -> None:
-    """Append and choose: the first branch that gave something. What joins items of both is no node elsewhere."""
-    links = sorted(reader.source.into[raw.name], key=lambda link: link.input)
-    mode = raw.params.get("mode", "append")
-    if mode not in ("append", "chooseBranch", "passThrough", "wait"):
-        others.opaque(reader, raw, node)
-        return
-    node.kind = "aggregate"
-    found = [items.whole(reader, reader.nodes[link.source]) for link in links]
-    group = {"name": "output", "type": Type(), "values": [value for value in found if value is not None]}
-    node.params = {"groups": [group], "skip": "missing"}
-    node.outputs = {"output": Type()}
 
 
 def read(reader: "Reader", raw: Raw, node: Node) -> None:

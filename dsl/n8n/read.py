@@ -17,6 +17,7 @@ from dsl.n8n import (
     forms,
     implied,
     items,
+    merged,
     names,
     readers,
     rounds,
@@ -28,7 +29,7 @@ from dsl.n8n import (
     views,
     written,
 )
-from dsl.n8n.regions import Region, innermost, reached, regions
+from dsl.n8n.regions import Region, innermost, order, reached, regions
 from dsl.n8n.source import Link, Raw, Source, described, dig, source
 from dsl.notes import Note
 
@@ -68,6 +69,7 @@ class Reader:
         self.views: dict[str, names.View] = {}
         self.made: dict[tuple[str, str], set[tuple[str, bool]]] = {}
         self.main = [raw for raw in found.nodes.values() if raw.name not in found.serves]
+        self.order = order(found)
         self.parts = self._parts()
         self.regions = regions(found, self.main, self.parts)
         self.own = {name: region for region in self.regions.values() for name in region.own}
@@ -79,6 +81,7 @@ class Reader:
         self.told: set[tuple[str, str]] = set()  # who reads what rounds gave that are over, and of which node
         self.assigned: dict[str, set[str]] = {}  # the fields that Set nodes set
         self.marked = any(raw.mark for raw in self.main)  # flowstill wrote the file
+        self.merges: list[Raw] = []
         self.streams = items.streams(self)
         self.before, self.after = self._beside()
         self.defaults: dict[str, dict[str, Any]] = {}
@@ -135,6 +138,7 @@ class Reader:
         for name, body in bodies.items():
             made[name].body = body
             _place_inside(made[name], body)
+        merged.settle(self, graph, made)
         for node in made.values():
             node.folded = tuple(self.folded.get(node.id, ()))
         _declare(graph)
@@ -333,19 +337,23 @@ class Reader:
         return values.words(self.value(value, raw))
 
     def resolve(self, raw: Raw) -> text.Resolve:
-        def found(path: text.Path) -> Ref | None:
-            if path.root == "node":
-                other = self.nodes.get(path.name)
-                ref = self.ref(raw, other, path.steps) if other else None
-                return self._with_default(ref, other, path) if path.has_default and other else ref
+        def found(path: text.Path) -> list[Ref]:
             if path.root == "json":
-                return None if path.has_default else self.incoming(raw, path.steps)
-            if path.root in ("env", "vars"):
-                return self._variable(path)
-            known = _SYSTEM.get((path.root, str(path.steps[0]) if path.steps else ""))
-            return Ref("", (known,), "system") if known and len(path.steps) == 1 else None
+                return [] if path.has_default else self.incomings(raw, path.steps)
+            ref = self._named(raw, path)
+            return [] if ref is None else [ref]
 
         return found
+
+    def _named(self, raw: Raw, path: text.Path) -> Ref | None:
+        if path.root == "node":
+            other = self.nodes.get(path.name)
+            ref = self.ref(raw, other, path.steps) if other else None
+            return self._with_default(ref, other, path) if path.has_default and other else ref
+        if path.root in ("env", "vars"):
+            return self._variable(path)
+        known = _SYSTEM.get((path.root, str(path.steps[0]) if path.steps else ""))
+        return Ref("", (known,), "system") if known and len(path.steps) == 1 else None
 
     def _with_default(self, ref: Ref | None, other: Raw, path: text.Path) -> Ref | None:
         if ref is None or len(ref.path) != 1 or ref.scope != "node" or other.failing != "continue":
@@ -377,15 +385,24 @@ class Reader:
 
     def incoming(self, raw: Raw, steps: names.Path) -> Ref | None:
         """What `$json` means at a node; None, with a note, when several nodes may have made the item."""
-        found = {self._made_by(raw, name, steps, failed) for name, failed in sorted(self.producers(raw, steps[:1]))}
-        if len(found) == 1:
-            return found.pop()
-        if found and raw.name not in self.ambiguous:
+        found = self.incomings(raw, steps)
+        return found[0] if len(found) == 1 else None
+
+    def incomings(self, raw: Raw, steps: names.Path) -> list[Ref]:
+        """The same; all that it may mean, with a note, when several nodes may have made the item."""
+        found = self.made_by(raw, self.producers(raw, steps[:1]), steps)
+        if len(found) > 1 and raw.name not in self.ambiguous:
             self.ambiguous.add(raw.name)
             makers = ", ".join(sorted({name for name, _ in self.producers(raw, steps[:1])}))
-            message = f"$json may come from {makers}: what it holds depends on which one ran."
+            message = f"$json may come from {makers}: what the first of them that ran gave is taken."
             self.note(raw, "degraded", "ref.ambiguous", message)
-        return None
+        return found
+
+    def made_by(self, asker: Raw, makers: Iterable[tuple[str, bool]], steps: names.Path) -> list[Ref]:
+        """Of two makers the later one first: where that ran, what the other gave is not what comes in."""
+        last = sorted(makers, key=lambda maker: (-self.order[maker[0]], maker))
+        found = dict.fromkeys(self._made_by(asker, name, steps, failed) for name, failed in last)
+        return [ref for ref in found if ref is not None]
 
     def _made_by(self, asker: Raw, name: str, steps: names.Path, failed: bool) -> Ref | None:
         raw = self.nodes[name]
@@ -401,9 +418,13 @@ class Reader:
         return self.made[key]
 
     def _producers(self, raw: Raw, first: names.Path) -> set[tuple[str, bool]]:
+        return self.producers_along(self.source.into[raw.name], first)
+
+    def producers_along(self, links: list[Link], first: names.Path) -> set[tuple[str, bool]]:
+        """Those of what comes by these connections into a node."""
         found: set[tuple[str, bool]] = set()
-        seen = {raw.name}
-        stack = list(self.source.into[raw.name])
+        seen = {link.target for link in links}
+        stack = list(links)
         while stack:
             link = stack.pop()
             other = self.nodes[link.source]

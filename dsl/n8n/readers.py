@@ -11,6 +11,7 @@ from dsl.n8n import (
     calls,
     items,
     lists,
+    merged,
     others,
     python,
     sets,
@@ -88,8 +89,8 @@ def _code(reader: "Reader", raw: Raw, node: Node) -> None:
 def _read_by_code(reader: "Reader", raw: Raw, source: str) -> dict[str, Value]:
     """The nodes that code calls by name: whoever renames one finds the code by these."""
     found: dict[str, Value] = {}
-    for *_, path, _ref in text.reads(source, lambda path: None):
-        other = reader.nodes.get(path.name) if path and path.root == "node" else None
+    for *_, path, _refs in text.reads(source, lambda path: ()):
+        other = reader.nodes.get(path.name) if path.root == "node" else None
         if other and other.name not in reader.source.serves and other.kind != "stickyNote":
             found[other.name] = Ref(other.id, ())
             reader.over(raw, other)
@@ -114,7 +115,7 @@ READERS: dict[str, Callable[["Reader", Raw, Node], None]] = {
     "subflow": calls.subflow,
     "document": calls.document,
     "stop": _stop,
-    "merge": lists.merge,
+    "merge": merged.merge,
     "list": lists.read,
     "aggregate": lists.aggregate,
     "respond": answers.respond,

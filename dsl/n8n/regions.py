@@ -120,6 +120,22 @@ def reached(found: Source, first: Iterable[str], stop: Iterable[str]) -> set[str
     return met
 
 
+def order(found: Source) -> dict[str, int]:
+    """A number for each node, larger than those of all before it; in a ring one of them is the first."""
+    left: list[str] = []  # those behind a node before it
+    met: set[str] = set()
+    stack = [(name, False) for name in found.nodes]
+    while stack:
+        name, is_done = stack.pop()
+        if is_done:
+            left.append(name)
+        elif name not in met:
+            met.add(name)
+            stack.append((name, True))
+            stack += [(link.target, False) for link in found.out[name] if link.target not in met]
+    return {name: -number for number, name in enumerate(left)}
+
+
 def _closed(found: Source, body: set[str], owner: str) -> bool:
     """Nothing but the owner leads into the body."""
     return bool(body) and all(link.source in body or link.source == owner for name in body for link in found.into[name])

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from dsl.ir import Node, Ref, Text, Value
+from dsl.ir import Node, Ref, Text, Type, Value
 from dsl.knowledge import UNFETCHED
 from dsl.n8n import models, scripts, subnodes, tables, text
 
@@ -200,7 +200,14 @@ def document(builder: "Builder", node: Node) -> None:
         scripts.stub(builder, node, message)
         return
     field = builder.printer(node).param(node.params.get("file"))
-    builder.add(node, "extractFromFile", {"operation": "text", "binaryPropertyName": field, "options": {}})
+    key = document_key(node)
+    named = {} if key == "data" else {"destinationKey": key}
+    builder.add(node, "extractFromFile", {"operation": "text", "binaryPropertyName": field, **named, "options": {}})
+
+
+def document_key(node: Node) -> str:
+    """What n8n calls the text of a file."""
+    return node.outputs.get("text", Type()).label or "data"
 
 
 def is_unread(builder: "Builder", node: Node) -> bool:

@@ -6,7 +6,7 @@ What is a path or JSON with paths in it becomes Ref, Text or plain data, all els
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,7 +59,7 @@ class Path:
         return self.default is not _ABSENT
 
 
-Resolve = Callable[[Path], Ref | None]
+Resolve = Callable[[Path], Sequence[Ref]]  # what a path reads: several where what comes in may be of one of them
 
 
 class _NotPlain(Exception):
@@ -280,10 +280,10 @@ class _Parser:
 
     def found(self, path: Path) -> Ref:
         """What a path reads; a whole item has no name elsewhere, so it stays in a Script."""
-        ref = self.resolve(path)
-        if ref is None or (ref.scope == "node" and not ref.path):
+        refs = self.resolve(path)
+        if len(refs) != 1 or (refs[0].scope == "node" and not refs[0].path):
             raise _NotPlain
-        return ref
+        return refs[0]
 
     def template(self) -> Value:
         """A template literal; `?? ""` behind a path is how text is printed (see Printer) and means nothing."""
@@ -367,9 +367,9 @@ def membership(source: str, resolve: Resolve) -> tuple[list[Value], Value, bool]
         return None
 
 
-def reads(source: str, resolve: Resolve) -> list[tuple[int, int, Path | None, Ref | None]]:
+def reads(source: str, resolve: Resolve) -> list[tuple[int, int, Path, Sequence[Ref]]]:
     """Every place of JavaScript that reads something: where its root begins and ends, the path, what it is."""
-    found: list[tuple[int, int, Path | None, Ref | None]] = []
+    found: list[tuple[int, int, Path, Sequence[Ref]]] = []
     for root in _ROOT.finditer(source):
         path = path_at(source, root.start())
         if path is None and (literal := root["call"] or root["index"]):
@@ -380,7 +380,7 @@ def reads(source: str, resolve: Resolve) -> list[tuple[int, int, Path | None, Re
 
 
 def script(source: str, resolve: Resolve) -> Script:
-    return Script("n8n", source, tuple(ref for *_, ref in reads(source, resolve) if ref is not None))
+    return Script("n8n", source, tuple(ref for *_, refs in reads(source, resolve) for ref in refs))
 
 
 def expression(source: str, resolve: Resolve) -> Value:

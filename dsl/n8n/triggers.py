@@ -134,9 +134,9 @@ def _default(value: Any) -> Value:
     code = value[3:].removesuffix("}}").strip()
     found: list[text.Path] = []
 
-    def resolve(path: text.Path) -> Ref:
+    def resolve(path: text.Path) -> list[Ref]:
         found.append(path)
-        return Ref("", ("x",), "env")
+        return [Ref("", ("x",), "env")]
 
     read = text.plain(code, resolve)
     if found:

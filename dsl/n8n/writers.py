@@ -200,7 +200,7 @@ def view_of(builder: "Builder", node: Node) -> names.View:
     if node.kind == "iterate" and not builder.own and (label := node.outputs.get("output", Type()).label):
         return names.key(label, "output")
     if node.kind == "document":  # of a step that raises nothing has another name
-        return names.SAME if services.is_unread(builder, node) else names.key("data", "text")
+        return names.SAME if services.is_unread(builder, node) else names.key(services.document_key(node), "text")
     if node.kind == "retrieve" and not builder.own:
         return names.PASSAGES
     return _VIEWS.get(node.kind, names.SAME)

@@ -59,8 +59,8 @@ def read(document: Any) -> dict[str, Node]:
 # -- expressions
 
 
-def _resolve(path: Found) -> Ref | None:
-    return Ref(path.name or path.root, path.steps)
+def _resolve(path: Found) -> list[Ref]:
+    return [Ref(path.name or path.root, path.steps)]
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,9 @@ def test_json_behind_several_makers_is_told() -> None:
     )
     document["connections"] = workflow(A="C", B="C")["connections"]
     flow = n8n.read(document)
-    assert values.nodes(flow)["C"].inputs["q"] == Script("n8n", "$json.body.q", ())
+    script = values.nodes(flow)["C"].inputs["q"]
+    assert script.source == "$json.body.q"
+    assert {*script.refs} == {Ref("A", ("body", "q")), Ref("B", ("body", "q"))}
     assert [note.code for note in flow.notes] == ["ref.ambiguous"]
 
 
