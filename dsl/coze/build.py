@@ -6,7 +6,7 @@ from functools import partial
 from itertools import pairwise
 from typing import Any
 
-from dsl import OptionError, bodies, classes, collected, computed, conditions, prompts, renamed, rings
+from dsl import OptionError, bodies, classes, collected, computed, conditions, looped, prompts, renamed, rings
 from dsl.coze import answers, assignments, buttons, nested, yamlform
 from dsl.coze.forms import FORMS, check, entry, formed, workflow_name
 from dsl.coze.lacking import PLATFORM
@@ -92,8 +92,9 @@ class _Builder:
     def _in_its_words(self) -> None:
         """What Coze has no words for, in words that it has; before the ends are merged, which makes all readers one."""
         graph = self.flow.graph
-        rings.cut(graph, {*nodes(self.flow)}, self._cut)
         computed.as_lists(self.flow)
+        looped.as_loops(graph, {*nodes(self.flow)}, self._looped)
+        rings.cut(graph, {*nodes(self.flow)}, self._cut)
         prompts.lift(graph, {*nodes(self.flow)}, self._lifted)
         buttons.choose(graph, self._chosen)
         bodies.as_text(graph, {*nodes(self.flow)}, self._added)
@@ -198,6 +199,10 @@ class _Builder:
             self._note(
                 node, "stub", "ask.actions", message, "Ask for the fields and for the choice one after the other."
             )
+
+    def _looped(self, node: Node, made: list[Node]) -> None:
+        self.origin |= {id(each): "" for each in made}
+        self._note(node, "degraded", "flow.ring", looped.MESSAGE)
 
     def _cut(self, node: Node, end: Node) -> None:
         self.origin[id(end)] = ""

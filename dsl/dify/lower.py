@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from dsl import computed, knowledge, rings, typescript
+from dsl import computed, knowledge, looped, rings, typescript
 from dsl.bodies import as_text
 from dsl.classes import translate
 from dsl.dify import names, shims
@@ -52,7 +52,9 @@ def lowered(flow: Flow) -> Work:
 
 def _supply(work: Work) -> None:
     if not work.own:
-        rings.cut(work.flow.graph, {*work.nodes}, partial(_cut, work))
+        taken = {*work.nodes}
+        looped.as_loops(work.flow.graph, taken, partial(_looped, work))
+        rings.cut(work.flow.graph, taken, partial(_cut, work))
         work.index()
         as_text(work.flow.graph, {*work.nodes}, lambda node, made: None)
         translate(work.flow, "dify", {*work.nodes}, partial(_translated, work))
@@ -60,6 +62,10 @@ def _supply(work: Work) -> None:
         supply(work.flow, PLATFORM, work.note)
     knowledge.request(work.flow, "python3", work.note, fetch=True)
     work.index()
+
+
+def _looped(work: Work, node: Node, made: list[Node]) -> None:
+    work.note(node, "degraded", "flow.ring", looped.MESSAGE)
 
 
 def _cut(work: Work, node: Node, end: Node) -> None:
