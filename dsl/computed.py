@@ -231,7 +231,7 @@ _ANSWERS = [["output", "0", "content", "0", "text"], ["message", "content"]]  # 
 
 
 _NAMED = re.compile(r"""[$_](?:node\[|items\(|\()\s*["']([^"'\n]{1,200})["']""")
-_HANDS_ON = {"if", "pass", "classify", "answer"}  # the item that comes in goes out
+HANDS_ON = {"if", "pass", "classify", "answer"}  # the item that comes in goes out
 
 
 def seen(
@@ -280,7 +280,7 @@ def _givers(graph: Graph, node: Node, known: Mapping[str, Node]) -> list[Node]:
     while stack:
         target = stack.pop()
         for id_ in [edge.source for edge in graph.edges if edge.target == target and edge.source in known]:
-            if known[id_].kind not in _HANDS_ON:
+            if known[id_].kind not in HANDS_ON:
                 found[id_] = known[id_]
             elif id_ not in met:
                 met.add(id_)

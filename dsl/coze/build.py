@@ -5,7 +5,7 @@ import re
 from functools import partial
 from typing import Any
 
-from dsl import OptionError, bodies, classes, collected, computed, conditions, prompts, renamed, rings
+from dsl import OptionError, bodies, classes, collected, computed, conditions, looped, prompts, renamed, rings
 from dsl.coze import answers, assignments, buttons, ends, nested, yamlform
 from dsl.coze.drawn import drawn
 from dsl.coze.forms import FORMS, check, entry, form_of, formed, workflow_name
@@ -96,8 +96,9 @@ class _Builder:
     def _in_its_words(self) -> None:
         """What Coze has no words for, in words that it has; before the ends are merged, which makes all readers one."""
         graph = self.flow.graph
-        rings.cut(graph, {*nodes(self.flow)}, self._cut)
         computed.as_lists(self.flow)
+        looped.as_loops(graph, {*nodes(self.flow)}, self._looped)
+        rings.cut(graph, {*nodes(self.flow)}, self._cut)
         prompts.lift(graph, {*nodes(self.flow)}, self._lifted)
         buttons.choose(graph, self._chosen)
         bodies.as_text(graph, {*nodes(self.flow)}, self._added)
@@ -153,6 +154,10 @@ class _Builder:
             self.notes.add(
                 node, "stub", "ask.actions", message, "Ask for the fields and for the choice one after the other."
             )
+
+    def _looped(self, node: Node, made: list[Node]) -> None:
+        self.origin |= {id(each): "" for each in made}
+        self._note(node, "degraded", "flow.ring", looped.MESSAGE)
 
     def _cut(self, node: Node, end: Node) -> None:
         self.notes.made(end)
