@@ -98,7 +98,7 @@ class _Builder:
         graph = self.flow.graph
         rings.cut(graph, {*nodes(self.flow)}, self._cut)
         computed.as_lists(self.flow)
-        prompts.lift(graph, {*nodes(self.flow)}, self._lifted)
+        prompts.lift(self.flow, {*nodes(self.flow)}, self._lifted, self.notes.add)
         buttons.choose(graph, self._chosen)
         bodies.as_text(graph, {*nodes(self.flow)}, self._added)
         collected.compute(graph, {*nodes(self.flow)}, self._added)
