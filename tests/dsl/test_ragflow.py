@@ -132,6 +132,19 @@ def test_a_blank_beside_a_reference_is_not_swallowed() -> None:
     assert [note.code for note in notes] == ["text.blank"]
 
 
+def test_a_key_in_a_header_stays_on_the_line_of_the_header() -> None:
+    key = Text(("Bearer ", Ref("begin", ("key",))))
+    fetch = Node(
+        "it", "http", params={"method": "GET", "url": "https://a.example", "headers": [["Authorization", key]]}
+    )
+    begin = Node("begin", "start", outputs={"key": Type("string")})
+    document, notes = ragflow.build(Flow("f", "ir", graph=Graph([begin, fetch], [Edge("begin", "it")])))
+    headers = document["dsl"]["components"]["it"]["obj"]["params"]["headers"]
+    assert json.loads(headers) == {"Authorization": "Bearer {begin@key}"}
+    assert "text.blank" not in {note.code for note in notes}
+    assert nodes(ragflow.read(document))["it"].params["headers"] == [["Authorization", key]]
+
+
 def test_a_prompt_keeps_its_blanks_since_ragflow_fills_it_in_name_by_name() -> None:
     said = Text(("Hello ", Ref("", ("query",), "system"), " there"))
     kinds = {
