@@ -147,7 +147,7 @@ def test_a_key_in_a_header_stays_on_the_line_of_the_header() -> None:
 
 def test_a_prompt_keeps_its_blanks_since_ragflow_fills_it_in_name_by_name() -> None:
     said = Text(("Hello ", Ref("", ("query",), "system"), " there"))
-    kinds = {
+    kinds: dict[str, dict[str, Any]] = {
         "llm": {"messages": [{"role": "user", "text": said}]},
         "retrieve": {"query": said},
         "ask": {"question": said},
