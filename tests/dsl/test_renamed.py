@@ -69,6 +69,7 @@ def run(source: str, lang: str, target: str) -> Any:
 @pytest.mark.parametrize(("dialect", "lang", "target"), WAYS)
 def test_code_gives_out_what_is_read_by_another_name(dialect: str, lang: str, target: str) -> None:
     written = dsl.write(asked(dialect, lang), target)
+    assert "code.wrapped" in {note.code for note in written.notes}
     assert run(sources(written.document)[0], lang, target) == {NAMES[dialect][1]: "Ja!", "n": 1}
 
 
