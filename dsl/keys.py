@@ -35,8 +35,8 @@ def wrapped(lang: str, style: str, source: str, names: Names) -> str:
     return f"{begin} {json.dumps(names, ensure_ascii=False)}\n{head}{end}\n{own}\n{begin}\n{tail}{end}\n"
 
 
-def unwrapped(lang: str, style: str, source: str) -> tuple[str, Names] | None:
-    """The code itself, and the names; None where there are no such lines around it."""
+def unwrapped(lang: str, style: str, source: str) -> tuple[Names, str] | None:
+    """The names, and the code itself; None where there are no such lines around it."""
     begin, end = (f"{_MARKS.get(lang, '#')} flowstill:{word}" for word in ("begin names", "end"))
     first, _, rest = source.partition("\n")
     _, found, rest = rest.partition(f"{end}\n")
@@ -49,7 +49,7 @@ def unwrapped(lang: str, style: str, source: str) -> tuple[str, Names] | None:
         return None
     if not isinstance(names, dict) or not all(isinstance(each, str) for each in names.values()):
         return None
-    return shown(own) if lang == "python3" and style in STYLES else own, names
+    return names, shown(own) if lang == "python3" and style in STYLES else own
 
 
 # -- code that is a function `main`

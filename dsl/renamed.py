@@ -25,26 +25,39 @@ def rename(flow: Flow, allowed: re.Pattern[str], told: Told) -> None:
 
 
 def original(flow: Flow) -> Flow:
-    """The flow in which code gives out what its author called so, where a platform alone wanted other names."""
-    found = {node.id: made for node, _, _ in walk(flow.graph) if node.kind == "code" and (made := _own(node))}
-    if not found:
+    """The flow in which outputs are called as their author called them, where a platform alone wanted other names.
+
+    Lines around code tell that, and the labels of fields that are set: of another platform they have none.
+    """
+    if flow.dialect in ("n8n", "ir"):  # whose outputs have any name
+        return flow
+    known = {node.id: made for node, _, _ in walk(flow.graph) if (made := _own(node))}
+    if not known:
         return flow
     flow = replace(flow, graph=copied(flow.graph))
     every = {node.id: node for node, _, _ in walk(flow.graph)}
-    old = {id_: _given(every[id_], *made) for id_, made in found.items()}
-    _refer([*every.values()], old)
+    _refer([*every.values()], {name: _given(every[name], *made) for name, made in known.items()})
     return flow
 
 
-def _own(node: Node) -> tuple[str, keys.Names] | None:
-    return keys.unwrapped(*_code(node))
+def _own(node: Node) -> tuple[keys.Names, str] | None:
+    """What a node's outputs are called by what they were called, and its code as it was."""
+    if node.kind == "set":
+        names = {type_.label: name for name, type_ in node.outputs.items() if type_.label}
+        return (names, "") if names else None
+    return keys.unwrapped(*_code(node)) if node.kind == "code" else None
 
 
-def _given(node: Node, source: str, names: keys.Names) -> dict[str, str]:
+def _given(node: Node, names: keys.Names, source: str) -> dict[str, str]:
     """The node as it was, and what its outputs were called, by what they are called."""
     old = {here: there for there, here in names.items() if here in node.outputs and there not in node.outputs}
-    node.params["source"] = source
-    node.outputs = {old.get(name, name): type_ for name, type_ in node.outputs.items()}
+    node.outputs = {
+        old.get(name, name): replace(type_, label="") if name in old else type_ for name, type_ in node.outputs.items()
+    }
+    if node.kind == "set":
+        node.inputs = {old.get(name, name): value for name, value in node.inputs.items()}
+    else:
+        node.params["source"] = source
     _default(node, old)
     return old
 

@@ -18,6 +18,7 @@ from dsl.dify.names import type_of
 from dsl.dify.work import BOX
 from dsl.ir import Edge, Flow, Graph, Node, Ref, Script, Text, Type, Value
 from dsl.kinds import outputs
+from dsl.load import load_json
 from dsl.loops import INDEX, ROUND
 from dsl.values import map_refs, parse, text, walk
 
@@ -177,10 +178,12 @@ def _code(found: _Found, node: Node, graph: Graph, container: Node | None) -> No
     elif source.startswith(f"# {BEGIN} stub "):
         _stub(node, source)
     elif program := parsed(source, node.inputs):
-        word, action, value, picked = program
+        said, action, value, picked = program
+        word, _, labels = said.partition(" {")
         found.picked |= {ref.node for ref in picked if ref.path[:1] == ("body",) and ref.scope == "node"}
         if word in PROGRAMS and (action == "raise") == (word == "stop"):
             _program(found, node, graph, container, PROGRAMS[word], value)
+            _label(node, "{" + labels if labels else "")
 
 
 def _program(
@@ -223,6 +226,17 @@ def _set(found: _Found, node: Node, graph: Graph, container: Node | None, value:
 def _set_keep(found: _Found, node: Node, graph: Graph, container: Node | None, value: Any) -> None:
     _set(found, node, graph, container, value)
     node.params["keep"] = True
+
+
+def _label(node: Node, said: str) -> None:
+    """What fields were called that have other names here."""
+    try:
+        labels = load_json(said) if said else {}
+    except DslError:
+        return
+    for name, label in labels.items() if node.kind == "set" else ():
+        if name in node.outputs and isinstance(label, str):
+            node.outputs[name] = replace(node.outputs[name], label=label)
 
 
 def _flat(fields: dict[str, Value], before: str) -> dict[str, Value]:

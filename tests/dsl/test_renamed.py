@@ -5,6 +5,7 @@ import inspect
 import json
 import shutil
 import subprocess
+from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 
 import dsl
 from dsl.ir import Flow, Node, Ref, Type
+from dsl.load import dump_json
 from dsl.values import node_refs, nodes
 from tests.dsl.small import line
 
@@ -99,3 +101,29 @@ def test_the_common_form_and_a_change_in_the_file_keep_the_names_of_the_file() -
     assert [*changed.outputs] == [NAMES["coze"][1], "n"] and run(
         sources(dsl.write(flow, "dify").document)[0], "python3", "dify"
     )
+
+
+def _fields() -> Flow:
+    """n8n: a field with a blank in its name, and what reads it."""
+    field = {"id": "1", "name": "Image URL", "type": "string", "value": "={{ $json.body.q }}"}
+    kinds: dict[str, tuple[str, float, dict[str, Any]]] = {
+        "Go": ("webhook", 2, {"path": "x"}),
+        "Fields": ("set", 3.4, {"assignments": {"assignments": [field]}, "options": {}}),
+        "Ask": ("httpRequest", 4.2, {"url": "={{ $json['Image URL'] }}", "options": {}}),
+    }
+    steps = [
+        {"id": name, "name": name, "type": f"n8n-nodes-base.{kind}", "typeVersion": version, "parameters": params}
+        for name, (kind, version, params) in kinds.items()
+    ]
+    ways = {one: {"main": [[{"node": two, "type": "main", "index": 0}]]} for one, two in pairwise(kinds)}
+    return dsl.read(dump_json({"nodes": [{**each, "position": [0, 0]} for each in steps], "connections": ways}))
+
+
+@pytest.mark.parametrize("target", ["dify", "coze", "ragflow"])
+def test_fields_that_are_set_have_their_own_names_again_on_the_way_back(target: str) -> None:
+    there = dsl.read(dsl.write(_fields(), target).data)
+    assert "Image_URL" in str(there.graph)
+    back = nodes(dsl.read(dsl.write(there, "n8n").data))
+    (fields,) = [node for node in back.values() if node.kind == "set"]
+    assert [*fields.inputs] == ["Image URL"]
+    assert Ref(fields.id, ("Image URL",)) in [ref for node in back.values() for ref in node_refs(node)]
