@@ -30,6 +30,7 @@ from dsl.hiding import discreet, hidden  # noqa: E402
 from dsl.ir import Flow, Resource  # noqa: E402
 from dsl.merge import merge, same  # noqa: E402
 from dsl.notes import Note, worst  # noqa: E402
+from dsl.renamed import original  # noqa: E402
 from dsl.secrets import mask, secrets_of  # noqa: E402
 from dsl.sidecar import Sidecar, restore  # noqa: E402
 
@@ -161,6 +162,7 @@ def _converted(
     """The document, notes, what is to be bound again, and what has to be a document of its own, by name."""
     keeps_all = target is named("ir") and flow.raw is not None  # the common form carries the document itself
     masked, secrets = without_secrets(flow) if keeps_all else mask(flow)
+    masked = masked if keeps_all else original(masked)
     document, notes = target.build(masked, **options)
     notes = [*flow.notes, *secrets, *_untold(notes, flow.notes)]
     beside = getattr(target, "beside", None)

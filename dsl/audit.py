@@ -13,6 +13,7 @@ from dsl.dialects import Dialect
 from dsl.ir import Flow
 from dsl.merge import same
 from dsl.notes import Note, Severity
+from dsl.renamed import original
 from dsl.values import at, leaves, pointer, steps, upwards, walk
 
 _GONE = object()
@@ -22,7 +23,7 @@ def unreported(flow: Flow, document: Any, source: Dialect, target: Dialect, note
     """Notes for what differs after the way back beyond what `notes` name. Empty for a flow that was never in a file."""
     if flow.raw is None:
         return []
-    returned = target.read(document)
+    returned = original(target.read(document))
     kept = returned.raw if returned.dialect == flow.dialect else None  # the common form carries the document itself
     back = kept if kept is not None else _again(source, returned, flow.raw)
     whole = {node.pointer for node, _, _ in walk(flow.graph)}

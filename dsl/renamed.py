@@ -1,13 +1,13 @@
 """Outputs whose names a platform does not take get others, and with them all that refers to them."""
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
+from dsl import keys
 from dsl.ir import Flow, Node, Ref
-from dsl.itemspython import indented
-from dsl.values import map_refs, unique, walk
+from dsl.values import copied, map_refs, unique, walk
 
 Told = Callable[[Node, dict[str, str]], None]  # a node, and its outputs' new names
 
@@ -17,16 +17,60 @@ def rename(flow: Flow, allowed: re.Pattern[str], told: Told) -> None:
     every = [node for node, _, _ in walk(flow.graph)]
     new = {node.id: names for node in every if (names := _odd(node, allowed))}
 
+    _refer(every, new)
+    for node in every:
+        if node.id in new:
+            outputs_of(node, new[node.id])
+            told(node, new[node.id])
+
+
+def original(flow: Flow) -> Flow:
+    """The flow in which outputs are called as their author called them, where a platform alone wanted other names.
+
+    Lines around code tell that, and the labels of fields that are set: of another platform they have none.
+    """
+    if flow.dialect in ("n8n", "ir"):  # whose outputs have any name
+        return flow
+    known = {node.id: made for node, _, _ in walk(flow.graph) if (made := _own(node))}
+    if not known:
+        return flow
+    flow = replace(flow, graph=copied(flow.graph))
+    every = {node.id: node for node, _, _ in walk(flow.graph)}
+    _refer([*every.values()], {name: _given(every[name], *made) for name, made in known.items()})
+    return flow
+
+
+def _own(node: Node) -> tuple[keys.Names, str] | None:
+    """What a node's outputs are called by what they were called, and its code as it was."""
+    if node.kind == "set":
+        names = {type_.label: name for name, type_ in node.outputs.items() if type_.label}
+        return (names, "") if names else None
+    return keys.unwrapped(*_code(node)) if node.kind == "code" else None
+
+
+def _given(node: Node, names: keys.Names, source: str) -> dict[str, str]:
+    """The node as it was, and what its outputs were called, by what they are called."""
+    old = {here: there for there, here in names.items() if here in node.outputs and there not in node.outputs}
+    node.outputs = {
+        old.get(name, name): replace(type_, label="") if name in old else type_ for name, type_ in node.outputs.items()
+    }
+    if node.kind == "set":
+        node.inputs = {old.get(name, name): value for name, value in node.inputs.items()}
+    else:
+        node.params["source"] = source
+    _default(node, old)
+    return old
+
+
+def _refer(every: list[Node], new: Mapping[str, Mapping[str, str]]) -> None:
+    """Let all refer to outputs by their new names, which stand by the node that gives them out."""
+
     def changed(ref: Ref) -> Ref:
         names = new.get(ref.node, {}) if ref.scope in ("node", "loop") and ref.path else {}
         return replace(ref, path=(names[first], *ref.path[1:])) if (first := str((*ref.path, "")[0])) in names else ref
 
     for node in every if new else ():
         node.params, node.inputs = map_refs(node.params, changed), map_refs(node.inputs, changed)
-    for node in every:
-        if node.id in new:
-            outputs_of(node, new[node.id])
-            told(node, new[node.id])
 
 
 def declared(node: Node) -> list[str]:
@@ -61,44 +105,17 @@ def outputs_of(node: Node, new: Mapping[str, str]) -> None:
         node.params["groups"] = [
             {**each, "name": new.get(each["name"], each["name"])} for each in node.params["groups"]
         ]
+    _default(node, new)
+    if node.kind == "code":
+        node.params["source"] = keys.wrapped(*_code(node), dict(new))
+
+
+def _default(node: Node, new: Mapping[str, str]) -> None:
     if node.on_error.default:
         renamed = {new.get(name, name): value for name, value in node.on_error.default.items()}
         node.on_error = replace(node.on_error, default=renamed)
-    if node.kind == "code" and (lines := _LINES.get((node.params.get("lang"), node.params.get("style")))):
-        node.params["source"] = lines(str(node.params.get("source")), dict(new))
 
 
-# -- n8n's code, which gives out fields of any name
-
-
-def _javascript(source: str, new: dict[str, str]) -> str:
-    waits, runs = ("await ", "async ") if re.search(r"\bawait\b", source) else ("", "")
-    return _JAVASCRIPT.format(source=source, waits=waits, runs=runs, new=json.dumps(new, ensure_ascii=False))
-
-
-def _python(source: str, new: dict[str, str]) -> str:
-    return _PYTHON.format(source=indented(source), new=new)
-
-
-_JAVASCRIPT = """const made = {waits}({runs}() => {{
-{source}
-}})();
-const called = Object.entries({new});
-const renamed = (each) => {{
-  const json = each?.json ?? each;
-  return {{ json: {{ ...json, ...Object.fromEntries(called.map(([name, to]) => [to, json?.[name]])) }} }};
-}};
-return Array.isArray(made) ? made.map(renamed) : renamed(made);"""
-_PYTHON = """def made():
-{source}
-made = made()
-called = {new!r}
-def renamed(each):
-    json = each["json"] if "json" in each else each
-    return {{"json": {{**json, **{{to: json.get(name) for name, to in called.items()}}}}}}
-return [renamed(each) for each in made] if isinstance(made, list) else renamed(made or {{}})"""
-_LINES: dict[tuple[object, object], Callable[[str, dict[str, str]], str]] = {
-    (lang, style): lines
-    for lang, lines in (("javascript", _javascript), ("python3", _python))
-    for style in ("items", "item")
-}
+def _code(node: Node) -> tuple[str, str, str]:
+    given: dict[str, Any] = {"lang": "python3", "style": "kwargs", "source": ""} | node.params
+    return str(given["lang"]), str(given["style"]), str(given["source"])

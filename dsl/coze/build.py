@@ -99,7 +99,7 @@ class _Builder:
         computed.as_lists(self.flow)
         looped.as_loops(graph, {*nodes(self.flow)}, self._looped)
         rings.cut(graph, {*nodes(self.flow)}, self._cut)
-        prompts.lift(graph, {*nodes(self.flow)}, self._lifted)
+        prompts.lift(self.flow, {*nodes(self.flow)}, self._lifted, self.notes.add)
         buttons.choose(graph, self._chosen)
         bodies.as_text(graph, {*nodes(self.flow)}, self._added)
         collected.compute(graph, {*nodes(self.flow)}, self._added)

@@ -52,6 +52,9 @@ def _outputs(work: Work, node: Node) -> dict[str, str]:
     if new and node.kind in ("start", "end"):
         message = f"Dify does not take these names: {', '.join(odd)}. They became {', '.join(new.values())}."
         work.note(node, "equivalent", "name.changed", message)
+    if new and node.kind == "code" and node.params.get("style", "kwargs") == "kwargs":
+        message = f"Lines around the code give its outputs names that Dify takes: {', '.join(new.values())}."
+        work.note(node, "equivalent", "code.wrapped", message)
     return new
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from dsl import knowledge, loops, values
+from dsl import knowledge, loops, prompts, values
 from dsl.classes import words
 from dsl.ir import Edge, Flow, Graph, Node, Ref, Resource, Script, Type, Value, Variable
 from dsl.kinds import outputs
@@ -41,6 +41,7 @@ class Builder:
 
     def __init__(self, flow: Flow, trigger: str, path: str) -> None:
         self.notes: list[Note] = []
+        self.lifted: dict[str, str] = {}  # templates: the model's node that they were the prompt of
         self.own = flow.dialect != "n8n" or flow.version.endswith(forms.OWN)
         given = len(flow.graph.nodes)
         if self.own:
@@ -52,6 +53,7 @@ class Builder:
         self.implies = not self.own and len(flow.graph.nodes) < given  # the last node's item is what it gives
         flow.variables = list(flow.variables)
         if flow.dialect != "n8n":
+            prompts.lift(flow, {*values.nodes(flow)}, self._lifted, self.note)
             supply(flow, PLATFORM, self.note)
         knowledge.request(flow, "javascript", self.note, fetch=False)
         self.flow, self.trigger, self.path = flow, trigger, path
@@ -104,6 +106,9 @@ class Builder:
     def _walked(self, loop: Node, made: list[Node]) -> None:
         self.note(loop, "equivalent", "loop.list", loops.WALKED)
 
+    def _lifted(self, node: Node, before: Node) -> None:
+        self.lifted[before.id] = node.id
+
     # -- names, places and what is used where
 
     def named(self, wanted: str) -> str:
@@ -140,7 +145,8 @@ class Builder:
 
     def note(self, node: Node, severity: Any, code: str, message: str, suggestion: str = "", place: str = "") -> None:
         pointer = node.pointer + place if node.pointer else ""
-        self.notes.append(Note(severity, code, message, suggestion, node.id, node.title, pointer))
+        name = self.lifted.get(node.id, node.id)
+        self.notes.append(Note(severity, code, message, suggestion, name, node.title, pointer))
 
     def bind(self, resource: Resource, message: str) -> None:
         """Once for each resource: what has to be supplied on n8n."""

@@ -49,7 +49,7 @@ class _Builder:
         loops.give_out(graph)
         loops.spread(graph, self._walked)
         taken = {*nodes(self.flow)}
-        prompts.lift(graph, taken, self._lifted)
+        prompts.lift(self.flow, taken, self._lifted, self._tell)
         self._ask(graph, taken)
         collected.compute(graph, taken, self._added)
         bodies.of_scripts(graph)

@@ -39,7 +39,7 @@ def read_fields(reading: Reading) -> dict[str, Type]:
 def read_fill_up(reading: Reading) -> None:
     node = reading.node
     node.kind = "ask"
-    node.params = {"question": reading.text("tips") or ""}
+    node.params = {"question": reading.prompt(reading.params.get("tips") or "")}
     node.outputs = read_fields(reading)
 
 
@@ -90,7 +90,7 @@ def write_ask(writing: Writing) -> Made:
     node = writing.node
     return "UserFillUp", {
         "inputs": write_fields(writing),
-        "tips": writing.text(node.params.get("question", "")),
+        "tips": writing.prompt(node.params.get("question", "")),
         "enable_tips": True,
     }
 

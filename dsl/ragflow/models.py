@@ -7,7 +7,6 @@ from dsl.ir import Ref, Value
 from dsl.kinds import role
 from dsl.ragflow.reading import Reading, listing
 from dsl.ragflow.tables import PARAMETERS, SWITCHES
-from dsl.ragflow.text import read_text
 from dsl.ragflow.writing import Made, Writing
 from dsl.schemas import schema_with
 from dsl.values import map_refs, unique
@@ -17,9 +16,9 @@ def read_agent(reading: Reading) -> None:
     node, params = reading.node, reading.params
     tools = [*reading.items("tools"), *reading.items("mcp")]
     node.kind = "agent" if tools else "llm"
-    messages = [{"role": "system", "text": reading.text("sys_prompt")}] if params.get("sys_prompt") else []
+    messages = [{"role": "system", "text": reading.prompt(params["sys_prompt"])}] if params.get("sys_prompt") else []
     for each in reading.items("prompts"):
-        said = read_text(str(each.get("content") or ""), reading.find)
+        said = reading.prompt(str(each.get("content") or ""))
         messages.append({"role": role(each.get("role")), "text": said})
     node.params = reading.model() | {"mode": "chat", "messages": messages}
     if isinstance(params.get("visual_files_var"), str) and params["visual_files_var"]:
@@ -73,13 +72,13 @@ def _example(value: Any) -> str:
 def write_model(writing: Writing) -> Made:
     params = writing.node.params
     said = [
-        {"role": str(each.get("role", "user")), "content": writing.text(_in_context(each.get("text"), params))}
+        {"role": str(each.get("role", "user")), "content": writing.prompt(_in_context(each.get("text"), params))}
         for each in params.get("messages", [])
     ]
     system = "\n".join(each["content"] for each in said if each["role"] == "system")
     prompts = [each for each in said if each["role"] != "system"]
     if params.get("query") is not None:
-        prompts.append({"role": "user", "content": writing.text(params["query"])})
+        prompts.append({"role": "user", "content": writing.prompt(params["query"])})
     made = _model(writing) | {
         "sys_prompt": system,
         "prompts": prompts or [{"role": "user", "content": "{sys.query}"}],

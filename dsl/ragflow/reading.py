@@ -25,6 +25,10 @@ class Reading:
         value = self.params.get(name)
         return read_text(value, self.find) if isinstance(value, str) else words(value)
 
+    def prompt(self, value: Any) -> Value:
+        """Text that is filled in name by name, as prompts are, and not piece by piece: it keeps its blanks."""
+        return read_text(value, self.find, prompt=True) if isinstance(value, str) else words(value)
+
     def bare(self, value: Any) -> Value:
         return read_bare(value, self.find)
 

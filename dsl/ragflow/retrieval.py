@@ -15,7 +15,9 @@ def read_retrieval(reading: Reading) -> None:
         if isinstance(bases, list)
         else []
     )
-    node.params = {"query": reading.value(params.get("query") or ""), "knowledge": known}
+    query = params.get("query") or ""
+    alone = reading.bare(query)
+    node.params = {"query": reading.prompt(query) if alone is query else alone, "knowledge": known}
     names = {"top_n": "top_k", "similarity_threshold": "score_threshold"}
     node.params |= {
         ours: params[theirs] for theirs, ours in names.items() if isinstance(params.get(theirs), (int, float))
@@ -33,7 +35,7 @@ def write_retrieve(writing: Writing) -> Made:
     bases = (
         [str(known[each].hint.get("id", "")) for each in params.get("knowledge", []) if each in known] if own else []
     )
-    made: dict[str, Any] = {"query": writing.text(params.get("query", "")), "kb_ids": bases}
+    made: dict[str, Any] = {"query": writing.prompt(params.get("query", "")), "kb_ids": bases}
     names = {"top_k": "top_n", "score_threshold": "similarity_threshold"}
     made |= {theirs: params[ours] for ours, theirs in names.items() if params.get(ours) is not None}
     if params.get("rerank"):

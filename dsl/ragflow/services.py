@@ -35,8 +35,8 @@ def _headers(reading: Reading) -> list[list[Value]]:
     try:
         known = json.loads(source) if isinstance(source, str) and source.strip() else source
     except (ValueError, RecursionError):
-        return [["", reading.value(source)]]
-    return [[str(key), reading.value(value)] for key, value in known.items()] if isinstance(known, dict) else []
+        return [["", reading.prompt(source)]]
+    return [[str(key), reading.prompt(value)] for key, value in known.items()] if isinstance(known, dict) else []
 
 
 def _object(pairs: list[tuple[str, Value]]) -> Value:
@@ -90,7 +90,7 @@ def write_http(writing: Writing) -> Made:
             return stub(writing, "RAGFlow sends names with values; this body is nested, or no JSON as it stands here.")
         pairs = fields
         made["datatype"] = "formdata" if body.get("type") in ("form", "urlencoded") else "json"
-    headers = {writing.text(name): writing.text(value) for name, value in params.get("headers", [])}
+    headers = {writing.text(name): writing.prompt(value) for name, value in params.get("headers", [])}
     made |= {"url": writing.text(url), "headers": json.dumps(headers, ensure_ascii=False)}
     made["variables"] = [_pair(writing, name, value) for name, value in pairs]
     limit = (params.get("timeout") or {}).get("read")

@@ -12,13 +12,14 @@ NAME = r"[a-zA-Z0-9_:]+@[A-Za-z0-9_.-]+|sys\.[A-Za-z0-9_.]+|env\.[A-Za-z0-9_.]+"
 # a text of braces or blanks makes it try at each of them; here only the first of a row begins a reference.
 _BEFORE = r"(?:(?<!\{)\{+ +\{|(?<! ) +\{|(?<!\{)\{+)"
 _IN_TEXT = re.compile(rf"{_BEFORE}({NAME}|item|index)\}} *\}}*", re.IGNORECASE)
+_IN_PROMPT = re.compile(rf"(?<!\{{)\{{+({NAME}|item|index)\}}+", re.IGNORECASE)  # filled in name by name: blanks stay
 _NAME = re.compile(NAME, re.IGNORECASE)
 Find = Callable[[str], "Ref | None"]
 
 
-def read_text(source: str, find: Find) -> Value:
+def read_text(source: str, find: Find, *, prompt: bool = False) -> Value:
     """Text with its references; `find` makes one of a name, None when it is none here."""
-    return parse(source, _IN_TEXT, lambda match: find(match.group(1)))
+    return parse(source, _IN_PROMPT if prompt else _IN_TEXT, lambda match: find(match.group(1)))
 
 
 def read_bare(source: object, find: Find) -> Value:
@@ -30,6 +31,11 @@ def read_bare(source: object, find: Find) -> Value:
 
 def _within(source: str) -> str:
     return source.strip().lstrip("{").rstrip("}").strip()
+
+
+def write_prompt(value: Value, name: Callable[[Ref], str]) -> str:
+    said = (part.source if isinstance(part, Script) else part for part in parts(value))
+    return "".join("{" + name(part) + "}" if isinstance(part, Ref) else part for part in said)
 
 
 def write_text(value: Value, name: Callable[[Ref], str]) -> str:

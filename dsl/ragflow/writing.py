@@ -10,7 +10,7 @@ from dsl.notes import Note, Severity
 from dsl.ragflow.lacking import gives, lacks
 from dsl.ragflow.returned import NAME, returns
 from dsl.ragflow.tables import MISSING, NAMES, SYSTEM
-from dsl.ragflow.text import swallowed, write_text
+from dsl.ragflow.text import swallowed, write_prompt, write_text
 from dsl.steps import STEPS
 
 Made = tuple[str, dict[str, Any]]
@@ -104,6 +104,12 @@ class Writing:
                 )
             return write_text(value, lambda ref: self.name(ref, text=True))
         return "" if value is None else json.dumps(value, ensure_ascii=False, default=str)
+
+    def prompt(self, value: Value) -> str:
+        """Text that is filled in name by name, as prompts are, and not piece by piece: it keeps its blanks."""
+        if isinstance(value, (str, Ref, Text, Script)):
+            return write_prompt(value, lambda ref: self.name(ref, text=True))
+        return self.text(value)
 
     def bare(self, value: Value) -> Any:
         """A field that holds one reference or a literal."""

@@ -16,7 +16,7 @@ def written(template: str, dialect: str, **types: Type) -> dsl.Written:
     return dsl.write(Flow("T", "dify", graph=line(start, reply, Node("e", "end", "End"))), dialect)
 
 
-@pytest.mark.parametrize("dialect", ["coze", "ragflow"])
+@pytest.mark.parametrize("dialect", ["coze", "n8n", "ragflow"])
 def test_a_prompt_with_logic_raises_instead_of_being_sent_as_it_is_written(dialect: str) -> None:
     made = written("{% for x in q %}{{ x }}{% endfor %}", dialect, q=Type("array"))
     told = [(note.severity, note.node) for note in made.notes if note.code == "template.logic"]
@@ -26,11 +26,18 @@ def test_a_prompt_with_logic_raises_instead_of_being_sent_as_it_is_written(diale
     assert "{%" not in str(reply.params["messages"])
 
 
-@pytest.mark.parametrize("dialect", ["coze", "ragflow"])
+@pytest.mark.parametrize("dialect", ["coze", "n8n", "ragflow"])
 def test_a_prompt_that_only_names_its_inputs_is_text(dialect: str) -> None:
     made = written("Say {{ q }}!", dialect)
-    assert not [note for note in made.notes if note.code == "template.logic"]
+    assert not [note for note in made.notes if note.code.startswith("template.")]
     assert "{{ q }}" not in str(made.data)
+
+
+@pytest.mark.parametrize("dialect", ["coze", "n8n", "ragflow"])
+def test_what_python_would_print_of_a_list_in_a_prompt_is_told(dialect: str) -> None:
+    made = written("Say {{ q }}!", dialect, q=Type("array", items=Type("string")))
+    (told,) = [note for note in made.notes if note.code == "template.printed"]
+    assert (told.severity, told.node) == ("degraded", "l") and "(q)" in told.message
 
 
 def test_a_prompt_with_logic_over_texts_is_put_together_in_front_on_ragflow() -> None:

@@ -85,8 +85,8 @@ def test_an_agent_is_read_with_its_tools_and_its_references() -> None:
     assert node.kind == "agent"
     assert node.params["parameters"] == {"temperature": 0.1}
     assert node.params["messages"] == [
-        {"role": "system", "text": Text(("For", Ref("", ("user_id",), "system")))},
-        {"role": "user", "text": Text(("Q:", Ref("begin", ("topic",)), Ref("", ("query",), "system")))},
+        {"role": "system", "text": Text(("For ", Ref("", ("user_id",), "system")))},
+        {"role": "user", "text": Text(("Q: ", Ref("begin", ("topic",)), " ", Ref("", ("query",), "system")))},
     ]
     assert [each["tool"] for each in node.params["tools"]] == ["tool:Wikipedia"]
 
@@ -130,6 +130,34 @@ def test_a_blank_beside_a_reference_is_not_swallowed() -> None:
     document, notes = ragflow.build(flow)
     assert document["dsl"]["components"]["say"]["obj"]["params"]["content"] == ["Hello\n{sys.query}\nthere"]
     assert [note.code for note in notes] == ["text.blank"]
+
+
+def test_a_key_in_a_header_stays_on_the_line_of_the_header() -> None:
+    key = Text(("Bearer ", Ref("begin", ("key",))))
+    fetch = Node(
+        "it", "http", params={"method": "GET", "url": "https://a.example", "headers": [["Authorization", key]]}
+    )
+    begin = Node("begin", "start", outputs={"key": Type("string")})
+    document, notes = ragflow.build(Flow("f", "ir", graph=Graph([begin, fetch], [Edge("begin", "it")])))
+    headers = document["dsl"]["components"]["it"]["obj"]["params"]["headers"]
+    assert json.loads(headers) == {"Authorization": "Bearer {begin@key}"}
+    assert "text.blank" not in {note.code for note in notes}
+    assert nodes(ragflow.read(document))["it"].params["headers"] == [["Authorization", key]]
+
+
+def test_a_prompt_keeps_its_blanks_since_ragflow_fills_it_in_name_by_name() -> None:
+    said = Text(("Hello ", Ref("", ("query",), "system"), " there"))
+    kinds: dict[str, dict[str, Any]] = {
+        "llm": {"messages": [{"role": "user", "text": said}]},
+        "retrieve": {"query": said},
+        "ask": {"question": said},
+    }
+    for kind, params in kinds.items():
+        graph = Graph([Node("begin", "start"), Node("it", kind, params=params)], [Edge("begin", "it")])
+        document, notes = ragflow.build(Flow("f", "ir", graph=graph))
+        assert "Hello {sys.query} there" in str(document["dsl"]["components"]["it"]["obj"]["params"])
+        assert "text.blank" not in {note.code for note in notes}
+        assert nodes(ragflow.read(document))["it"].params.items() >= params.items()
 
 
 def test_a_text_of_braces_and_blanks_costs_no_more_than_its_length() -> None:

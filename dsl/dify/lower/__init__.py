@@ -5,7 +5,7 @@ Nothing here knows Dify's file format. What a recipe makes is found again by `ds
 
 from functools import partial
 
-from dsl import computed, knowledge, rings
+from dsl import computed, knowledge, looped, rings
 from dsl.bodies import as_text
 from dsl.classes import translate
 from dsl.dify.lacking import PLATFORM
@@ -70,7 +70,9 @@ def lowered(flow: Flow) -> Work:
 
 def _supply(work: Work) -> None:
     if not work.own:
-        rings.cut(work.flow.graph, {*work.nodes}, partial(_cut, work))
+        taken = {*work.nodes}
+        looped.as_loops(work.flow.graph, taken, partial(_looped, work))
+        rings.cut(work.flow.graph, taken, partial(_cut, work))
         work.index()
         as_text(work.flow.graph, {*work.nodes}, lambda node, made: None)
         translate(work.flow, "dify", {*work.nodes}, partial(_translated, work))
@@ -78,6 +80,10 @@ def _supply(work: Work) -> None:
         supply(work.flow, PLATFORM, work.note)
     knowledge.request(work.flow, "python3", work.note, fetch=True)
     work.index()
+
+
+def _looped(work: Work, node: Node, made: list[Node]) -> None:
+    work.note(node, "degraded", "flow.ring", looped.MESSAGE)
 
 
 def _cut(work: Work, node: Node, end: Node) -> None:

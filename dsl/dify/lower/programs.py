@@ -1,5 +1,7 @@
 """Values that a code node of a few plain lines computes, and errors that it raises."""
 
+import json
+
 from dsl.dify.expressions import Call
 from dsl.dify.work import ANY, STRING, Recipe, Work, literal_type
 from dsl.ir import Node, Ref, Script, Text, Type, Value
@@ -21,6 +23,8 @@ def _set(work: Work, node: Node) -> None:
     types = {name: _known_type(work, inner) for name, inner in value.items()}
     declared = dict(node.outputs)
     word = "set keep" if node.params.get("keep") else "set"
+    if labels := {name: type_.label for name, type_ in declared.items() if type_.label}:
+        word = f"{word} {json.dumps(labels, ensure_ascii=False)}"
     work.program(node, word, value, types)
     node.outputs = {name: declared.get(name, type_) for name, type_ in types.items()}
 
