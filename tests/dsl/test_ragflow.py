@@ -416,13 +416,13 @@ def test_a_text_is_put_together_in_front_where_ragflow_takes_one_reference() -> 
         Edge("code", "fork"),
     ]
     written = dsl.write(Flow("T", "ir", graph=graph), "ragflow")
-    assert len([note for note in written.notes if note.code == "text.joined"]) == 4
+    assert len([note for note in written.notes if note.code == "text.joined"]) == 3
     made = {key: each["obj"] for key, each in written.document["dsl"]["components"].items()}
     alone = [made["topic"]["params"]["query"], *made["code"]["params"]["arguments"].values()]
     alone.append(made["fork"]["params"]["conditions"][0]["items"][0]["cpn_id"])
     assert all(re.fullmatch(r"\w+@result", each) for each in alone), alone
     scripts = [made[each.removesuffix("@result")]["params"]["script"] for each in alone]
-    assert scripts == ["{begin@q}:\n{begin@n}", "{begin@q}:\n{begin@n}", "https://x", "{begin@q}:\n{begin@n}"]
+    assert scripts == ["{begin@q}:\n{begin@n}"] * 3
     found = dsl.check(dsl.read(written.data))
     assert [each.code for each in found if each.level == "error"] == ["model.missing"]  # as in the flow
 
