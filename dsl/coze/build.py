@@ -100,7 +100,7 @@ class _Builder:
         collected.compute(graph, {*nodes(self.flow)}, self._added)
         computed.compute(graph, nodes(self.flow), {*nodes(self.flow)}, self._expressions)
         answers.parse(graph, {*nodes(self.flow)}, self._parsed)
-        conditions.compute(graph, {*nodes(self.flow)}, SIGNS, self._computed)
+        conditions.compute(graph, {*nodes(self.flow)}, lambda each: each["op"] in SIGNS, self._computed)
         classes.translate(self.flow, "coze", {*nodes(self.flow)}, self._translated)
         self.origin |= {id(node): "" for node in supply(self.flow, PLATFORM, self._note)}
         renamed.rename(self.flow, NAME, self._renamed)

@@ -1,5 +1,6 @@
 """What asks a model: Agent, LLM, Categorize; an extraction is a model with a structure."""
 
+import copy
 from dataclasses import replace
 from typing import Any
 
@@ -60,10 +61,11 @@ def read_categorize(reading: Reading) -> None:
         for name, each in reading.mapping("category_description").items()
         if isinstance(each, dict)
     ]
-    node.params = reading.model() | {
-        "query": reading.bare(reading.params.get("query") or "sys.query"),
-        "classes": classes,
-    }
+    model, query = reading.model(), reading.bare(reading.params.get("query") or "sys.query")
+    memory = model.pop("memory", None)
+    node.params = model | {"query": query, "classes": classes}
+    if isinstance(memory, dict) and memory["window"] > 1:
+        node.params["memory"] = {"window": memory["window"] - 1}  # one of them is this turn
 
 
 def _example(value: Any) -> str:
@@ -138,12 +140,13 @@ def _write_tool(writing: Writing, each: dict[str, Any]) -> dict[str, Any]:
 def write_classify(writing: Writing) -> Made:
     params = writing.node.params
     made = _model(writing) | {"query": writing.bare(params.get("query")) or "sys.query"}
+    made["message_history_window_size"] += 1  # of this turn
     described = {}
     for i, each in enumerate(params.get("classes", [])):
         name = str(each.get("name") or f"class {i + 1}")
         described[name if name not in described else f"{name} {i + 1}"] = {
             "description": each.get("description", "") or "",
-            "examples": [{"value": one} for one in each.get("examples", [])],
+            "examples": list(each.get("examples", [])),
             "to": writing.targets(f"class:{i}"),
             "uuid": f"class-{i}",
         }
@@ -151,6 +154,18 @@ def write_classify(writing: Writing) -> Made:
     if params.get("instruction"):
         writing.note("degraded", "class.instruction", "A categoriser takes no instruction of its own here.")
     return "Categorize", made | {"category_description": described}
+
+
+def form(params: dict[str, Any]) -> dict[str, Any]:
+    """The same as the editor shows it: its categories are a list."""
+    kept = {name: copy.deepcopy(value) for name, value in params.items() if name != "category_description"}
+    described = params["category_description"].items()
+    return kept | {"items": [_item(name, each) for name, each in described]}
+
+
+def _item(name: str, each: dict[str, Any]) -> dict[str, Any]:
+    examples = [{"value": one} for one in each["examples"]]
+    return {"name": name, "description": each["description"], "examples": examples, "uuid": each["uuid"]}
 
 
 def _with_default(writing: Writing, described: dict[str, Any]) -> dict[str, Any]:

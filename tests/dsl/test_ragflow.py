@@ -579,7 +579,7 @@ def test_a_comparison_that_ragflow_lacks_is_computed_in_front(op: str, right: An
         if each["obj"]["component_name"] == "Switch"
     ]
     (item,) = switch["conditions"][0]["items"]
-    assert (item["cpn_id"].partition("@")[2], item["operator"], item["value"]) == ("returned.case0", "=", "True")
+    assert (item["cpn_id"].partition("@")[2], item["operator"], item["value"]) == ("returned.case0", "=", "1")
     assert {note.code for note in written.notes} >= {"condition.computed", "switch.else"}
     assert not [each for each in dsl.check(dsl.read(json.dumps(written.document))) if each.level == "error"]
 
