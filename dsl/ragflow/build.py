@@ -282,8 +282,20 @@ def _names(flow: Flow) -> dict[str, str]:
         names[begin.id] = unique("begin", taken)
     for node in every:
         if node is not begin:
-            names[node.id] = unique(re.sub(r"[^A-Za-z0-9_:]", "_", node.id) or "node", taken)
+            names[node.id] = unique(_name(node, flow.dialect), taken)
     return {old: new for old, new in names.items() if old != new}
+
+
+def _name(node: Node, dialect: str) -> str:
+    """An id that references hold everywhere: headers and templates know no name that begins with a digit.
+
+    RAGFlow goes on behind a form whose id says that it is one; behind any other it begins anew."""
+    name = re.sub(r"[^A-Za-z0-9_:]", "_", node.id) or "node"
+    if dialect == "ragflow":
+        return name
+    if node.kind == "ask" and "userfillup" not in name.lower():
+        return f"UserFillUp_{name}"
+    return f"node_{name}" if name[0].isdigit() else name
 
 
 def _globals(flow: Flow) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from jinja2 import Environment
 import dsl
 from dsl import DslError, ragflow
 from dsl.audit import differing
-from dsl.ir import Edge, Flow, Graph, Node, Ref, Script, Text, Type, Variable
+from dsl.ir import Edge, Flow, Graph, Node, OnError, Ref, Script, Text, Type, Variable
 from dsl.values import leaves, node_refs, nodes, put, steps, walk
 from tests.dsl.corpus import files
 from tests.dsl.kitchen import kitchen_sink
@@ -685,3 +685,22 @@ def test_code_of_coze_runs_in_ragflow_with_the_types_that_its_template_names() -
     there: dict[str, Any] = {}
     exec(scripts(Flow("T", "coze", graph=Graph([start(), code], [Edge("begin", "c")])))["c"], there)
     assert there["main"](q="a") == {"r": "a!"}
+
+
+def test_a_form_has_an_id_by_which_ragflow_knows_it_and_goes_on_behind_it() -> None:
+    ask = Node("1718", "ask", "Ask", params={"question": "Sure?"}, outputs={"why": Type("string")})
+    say = Node("1719", "answer", "Say", params={"text": Text((Ref("1718", ("why",)), "!"))})
+    flow = Flow("f", "dify", graph=Graph([start(), ask, say], [Edge("begin", "1718"), Edge("1718", "1719")]))
+    made = dsl.write(flow, "ragflow").document["dsl"]["components"]
+    assert list(made) == ["begin", "UserFillUp_1718", "node_1719"]  # no reference in a header begins with a digit
+    assert made["node_1719"]["obj"]["params"]["content"] == ["{UserFillUp_1718@why}!"]
+
+
+@pytest.mark.parametrize(("policy", "made"), [({"text": ""}, " "), ({"text": "none"}, "none"), (None, " ")])
+def test_an_error_with_nothing_in_its_place_does_not_end_the_run(policy: Any, made: str) -> None:
+    reply = Node("reply", "llm", "Reply", params={"model": "m", "mode": "chat", "messages": []})
+    reply.on_error = OnError("default" if policy else "continue", default=policy)
+    written = dsl.write(Flow("f", "dify", graph=Graph([start(), reply], [Edge("begin", "reply")])), "ragflow")
+    params = written.document["dsl"]["components"]["reply"]["obj"]["params"]
+    assert (params["exception_method"], params["exception_default_value"]) == ("comment", made)
+    assert "error.default" in {note.code for note in written.notes}
