@@ -13,12 +13,18 @@ NAME = r"[a-zA-Z0-9_:]+@[A-Za-z0-9_.-]+|sys\.[A-Za-z0-9_.]+|env\.[A-Za-z0-9_.]+"
 _BEFORE = r"(?:(?<!\{)\{+ +\{|(?<! ) +\{|(?<!\{)\{+)"
 _IN_TEXT = re.compile(rf"{_BEFORE}({NAME}|item|index)\}} *\}}*", re.IGNORECASE)
 _NAME = re.compile(NAME, re.IGNORECASE)
+_EXACT = re.compile(rf"\{{({NAME}|item|index)\}}", re.IGNORECASE)
 Find = Callable[[str], "Ref | None"]
 
 
 def read_text(source: str, find: Find) -> Value:
     """Text with its references; `find` makes one of a name, None when it is none here."""
     return parse(source, _IN_TEXT, lambda match: find(match.group(1)))
+
+
+def read_exact(source: str, find: Find) -> Value:
+    """The same where RAGFlow keeps the blanks and braces around a reference."""
+    return parse(source, _EXACT, lambda match: find(match.group(1)))
 
 
 def read_bare(source: object, find: Find) -> Value:
@@ -32,17 +38,19 @@ def _within(source: str) -> str:
     return source.strip().lstrip("{").rstrip("}").strip()
 
 
-def write_text(value: Value, name: Callable[[Ref], str]) -> str:
-    """A blank beside a reference is written as a line break: RAGFlow swallows blanks there, and prints those."""
+def write_text(value: Value, name: Callable[[Ref], str], *, blanks: bool = False) -> str:
+    """A blank beside a reference is written as a line break: RAGFlow swallows blanks there, and prints those.
+
+    There are places where it keeps `blanks`."""
     said: list[str] = []
     for part in parts(value):
         if isinstance(part, Ref):
-            if said and said[-1].endswith(" "):
+            if said and said[-1].endswith(" ") and not blanks:
                 said[-1] = said[-1][:-1] + "\n"
             said.append("{" + name(part) + "}")
         else:
             words = part.source if isinstance(part, Script) else str(part)
-            said.append("\n" + words[1:] if said and words.startswith(" ") else words)
+            said.append("\n" + words[1:] if said and words.startswith(" ") and not blanks else words)
     return "".join(said)
 
 
