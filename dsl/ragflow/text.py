@@ -29,9 +29,13 @@ def read_exact(source: str, find: Find) -> Value:
 
 def read_bare(source: object, find: Find) -> Value:
     """A field that holds one reference, or a literal."""
-    if isinstance(source, str) and _NAME.fullmatch(name := _within(source)) and (ref := find(name)) is not None:
-        return ref
-    return source
+    ref = find(_within(source)) if isinstance(source, str) and is_name(source) else None
+    return source if ref is None else ref
+
+
+def is_name(value: object) -> bool:
+    """Whether a field holds one reference."""
+    return isinstance(value, str) and _NAME.fullmatch(_within(value)) is not None
 
 
 def _within(source: str) -> str:
