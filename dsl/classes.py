@@ -15,14 +15,16 @@ _GIVEN = {"dify": ("class_id", "class_name"), "coze": ("class_id",), "ragflow": 
 
 
 def words(dialect: str, output: str, classes: list[dict[str, Value]]) -> tuple[list[Value], Value]:
-    """What an output holds on a platform for each class, and for what fits none: Dify takes the first class then."""
+    """What an output holds on a platform for each class, and for what fits none: Dify takes the first class then, and
+    RAGFlow the last."""
     if output == "class_name":
         found, rest = [each.get("name", "") for each in classes], ""
     elif dialect == "dify":
         found, rest = [str(each.get("id", i + 1)) for i, each in enumerate(classes)], ""
     else:
         return [i + 1 for i in range(len(classes))], 0
-    return found, found[0] if dialect == "dify" and found else rest
+    taken = {"dify": found[:1], "ragflow": found[-1:]}.get(dialect)
+    return found, taken[0] if taken else rest
 
 
 def translate(flow: Flow, dialect: str, taken: set[str], told: Told) -> None:

@@ -1,6 +1,6 @@
 """What a platform's condition node has no comparison for is computed by a code node in front of it."""
 
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from dsl.computed import insert
@@ -10,27 +10,28 @@ from dsl.steps import arguments, expression
 from dsl.values import unique
 
 Computed = Callable[[Node, Node], None]  # told for each: the condition node, the code node
+Says = Callable[[dict[str, Any]], bool]  # whether the platform has words for a condition
 
 
-def compute(graph: Graph, taken: set[str], signs: Container[str], computed: Computed) -> None:
-    """Put such a code node before each condition node that asks for more than `signs`, in bodies as well."""
+def compute(graph: Graph, taken: set[str], says: Says, computed: Computed) -> None:
+    """Put such a code node before each condition node that asks for more than the platform says, in bodies as well."""
     for node in list(graph.nodes):
         if node.body is not None:
-            compute(node.body, taken, signs, computed)
+            compute(node.body, taken, says, computed)
         cases = node.params.get("cases", []) if node.kind == "if" else []
-        hard = [i for i, case in enumerate(cases) if _is_hard(case, bool(node.params.get("ignore_case")), signs)]
+        hard = [i for i, case in enumerate(cases) if _is_hard(case, bool(node.params.get("ignore_case")), says)]
         if hard:
             before = _before(node, hard, unique(f"{node.id}_conditions", taken))
             insert(graph, before, node)
             computed(node, before)
 
 
-def _is_hard(case: dict[str, Any], fold: bool, signs: Container[str]) -> bool:
+def _is_hard(case: dict[str, Any], fold: bool, says: Says) -> bool:
     """Whether the platform cannot say it and Python can."""
     asked = list(_conditions(case))
     scripts = any(isinstance(each.get(side), Script) for each in asked for side in ("left", "right"))
     nested = any("op" not in each for each in case.get("conditions", []))
-    return not scripts and (fold or nested or any(each.get("op") not in signs for each in asked))
+    return not scripts and (fold or nested or not all(map(says, asked)))
 
 
 def _conditions(group: dict[str, Any]) -> Iterator[dict[str, Any]]:

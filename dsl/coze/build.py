@@ -105,7 +105,7 @@ class _Builder:
         collected.compute(graph, {*nodes(self.flow)}, self._added)
         computed.compute(graph, nodes(self.flow), {*nodes(self.flow)}, self._expressions)
         answers.parse(graph, {*nodes(self.flow)}, self._parsed)
-        conditions.compute(graph, {*nodes(self.flow)}, SIGNS, self._computed)
+        conditions.compute(graph, {*nodes(self.flow)}, lambda each: each["op"] in SIGNS, self._computed)
         classes.translate(self.flow, "coze", {*nodes(self.flow)}, self._translated)
         for node in supply(self.flow, PLATFORM, self.notes.add):
             self.notes.made(node)
@@ -156,8 +156,9 @@ class _Builder:
             )
 
     def _looped(self, node: Node, made: list[Node]) -> None:
-        self.origin |= {id(each): "" for each in made}
-        self._note(node, "degraded", "flow.ring", looped.MESSAGE)
+        for each in made:
+            self.notes.made(each)
+        self.notes.add(node, "degraded", "flow.ring", looped.MESSAGE)
 
     def _cut(self, node: Node, end: Node) -> None:
         self.notes.made(end)

@@ -1,37 +1,85 @@
 """Switch, and conditions, which loops have as well."""
 
+import math
+from collections.abc import Callable
 from typing import Any
 
-from dsl.ir import Ref, Value
-from dsl.kinds import UNARY
-from dsl.ragflow.reading import Reading
-from dsl.ragflow.tables import IGNORES_CASE, OPERATORS, SIGNS
+from dsl.ir import Flow, Node, Ref, Text, Value
+from dsl.kinds import UNARY, declared
+from dsl.notes import Note
+from dsl.ragflow.reading import Reading, listing
+from dsl.ragflow.tables import COMPARED, EMPTINESS, IGNORES_CASE, OPERATORS, SAID, SIGNS
 from dsl.ragflow.writing import Made, Writing
+from dsl.values import nodes, refs
+
+_COUNTED = ("number", "integer", "boolean")
+_TRUTH = {("eq", "1"): "true", ("eq", "0"): "false", ("ne", "1"): "false", ("ne", "0"): "true"}
+_MIXED = (
+    "RAGFlow takes heed of capitals where it compares with =, and not where it looks for a text in another: here none."
+)
 
 
 def read_switch(reading: Reading) -> None:
-    reading.node.kind = "if"
-    reading.node.params = {
-        "cases": [read_conditions(reading, each) for each in reading.items("conditions")],
-        "ignore_case": True,
-    }
+    cases = [read_conditions(reading, each) for each in reading.items("conditions")]
+    asked = {each["op"] for case in cases for each in case["conditions"]}
+    reading.node.kind, reading.node.params = "if", {"cases": cases, "ignore_case": bool(asked & IGNORES_CASE)}
 
 
-def read_conditions(reading: Reading, each: dict[str, Any], left: str = "cpn_id") -> dict[str, Value]:
-    items = each.get("items") if isinstance(each.get("items"), list) else []
-    return {
-        "logic": "or" if each.get("logical_operator") == "or" else "and",
-        "conditions": [
-            {
-                "left": reading.bare(item.get(left, "")),
-                "op": OPERATORS.get(str(item.get("operator")), "eq"),
-                "right": reading.value(item.get("value")),
-                "type": "any",
-            }
-            for item in items or []
-            if isinstance(item, dict)
-        ],
-    }
+def read_conditions(reading: Reading, case: dict[str, Any], left: str = "cpn_id") -> dict[str, Any]:
+    items = [each for each in listing(case.get("items")) if isinstance(each, dict)]
+    logic = "or" if case.get("logical_operator") == "or" else "and"
+    return {"logic": logic, "conditions": [_condition(reading, each, left) for each in items]}
+
+
+def _condition(reading: Reading, each: dict[str, Any], left: str) -> dict[str, Value]:
+    op = OPERATORS.get(str(each.get("operator")), "eq")
+    right = None if op in UNARY else reading.value(each.get("value"))
+    return {"left": reading.bare(each.get(left, "")), "op": op, "right": right, "type": "any"}
+
+
+def settle(flow: Flow) -> None:
+    """A boolean that is compared with 1 or 0 is asked whether it is true; and which texts take heed of capitals."""
+    known = nodes(flow)
+    for node in known.values():
+        asked = [each for case in node.params.get("cases", []) for each in case["conditions"]]
+        for each in asked if node.kind == "if" else ():
+            if _is_boolean(each["left"], known, flow) and (op := _TRUTH.get((each["op"], each["right"]))):
+                each |= {"op": op, "right": None}
+        if {each["op"] for each in asked} >= {"eq"} and node.params.get("ignore_case"):
+            flow.notes.append(Note("degraded", "case.insensitive", _MIXED, "", node.id, node.title, node.pointer))
+
+
+def _is_boolean(value: Value, known: dict[str, Node], flow: Flow) -> bool:
+    return isinstance(value, Ref) and declared(value, known, flow).name == "boolean"
+
+
+def says(flow: Flow) -> Callable[[dict[str, Any]], bool]:
+    """Whether a switch can say a condition: it fails where the value on its left is of another type than it takes."""
+    known = nodes(flow)
+
+    def said(each: dict[str, Any]) -> bool:
+        left, op, right = each.get("left"), each["op"], each.get("right")
+        if _is_of_elements(right):  # nobody can say it
+            return True
+        if any(refs(right)) or not isinstance(left, Ref | Text | str):  # on the right are words alone
+            return False
+        of = declared(left, known, flow).name if isinstance(left, Ref) else "string"
+        if of in ("number", "integer"):
+            return op in COMPARED and _is_number(right)
+        return op in SAID.get(of, EMPTINESS)
+
+    return said
+
+
+def _is_of_elements(right: Value) -> bool:
+    return isinstance(right, dict) and "conditions" in right
+
+
+def _is_number(value: Value) -> bool:
+    try:
+        return not isinstance(value, bool) and math.isfinite(float(value))
+    except (ValueError, TypeError):
+        return False
 
 
 def write_if(writing: Writing) -> Made:
@@ -70,13 +118,22 @@ def _items(writing: Writing, each: dict[str, Any], signs: dict[str, str], left: 
         writing.note(
             "degraded", "condition.operator", f"The comparison {operator} does not exist here: it compares with =."
         )
-    if each.get("type") == "number":  # a loop has other signs for texts
-        signs = SIGNS
+    if _is_of_elements(right):
+        message = "Files have no fields here, and no element of a list is looked at: it finds none."
+        writing.note("degraded", "condition.operator", message)
+        return [{left: writing.bare(each.get("left")), "operator": "≠" if "not" in operator else "=", "value": ""}]
+    if left == "variable" and _type(writing, each) in _COUNTED:
+        signs = SIGNS  # a loop has other signs for texts
     made = {left: writing.bare(each.get("left")), "operator": signs.get(operator, "=")}
     if left == "variable":
         return [made | _compared(writing, operator, right)]
-    value = {"true": "True", "false": "False"}.get(operator, "" if operator in UNARY else writing.text(right))
-    return [made | {"value": value}]
+    # RAGFlow makes a number of it, whatever is compared, where what is on the left is a number or a boolean.
+    return [made | {"value": ("1" if operator == "true" else "0") if operator in UNARY else writing.text(right)}]
+
+
+def _type(writing: Writing, each: dict[str, Any]) -> str:
+    said = str(each.get("type") or "any")
+    return writing.type_of(each.get("left")) if said == "any" else said
 
 
 def _compared(writing: Writing, operator: str, right: Value) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from dsl.ir import Edge, Flow, Graph, Node, Ref, Resource, Type
 from dsl.kinds import ports
 from dsl.layout import Point, layout, size
 from dsl.notes import Note, Severity
-from dsl.ragflow import choices, joined, returned
-from dsl.ragflow.tables import NODE_TYPES, SIGNS, STATE
+from dsl.ragflow import branches, choices, joined, models, returned
+from dsl.ragflow.tables import NODE_TYPES, STATE
 from dsl.ragflow.types import word_of
 from dsl.ragflow.writers import component
 from dsl.ragflow.writing import Writing
@@ -56,7 +56,7 @@ class _Builder:
         loops.gather(graph, self._gathered)
         computed.compute(graph, nodes(self.flow), taken, self._expressions)
         bodies.as_fields(graph, taken, self._added)
-        conditions.compute(graph, taken, SIGNS, self._compared)
+        conditions.compute(graph, taken, branches.says(self.flow), self._compared)
         joined.join(graph, taken, self._joined)
         classes.translate(self.flow, "ragflow", taken, self._translated)
         choices.otherwise(graph, taken, self._nothing)
@@ -137,7 +137,10 @@ class _Builder:
 
     def _nothing(self, node: Node, nothing: Node) -> None:
         self.source[id(nothing)] = ""
-        self._tell(node, "equivalent", "switch.else", "A switch needs a way for the rest: a step that does nothing.")
+        message = (
+            "Each case and class needs a way, and the rest, too: where there was none is a step that does nothing."
+        )
+        self._tell(node, "equivalent", "switch.else", message)
 
     def _added(self, owner: Node, made: Node) -> None:
         self.source[id(made)] = ""
@@ -219,7 +222,7 @@ class _Builder:
             "id": node.id,
             "type": NODE_TYPES.get(name, "ragNode"),
             "position": {"x": x, "y": y},
-            "data": {"label": name, "name": node.title or node.id, "form": copy.deepcopy(params)},
+            "data": {"label": name, "name": node.title or node.id, "form": _form(name, params)},
         }
         if node.body is not None:
             width, height = size(node, self.places)
@@ -287,8 +290,20 @@ def _names(flow: Flow) -> dict[str, str]:
         names[begin.id] = unique("begin", taken)
     for node in every:
         if node is not begin:
-            names[node.id] = unique(re.sub(r"[^A-Za-z0-9_:]", "_", node.id) or "node", taken)
+            names[node.id] = unique(_name(node, flow.dialect), taken)
     return {old: new for old, new in names.items() if old != new}
+
+
+def _name(node: Node, dialect: str) -> str:
+    """An id that references hold everywhere: headers and templates know no name that begins with a digit.
+
+    RAGFlow goes on behind a form whose id says that it is one; behind any other it begins anew."""
+    name = re.sub(r"[^A-Za-z0-9_:]", "_", node.id) or "node"
+    if dialect == "ragflow":
+        return name
+    if node.kind == "ask" and "userfillup" not in name.lower():
+        return f"UserFillUp_{name}"
+    return f"node_{name}" if name[0].isdigit() else name
 
 
 def _globals(flow: Flow) -> dict[str, Any]:
@@ -314,6 +329,10 @@ def _category(params: dict[str, Any], target: str) -> str:
         if target in each["to"]:
             return str(each.get("uuid") or name)
     return "start"
+
+
+def _form(name: str, params: dict[str, Any]) -> dict[str, Any]:
+    return models.form(params) if name == "Categorize" else copy.deepcopy(params)
 
 
 def _line(source: str, handle: str, target: str) -> dict[str, Any]:

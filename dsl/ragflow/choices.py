@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from dsl.ir import Edge, Graph, Node, Ref, Type
+from dsl.kinds import ports
 from dsl.values import place_of, unique
 
 # for each such node, the switch and what it looks at; None: it became a stub
@@ -58,13 +59,16 @@ def _moved(graph: Graph, node: str, fork: str, ports: dict[str, str]) -> Iterato
 
 
 def otherwise(graph: Graph, taken: set[str], told: Callable[[Node, Node], None]) -> None:
-    """A switch has to lead somewhere when no case fits: to a step that does nothing, where nothing follows."""
-    wired = {edge.source for edge in graph.edges if edge.port == "else"}
+    """Each way out of a switch or a categoriser has to lead somewhere: to a step that does nothing, if to nothing else.
+
+    What fits no category takes the last one, so a step for the rest is a category more."""
+    wired = {(edge.source, edge.port) for edge in graph.edges}
     for node in list(graph.nodes):
         if node.body is not None:
             otherwise(node.body, taken, told)
-        if node.kind == "if" and node.id not in wired:
+        ways = ports(node) if node.kind in ("if", "classify") else []
+        if open_ := [port for port in ways if (node.id, port) not in wired and port != "error"]:
             nothing = Node(unique(f"{node.id}_else", taken), "pass", f"{node.title or node.id}: otherwise")
             graph.nodes.append(nothing)
-            graph.edges.append(Edge(node.id, nothing.id, "else"))
+            graph.edges += [Edge(node.id, nothing.id, port) for port in open_]
             told(node, nothing)

@@ -3,6 +3,7 @@
 from typing import Any
 
 from dsl.ir import Type
+from dsl.ragflow import jinja
 from dsl.ragflow.reading import Reading
 from dsl.ragflow.tables import INPUT_TYPES
 from dsl.ragflow.text import read_text
@@ -47,7 +48,9 @@ def read_message(reading: Reading) -> None:
     contents = reading.params.get("content")
     said = contents if isinstance(contents, list) else [contents]
     reading.node.kind = "answer"
-    reading.node.params["text"] = read_text(str(said[0] or ""), reading.find) if said else ""
+    text = str(said[0] or "") if said else ""
+    printed = jinja.words(text, reading.find) if jinja.is_template(text) else None
+    reading.node.params["text"] = read_text(text, reading.find) if printed is None else printed
 
 
 def write_start(writing: Writing) -> Made:
@@ -98,7 +101,7 @@ def write_ask(writing: Writing) -> Made:
 def write_end(writing: Writing) -> Made:
     node = writing.node
     if node.params.get("message") is not None:
-        return "Message", {"content": [writing.text(node.params["message"])]}
+        return "Message", {"content": [writing.said(node.params["message"])]}
     results = list(node.inputs.items())
     lines = [writing.text(value) if len(results) == 1 else f"{name}: {writing.text(value)}" for name, value in results]
     writing.note("degraded", "end.message", "A canvas returns no values: the results are said in a message.")
@@ -106,4 +109,4 @@ def write_end(writing: Writing) -> Made:
 
 
 def write_answer(writing: Writing) -> Made:
-    return "Message", {"content": [writing.text(writing.node.params.get("text", ""))]}
+    return "Message", {"content": [writing.said(writing.node.params.get("text", ""))]}

@@ -1,33 +1,87 @@
-"""Templates with logic: RAGFlow puts a name in place of each reference, and Jinja renders what there is."""
+"""Templates: RAGFlow puts a name in place of each reference, Jinja renders what there is, and the names that are left
+become values, wherever they stand: of `a_b` and `a_bc` the first is found in the second."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 
 from dsl.ir import Ref, Script, Value
-from dsl.ragflow.text import NAME, Find
+from dsl.ragflow.text import NAME, Find, read_exact
 from dsl.steps import plain
-from dsl.values import parts
+from dsl.values import parts, text
 
 _REFERENCE = re.compile(rf"\{{({NAME}|item|index)\}}", re.IGNORECASE)
 # A tag that is never closed ends at the next that opens: a text of openings costs no more than its length.
 _TAG = re.compile(r"(\{%(?:(?!\{%).)*?%\}|\{\{(?:(?!\{\{).)*?\}\}|\{#(?:(?!\{#).)*?#\})", re.DOTALL)
 
 
-def read(source: str, find: Find) -> tuple[Script, dict[str, Value]] | None:
-    """The template, and what it calls by name; None for words with references alone."""
+# -- words with references alone
+
+_MARKS = re.compile(r"\{\{|\}\}|\{%.*%\}")  # by which RAGFlow takes a text for a template
+_OPENING = re.compile(r"\{\{|\{%|\{#|\{\Z")
+_ESCAPED = re.compile(r"\{\{ '(\{\{|\{%|\{#|\{)' \}\}")
+_PRINTED = re.compile(rf"\{{\{{ *\{{({NAME}|item|index)\}} *\}}\}}", re.IGNORECASE)
+_KEPT = {sign: chr(0xE000 + i) for i, sign in enumerate(("{{", "{%", "{#", "{"))}  # while tags are looked for
+
+
+def is_template(source: str) -> bool:
+    return _MARKS.search(source) is not None
+
+
+def called(name: str) -> str:
+    """What RAGFlow calls a reference in a template."""
+    return re.sub("[@:.]", "_", name)
+
+
+def clash(names: Collection[str]) -> bool:
+    """Whether one of the references would be found in another."""
+    made = {called(name) for name in names}
+    return any(one != other and one in other for one in made for other in made)
+
+
+def printed(value: Value, names: Mapping[Ref, str]) -> str:
+    """Words with references as a template that prints them."""
+    said = [_tag_of(part, names) for part in parts(value)]
+    return "".join(said) + ("\n" if said[-1:] and said[-1].endswith("\n") else "")  # Jinja leaves out the last
+
+
+def _tag_of(part: "str | Ref | Script", names: Mapping[Ref, str]) -> str:
+    if isinstance(part, Ref):
+        return "{{ {" + names[part] + "} }}"
+    return _OPENING.sub(r"{{ '\g<0>' }}", part.source if isinstance(part, Script) else part)
+
+
+def words(source: str, find: Find) -> Value | None:
+    """What a text prints that names values alone; None where there is more logic in it."""
+    source = source.removesuffix("\n") if is_template(source) else source
+    kept = _ESCAPED.sub(lambda match: _KEPT[match[1]], _PRINTED.sub(r"{\1}", source))
+    if len(_TAG.split(kept)) > 1:
+        return None
+    said = read_exact(kept, find)
+    return text([_shown(part) if isinstance(part, str) else part for part in parts(said)])
+
+
+def _shown(part: str) -> str:
+    for sign, mark in _KEPT.items():
+        part = part.replace(mark, sign)
+    return part
+
+
+# -- logic
+
+
+def read(source: str, find: Find) -> tuple[Script, dict[str, Value]]:
+    """The template, and what it calls by name."""
     inputs: dict[str, Value] = {}
 
     def named(match: "re.Match[str]") -> str:
         ref = find(match[1])
         if not isinstance(ref, Ref):
             return match[0]
-        name = re.sub("[@:.]", "_", match[1])
+        name = called(match[1])
         inputs[name] = ref
         return f"\0{name}\0"
 
     pieces = _TAG.split(_REFERENCE.sub(named, source.replace("\0", "")))
-    if len(pieces) == 1:
-        return None
     # Between tags a name stands for its value; in them it is Jinja's own.
     outside = [re.sub("\0(.*?)\0", r"{{ \1 }}", piece) for piece in pieces[::2]]
     inside = [piece.replace("\0", "") for piece in pieces[1::2]]

@@ -27,7 +27,7 @@ def _rewrite(node: Node, put: Put) -> None:
     elif node.kind == "json_parse":
         node.params["value"] = put(node.params.get("value"))
     elif node.kind == "code":
-        node.inputs = {name: put(value) for name, value in node.inputs.items()}
+        node.inputs = {name: value if isinstance(value, str) else put(value) for name, value in node.inputs.items()}
     elif node.kind == "if":
         node.params["cases"] = [_compared(case, put) for case in node.params.get("cases", [])]
 

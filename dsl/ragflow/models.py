@@ -1,6 +1,9 @@
 """What asks a model: Agent, LLM, Categorize; an extraction is a model with a structure."""
 
+import copy
 from dataclasses import replace
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from dsl.ir import Ref, Value
@@ -59,10 +62,11 @@ def read_categorize(reading: Reading) -> None:
         for name, each in reading.mapping("category_description").items()
         if isinstance(each, dict)
     ]
-    node.params = reading.model() | {
-        "query": reading.bare(reading.params.get("query") or "sys.query"),
-        "classes": classes,
-    }
+    model, query = reading.model(), reading.bare(reading.params.get("query") or "sys.query")
+    memory = model.pop("memory", None)
+    node.params = model | {"query": query, "classes": classes}
+    if isinstance(memory, dict) and memory["window"] > 1:
+        node.params["memory"] = {"window": memory["window"] - 1}  # one of them is this turn
 
 
 def _example(value: Any) -> str:
@@ -79,18 +83,27 @@ def write_model(writing: Writing) -> Made:
     prompts = [each for each in said if each["role"] != "system"]
     if params.get("query") is not None:
         prompts.append({"role": "user", "content": writing.prompt(params["query"])})
+    if writing.flow.dialect != "ragflow":
+        prompts = _in_turns(writing, prompts)
     made = _model(writing) | {
         "sys_prompt": system,
         "prompts": prompts or [{"role": "user", "content": "{sys.query}"}],
-        "tools": [_write_tool(writing, each) for each in params.get("tools", [])],
-        "mcp": [],
         "max_rounds": params.get("max_rounds", 5),
     }
+    made |= _tools(writing)
     if params.get("vision") is not None:
         made["visual_files_var"] = writing.bare(params["vision"])
     if params.get("schema"):  # it is looked for among the outputs
         made["outputs"] = {"content": {"type": "string", "value": ""}, "structured": params["schema"]}
     return "Agent", made
+
+
+def _in_turns(writing: Writing, prompts: list[dict[str, str]]) -> list[dict[str, str]]:
+    """Who speaks twice in a row says it at once: RAGFlow leaves out the second time."""
+    turns = [list(each) for _, each in groupby(prompts, key=itemgetter("role"))]
+    if len(turns) < len(prompts):
+        writing.note("equivalent", "prompt.turns", "Messages of one role that follow each other became one.")
+    return [{"role": turn[0]["role"], "content": "\n\n".join(each["content"] for each in turn)} for turn in turns]
 
 
 def write_extract(writing: Writing) -> Made:
@@ -118,17 +131,42 @@ def _model(writing: Writing) -> dict[str, Any]:
     made: dict[str, Any] = {"llm_id": str((model.hint.get("llm_id") or model.name) if model else "")}
     for name, value in (params.get("parameters") or {}).items():
         if name in PARAMETERS:
-            made |= {name: value, SWITCHES[name]: True}
+            made |= {name: _allowed(writing, name, value), SWITCHES[name]: True}
         else:
             writing.note("degraded", "model.parameter", f"The model's parameter {name} does not exist here.")
     window = (params.get("memory") or {}).get("window", 0) if params.get("memory") is not None else 0
     return made | {"message_history_window_size": 100 if window is None else window}
 
 
-def _write_tool(writing: Writing, each: dict[str, Any]) -> dict[str, Any]:
+def _allowed(writing: Writing, name: str, value: Any) -> Any:
+    """RAGFlow refuses a canvas with a value beyond 0 and 1, and sends no temperature of 0."""
+    if writing.flow.dialect == "ragflow" or name == "max_tokens" or not isinstance(value, int | float):
+        return value
+    if name == "temperature" and value == 0:
+        writing.note("degraded", "model.parameter", "RAGFlow sends no temperature of 0: that of the model holds.")
+    if not 0 <= value <= 1:
+        within = min(max(value, 0), 1)
+        writing.note("degraded", "model.parameter", f"{name} is {within} here and not {value}: RAGFlow takes 0 to 1.")
+        return within
+    return value
+
+
+def _tools(writing: Writing) -> dict[str, list[dict[str, Any]]]:
+    """Those that are RAGFlow's own: it refuses a canvas with a component that it does not know."""
+    known = {each.id: each.hint for each in writing.flow.resources}
+    asked = [(each, known.get(each.get("tool", ""), {})) for each in writing.node.params.get("tools", [])]
+    mcp = [{"mcp_id": hint["mcp_id"], "tools": {}} for _, hint in asked if "mcp_id" in hint]
+    tools = [_as_tool(each, hint) for each, hint in asked if "component_name" in hint]
+    if foreign := [str(each.get("name")) for each, hint in asked if not {"mcp_id", "component_name"} & hint.keys()]:
+        message = f"Without tools until they are chosen, as components or of an MCP server: {', '.join(foreign)}."
+        writing.note("needs_binding", "resource.tool", message, "Choose them in the canvas.")
+    return {"tools": tools, "mcp": mcp}
+
+
+def _as_tool(each: dict[str, Any], hint: dict[str, Any]) -> dict[str, Any]:
     return {
-        "component_name": str(each.get("name")),
-        "id": "",
+        "component_name": hint["component_name"],
+        "id": hint.get("id", ""),
         "name": str(each.get("name")),
         "params": {"description": each.get("description", "")},
     }
@@ -137,12 +175,13 @@ def _write_tool(writing: Writing, each: dict[str, Any]) -> dict[str, Any]:
 def write_classify(writing: Writing) -> Made:
     params = writing.node.params
     made = _model(writing) | {"query": writing.bare(params.get("query")) or "sys.query"}
+    made["message_history_window_size"] += 1  # of this turn
     described = {}
     for i, each in enumerate(params.get("classes", [])):
         name = str(each.get("name") or f"class {i + 1}")
         described[name if name not in described else f"{name} {i + 1}"] = {
             "description": each.get("description", "") or "",
-            "examples": [{"value": one} for one in each.get("examples", [])],
+            "examples": list(each.get("examples", [])),
             "to": writing.targets(f"class:{i}"),
             "uuid": f"class-{i}",
         }
@@ -150,6 +189,18 @@ def write_classify(writing: Writing) -> Made:
     if params.get("instruction"):
         writing.note("degraded", "class.instruction", "A categoriser takes no instruction of its own here.")
     return "Categorize", made | {"category_description": described}
+
+
+def form(params: dict[str, Any]) -> dict[str, Any]:
+    """The same as the editor shows it: its categories are a list."""
+    kept = {name: copy.deepcopy(value) for name, value in params.items() if name != "category_description"}
+    described = params["category_description"].items()
+    return kept | {"items": [_item(name, each) for name, each in described]}
+
+
+def _item(name: str, each: dict[str, Any]) -> dict[str, Any]:
+    examples = [{"value": one} for one in each["examples"]]
+    return {"name": name, "description": each["description"], "examples": examples, "uuid": each["uuid"]}
 
 
 def _with_default(writing: Writing, described: dict[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 from dsl import DslError, delimiters
 from dsl.ir import Edge, Flow, Graph, Node, OnError, Ref, Resource, Variable
 from dsl.notes import Note
+from dsl.ragflow.branches import settle
 from dsl.ragflow.readers import READERS
 from dsl.ragflow.reading import Reading
 from dsl.ragflow.returned import NAME as RETURNED
@@ -87,6 +88,7 @@ class _Reader:
             self.document,
         )
         delimiters.settle(flow)
+        settle(flow)
         return flow
 
     def _told(self, made: dict[str, Node]) -> list[Note]:

@@ -15,6 +15,7 @@ from dsl.collected import last
 from dsl.ir import Flow, Graph, Node, Ref, Type
 from dsl.irjson import decode, encode
 from dsl.load import load_json
+from dsl.ragflow.exports import assignable, constant
 from dsl.steps import STEPS
 from dsl.values import at, unique
 
@@ -98,6 +99,7 @@ _LAST = re.compile(r"\n(?:#|//) flowstill:output (\"[^\n]*\")\n")
 def boxed(lang: str, source: str, name: str, type_: Type) -> str:
     """Code that returns one output itself, with the lines that make a mapping of it."""
     quoted = json.dumps(name)
+    source = assignable(source) if lang == "javascript" else source
     field = _NEVER[lang] if type_.name in ("object", "any") else _FIELD[lang].format(name=quoted)
     return source + _BOXES[lang].format(name=quoted, field=field)
 
@@ -109,6 +111,7 @@ def alone(node: Node) -> str | None:
     (name,) = node.outputs if found else ("",)
     before = source[: found[-1].start()] if found else ""
     types = (Type("string"), Type("object"))
+    before = constant(before) if lang == "javascript" else before
     return before if any(source == boxed(lang, before, name, type_) for type_ in types) else None
 
 

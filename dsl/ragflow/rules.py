@@ -6,15 +6,15 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from dsl.ir import Flow
-from dsl.lint import Finding, Level
+from dsl.lint import Finding
+from dsl.ragflow.refused import Found, asked
+from dsl.ragflow.returned import BESIDE
 from dsl.ragflow.sandbox import refused
 from dsl.ragflow.tables import SYSTEM
+from dsl.ragflow.text import is_name
 from dsl.values import node_refs, nodes, pointer
 
 _SWITCHED = ("temperature", "top_p", "max_tokens", "presence_penalty", "frequency_penalty")
-_METHODS = ("get", "post", "put")
-
-Found = tuple[Level, str, str, str]
 
 
 def check(flow: Flow) -> Iterator[Finding]:
@@ -23,10 +23,17 @@ def check(flow: Flow) -> Iterator[Finding]:
     titles = {node.id: node.title for node in nodes(flow).values()}
     for key, component in (body.get("components") or {}).items():
         obj, title = component["obj"], titles.get(str(key)) or str(key)
-        for level, code, message, fix in _component(obj["component_name"], obj.get("params", {})):
+        found = [*_component(obj["component_name"], obj.get("params", {})), *_form(str(key), obj["component_name"])]
+        for level, code, message, fix in found:
             place = base + pointer("components", str(key))
             yield Finding(level, code, f"'{title}': {message}", place, str(key), title, fix)
     yield from _missing(flow)
+
+
+def _form(key: str, name: str) -> Iterator[Found]:
+    if name == "UserFillUp" and "userfillup" not in key.lower():
+        message = "RAGFlow knows a form by its id, and begins anew behind this one."
+        yield "error", "form.id", message, "Give it an id that begins with UserFillUp."
 
 
 def _missing(flow: Flow) -> Iterator[Finding]:
@@ -43,14 +50,14 @@ def _missing(flow: Flow) -> Iterator[Finding]:
 def _component(name: str, params: dict[str, Any]) -> Iterator[Found]:
     if name == "Loop":
         yield from _loop(params)
-    if name == "Switch" and not params.get("end_cpn_ids"):
-        yield "error", "switch.else", "it has no way for what fits no case, and is refused.", "Lead it somewhere."
+    yield from asked(name, params)
     if name == "Invoke":
         yield from _invoke(params)
     if name in ("Agent", "LLM"):
         yield from _model(params)
     if name == "CodeExec" and isinstance(params.get("script"), str):
         yield from _code(str(params.get("lang")), params["script"])
+        yield from _contract(params)
     if name == "Message" and isinstance(params.get("content"), list) and len(params["content"]) > 1:
         yield "note", "message.random", "one of its texts is chosen at random.", "Leave one, unless that is meant."
 
@@ -68,9 +75,20 @@ def _code(lang: str, script: str) -> Iterator[Found]:
         yield "error", "code.refused", message, "Write it without, under other names."
 
 
+def _contract(params: dict[str, Any]) -> Iterator[Found]:
+    """RAGFlow has one output for the whole of what `main` returns, and looks all arguments up."""
+    outputs = params.get("outputs") if isinstance(params.get("outputs"), dict) else {}
+    given = [name for name in outputs or {} if name not in BESIDE]
+    if outputs and len(given) != 1:
+        message = f"RAGFlow gives out one value, the whole of what main returns, and not {len(given)}: it fails."
+        yield "error", "code.outputs", message, "Declare one output, and read the others as fields of it."
+    arguments = params.get("arguments") if isinstance(params.get("arguments"), dict) else {}
+    if words := [name for name, value in (arguments or {}).items() if value and not is_name(value)]:
+        message = f"RAGFlow looks up what is given for {', '.join(map(str, words))}, and fails: it is no reference."
+        yield "error", "code.literal", message, "Write it into the code."
+
+
 def _invoke(params: dict[str, Any]) -> Iterator[Found]:
-    if str(params.get("method", "get")).lower() not in _METHODS:
-        yield "error", "http.method", f"RAGFlow does not send {params.get('method')!r}.", "It has: get, post, put."
     if _private(str(params.get("url", ""))):
         message = "RAGFlow refuses addresses of private networks and says 'URL not valid'."
         yield "warning", "http.private", message, "Its operator may allow them: ALLOW_ANY_HOST=true."

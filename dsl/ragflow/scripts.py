@@ -5,8 +5,9 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from dsl import computed, typescript
-from dsl.ir import Ref
 from dsl.lacking import there
+from dsl.ragflow.constants import constants, given, taken_out
+from dsl.ragflow.exports import called, handed_out
 from dsl.ragflow.lacking import lacks
 from dsl.ragflow.reading import Reading
 from dsl.ragflow.returned import BESIDE, OUTPUTS, alone, boxed, declare, declared, returns
@@ -22,14 +23,17 @@ def read_code(reading: Reading) -> None:
     node, params = reading.node, reading.params
     lang = "javascript" if str(params.get("lang")).lower() in ("javascript", "nodejs") else "python3"
     source = str(params.get("script") or "")
-    arguments = {name: reading.bare(value) for name, value in reading.mapping("arguments").items()}
+    arguments = {name: reading.bare(value) if value else None for name, value in reading.mapping("arguments").items()}
     outputs = {
         name: type_of(each.get("type"))
         for name, each in reading.mapping("outputs").items()
         if isinstance(each, dict) and name not in BESIDE
     }
+    source = called(source) if lang == "javascript" else source
     known = declared(source)
     source, outputs = known or (source, outputs)
+    source, values = taken_out(source)
+    arguments |= values
     if not unwrapped(node, lang, source, arguments, outputs):
         if known is None and len(outputs) == 1:
             source = boxed(lang, source, *next(iter(outputs.items())))
@@ -56,13 +60,23 @@ def write_code(writing: Writing) -> Made:
     if writing.flow.dialect != "ragflow" and (found := refused(params.get("lang", "python3"), source)):
         message = f"RAGFlow's sandbox refuses {', '.join(found)} before it runs the code: it fails when it is reached."
         writing.note("stub", "code.refused", message, "Write it without, under other names.")
-    given = {name: writing.bare(value) for name, value in writing.node.inputs.items()}
-    if literal := [name for name, value in writing.node.inputs.items() if not isinstance(value, Ref)]:
-        writing.note("degraded", "code.literal", f"Arguments here are references: {', '.join(literal)} came as a text.")
+    source, arguments = _given(writing, source)
     if returns(writing.flow, node):
         source = declare(params.get("lang", "python3"), source, node.outputs)
-    lang = "javascript" if params.get("lang") == "javascript" else "python"
-    return "CodeExec", {"lang": lang, "script": source, "arguments": given}
+    if params.get("lang") == "javascript":
+        return "CodeExec", {"lang": "javascript", "script": handed_out(source), "arguments": arguments}
+    return "CodeExec", {"lang": "python", "script": source, "arguments": arguments}
+
+
+def _given(writing: Writing, source: str) -> tuple[str, dict[str, Any]]:
+    """The code with its constants in it, and the arguments that references give."""
+    inputs = writing.node.inputs
+    values = constants(inputs)
+    if values:
+        message = f"Arguments here are references: {', '.join(values)} became a part of the code."
+        writing.note("equivalent", "code.literal", message)
+    arguments = {name: writing.bare(value) or "" for name, value in inputs.items() if name not in values}
+    return given(writing.node.params.get("lang", "python3"), source, values), arguments
 
 
 def given_out(writing: Writing) -> dict[str, Any]:

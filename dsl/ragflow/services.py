@@ -1,11 +1,14 @@
 """What is called outside: Invoke, and tools as components."""
 
 import json
+import math
 from typing import Any
+from urllib.parse import quote
 
 from dsl.ir import Ref, Text, Type, Value
 from dsl.ragflow.reading import Reading
 from dsl.ragflow.scripts import stub
+from dsl.ragflow.text import read_exact
 from dsl.ragflow.writing import Made, Writing
 from dsl.values import parts
 from dsl.values import text as joined
@@ -35,8 +38,13 @@ def _headers(reading: Reading) -> list[list[Value]]:
     try:
         known = json.loads(source) if isinstance(source, str) and source.strip() else source
     except (ValueError, RecursionError):
-        return [["", reading.prompt(source)]]
-    return [[str(key), reading.prompt(value)] for key, value in known.items()] if isinstance(known, dict) else []
+        return [["", reading.value(source)]]
+    if not isinstance(known, dict):
+        return []
+    values = {
+        str(key): read_exact(value, reading.find) if isinstance(value, str) else value for key, value in known.items()
+    }
+    return [[key, value] for key, value in values.items()]
 
 
 def _object(pairs: list[tuple[str, Value]]) -> Value:
@@ -83,14 +91,15 @@ def write_http(writing: Writing) -> Made:
     made: dict[str, Any] = {"method": method, "datatype": "json", "clean_html": False}
     url = params.get("url", "")
     if method != "get":
-        if pairs:
-            writing.note("degraded", "http.query", "A query goes into the URL only with get: put it there by hand.")
+        url = _with_query(writing, url, pairs)
         fields = _fields(body)
         if fields is None:
-            return stub(writing, "RAGFlow sends names with values; this body is nested, or no JSON as it stands here.")
+            why = "RAGFlow sends names with values; this body is nested, has files, or is no JSON as it stands here."
+            return stub(writing, why)
         pairs = fields
         made["datatype"] = "formdata" if body.get("type") in ("form", "urlencoded") else "json"
-    headers = {writing.text(name): writing.prompt(value) for name, value in params.get("headers", [])}
+    given = params.get("headers", [])
+    headers = {writing.text(name, blanks=True): writing.text(value, blanks=True) for name, value in given}
     made |= {"url": writing.text(url), "headers": json.dumps(headers, ensure_ascii=False)}
     made["variables"] = [_pair(writing, name, value) for name, value in pairs]
     limit = (params.get("timeout") or {}).get("read")
@@ -99,7 +108,22 @@ def write_http(writing: Writing) -> Made:
             "needs_binding", "resource.credential", "The key is no part of the file.", "Put it into the headers."
         )
     writing.note("degraded", "http.result", "There is no status code here, and an answer of 400 or more is a result.")
-    return "Invoke", made | ({"timeout": limit} if limit else {})
+    return "Invoke", made | ({"timeout": math.ceil(limit)} if limit else {})  # it takes whole seconds
+
+
+def _with_query(writing: Writing, url: Value, pairs: list[tuple[Value, Value]]) -> Value:
+    """RAGFlow sends a query with get alone: of another request it is a part of the address."""
+    if any(isinstance(part, Ref) for pair in pairs for value in pair for part in parts(value)):
+        writing.note("degraded", "http.query", "What the query takes from elsewhere is put into the URL as it stands.")
+    made = list(parts(url))
+    for name, value in pairs:
+        start = "&" if any("?" in part for part in made if isinstance(part, str)) else "?"
+        made += [start, *_encoded(name), "=", *_encoded(value)]
+    return joined(made)
+
+
+def _encoded(value: Value) -> list[Any]:
+    return [quote(part, safe="") if isinstance(part, str) else part for part in parts(value)]
 
 
 def _pair(writing: Writing, name: Value, value: Value) -> dict[str, Any]:
@@ -113,7 +137,8 @@ def _fields(body: dict[str, Any]) -> list[tuple[Value, Value]] | None:
     if not body or body.get("type") in (None, "none"):
         return []
     if "fields" in body:
-        return [(each.get("name", ""), each.get("value")) for each in body["fields"] if each.get("type") != "file"]
+        files = any(each.get("type") == "file" for each in body["fields"])
+        return None if files else [(each.get("name", ""), each.get("value")) for each in body["fields"]]
     return _flat(body.get("text", ""))
 
 

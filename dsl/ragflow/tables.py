@@ -63,6 +63,13 @@ OPERATORS = {
 SIGNS = {name: sign for sign, name in reversed(OPERATORS.items())} | {"true": "=", "false": "=", "null": "empty"}
 SIGNS |= {"not_null": "not empty", "not_exists": "empty", "exists": "not empty"}
 LOOP_SIGNS = SIGNS | {"eq": "is", "ne": "is not"}
+COMPARED = frozenset({"eq", "ne", "gt", "lt", "ge", "le"})
+EMPTINESS = frozenset({"empty", "not_empty"})
+SAID = {  # by the type on the left, the comparisons with which a switch does not fail
+    "string": frozenset(OPERATORS.values()) | {"null", "not_null", "exists", "not_exists"},
+    "boolean": frozenset({"true", "false"}),
+    "any": COMPARED | EMPTINESS | {"null", "not_null", "exists", "not_exists"},
+}
 IGNORES_CASE = frozenset({"contains", "not_contains", "starts", "ends"})
 ASSIGNMENTS = {
     "overwrite": "set",

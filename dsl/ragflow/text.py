@@ -14,6 +14,7 @@ _BEFORE = r"(?:(?<!\{)\{+ +\{|(?<! ) +\{|(?<!\{)\{+)"
 _IN_TEXT = re.compile(rf"{_BEFORE}({NAME}|item|index)\}} *\}}*", re.IGNORECASE)
 _IN_PROMPT = re.compile(rf"(?<!\{{)\{{+({NAME}|item|index)\}}+", re.IGNORECASE)  # filled in name by name: blanks stay
 _NAME = re.compile(NAME, re.IGNORECASE)
+_EXACT = re.compile(rf"\{{({NAME}|item|index)\}}", re.IGNORECASE)
 Find = Callable[[str], "Ref | None"]
 
 
@@ -22,11 +23,20 @@ def read_text(source: str, find: Find, *, prompt: bool = False) -> Value:
     return parse(source, _IN_PROMPT if prompt else _IN_TEXT, lambda match: find(match.group(1)))
 
 
+def read_exact(source: str, find: Find) -> Value:
+    """The same where RAGFlow keeps the blanks and braces around a reference."""
+    return parse(source, _EXACT, lambda match: find(match.group(1)))
+
+
 def read_bare(source: object, find: Find) -> Value:
     """A field that holds one reference, or a literal."""
-    if isinstance(source, str) and _NAME.fullmatch(name := _within(source)) and (ref := find(name)) is not None:
-        return ref
-    return source
+    ref = find(_within(source)) if isinstance(source, str) and is_name(source) else None
+    return source if ref is None else ref
+
+
+def is_name(value: object) -> bool:
+    """Whether a field holds one reference."""
+    return isinstance(value, str) and _NAME.fullmatch(_within(value)) is not None
 
 
 def _within(source: str) -> str:
@@ -38,17 +48,19 @@ def write_prompt(value: Value, name: Callable[[Ref], str]) -> str:
     return "".join("{" + name(part) + "}" if isinstance(part, Ref) else part for part in said)
 
 
-def write_text(value: Value, name: Callable[[Ref], str]) -> str:
-    """A blank beside a reference is written as a line break: RAGFlow swallows blanks there, and prints those."""
+def write_text(value: Value, name: Callable[[Ref], str], *, blanks: bool = False) -> str:
+    """A blank beside a reference is written as a line break: RAGFlow swallows blanks there, and prints those.
+
+    There are places where it keeps `blanks`."""
     said: list[str] = []
     for part in parts(value):
         if isinstance(part, Ref):
-            if said and said[-1].endswith(" "):
+            if said and said[-1].endswith(" ") and not blanks:
                 said[-1] = said[-1][:-1] + "\n"
             said.append("{" + name(part) + "}")
         else:
             words = part.source if isinstance(part, Script) else str(part)
-            said.append("\n" + words[1:] if said and words.startswith(" ") else words)
+            said.append("\n" + words[1:] if said and words.startswith(" ") and not blanks else words)
     return "".join(said)
 
 

@@ -21,13 +21,15 @@ def read_transform(reading: Reading) -> None:
         }
     else:
         node.kind = "template"
-        logic = jinja.read(str(params.get("script") or ""), reading.find)
-        if logic is None:
-            node.params = {"template": reading.text("script") or ""}
+        script = str(params.get("script") or "")
+        said = jinja.words(script, reading.find)
+        if said is not None:
             delimiter = next(iter(listing(params.get("delimiters"))), "")
+            node.params = {"template": said}
             node.params |= {"delimiter": delimiter} if isinstance(delimiter, str) and delimiter else {}
         else:
-            node.params, node.inputs = {"template": logic[0]}, logic[1]
+            template, node.inputs = jinja.read(script, reading.find)
+            node.params = {"template": template}
 
 
 def write_template(writing: Writing) -> Made:
@@ -43,12 +45,13 @@ def _script(writing: Writing) -> str | None:
     """The template with references; None where its logic does not run here."""
     inputs, source = writing.node.inputs, writing.node.params.get("template", "")
     if not isinstance(source, Script):
-        return writing.text(source)
+        return writing.said(source, merged=True)
     if writing.flow.dialect == "ragflow":
         return jinja.write(source, inputs, writing.name)
     known = plain(source.source, inputs)
     name = partial(writing.name, text=True)
-    script = writing.text(known) if known is not None else jinja.translated(source, inputs, name, writing.is_text)
+    logic = jinja.translated(source, inputs, name, writing.is_text) if known is None else None
+    script = logic if known is None else writing.said(known, merged=True)
     if script is None:
         return None
     writing.note("equivalent", "template.names", "The names of the template became references.")

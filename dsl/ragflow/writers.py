@@ -47,8 +47,10 @@ def _on_error(writing: Writing, policy: OnError) -> dict[str, Any]:
         value = next(iter(default.values()), "")
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         made |= {"exception_method": "comment", "exception_default_value": text}
-        if writing.node.kind != "opaque" and writing.flow.dialect != "ragflow":
-            writing.note("degraded", "error.default", "The default in place of an error is one text, called result.")
+        if writing.flow.dialect != "ragflow":
+            made["exception_default_value"] = text or " "  # an empty one ends the run
+            message = "The default in place of an error is one text, called result, and is said in the chat."
+            writing.note("degraded", "error.default", message)
     if policy.timeout_ms and writing.node.kind != "http":
         writing.note("degraded", "error.timeout", "The time limit of this step does not exist here.")
     return made

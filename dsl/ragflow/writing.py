@@ -7,11 +7,13 @@ from typing import Any
 from dsl.ir import Edge, Flow, Node, Ref, Script, Text, Value
 from dsl.kinds import declared
 from dsl.notes import Note, Severity
+from dsl.ragflow import jinja
 from dsl.ragflow.lacking import gives, lacks
 from dsl.ragflow.returned import NAME, returns
 from dsl.ragflow.tables import MISSING, NAMES, SYSTEM
 from dsl.ragflow.text import swallowed, write_prompt, write_text
 from dsl.steps import STEPS
+from dsl.values import refs
 
 Made = tuple[str, dict[str, Any]]
 
@@ -94,15 +96,11 @@ class Writing:
     def is_text(self, ref: Ref) -> bool:
         return ref == Ref("", ("query",), "system") or self.type_of(ref) == "string"
 
-    def text(self, value: Value) -> str:
+    def text(self, value: Value, *, blanks: bool = False) -> str:
+        """Text with references; `blanks` where RAGFlow keeps those beside references."""
         if isinstance(value, (str, Ref, Text, Script)):
-            if swallowed(value):
-                self.note(
-                    "equivalent",
-                    "text.blank",
-                    "A blank beside a reference became a line break: RAGFlow swallows blanks there.",
-                )
-            return write_text(value, lambda ref: self.name(ref, text=True))
+            names = self._names(value)
+            return write_text(value, names.__getitem__, blanks=True) if blanks else self._text(value, names)
         return "" if value is None else json.dumps(value, ensure_ascii=False, default=str)
 
     def prompt(self, value: Value) -> str:
@@ -110,6 +108,25 @@ class Writing:
         if isinstance(value, (str, Ref, Text, Script)):
             return write_prompt(value, lambda ref: self.name(ref, text=True))
         return self.text(value)
+
+    def said(self, value: Value, *, merged: bool = False) -> str:
+        """Text where RAGFlow renders what looks like a template; `merged` where it keeps blanks and replaces names."""
+        if not isinstance(value, (str, Ref, Text, Script)):
+            return self.text(value)
+        names = self._names(value)
+        plain = write_text(value, names.__getitem__, blanks=True)
+        if jinja.is_template(plain) or (merged and jinja.clash(names.values())):
+            return jinja.printed(value, names)
+        return plain if merged else self._text(value, names)
+
+    def _names(self, value: Value) -> dict[Ref, str]:
+        return {ref: self.name(ref, text=True) for ref in dict.fromkeys(refs(value))}
+
+    def _text(self, value: Value, names: dict[Ref, str]) -> str:
+        if swallowed(value):
+            message = "A blank beside a reference became a line break: RAGFlow swallows blanks there."
+            self.note("equivalent", "text.blank", message)
+        return write_text(value, names.__getitem__)
 
     def bare(self, value: Value) -> Any:
         """A field that holds one reference or a literal."""

@@ -18,7 +18,7 @@ from jinja2 import Environment
 import dsl
 from dsl import DslError, ragflow
 from dsl.audit import differing
-from dsl.ir import Edge, Flow, Graph, Node, Ref, Script, Text, Type, Variable
+from dsl.ir import Edge, Flow, Graph, Node, OnError, Ref, Script, Text, Type, Variable
 from dsl.values import leaves, node_refs, nodes, put, steps, walk
 from tests.dsl.corpus import files
 from tests.dsl.kitchen import kitchen_sink
@@ -111,7 +111,8 @@ def test_every_kind_is_written_and_no_reference_leads_nowhere() -> None:
     assert stubs == {"page", "plain", "store", "unstore", "sub", "again", "odd"}
     before = {node.id: node.kind for node, _, _ in walk(kitchen_sink().graph)}
     other = {key: (kind, known[key].kind) for key, kind in before.items() if key in known and known[key].kind != kind}
-    assert other == {"done": ("end", "answer"), "fields": ("extract", "llm")}
+    foreign = {"helper": ("agent", "llm")}  # its tools are no components of RAGFlow
+    assert other == {"done": ("end", "answer"), "fields": ("extract", "llm")} | foreign
 
 
 def test_components_and_drawing_agree() -> None:
@@ -444,13 +445,13 @@ def test_a_text_is_put_together_in_front_where_ragflow_takes_one_reference() -> 
         Edge("code", "fork"),
     ]
     written = dsl.write(Flow("T", "ir", graph=graph), "ragflow")
-    assert len([note for note in written.notes if note.code == "text.joined"]) == 4
+    assert len([note for note in written.notes if note.code == "text.joined"]) == 3
     made = {key: each["obj"] for key, each in written.document["dsl"]["components"].items()}
     alone = [made["topic"]["params"]["query"], *made["code"]["params"]["arguments"].values()]
     alone.append(made["fork"]["params"]["conditions"][0]["items"][0]["cpn_id"])
     assert all(re.fullmatch(r"\w+@result", each) for each in alone), alone
     scripts = [made[each.removesuffix("@result")]["params"]["script"] for each in alone]
-    assert scripts == ["{begin@q}:\n{begin@n}", "{begin@q}:\n{begin@n}", "https://x", "{begin@q}:\n{begin@n}"]
+    assert scripts == ["{begin@q}: {begin@n}"] * 3
     found = dsl.check(dsl.read(written.data))
     assert [each.code for each in found if each.level == "error"] == ["model.missing"]  # as in the flow
 
@@ -487,10 +488,12 @@ def test_a_step_that_raises_is_told_with_the_reason(dialect: str) -> None:
 
 def merged(script: str, values: dict[str, str]) -> str:
     """As RAGFlow merges: a name for each reference, Jinja, and what is left of the names becomes the values."""
-    named = {re.sub("[@:.]", "_", name): value for name, value in values.items()}
+    found = [name for name in re.findall(r"\{([\w:]+@[\w.-]+)\}", script) if name in values]
+    named = {re.sub("[@:.]", "_", name): values[name] for name in dict.fromkeys(found)}
     for name in values:
         script = script.replace(f"{{{name}}}", re.sub("[@:.]", "_", name))
-    said = Environment().from_string(script).render(named)
+    is_template = re.search(r"\{\{|\}\}|\{%.*%\}", script)
+    said = Environment().from_string(script).render(named) if is_template else script
     for name, value in named.items():
         said = said.replace(name, value)
     return said
@@ -515,6 +518,31 @@ def test_a_template_with_logic_over_texts_is_rendered_by_ragflow(source: str) ->
 def test_a_template_that_reckons_with_more_than_texts_raises_on_ragflow(source: str) -> None:
     made, _ = templated(source)
     assert "raise Exception" in made
+
+
+Q, Q2 = Ref("begin", ("q",)), Ref("begin", ("q2",))
+PRINTED = [
+    (Text((Q, " and ", Q2)), "ann and bob"),
+    (Text((Q2, "/", Q, "\n")), "bob/ann\n"),
+    (Text(('{"a": {"b": "', Q, '"}, "c": {{"}\n')), '{"a": {"b": "ann"}, "c": {{"}\n'),
+    (Text(("{", Q, "}{% raw %}{#", Q2)), "{ann}{% raw %}{#bob"),
+    ("{{ no name }}", "{{ no name }}"),
+]
+
+
+@pytest.mark.parametrize(("words", "made"), PRINTED)
+@pytest.mark.parametrize("kind", ["template", "answer"])
+def test_words_are_printed_as_they_stand_whatever_names_and_signs_there_are(kind: Any, words: Any, made: str) -> None:
+    params = {"template": words} if kind == "template" else {"text": words}
+    node = Node("t", kind, "T", params=params)
+    flow = Flow("T", "dify", graph=Graph([start(q=Type("string"), q2=Type("string")), node], [Edge("begin", "t")]))
+    written = dsl.write(flow, "ragflow")
+    form = written.document["dsl"]["components"]["t"]["obj"]["params"]
+    script = form["script"] if kind == "template" else form["content"][0]
+    if kind == "template" or re.search(r"\{\{|\}\}|\{%.*%\}", script):  # another message is put together otherwise
+        assert merged(script, {"begin@q": "ann", "begin@q2": "bob"}) == made
+        assert nodes(dsl.read(written.data))["t"].params == params
+        assert "text.blank" not in {note.code for note in written.notes}
 
 
 def templated(source: str) -> tuple[str, list[str]]:
@@ -607,7 +635,7 @@ def test_a_comparison_that_ragflow_lacks_is_computed_in_front(op: str, right: An
         if each["obj"]["component_name"] == "Switch"
     ]
     (item,) = switch["conditions"][0]["items"]
-    assert (item["cpn_id"].partition("@")[2], item["operator"], item["value"]) == ("returned.case0", "=", "True")
+    assert (item["cpn_id"].partition("@")[2], item["operator"], item["value"]) == ("returned.case0", "=", "1")
     assert {note.code for note in written.notes} >= {"condition.computed", "switch.else"}
     assert not [each for each in dsl.check(dsl.read(json.dumps(written.document))) if each.level == "error"]
 
@@ -712,3 +740,51 @@ def test_code_of_coze_runs_in_ragflow_with_the_types_that_its_template_names() -
     there: dict[str, Any] = {}
     exec(scripts(Flow("T", "coze", graph=Graph([start(), code], [Edge("begin", "c")])))["c"], there)
     assert there["main"](q="a") == {"r": "a!"}
+
+
+def test_a_form_has_an_id_by_which_ragflow_knows_it_and_goes_on_behind_it() -> None:
+    ask = Node("1718", "ask", "Ask", params={"question": "Sure?"}, outputs={"why": Type("string")})
+    say = Node("1719", "answer", "Say", params={"text": Text((Ref("1718", ("why",)), "!"))})
+    flow = Flow("f", "dify", graph=Graph([start(), ask, say], [Edge("begin", "1718"), Edge("1718", "1719")]))
+    made = dsl.write(flow, "ragflow").document["dsl"]["components"]
+    assert list(made) == ["begin", "UserFillUp_1718", "node_1719"]  # no reference in a header begins with a digit
+    assert made["node_1719"]["obj"]["params"]["content"] == ["{UserFillUp_1718@why}!"]
+
+
+@pytest.mark.parametrize(("policy", "made"), [({"text": ""}, " "), ({"text": "none"}, "none"), (None, " ")])
+def test_an_error_with_nothing_in_its_place_does_not_end_the_run(policy: Any, made: str) -> None:
+    reply = Node("reply", "llm", "Reply", params={"model": "m", "mode": "chat", "messages": []})
+    reply.on_error = OnError("default" if policy else "continue", default=policy)
+    written = dsl.write(Flow("f", "dify", graph=Graph([start(), reply], [Edge("begin", "reply")])), "ragflow")
+    params = written.document["dsl"]["components"]["reply"]["obj"]["params"]
+    assert (params["exception_method"], params["exception_default_value"]) == ("comment", made)
+    assert "error.default" in {note.code for note in written.notes}
+
+
+def test_a_request_has_headers_without_line_breaks_and_whole_seconds() -> None:
+    auth = Text(("Bearer ", Ref("begin", ("q",))))
+    params = {"method": "GET", "url": "https://example.com", "headers": [["Authorization", auth]], "query": []}
+    fetch = Node("fetch", "http", "Fetch", params=params | {"timeout": {"read": 2.5}})
+    written = dsl.write(Flow("f", "dify", graph=Graph([start(), fetch], [Edge("begin", "fetch")])), "ragflow")
+    made = written.document["dsl"]["components"]["fetch"]["obj"]["params"]
+    assert json.loads(made["headers"]) == {"Authorization": "Bearer {begin@q}"}
+    assert made["timeout"] == 3  # a part of one is refused
+    assert nodes(dsl.read(written.data))["fetch"].params["headers"] == [["Authorization", auth]]
+
+
+def test_a_query_beside_a_body_is_a_part_of_the_address() -> None:
+    query = [["a b", "1&2"], ["q", Ref("begin", ("q",))]]
+    params = {"method": "POST", "url": "https://example.com/x", "headers": [], "query": query}
+    fetch = Node("fetch", "http", "Fetch", params=params)
+    written = dsl.write(Flow("f", "dify", graph=Graph([start(), fetch], [Edge("begin", "fetch")])), "ragflow")
+    made = written.document["dsl"]["components"]["fetch"]["obj"]["params"]
+    assert made["url"] == "https://example.com/x?a%20b=1%262&q={begin@q}"
+    assert [note.severity for note in written.notes if note.code == "http.query"] == ["degraded"]
+
+
+def test_a_request_that_sends_a_file_raises() -> None:
+    body = {"type": "form", "fields": [{"name": "doc", "type": "file", "value": Ref("", ("files",), "system")}]}
+    fetch = Node("fetch", "http", "Fetch", params={"method": "POST", "url": "https://example.com", "body": body})
+    written = dsl.write(Flow("f", "dify", graph=Graph([start(), fetch], [Edge("begin", "fetch")])), "ragflow")
+    assert "raise Exception" in str(written.document)
+    assert "stub" in {note.severity for note in written.notes}

@@ -131,8 +131,7 @@ def test_code_of_ragflow_in_javascript_returns_a_mapping_elsewhere() -> None:
     written = dsl.write(flow, "dify").document
     (code,) = [each["data"]["code"] for each in written["workflow"]["graph"]["nodes"] if "code" in each["data"]]
     program = f"{code}\nmain({{ q: 1 }}).then((made) => console.log(JSON.stringify(made)));\n"
-    done = subprocess.run(["node", "-"], input=program, capture_output=True, text=True, timeout=20)
-    assert json.loads(done.stdout) == {"r": 2}
+    assert printed(program) == {"r": 2}
 
 
 def test_older_code_of_ragflow_with_several_outputs_stays_what_it_is() -> None:
@@ -148,3 +147,69 @@ def test_older_code_of_ragflow_with_several_outputs_stays_what_it_is() -> None:
 def test_the_table_of_the_stock_market_template_has_its_name_on_dify(path: Path) -> None:
     made = returned(dsl.read(path.read_bytes()), "dify", input_text="| 2024-12-31 |\n| Total Assets | 1e6 |")
     assert list(made) == ["md_table"] and "1,000,000" in made["md_table"]
+
+
+def run(lang: str, script: str, arguments: dict[str, Any]) -> Any:
+    """What RAGFlow's sandbox makes of a script: it takes JavaScript as a module, and calls `main`."""
+    if lang == "python":
+        there: dict[str, Any] = {}
+        exec(script, there)
+        return there["main"](**arguments)
+    called = f"module.exports.main({json.dumps(arguments)})"
+    return printed(f"{script}\nPromise.resolve({called}).then((made) => console.log(JSON.stringify(made)));\n")
+
+
+def printed(program: str) -> Any:
+    done = subprocess.run(["node", "-"], input=program, capture_output=True, text=True, timeout=20)
+    assert not done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize(("lang", "style"), [key for key in SOURCES if key != ("python3", "items")])
+def test_code_is_found_and_called_by_the_sandbox(lang: str, style: str) -> None:
+    made = components(dsl.write(asked(lang, style, **TYPES), "ragflow").document)["code"]
+    assert run(made["lang"], made["script"], {"q": "x"}) == {"a": "x", "n": [1]}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "def main(q, n, xs, none):\n    return {'a': [q, n, xs, none]}\n",
+        "function main({ q, n, xs, none }) {\n  return { a: [q, n, xs, none] }\n}",
+        "const main = ({ q, n, xs, none }) => ({ a: [q, n, xs, none] })\n",
+    ],
+)
+def test_a_constant_that_code_is_given_stands_in_the_code(source: str) -> None:
+    lang = "python3" if source.startswith("def") else "javascript"
+    flow = asked("python3", "kwargs", a=Type("array"))
+    code = nodes(flow)["code"]
+    code.params = {"lang": lang, "style": "kwargs", "source": source}
+    code.inputs |= {"n": 0, "xs": ["a\n'", {"b": True}], "none": None}
+    written = dsl.write(flow, "ragflow")
+    made = components(written.document)["code"]
+    assert made["arguments"] == {"q": "begin@q", "none": ""}  # RAGFlow takes an empty one as none
+    assert run(made["lang"], made["script"], {"q": "x", "none": None}) == {"a": ["x", 0, ["a\n'", {"b": True}], None]}
+    assert [note.severity for note in written.notes if note.code == "code.literal"] == ["equivalent"]
+    again = nodes(dsl.read(written.data))["code"]
+    assert again.params == code.params and again.inputs == code.inputs
+
+
+EXPORTS = [
+    "async function main({ q }) {\n  return q + 1;\n}\n\nmodule.exports = { main };\n",
+    "const main = async ({ q }) => q + 1;\nexports.main = main",
+    "module.exports = {\n  main: async ({ q }) => q + 1,\n};\n",
+    "module.exports = async ({ q }) => q + 1;\n",
+    "exports.main = async function ({ q }) {\n  return q + 1;\n};\n",
+]
+
+
+@pytest.mark.parametrize("source", EXPORTS)
+def test_what_javascript_of_ragflow_hands_out_is_called_elsewhere_by_its_name(source: str) -> None:
+    written = dsl.write(native(source, "javascript", r="Number"), "dify")
+    (code,) = [node for node in nodes(dsl.read(written.data)).values() if node.kind == "code"]
+    called = f"{code.params['source']}\nmain({{ q: 1 }}).then((made) => console.log(JSON.stringify(made)));"
+    assert printed(f"new Function({json.dumps(called)})()") == {"r": 2}  # where there is no `module`
+    back = components(dsl.write(dsl.read(written.data), "ragflow").document)
+    (made,) = [each for each in back.values() if each.get("script")]
+    assert list(made["outputs"]) == ["r"]
+    assert printed(f"{made['script']}\n(module.exports.main ?? module.exports)({{ q: 1 }}).then(console.log);") == 2

@@ -67,6 +67,13 @@ def _ragflow(name: str, **params: Any) -> Change:
     return change
 
 
+def _code(**outputs: Any) -> Change:
+    return _ragflow("CodeExec", lang="python", script="def main(x): 0", arguments={"x": "5"}, outputs=outputs)
+
+
+TEA = {"to": ["no"], "examples": [{"value": "Milk?"}]}
+
+
 def _empty(data: Any) -> None:
     data["inputs"]["inputParameters"] = [{"name": "a", "input": {}}]
 
@@ -139,6 +146,17 @@ PLANTED = [
     ("ragflow", _ragflow("Invoke", url="http://192.168.1.5:8000/x"), "http.private", "/yes", "ALLOW_ANY_HOST"),
     ("ragflow", _ragflow("CodeExec", lang="python", script="import os"), "code.refused", "/yes", "refuses os"),
     ("ragflow", _ragflow("Message", content=["a", "b"]), "message.random", "/yes", "at random"),
+    ("ragflow", _ragflow("Switch", conditions=[], end_cpn_ids=[]), "switch.else", "/yes", "fits no case"),
+    ("ragflow", _ragflow("Switch", conditions=[{"to": []}], end_cpn_ids=["n"]), "switch.case", "/yes", "leads nowhere"),
+    ("ragflow", _ragflow("Categorize", category_description={"A": {}}), "class.way", "/yes", "leads nowhere"),
+    ("ragflow", _ragflow("Categorize", category_description={"A": TEA}), "class.examples", "/yes", "is no text"),
+    ("ragflow", _ragflow("Categorize", message_history_window_size=0), "class.history", "/yes", "above 0"),
+    ("ragflow", _ragflow("LLM", llm_id="m@x", temperature="1.2"), "model.range", "/yes", "temperature is not from 0"),
+    ("ragflow", _ragflow("Invoke", url="https://e.com", timeout=2.5), "http.timeout", "/yes", "whole number"),
+    ("ragflow", _ragflow("UserFillUp", inputs={}), "form.id", "/yes", "begins anew"),
+    ("ragflow", _code(a={}, b={}), "code.outputs", "/yes", "and not 2"),
+    ("ragflow", _code(content={}, attachments={}), "code.outputs", "/yes", "and not 0"),
+    ("ragflow", _code(a={}), "code.literal", "/yes", "looks up what is given for x"),
     (
         "ragflow",
         _ragflow("LLM", llm_id="m@x", prompts=[], temperature=0.2, temperatureEnabled=False),
@@ -277,7 +295,7 @@ def test_every_code_is_explained_and_nothing_else() -> None:
     folder = Path(dsl.__file__).parent
     given = {
         code
-        for file in [folder / "lint.py", folder / "refused.py", *folder.glob("*/rules.py")]
+        for file in [folder / "lint.py", *folder.rglob("refused.py"), *folder.glob("*/rules.py")]
         for code in re.findall(r'"([a-z]+\.[a-z_]+)"', file.read_text())
         if not code.endswith(".json")
     }
@@ -291,7 +309,7 @@ PATHS |= {"sys.query", "sys.user_id"}
 
 def test_every_note_of_a_conversion_is_explained_and_nothing_else() -> None:
     folder = Path(dsl.__file__).parent
-    checks = {folder / "lint.py", folder / "refused.py", folder / "findings.py", *folder.glob("*/rules.py")}
+    checks = {folder / "lint.py", folder / "findings.py", *folder.rglob("refused.py"), *folder.glob("*/rules.py")}
     given = {
         code
         for file in set(folder.rglob("*.py")) - checks
