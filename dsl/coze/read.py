@@ -45,6 +45,7 @@ class _Reader:
         self.nodes: dict[str, dict[str, Any]] = {}
         self.parents: dict[str, str] = {}
         self.resources: dict[str, Resource] = {}
+        self.joined: dict[str, list[Ref]] = {}
         for node, parent in self._all(canvas.get("nodes"), f"{place}/nodes", "", 0):
             if node["id"] in self.nodes:
                 raise DslError(f"{place}/nodes: the id {node['id']!r} stands twice.")
@@ -111,7 +112,7 @@ class _Reader:
             resources=list(self.resources.values()),
             raw=self.document,
         )
-        delimiters.settle(made)
+        delimiters.settle(made, self.joined)
         return made
 
     def _about(self) -> tuple[str, str, str]:
@@ -185,7 +186,7 @@ class _Reader:
             pointer=place,
             on_error=_on_error(inputs.get("settingOnError")),
         )
-        reading = Reading(node, raw["type"], data, inputs, self.find(raw["id"]), self.resource)
+        reading = Reading(node, raw["type"], data, inputs, self.find(raw["id"]), self.resource, self.joined)
         batch = mapping(inputs.get("batch"))
         reader = READERS.get(raw["type"])
         if reader is None:

@@ -90,11 +90,10 @@ def texts(reading: Reading) -> None:
         node.params = {"text": reading.named().get("String"), "delimiters": [str(each) for each in delimiters or []]}
     else:
         given = reading.params(inputs.get("concatParams"))
-        words, delimiter = given.get("concatResult"), given.get("arrayItemConcatChar")
+        words, delimiter = str(given.get("concatResult") or ""), given.get("arrayItemConcatChar")
         node.kind = "template"
-        node.params = {"template": text.named(words, reading.named()) if isinstance(words, str) else ""}
-        if isinstance(delimiter, str) and delimiter:
-            node.params["delimiter"] = delimiter
+        node.params = {"template": text.named(words, reading.named()), "delimiter": str(delimiter or "")}
+        reading.joined[node.id] = text.called(words, reading.named())
 
 
 def question(reading: Reading) -> None:

@@ -62,6 +62,7 @@ class Reading:
     inputs: dict[str, Any]
     find: Callable[[str, tuple[str | int, ...]], Ref]
     resource: Callable[[str, str, dict[str, Any]], str]
+    joined: dict[str, list[Ref]]  # by Text node: what its delimiter joins where it is a list
 
     def value(self, given: Any) -> Value:
         """A BLOCKINPUT as a value."""
