@@ -125,8 +125,7 @@ def write(flow: Flow, dialect: str, **options: Any) -> Written:
         raise DslError(f"What is written is a flow, as dsl.read gives it, and not {type(flow).__name__}.")
     _check_options(dialect, target, options)
     if flow.dialect == dialect and flow.raw is not None:
-        document, notes = _reshaped(target, *_changed(flow, target), options)
-        return Written(target.dump(document), notes, [], document)
+        return _reshaped(target, *_changed(flow, target), options)
     document, notes, resources, others = _converted(flow, target, options)
     beside = {name: target.dump(other) for name, other in others.items()}
     return Written(target.dump(document), notes, [] if flow.dialect == dialect else resources, document, beside)
@@ -146,8 +145,7 @@ def restored(flow: Flow, sidecar: Sidecar, original: bytes = b"", **options: Any
     """A flow back in the dialect it once came from, with all that the sidecar kept and what was changed since."""
     target = named(sidecar.dialect)
     _check_options(sidecar.dialect, target, options)
-    document, notes = _reshaped(target, *restore(flow, sidecar, original), options)
-    return Written(target.dump(document), notes, [], document)
+    return _reshaped(target, *restore(flow, sidecar, original), options)
 
 
 def _check_options(dialect: str, target: Dialect, options: dict[str, Any]) -> None:
@@ -177,12 +175,14 @@ def _untold(notes: list[Note], told: list[Note]) -> list[Note]:
     return [note for note in notes if (note.node, note.code) not in known]
 
 
-def _reshaped(target: Dialect, document: Any, notes: list[Note], options: dict[str, Any]) -> tuple[Any, list[Note]]:
+def _reshaped(target: Dialect, document: Any, notes: list[Note], options: dict[str, Any]) -> Written:
     """A document of the target's own as the options want it."""
     if not options:
-        return document, notes
-    made: tuple[Any, list[Note]] = target.reshaped(document, notes, **options)  # type: ignore[attr-defined]
-    return made
+        return Written(target.dump(document), notes, [], document)
+    made, notes = target.reshaped(document, notes, **options)  # type: ignore[attr-defined]
+    apart = getattr(target, "apart", None)
+    others = apart(document, **options) if apart else {}
+    return Written(target.dump(made), notes, [], made, {name: target.dump(each) for name, each in others.items()})
 
 
 def _changed(flow: Flow, target: Dialect) -> tuple[Any, list[Note]]:

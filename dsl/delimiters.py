@@ -1,16 +1,21 @@
 """What stands between the elements of lists in a text, on the platforms that join them there: Coze and RAGFlow."""
 
+from collections.abc import Mapping
+
 from dsl.ir import Flow, Node, Ref
 from dsl.kinds import declared, outputs
 from dsl.values import nodes, refs
 
 
-def settle(flow: Flow) -> None:
-    """Leave the delimiter only where a text may print a list: every text of these platforms has one."""
+def settle(flow: Flow, joined: Mapping[str, list[Ref]] | None = None) -> None:
+    """Leave the delimiter only where a text may join a list: every text of these platforms has one.
+
+    `joined` says by node what may be, where that is not all that a text refers to.
+    """
     every = nodes(flow)
     for node in every.values():
         if "delimiter" in node.params:
-            printed = refs(node.params["template"])
+            printed = (joined or {}).get(node.id, [*refs(node.params["template"])])
             if not any(may_be_list(ref, every, flow) for ref in printed):
                 del node.params["delimiter"]
 

@@ -33,8 +33,9 @@ class Dialect(Protocol):
 
     # A dialect that has options has `reshaped(document, notes, **options)`, too: a document of its own as they want it.
     # OptionError: what was there before cannot be made what they want. One that has several forms has
-    # `like(flow, document)`: the flow as a document in the form of another. One that makes several workflows of a flow,
-    # in a form that holds one only, has `beside(flow, **options)`: the documents of the others, by name.
+    # `like(flow, document)`: the flow as a document in the form of another. Where a form holds one workflow only,
+    # `beside(flow, **options)` are the documents of others that `build` makes, by name, and
+    # `apart(document, **options)` of those that `reshaped` takes out.
 
     def dump(self, document: Any) -> str | bytes:
         """The document as a file."""

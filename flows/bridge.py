@@ -54,8 +54,8 @@ def convert(
     """Turn the workflow FILE into one of another platform; - is stdin.
 
     What does not travel unchanged is told on stderr. With --sidecar nothing is lost on the way back: give the same file
-    again when you convert back. Workflows that the one written calls (on Coze loops in loops, but with form=F4) stand
-    beside OUT, with their names in front of its ending.
+    again when you convert back. Workflows that the one written calls (on Coze loops in loops, and the others of an
+    archive, but with form=F4) stand beside OUT, with their names in front of its ending.
     """
     import dsl
 

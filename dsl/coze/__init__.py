@@ -2,9 +2,9 @@
 
 from dsl.coze.build import beside, build, like
 from dsl.coze.formats import dump, sniff, unpack
-from dsl.coze.forms import reshaped
+from dsl.coze.forms import apart, reshaped
 from dsl.coze.read import read
 
 COSMETIC = frozenset({"nodeMeta", "position", "canvasPosition", "rawMeta", "icon", "mainColor", "subTitle", "size"})
 
-__all__ = ["COSMETIC", "beside", "build", "dump", "like", "read", "reshaped", "sniff", "unpack"]
+__all__ = ["COSMETIC", "apart", "beside", "build", "dump", "like", "read", "reshaped", "sniff", "unpack"]

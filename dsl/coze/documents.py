@@ -16,7 +16,7 @@ def read_retrieved(reading: Reading) -> None:
     node.kind = "retrieve"
     node.params = {
         "query": reading.named().get("Query", ""),
-        "knowledge": [reading.resource("knowledge", str(each), {"id": str(each)}) for each in bases or []],
+        "knowledge": [reading.found.resource("knowledge", str(each), {"id": str(each)}) for each in bases or []],
     }
     names = {"topK": "top_k", "minScore": "score_threshold"}
     node.params |= {ours: given[theirs] for theirs, ours in names.items() if given.get(theirs) is not None}
@@ -44,9 +44,9 @@ def read_deleted(reading: Reading) -> None:
 def _knowledge(reading: Reading) -> dict[str, Value]:
     """The base that is changed, and the key that another platform asks for to do that."""
     bases = reading.params(reading.inputs.get("datasetParam")).get("datasetList")
-    key = reading.resource("credential", KNOWLEDGE_KEY, {"type": "bearer"})
+    key = reading.found.resource("credential", KNOWLEDGE_KEY, {"type": "bearer"})
     ids = [str(each) for each in bases if each] if isinstance(bases, list) else []
-    known = {"knowledge": reading.resource("knowledge", ids[0], {"id": ids[0]})} if ids else {}
+    known = {"knowledge": reading.found.resource("knowledge", ids[0], {"id": ids[0]})} if ids else {}
     return known | {"credential": key}
 
 

@@ -8,9 +8,10 @@ from dsl import OptionError
 from dsl.audit import differing
 from dsl.coze import yamlform
 from dsl.coze.formats import CLIPBOARD, EXPORT, form, inside
+from dsl.coze.reading import mapping
 from dsl.load import dump_yaml
 from dsl.notes import Note
-from dsl.values import steps
+from dsl.values import steps, unique
 
 FORMS = ("F1", "F2", "F3", "F4", "F4-yaml", "F5", "F6")
 
@@ -93,20 +94,54 @@ def reshaped(
     if form == "F2" and not host:
         raise OptionError("The clipboard (F2) is pasted on one host only: name it, as in --option host=www.coze.cn.")
     place, held, is_yaml = inside(document)
-    about = held if is_yaml else document
-    name, description = str(about.get("name") or ""), str(about.get("description") or "")
-    if is_yaml and form.startswith("F4"):
-        made, lost = formed(EMPTY, name, description, form), []
-        made = held if form == "F4-yaml" else made | {"flow": held}
-    else:
-        canvas = yamlform.to_canvas(held) if is_yaml else held
-        made, lost = formed(canvas, name, description, form, host, space), list(_lost(canvas, held, is_yaml, form))
-    around = [key for key in document if place and key not in (place[1:], "format", "type", "name", "description")]
+    made, lost = _in_form(held, is_yaml, held if is_yaml else document, form, host, space)
+    others, odd = _others(document)
+    for each in others.values():
+        lost += _in_form(each, True, each, form, host, space)[1]
+    around = [
+        key for key in document if place and key not in (place[1:], "format", "type", "name", "description", "sub")
+    ]
     return made, [
         *notes,
-        *_told("What stood around the canvas is made anew", around),
-        *_told("What stands in these is not all in the other form", lost),
+        *(Note("needs_binding", "resource.subflow", f"The workflow {name} {_APART}", _MAKE_FIRST) for name in others),
+        *_told("What stood around the canvas is made anew", [*around, *odd]),
+        *_told("What stands in these is not all in the other form", [*dict.fromkeys(lost)]),
     ]
+
+
+def apart(document: Any, form: str = "", host: str = "", space: str = "") -> dict[str, Any]:
+    """By name, the other workflows of an archive as documents of a form that holds one only."""
+    if form in ("", form_of(document)):
+        return {}
+    return {name: _in_form(each, True, each, form, host, space)[0] for name, each in _others(document)[0].items()}
+
+
+_APART = "of this archive is in another file here, and has another id."
+_MAKE_FIRST = "Make that one first, and choose it in the nodes that call it."
+
+
+def _others(document: Any) -> tuple[dict[str, Any], list[str]]:
+    """The other workflows of an archive by name; the places of files that are none."""
+    found: dict[str, Any] = {}
+    odd = []
+    taken: set[str] = set()
+    for file, held in mapping(document.get("sub")).items():
+        if form(held) == "F4":
+            found[unique(workflow_name(str(held.get("name") or "")) or "workflow", taken)] = held
+        else:
+            odd.append(file)
+    return found, odd
+
+
+def _in_form(held: Any, is_yaml: bool, about: Any, form: str, host: str, space: str) -> tuple[Any, list[str]]:
+    """One workflow as a document of another form, and the keys that do not come back from it."""
+    name, description = str(about.get("name") or ""), str(about.get("description") or "")
+    if is_yaml and form == "F4-yaml":
+        return held, []
+    if is_yaml and form == "F4":
+        return formed(EMPTY, name, description, form) | {"flow": held}, []
+    canvas = yamlform.to_canvas(held) if is_yaml else held
+    return formed(canvas, name, description, form, host, space), list(_lost(canvas, held, is_yaml, form))
 
 
 EMPTY: dict[str, Any] = {"nodes": [], "edges": []}

@@ -49,7 +49,7 @@ def _key_of(reading: Reading, auth: Any) -> dict[str, Value]:
     if isinstance(value, Ref):
         made["value"] = value
     else:
-        made["credential"] = reading.resource(
+        made["credential"] = reading.found.resource(
             "credential", f"key of {reading.node.title or reading.node.id}", {"type": kind}
         )
     return {"auth": made}

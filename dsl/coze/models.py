@@ -40,7 +40,7 @@ def read_model(reading: Reading, given: dict[str, Any]) -> dict[str, Value]:
     name = str(given.get("modleName") or given.get("modelName") or given.get("modelType") or "")
     made: dict[str, Value] = {"parameters": {}}
     if name or given.get("modelType"):
-        made["model"] = reading.resource("model", name, {"modelType": str(given.get("modelType", ""))})
+        made["model"] = reading.found.resource("model", name, {"modelType": str(given.get("modelType", ""))})
     made["parameters"] = {
         ours: number(given[theirs]) for theirs, ours in PARAMETERS.items() if given.get(theirs) is not None
     }
@@ -61,7 +61,7 @@ def _tools(reading: Reading, calls: dict[str, Any]) -> Iterator[dict[str, Value]
             names = ("api_name", "name", "workflow_id", "plugin_id", "id")
             name = str(next((each[key] for key in names if each.get(key)), None))
             kind = {"workflowFCParam": "subflow", "pluginFCParam": "tool"}.get(group, "knowledge")
-            yield {"name": name, "description": "", "tool": reading.resource(kind, name, hint), "inputs": {}}
+            yield {"name": name, "description": "", "tool": reading.found.resource(kind, name, hint), "inputs": {}}
 
 
 # -- and back

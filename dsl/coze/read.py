@@ -11,9 +11,9 @@ from dsl.coze.folded import unfold
 from dsl.coze.formats import form, inside
 from dsl.coze.forms import form_of
 from dsl.coze.readers import READERS
-from dsl.coze.reading import Reading, mapping, mappings, types_of
+from dsl.coze.reading import Found, Reading, mapping, mappings, types_of
 from dsl.coze.tables import OURS, OUTPUTS
-from dsl.ir import Edge, Flow, Graph, Node, OnError, Ref, Resource
+from dsl.ir import Edge, Flow, Graph, Node, OnError, Ref
 from dsl.load import load_json
 from dsl.values import at, map_refs, pointer, walk
 
@@ -44,7 +44,7 @@ class _Reader:
         self.kinds: dict[str, str] = {}
         self.nodes: dict[str, dict[str, Any]] = {}
         self.parents: dict[str, str] = {}
-        self.resources: dict[str, Resource] = {}
+        self.found = Found()
         for node, parent in self._all(canvas.get("nodes"), f"{place}/nodes", "", 0):
             if node["id"] in self.nodes:
                 raise DslError(f"{place}/nodes: the id {node['id']!r} stands twice.")
@@ -84,8 +84,12 @@ class _Reader:
             held = at(self.document, place)
             reader = _Reader(self.document, place, held, yamlform.to_canvas(held), True, self.loops)
             if nested.put_back(node, around, reader.graph(), taken):
-                self.resources = reader.resources | self.resources
+                self._take(reader.found)
                 self._forget(node.params["flow"], graph)
+
+    def _take(self, found: Found) -> None:
+        self.found.resources = found.resources | self.found.resources
+        self.found.variables = found.variables | self.found.variables
 
     def _called(self, node: Node) -> str:
         """The id of the workflow that a node calls."""
@@ -95,7 +99,7 @@ class _Reader:
     def _forget(self, flow: str, graph: Graph) -> None:
         """A workflow that nothing calls any more has not to be chosen."""
         if not any(node.params.get("flow") == flow for node, _, _ in walk(graph)):
-            del self.resources[flow]
+            del self.found.resources[flow]
 
     def flow(self) -> Flow:
         graph = self.graph()
@@ -108,10 +112,11 @@ class _Reader:
             "chat" if chat else "workflow",
             description,
             graph,
-            resources=list(self.resources.values()),
+            variables=list(self.found.variables.values()),
+            resources=list(self.found.resources.values()),
             raw=self.document,
         )
-        delimiters.settle(made)
+        delimiters.settle(made, self.found.joined)
         return made
 
     def _about(self) -> tuple[str, str, str]:
@@ -185,7 +190,7 @@ class _Reader:
             pointer=place,
             on_error=_on_error(inputs.get("settingOnError")),
         )
-        reading = Reading(node, raw["type"], data, inputs, self.find(raw["id"]), self.resource)
+        reading = Reading(node, raw["type"], data, inputs, self.find(raw["id"]), self.found)
         batch = mapping(inputs.get("batch"))
         reader = READERS.get(raw["type"])
         if reader is None:
@@ -285,11 +290,6 @@ class _Reader:
         if kind == "6" and first == "outputList":
             return ("result", *("content" if step == "output" else step for step in path[1:]))
         return (OUTPUTS.get(kind, {}).get(first, first), *path[1:])
-
-    def resource(self, kind: str, name: str, hint: dict[str, Any]) -> str:
-        key = f"{kind}:{name}"
-        self.resources.setdefault(key, Resource(key, kind, name, hint))  # type: ignore[arg-type]
-        return key
 
 
 def _number(value: Any, default: int) -> int:

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 from dsl import DslError
-from dsl.coze import branches, containers, documents, http, intents, models, text
+from dsl.coze import branches, containers, databases, documents, http, intents, models, text
 from dsl.coze.reading import Reading, mappings, type_of
 from dsl.coze.shims import unwrapped
-from dsl.coze.tables import CONVERSATIONS, OUTPUTS, WORDS
+from dsl.coze.tables import CONVERSATIONS, DATABASES, OUTPUTS, WORDS
 from dsl.ir import Ref, Type
 from dsl.load import load_json
 
@@ -45,7 +45,7 @@ def plugin(reading: Reading) -> None:
     }
     name = about.get("apiName") or node.title or "plugin"
     node.kind = "tool"
-    node.params = {"tool": reading.resource("tool", name, {"type": "plugin"} | about)}
+    node.params = {"tool": reading.found.resource("tool", name, {"type": "plugin"} | about)}
     node.inputs = reading.named()
     node.outputs = reading.declared()
 
@@ -53,7 +53,10 @@ def plugin(reading: Reading) -> None:
 def conversation(reading: Reading) -> None:
     """What Coze's own service does with conversations and their messages: elsewhere a tool that has to be supplied."""
     node, name = reading.node, WORDS[reading.type]
-    node.kind, node.params = "tool", {"tool": reading.resource("tool", name, {"type": "coze", "node": reading.type})}
+    node.kind, node.params = (
+        "tool",
+        {"tool": reading.found.resource("tool", name, {"type": "coze", "node": reading.type})},
+    )
     node.inputs = reading.named()
     node.outputs = reading.declared()
 
@@ -76,7 +79,7 @@ def subflow(reading: Reading) -> None:
         "spaceId": str(inputs.get("spaceId") or ""),
     }
     node.kind = "subflow"
-    node.params = {"flow": reading.resource("subflow", node.title or identifier, hint)}
+    node.params = {"flow": reading.found.resource("subflow", node.title or identifier, hint)}
     node.inputs = reading.named()
     node.outputs = reading.declared()
 
@@ -90,11 +93,10 @@ def texts(reading: Reading) -> None:
         node.params = {"text": reading.named().get("String"), "delimiters": [str(each) for each in delimiters or []]}
     else:
         given = reading.params(inputs.get("concatParams"))
-        words, delimiter = given.get("concatResult"), given.get("arrayItemConcatChar")
+        words, delimiter = str(given.get("concatResult") or ""), given.get("arrayItemConcatChar")
         node.kind = "template"
-        node.params = {"template": text.named(words, reading.named()) if isinstance(words, str) else ""}
-        if isinstance(delimiter, str) and delimiter:
-            node.params["delimiter"] = delimiter
+        node.params = {"template": text.named(words, reading.named()), "delimiter": str(delimiter or "")}
+        reading.found.joined[node.id] = text.called(words, reading.named())
 
 
 def question(reading: Reading) -> None:
@@ -216,4 +218,5 @@ READERS: dict[str, Callable[[Reading], None]] = {
     "59": from_json,
     "60": documents.read_deleted,
     **dict.fromkeys(CONVERSATIONS, conversation),
+    **dict.fromkeys(DATABASES, databases.read),
 }

@@ -2,13 +2,13 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from dsl import DslError
 from dsl.coze import text
 from dsl.coze.tables import FILE_KINDS, SCOPES, TIME
-from dsl.ir import Node, Ref, Type, Value
+from dsl.ir import Node, Ref, Resource, Scope, Type, Value, Variable
 from dsl.load import load_json
 
 
@@ -52,6 +52,26 @@ def mappings(value: Any) -> list[dict[str, Any]]:
     return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
 
 
+@dataclass
+class Found:
+    """What a canvas has beside its nodes, while it is read."""
+
+    resources: dict[str, Resource] = field(default_factory=dict)
+    variables: dict[tuple[Scope, str], Variable] = field(default_factory=dict)
+    joined: dict[str, list[Ref]] = field(default_factory=dict)  # by Text node: what it joins where that is a list
+
+    def resource(self, kind: str, name: str, hint: dict[str, Any]) -> str:
+        key = f"{kind}:{name}"
+        self.resources.setdefault(key, Resource(key, kind, name, hint))  # type: ignore[arg-type]
+        return key
+
+    def variable(self, ref: Ref, type_: Type) -> None:
+        """A canvas declares no variable of its app: what refers to one tells its type."""
+        if len(ref.path) == 1 and ref.scope != "system":
+            plain = replace(type_, required=False, description="", default=None)
+            self.variables.setdefault((ref.scope, str(ref.path[0])), Variable(ref.scope, str(ref.path[0]), plain))
+
+
 @dataclass(frozen=True)
 class Reading:
     """A node being read: what it becomes, its data, and how references are resolved."""
@@ -61,7 +81,7 @@ class Reading:
     data: dict[str, Any]
     inputs: dict[str, Any]
     find: Callable[[str, tuple[str | int, ...]], Ref]
-    resource: Callable[[str, str, dict[str, Any]], str]
+    found: Found
 
     def value(self, given: Any) -> Value:
         """A BLOCKINPUT as a value."""
@@ -70,16 +90,18 @@ class Reading:
             return None
         content = held.get("content")
         if held.get("type") == "ref" and isinstance(content, dict):
-            return self._ref(content)
+            return self._ref(content, given)
         if held.get("type") == "object_ref":
             return self.params(given.get("schema"))
         return _literal(given, content)
 
-    def _ref(self, content: dict[str, Any]) -> Value:
+    def _ref(self, content: dict[str, Any], given: dict[str, Any]) -> Value:
         source = str(content.get("source", ""))
         if source in SCOPES:
             path = content.get("path")
-            return Ref("", tuple(map(str, path)) if isinstance(path, list) else (), SCOPES[source])  # type: ignore[arg-type]
+            ref = Ref("", tuple(map(str, path)) if isinstance(path, list) else (), SCOPES[source])
+            self.found.variable(ref, type_of(given))
+            return ref
         block = content.get("blockID")
         return self.find(str(block), text.path(str(content.get("name") or ""))) if block else None
 

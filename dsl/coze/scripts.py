@@ -86,7 +86,7 @@ def template(writing: Writing) -> Made:
         if told := as_python(known, writing.canvas.known, writing.canvas.flow):
             writing.note("degraded", "template.printed", PRINTED.format(told))
         value = known
-    words, given = writing.template(value, node.inputs)
+    words, given = writing.template(value, node.inputs, unjoined="delimiter" not in node.params)
     joined = concat(words, given, node.params.get("delimiter", ","))
     return "15", joined, [variable("output", Type("string", required=True))]
 

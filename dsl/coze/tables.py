@@ -1,5 +1,7 @@
 """Numbers and words of Coze beside those of the common form, as data. Source: Coze Studio's canvas of 2026-03."""
 
+from dsl.ir import Scope
+
 START, END = "100001", "900001"
 WORDS = {  # type number -> the word that F4 has for it
     "1": "start", "2": "end", "3": "llm", "4": "plugin", "5": "code", "6": "knowledge", "8": "condition",
@@ -15,6 +17,8 @@ WORDS = {  # type number -> the word that F4 has for it
     "64": "video_frame_extractor", "65": "video_generation", "66": "ltm_write", "67": "ltm_read",
 }  # fmt: skip
 CONVERSATIONS = ("37", "38", "39", "51", "52", "53", "54", "55", "56", "57")  # what they are asked is named inputs
+# what databases are asked, by the name of the parameters; of a query in SQL (12) they are named inputs
+DATABASES = {"12": "", "42": "updateParam", "43": "selectParam", "44": "deleteParam", "46": "insertParam"}
 NUMBERS = {word: number for number, word in WORDS.items()}
 OPERATORS = {
     1: "eq", 2: "ne", 3: "length_gt", 4: "length_ge", 5: "length_lt", 6: "length_le", 7: "contains", 8: "not_contains",
@@ -66,6 +70,10 @@ NAMES: dict[str, dict[str, str]] = {
     "split": {"items": "output"},
 }
 OURS = {kind: {theirs: ours for ours, theirs in names.items()} for kind, names in NAMES.items()}
-SCOPES = {"global_variable_app": "app", "global_variable_user": "user", "global_variable_system": "system"}
+SCOPES: dict[str, Scope] = {
+    "global_variable_app": "app",
+    "global_variable_user": "user",
+    "global_variable_system": "system",
+}
 SOURCES = {scope: source for source, scope in SCOPES.items()}
 RESERVED = frozenset({"true", "false", "and", "or", "not", "null", "nil", "If", "Switch"})

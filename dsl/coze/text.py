@@ -23,13 +23,25 @@ def named(source: str, inputs: dict[str, Value]) -> Value:
     """A template over inputs: a name becomes what the input is; of an input that is no reference, its value."""
 
     def found(match: "re.Match[str]") -> Any:
-        first, *rest = path(match[1])
-        value = inputs.get(str(first))
+        value, rest = _below(inputs, path(match[1]))
         if isinstance(value, Ref):
             return Ref(value.node, (*value.path, *rest), value.scope)
         return None if value is None or rest or not isinstance(value, (str, int, float)) else str(value)
 
     return parse(source, _NAMED, found)
+
+
+def _below(value: Value, steps: tuple[str | int, ...]) -> tuple[Value, tuple[str | int, ...]]:
+    """What stands in an object that was built field by field, and the steps that lead on from there."""
+    while steps and isinstance(value, dict):
+        value, steps = value.get(str(steps[0])), steps[1:]
+    return value, steps
+
+
+def called(source: str, inputs: dict[str, Value]) -> list[Ref]:
+    """What a template calls by the name of an input alone."""
+    values = [inputs.get(name) for name in re.findall(r"\{\{([A-Za-z_]\w*)\}\}", source)]
+    return [value for value in values if isinstance(value, Ref)]
 
 
 def blocks(source: str, find: Find, scopes: dict[str, Any]) -> Value:

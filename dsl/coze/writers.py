@@ -4,9 +4,9 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from dsl.coze import branches, containers, documents, http, intents, models, scripts
+from dsl.coze import branches, containers, databases, documents, http, intents, models, scripts
 from dsl.coze.nested import Loop
-from dsl.coze.tables import CONVERSATIONS, NAMES
+from dsl.coze.tables import CONVERSATIONS, DATABASES, NAMES
 from dsl.coze.writing import Made, Writing, batched, identifier, literal, variable, variables
 from dsl.ir import Node, OnError, Ref, Type
 
@@ -160,6 +160,8 @@ def tool(writing: Writing) -> Made:
     name = resource.name if resource else node.title
     if hint.get("type") == "coze" and hint.get("node") in CONVERSATIONS:
         return str(hint["node"]), {"inputParameters": writing.params(node.inputs)}, variables(node.outputs)
+    if hint.get("type") == "coze" and hint.get("node") in DATABASES:
+        return databases.write(writing, str(hint["node"]))
     if not hint:
         writing.note(
             "needs_binding",

@@ -114,7 +114,7 @@ class Writing:
     def _joined(self, value: Text) -> Ref:
         name = unique(f"{self.node.id}_text{len(self.helpers) + 1}", set(self.canvas.known))
         inner = Writing(self.node, self.canvas)
-        words, given = inner.template(value)
+        words, given = inner.template(value, unjoined=True)
         self.helpers.append((name, concat(words, given)))
         return Ref(name, ("output",))
 
@@ -158,8 +158,13 @@ class Writing:
         """inputParameters; their names have to be identifiers."""
         return [self.param(identifier(name, self.used), value) for name, value in values.items() if value is not None]
 
-    def template(self, value: Value, given: dict[str, Value] | None = None) -> tuple[str, list[dict[str, Any]]]:
-        """Text over inputs of its own, and those inputs: one for each reference."""
+    def template(
+        self, value: Value, given: dict[str, Value] | None = None, *, unjoined: bool = False
+    ) -> tuple[str, list[dict[str, Any]]]:
+        """Text over inputs of its own, and those inputs: one for each reference.
+
+        Text nodes join a list that they call by name; where it is to be `unjoined`, it stands in an object.
+        """
         made: list[dict[str, Any]] = []
         said = []
         wanted = {other: name for name, other in (given or {}).items() if isinstance(other, Ref)}
@@ -171,8 +176,10 @@ class Writing:
             else:
                 if part not in self.names:
                     last = next((str(each) for each in reversed(part.path) if isinstance(each, str)), "value")
-                    self.names[part] = identifier(wanted.get(part, last), self.used)
-                    made.append({"name": self.names[part], "input": self.ref(part)})
+                    name, block = identifier(wanted.get(part, last), self.used), self.ref(part)
+                    apart = unjoined and block["type"] == "list"
+                    self.names[part] = f"{name}.list" if apart else name
+                    made.append({"name": name, "input": _object(list=block) if apart else block})
                 said.append("{{" + self.names[part] + "}}")
         return "".join(said), made
 
@@ -207,6 +214,12 @@ _NO_LETTER = re.compile(r"\W", re.ASCII)
 def reference(block: str, name: str, kind: Type) -> dict[str, Any]:
     content = {"source": "block-output", "blockID": block, "name": name}
     return shape(kind) | {"value": {"type": "ref", "content": content, "rawMeta": {"type": raw(kind)}}}
+
+
+def _object(**fields: dict[str, Any]) -> dict[str, Any]:
+    """An object that is built field by field."""
+    schema = [{"name": name, "input": block} for name, block in fields.items()]
+    return {"type": "object", "schema": schema, "value": {"type": "object_ref"}}
 
 
 def literal(value: Value, wanted: Type | None) -> dict[str, Any]:

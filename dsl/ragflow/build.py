@@ -71,12 +71,13 @@ class _Builder:
 
     def _declare(self) -> None:
         """A variable that the file does not declare, of an app or a user, fails here where it is read: declare it."""
-        declared = {each.name for each in self.flow.variables}
-        asked = {each.name: each for each in undeclared(self.flow) if each.name not in declared}
+        known = {each.name for each in self.flow.variables}
+        asked = {each.name: each for each in undeclared(self.flow) if each.name not in known}
         self.flow.variables = [*self.flow.variables, *asked.values()]
-        for name, each in asked.items():
-            message = f"The {each.scope} variable {name} is one of the conversation here, and empty at first."
-            self.notes.append(Note("degraded", "variable.scope", message, "Give it its value in the canvas."))
+        for each in self.flow.variables:
+            if each.name in asked or each.scope in ("app", "user"):
+                message = f"The {each.scope} variable {each.name} is one of the conversation here, and empty at first."
+                self.notes.append(Note("degraded", "variable.scope", message, "Give it its value in the canvas."))
 
     def _lifted(self, node: Node, before: Node) -> None:
         self.source[id(before)] = node.id

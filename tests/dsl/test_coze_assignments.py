@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 import dsl
+from dsl import coze, dify, ragflow
 from dsl.coze.formats import inside
 from dsl.ir import Edge, Flow, Graph, Node, Ref, Text, Type, Variable
+from tests.dsl.small import NUMBER, line
 
 STRINGS = Type("array", items=Type("string"))
 COUNT, XS, Q = Ref("l", ("i",), "loop"), Ref("l", ("xs",), "loop"), Ref("s", ("q",))
@@ -125,3 +127,38 @@ def test_variables_of_the_loop_and_of_the_flow_are_set_by_nodes_of_their_own() -
     inner = [(edge["sourceNodeID"], edge["targetNodeID"]) for edge in nodes["21"]["edges"]]
     assert inner == [("l", "a_others"), ("a_others", "a"), ("a", "l")]
     assert {note.node for note in notes} <= {"a", "l", "e", "s", ""}
+
+
+# -- variables of the app
+
+
+def _app() -> Flow:
+    asked = Node("begin", "start", "Start", outputs={"q": Type("string")})
+    items = [{"target": Ref("", (name,), "app"), "op": "set", "value": value} for name, value in _SET.items()]
+    keep = Node("keep", "assign", "Keep", params={"items": items})
+    done = Node("done", "end", "End", params={"message": Text(("So far: ", Ref("", ("seen",), "app")))})
+    variables = [Variable("app", "seen", STRINGS), Variable("user", "name"), Variable("app", "count", NUMBER)]
+    return Flow("kept", "ir", mode="chat", graph=line(asked, keep, done), variables=variables)
+
+
+_SET = {"seen": ["a"], "count": 3}
+
+
+def test_a_canvas_tells_the_types_of_the_variables_of_its_app() -> None:
+    flow = coze.read(coze.build(_app())[0])
+    assert {each.name: each.type.name for each in flow.variables} == {"seen": "array", "count": "number"}
+    assert {each.scope for each in flow.variables} == {"app"}
+
+
+def test_they_are_variables_of_the_conversation_in_a_chat_of_dify() -> None:
+    document, notes = dify.build(coze.read(coze.build(_app())[0]))
+    kept = document["workflow"]["conversation_variables"]
+    assert {each["name"]: each["value_type"] for each in kept} == {"seen": "array[string]", "count": "number"}
+    kinds = {node["data"]["title"]: node["data"]["type"] for node in document["workflow"]["graph"]["nodes"]}
+    assert kinds["Keep"] == "assigner"
+    assert [note.severity for note in notes if note.code == "variable.scope"] == ["degraded"] * 2
+
+
+def test_on_ragflow_they_are_of_the_conversation_too() -> None:
+    notes = ragflow.build(coze.read(coze.build(_app())[0]))[1]
+    assert [note.severity for note in notes if note.code == "variable.scope"] == ["degraded"] * 2

@@ -103,6 +103,34 @@ def test_sub_workflows_of_an_archive_are_kept() -> None:
     assert formats.unpack(written) == document
 
 
+@pytest.mark.parametrize("form", ["F1", "F3", "F4-yaml", "F5", "F6"])
+def test_sub_workflows_of_an_archive_are_files_beside_in_a_form_that_holds_one(form: str) -> None:
+    others = {f"workflow/{name}-draft.yaml": FLOW.replace(b"flow", name.encode()) for name in ("ask", "tell")}
+    packed = zipped(
+        {"MANIFEST.yml": MANIFEST, "workflow/flow-draft.yaml": FLOW, **others, "workflow/odd.yaml": b"a: 1"}
+    )
+    written = dsl.write(dsl.read(packed), "coze", form=form)
+    assert [*written.beside] == ["ask", "tell"]
+    for data in (written.data, *written.beside.values()):
+        (start,) = dsl.read(data).graph.nodes
+        assert (start.kind, dsl.read(data).version) == ("start", form)
+    told = [note.message for note in written.notes if note.severity == "needs_binding"]
+    assert [name for name in ("ask", "tell") if any(name in message for message in told)] == ["ask", "tell"]
+    assert any("workflow/odd.yaml" in note.message for note in written.notes if note.severity == "dropped")
+
+
+def test_names_of_sub_workflows_lead_nowhere_else() -> None:
+    others = {f"workflow/{i}.yaml": FLOW.replace(b"name: flow", b"name: ../../flow") for i in range(2)}
+    packed = zipped({"MANIFEST.yml": MANIFEST, "workflow/flow-draft.yaml": FLOW, **others})
+    assert [*dsl.write(dsl.read(packed), "coze", form="F1").beside] == ["flow", "flow_2"]
+
+
+def test_an_archive_that_stays_one_has_nothing_beside() -> None:
+    packed = zipped({"MANIFEST.yml": MANIFEST, "workflow/flow-draft.yaml": FLOW, "workflow/other-draft.yaml": FLOW})
+    written = dsl.write(dsl.read(packed), "coze", form="F4")
+    assert (written.beside, written.notes) == ({}, [])
+
+
 @pytest.mark.parametrize("target", ["dify", "n8n"])
 @pytest.mark.parametrize("form", FORMS)
 def test_the_way_back_is_compared_in_the_form_that_a_workflow_came_in(form: str, target: str) -> None:
