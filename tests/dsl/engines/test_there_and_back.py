@@ -92,3 +92,12 @@ def test_what_the_rounds_of_a_loop_make_is_there_after_a_journey_to_ragflow() ->
         run_dify(str(dsl.write(each, "dify").data), {"query": "x", "q": "x", "n": 1}) for each in (chat, there)
     )
     assert before.outputs["answer"].split() == after.outputs["answer"].split() == ["-", "a!", "-", "b!", "3"], after
+
+
+@pytest.mark.parametrize("target", ["coze", "ragflow", "n8n"])
+def test_a_chat_answers_what_was_asked_after_a_journey(target: str) -> None:
+    say = Node("say", "answer", "Say", params={"text": Text(("You said ", Ref("", ("query",), "system"), "!"))})
+    chat = Flow("T", "dify", mode="chat", graph=line(Node("begin", "start", "Start"), say))
+    there = dsl.read(dsl.write(chat, target).data)
+    ran = run_dify(str(dsl.write(there, "dify").data), {"query": "hi"})
+    assert (ran.status, str(ran.outputs.get("answer")).split()) == ("succeeded", ["You", "said", "hi!"]), ran
