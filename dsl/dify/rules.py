@@ -7,11 +7,13 @@ from typing import Any
 
 from dsl.dify import sources
 from dsl.dify.handles import handle
+from dsl.dify.misnamed import misnamed
 from dsl.dify.names import CONTAINERS, FIELD, KINDS, STARTS
 from dsl.dify.place import Place
 from dsl.dify.references import TOKEN
 from dsl.ir import Flow
 from dsl.lint import Finding
+from dsl.values import nodes as by_id
 from dsl.values import pointer
 
 __all__ = ["check", "handle", "made_readable", "mend"]
@@ -34,10 +36,11 @@ def check(flow: Flow) -> Iterator[Finding]:
     starts = [place for place, data in nodes if data.get("type") == "start"]
     for place in starts[1:]:
         yield Finding("error", "start.twice", "A second start: Dify knows one only.", place, fix="Delete it.")
-    installed = _dependencies(document)
+    installed, known = _dependencies(document), by_id(flow)
     for place, data in nodes:
         yield from _node(place, data, installed)
         yield from _known(place, data)
+        yield from misnamed(data, place, known)
     yield from _containers(document)
 
 

@@ -20,7 +20,7 @@ from tests.dsl.engines.lane import home
 from tests.dsl.engines.n8n_server import VERSION
 from tests.dsl.kitchen import kitchen_sink
 from tests.dsl.n8n_types import Shown, required, types
-from tests.dsl.small import cases
+from tests.dsl.small import cases, services
 
 LOST = ("degraded", "stub", "dropped")
 Change = Callable[[Any], object]
@@ -154,6 +154,15 @@ def test_what_a_platform_trips_over_is_found(dialect: str, change: Change, code:
     assert code not in {each.code for each in check(flow(dialect))}
     found = [each for each in check(flow(dialect, change)) if each.code == code]
     assert found and found[0].pointer.endswith(pointer) and says in f"{found[0].message} {found[0].fix}"
+
+
+def test_an_output_of_dify_that_has_another_name_elsewhere_is_nothing_by_that_name() -> None:
+    asked = next(case.flow for case in services("http://127.0.0.1") if case.name == "HTTP")
+    right = str(dsl.write(asked, "dify").data)
+    assert [each for each in check(dsl.read(right)) if each.code == "ref.output"] == []
+    (found,) = [each for each in check(dsl.read(right.replace("status_code", "status"))) if each.code == "ref.output"]
+    assert found.pointer.endswith("/data/outputs/1/value_selector") and "fetch.status" in found.message
+    assert found.fix == "Did you mean 'status_code'?"
 
 
 @pytest.mark.parametrize(
