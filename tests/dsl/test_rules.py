@@ -75,6 +75,7 @@ MODEL = {"provider": "langgenius/openai/openai", "name": "gpt-4o", "mode": "chat
 IF = {"case_id": "a", "logical_operator": "and", "conditions": [{"comparison_operator": "empty"}]}
 CLEAR = {"input_type": "constant", "operation": "clear"}
 GROUPS = {"group_enabled": True, "groups": [{"group_name": "g", "output_type": "array", "variables": []}]}
+BELOW = {"type": "object", "children": {"n": {"type": "any"}}}
 PLANTED = [
     ("dify", lambda document: document.pop("kind"), "kind.missing", "/kind", "kind: app"),
     ("dify", _data(2, type="start", variables=[]), "start.twice", "/workflow/graph/nodes/2/data", "knows one only"),
@@ -83,6 +84,8 @@ PLANTED = [
     ("dify", _data(2, code="{{#a-b.c#}}"), "ref.text", "/data/code", "{{#a-b.c#}} is no reference"),
     ("dify", _data(2, type="code", variables=[{"variable": "x", "value_selector": []}]), "ref.empty", "/0", "'x' from"),
     ("dify", _data(2, outputs={"1st": {"type": "string"}}), "name.pattern", "/outputs/1st", "'1st'"),
+    ("dify", _data(2, outputs={"o": {"type": "integer"}}), "output.type", "/outputs/o", "'integer', with which"),
+    ("dify", _data(2, outputs={"o": BELOW}), "output.type", "/outputs/o/children/n", "'any', with which"),
     ("dify", _data(2, code="{{# a.b #}}"), "ref.text", "/data/code", "{{# a.b #}} is no reference"),
     ("dify", _data(2, type="knowledge"), "node.type", "/nodes/2/data", "'knowledge', which Dify does not have"),
     ("dify", _data(2, type="knowledge-retrieval", dataset_ids=["x"]), "ref.empty", "_selector", "its query from"),
