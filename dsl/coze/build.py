@@ -6,10 +6,10 @@ from functools import partial
 from typing import Any
 
 from dsl import OptionError, bodies, classes, collected, computed, conditions, looped, prompts, renamed, rings
-from dsl.coze import answers, assignments, buttons, ends, nested, yamlform
+from dsl.coze import answers, assignments, buttons, chats, ends, nested, yamlform
 from dsl.coze.drawn import drawn
 from dsl.coze.forms import FORMS, check, entry, form_of, formed, workflow_name
-from dsl.coze.lacking import PLATFORM
+from dsl.coze.lacking import platform
 from dsl.coze.reading import mapping
 from dsl.coze.tables import END, SIGNS, START
 from dsl.coze.writing import Canvas, Notes, batched, declared, element, type_at
@@ -107,8 +107,10 @@ class _Builder:
         answers.parse(graph, {*nodes(self.flow)}, self._parsed)
         conditions.compute(graph, {*nodes(self.flow)}, lambda each: each["op"] in SIGNS, self._computed)
         classes.translate(self.flow, "coze", {*nodes(self.flow)}, self._translated)
-        for node in supply(self.flow, PLATFORM, self.notes.add):
+        for node in supply(self.flow, platform(self.flow), self.notes.add):
             self.notes.made(node)
+        for node in chats.by_name(graph):
+            self.notes.add(node, "degraded", "conversation.name", chats.NAMED)
         renamed.rename(self.flow, NAME, self._renamed)
 
     def _renamed(self, node: Node, names: dict[str, str]) -> None:

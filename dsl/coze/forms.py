@@ -7,6 +7,7 @@ from typing import Any
 from dsl import OptionError
 from dsl.audit import differing
 from dsl.coze import yamlform
+from dsl.coze.chats import is_chat
 from dsl.coze.formats import CLIPBOARD, EXPORT, form, inside
 from dsl.coze.reading import mapping
 from dsl.load import dump_yaml
@@ -38,14 +39,14 @@ def workflow_name(name: str) -> str:
 def formed(canvas: dict[str, Any], title: str, description: str, form: str, host: str = "", space: str = "") -> Any:
     name = workflow_name(title) or "workflow"
     if form in ("F2", "F5"):
-        source = {"workflowId": "", "flowMode": 0, "spaceId": space, "isDouyin": False, "host": host}
+        source = {"workflowId": "", "flowMode": _mode(canvas), "spaceId": space, "isDouyin": False, "host": host}
         kind = CLIPBOARD if form == "F2" else EXPORT
         return {"type": kind, "source": source, "json": _with_bounds(canvas)}
     if form == "F6":
         return {"workflowid": "", "name": title, "description": description, "version": "", "schema": canvas}
     if form == "F1":
         return canvas
-    about = {"type": "Workflow", "version": "1.0.0", "main": entry(name, description)}
+    about = {"type": "Workflow", "version": "1.0.0", "main": entry(name, description, _mode(canvas))}
     if form == "F3":
         return _container(canvas, name, about)
     yaml = yamlform.from_canvas(canvas, name, description, "0")
@@ -55,9 +56,14 @@ def formed(canvas: dict[str, Any], title: str, description: str, form: str, host
     return {"format": "F4"} | package | {"manifest": about | {"sub": []}, "flow": yaml}
 
 
-def entry(name: str, description: str) -> dict[str, Any]:
+def entry(name: str, description: str, mode: int = 0) -> dict[str, Any]:
     icon = "plugin_icon/workflow.png"
-    return {"id": "0", "name": name, "desc": description, "icon": icon, "version": "", "flowMode": 0, "commitId": ""}
+    said = {"id": "0", "name": name, "desc": description, "icon": icon, "version": ""}
+    return said | {"flowMode": mode, "commitId": ""}
+
+
+def _mode(canvas: dict[str, Any]) -> int:
+    return 3 if is_chat(canvas) else 0
 
 
 def _container(canvas: dict[str, Any], name: str, about: dict[str, Any]) -> dict[str, Any]:

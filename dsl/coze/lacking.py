@@ -1,7 +1,9 @@
 """What Coze's nodes do not give out, and what stands for it: an answer in fields is there by its fields only."""
 
+from dataclasses import replace
+
 from dsl.coze.fields import fields
-from dsl.ir import Node, Ref, Type
+from dsl.ir import Flow, Node, Ref, Type
 from dsl.lacking import Path, Platform, among, unasked
 
 LACKED = {
@@ -39,3 +41,9 @@ def instead(node: Node, path: Path, id_: str) -> Node | None:
 
 
 PLATFORM = Platform("Coze", lacks, instead, unread={"vision"}, system={"query", "context"})
+CHATS = replace(PLATFORM, system={"conversation_id", *(PLATFORM.system or ())})
+
+
+def platform(flow: Flow) -> Platform:
+    """A conversation there is in a chat only."""
+    return CHATS if flow.mode == "chat" else PLATFORM

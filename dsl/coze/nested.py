@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from dsl.coze import chats
 from dsl.coze.tables import END, START
 from dsl.coze.writing import identifier
 from dsl.ir import Edge, Flow, Graph, Node, OnError, Ref, Type, Value
@@ -113,7 +114,7 @@ def _asked(node: Node, typed: Typed) -> tuple[Node, dict[str, Value]]:
 
 def _everywhere(ref: Ref) -> bool:
     """Whether each workflow of an app has it: its variables, but not what was asked in a chat."""
-    return not ref.node and (ref.scope, ref.path[:1]) != ("system", ("query",))
+    return not ref.node and not chats.asked(ref)
 
 
 def _plain(kind: Type) -> Type:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from dsl import DslError, delimiters
-from dsl.coze import nested, yamlform
+from dsl.coze import chats, nested, yamlform
 from dsl.coze.fields import answers_fields
 from dsl.coze.folded import unfold
 from dsl.coze.formats import form, inside
@@ -15,6 +15,7 @@ from dsl.coze.reading import Found, Reading, mapping, mappings, types_of
 from dsl.coze.tables import OURS, OUTPUTS
 from dsl.ir import Edge, Flow, Graph, Node, OnError, Ref
 from dsl.load import load_json
+from dsl.notes import Note
 from dsl.values import at, map_refs, pointer, walk
 
 
@@ -40,6 +41,7 @@ def _loops(document: Any) -> dict[str, str]:
 class _Reader:
     def __init__(self, document: Any, place: str, held: Any, canvas: Any, is_yaml: bool, loops: dict[str, str]) -> None:
         self.document, self.place, self.held, self.canvas, self.loops = document, place, held, canvas, loops
+        self.is_chat = chats.is_chat(canvas)
         self.inner, self.edge_key = ("nodes", "edges") if is_yaml else ("blocks", "edges")
         self.kinds: dict[str, str] = {}
         self.nodes: dict[str, dict[str, Any]] = {}
@@ -104,16 +106,19 @@ class _Reader:
     def flow(self) -> Flow:
         graph = self.graph()
         name, description, version = self._about()
-        chat = any(name == "USER_INPUT" for node in graph.nodes if node.kind == "start" for name in node.outputs)
         made = Flow(
             name,
             "coze",
             version,
-            "chat" if chat else "workflow",
+            "chat" if self.is_chat else "workflow",
             description,
             graph,
             variables=list(self.found.variables.values()),
             resources=list(self.found.resources.values()),
+            notes=[
+                Note("degraded", "conversation.name", chats.NAMED, "", node.id, node.title, node.pointer)
+                for node in chats.by_name(graph)
+            ],
             raw=self.document,
         )
         delimiters.settle(made, self.found.joined)
@@ -258,6 +263,8 @@ class _Reader:
                 return Ref(block, path)
             if block in around and block != where and raw["type"] in ("21", "28"):
                 return self._inside(raw, path)
+            if self.is_chat and raw["type"] == "1" and path and path[0] in chats.SYSTEM:
+                return Ref("", (chats.SYSTEM[str(path[0])], *path[1:]), "system")
             return Ref(block, self._output(raw, path))
 
         return found

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from dsl import DslError
-from dsl.coze import branches, containers, databases, documents, http, intents, models, text
+from dsl.coze import branches, chats, containers, databases, documents, http, intents, models, text
 from dsl.coze.reading import Reading, mappings, type_of
 from dsl.coze.shims import unwrapped
 from dsl.coze.tables import CONVERSATIONS, DATABASES, OUTPUTS, WORDS
@@ -14,7 +14,7 @@ from dsl.load import load_json
 
 def start(reading: Reading) -> None:
     reading.node.kind = "start"
-    reading.node.outputs = reading.declared()
+    reading.node.outputs = chats.own(reading.declared())
 
 
 def end(reading: Reading) -> None:

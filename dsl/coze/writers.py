@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from dsl.coze import branches, containers, databases, documents, http, intents, models, scripts
+from dsl.coze import branches, chats, containers, databases, documents, http, intents, models, scripts
 from dsl.coze.nested import Loop
 from dsl.coze.tables import CONVERSATIONS, DATABASES, NAMES
 from dsl.coze.writing import Made, Writing, batched, identifier, literal, variable, variables
@@ -52,7 +52,7 @@ def setting(writing: Writing, policy: OnError) -> dict[str, Any]:
 def start(writing: Writing) -> Made:
     types = dict(writing.node.outputs)
     if writing.canvas.flow.mode == "chat":
-        types = {"USER_INPUT": Type("string", required=True), "CONVERSATION_NAME": Type("string")} | types
+        types = chats.TYPES | types
     for name, each in types.items():
         if each.options or each.max_length:
             writing.note("degraded", "type.narrowed", f"The options or the length of {name} cannot be set here.")

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from dsl.coze.tables import FILES, NAMES, RAW, RAW_LISTS, RESERVED, SOURCES, TIME
+from dsl.coze import chats
+from dsl.coze.tables import FILES, NAMES, RAW, RAW_LISTS, RESERVED, SOURCES, START, TIME
 from dsl.ir import Flow, Node, Ref, Script, Text, Type, Value
 from dsl.kinds import outputs
 from dsl.notes import Note, Severity
@@ -135,8 +136,8 @@ class Writing:
 
     def _global(self, ref: Ref) -> dict[str, Any]:
         scope = ref.scope
-        if scope == "system" and ref.path[:1] == ("query",):
-            return reference("100001", "USER_INPUT", Type("string"))
+        if name := chats.asked(ref):
+            return reference(START, name, Type("string"))
         if scope not in SOURCES:
             code = "variable.scope" if scope == "session" else "resource.credential"
             severity: Severity = "degraded" if scope == "session" else "needs_binding"

@@ -136,6 +136,17 @@ def word_of(type_: Type) -> str:
     return "string" if type_.name == "time" else type_.name
 
 
+def declarable(type_: Type) -> bool:
+    """Whether code can be held to give an output, or a field of one, that is of this type."""
+    return word_of(type_) in CODE_TYPES or word_of(type_) in _NARROWER
+
+
+def fields(type_: Type) -> dict[str, Type]:
+    """The fields that an object of code is declared by: all it has, or none, for it may have no others."""
+    props = type_.props or {}
+    return props if all(declarable(each) for each in props.values()) else {}
+
+
 def narrowed(type_: Type, allowed: frozenset[str], otherwise: str) -> str:
     """The word out of those allowed that comes nearest."""
     word = word_of(type_)

@@ -7,11 +7,13 @@ from typing import Any
 
 from dsl.dify import sources
 from dsl.dify.handles import handle
-from dsl.dify.names import CONTAINERS, FIELD, KINDS, STARTS
+from dsl.dify.misnamed import misnamed
+from dsl.dify.names import CODE_TYPES, CONTAINERS, FIELD, KINDS, STARTS
 from dsl.dify.place import Place
 from dsl.dify.references import TOKEN
 from dsl.ir import Flow
 from dsl.lint import Finding
+from dsl.values import nodes as by_id
 from dsl.values import pointer
 
 __all__ = ["check", "handle", "made_readable", "mend"]
@@ -34,10 +36,11 @@ def check(flow: Flow) -> Iterator[Finding]:
     starts = [place for place, data in nodes if data.get("type") == "start"]
     for place in starts[1:]:
         yield Finding("error", "start.twice", "A second start: Dify knows one only.", place, fix="Delete it.")
-    installed = _dependencies(document)
+    installed, known = _dependencies(document), by_id(flow)
     for place, data in nodes:
         yield from _node(place, data, installed)
         yield from _known(place, data)
+        yield from misnamed(data, place, known)
     yield from _containers(document)
 
 
@@ -97,6 +100,21 @@ def _known(place: str, data: dict[str, Any]) -> Iterator[Finding]:
             message = f"'{title}' has a group of the type {word!r}, with which the app does not load."
             fix = f"One of {', '.join(sorted(_GROUP_TYPES))}."
             yield Finding("error", "group.type", message, where, title=title, fix=fix)
+    for where, word in _outputs(data, place) if type_ == "code" else ():
+        if word not in CODE_TYPES:
+            message = f"'{title}' gives out something of the type {word!r}, with which the app does not load."
+            fix = f"One of {', '.join(sorted(CODE_TYPES))}."
+            yield Finding("error", "output.type", message, where, title=title, fix=fix)
+
+
+def _outputs(held: dict[str, Any], place: str, key: str = "outputs") -> Iterator[tuple[str, str]]:
+    """The types that code declares, of what is below its outputs too."""
+    listed = held.get(key)
+    for name, each in listed.items() if isinstance(listed, dict) else ():
+        if isinstance(each, dict):
+            where = f"{place}/{key}{pointer(str(name))}"
+            yield where, str(each.get("type"))
+            yield from _outputs(each, where, "children")
 
 
 def _containers(document: dict[str, Any]) -> Iterator[Finding]:

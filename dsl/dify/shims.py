@@ -15,6 +15,7 @@ JavaScript, takes exactly the declared outputs, and prints what main returns wit
 import json
 import re
 from dataclasses import dataclass, field
+from typing import Any
 
 from dsl import itemspython, typescript
 from dsl.computed import CONTEXT, HANDED, RUNS, Fields, of_input, printed
@@ -32,7 +33,7 @@ class Code:
     source: str
     style: str
     inputs: list[str] = field(default_factory=list)  # names of the arguments
-    outputs: list[str] = field(default_factory=list)
+    outputs: dict[str, Any] = field(default_factory=dict)  # by name, the fields that are declared below, and so on
     boxed: dict[str, str] = field(default_factory=dict)  # outputs that are one level deeper, with their types
     fields: Fields = field(default_factory=dict)  # n8n: by node, its fields, at the end the name of an argument
 
@@ -80,12 +81,19 @@ def _python(code: Code) -> tuple[str, str]:
             arguments=arguments, given=given, run=_AWAITED if waits else _SENT, finish=finish
         )
     if code.style == "kwargs":
-        return "", _PYTHON_KWARGS.format(arguments=arguments, finish=finish)
+        named = ", ".join(f"{name}={name}" for name in code.inputs)  # as Dify itself calls main
+        return "", _PYTHON_KWARGS.format(arguments=arguments, named=named, finish=finish)
     head = f"\ndef main({arguments}):\n"
     return itemspython.HEAD, itemspython.behind(code.style, code.fields, head, finish)
 
 
-_PYTHON_FINISH = """    result = {{name: result.get(name) for name in {outputs!r}}}
+_PYTHON_FINISH = """    def only(held, keys):
+        return {{name: below(held.get(name), inner) for name, inner in keys.items()}}
+
+    def below(value, keys):
+        return only(value, keys) if keys and isinstance(value, dict) else value
+
+    result = only(result, {outputs!r})
     return {{name: {{"value": each}} if name in {boxed!r} else each for name, each in result.items()}}
 """
 _ARGS = """class Args(dict):
@@ -115,7 +123,7 @@ _PYTHON_KWARGS = """original_main = main
 
 
 def main({arguments}):
-    result = original_main({arguments})
+    result = original_main({named})
 {finish}"""
 
 
@@ -139,10 +147,12 @@ def _javascript(code: Code) -> tuple[str, str]:
 _FINISH = """function finish(result) {{
 {items}  result = result ?? {{}};
   const boxed = {boxed};
-  const outputs = {outputs};
-  return Object.fromEntries(
-    outputs.map((name) => [name, boxed.includes(name) ? {{ value: result[name] ?? null }} : (result[name] ?? null)]),
-  );
+  const only = (held, keys) =>
+    Object.fromEntries(Object.entries(keys).map(([name, inner]) => [name, below(held[name] ?? null, inner)]));
+  const isObject = (value) => value && typeof value === "object" && !Array.isArray(value);
+  const below = (value, keys) => (Object.keys(keys).length && isObject(value) ? only(value, keys) : value);
+  const pairs = Object.entries(only(result, {outputs}));
+  return Object.fromEntries(pairs.map(([name, value]) => [name, boxed.includes(name) ? {{ value }} : value]));
 }}
 """
 _MAIN = """function main(input) {{

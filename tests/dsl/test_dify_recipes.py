@@ -499,7 +499,7 @@ _CODES = [
 
 @pytest.mark.parametrize("code", _CODES, ids=lambda code: f"{code.lang}-{code.style}")
 def test_code_is_called_in_its_own_way_and_comes_back_byte_for_byte(code: Code) -> None:
-    code.inputs, code.outputs, code.boxed, code.fields = ["q"], ["r"], {"r": "any"}, {"": {"q": "q"}}
+    code.inputs, code.outputs, code.boxed, code.fields = ["q"], {"r": {}}, {"r": "any"}, {"": {"q": "q"}}
     source = wrapped(code)
     data = {"code": source, "code_language": code.lang, "outputs": {"r": {"type": "object"}}}
     result = _run(data, q="hi")

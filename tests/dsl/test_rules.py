@@ -20,7 +20,7 @@ from tests.dsl.engines.lane import home
 from tests.dsl.engines.n8n_server import VERSION
 from tests.dsl.kitchen import kitchen_sink
 from tests.dsl.n8n_types import Shown, required, types
-from tests.dsl.small import cases
+from tests.dsl.small import cases, services
 
 LOST = ("degraded", "stub", "dropped")
 Change = Callable[[Any], object]
@@ -82,6 +82,7 @@ MODEL = {"provider": "langgenius/openai/openai", "name": "gpt-4o", "mode": "chat
 IF = {"case_id": "a", "logical_operator": "and", "conditions": [{"comparison_operator": "empty"}]}
 CLEAR = {"input_type": "constant", "operation": "clear"}
 GROUPS = {"group_enabled": True, "groups": [{"group_name": "g", "output_type": "array", "variables": []}]}
+BELOW = {"type": "object", "children": {"n": {"type": "any"}}}
 PLANTED = [
     ("dify", lambda document: document.pop("kind"), "kind.missing", "/kind", "kind: app"),
     ("dify", _data(2, type="start", variables=[]), "start.twice", "/workflow/graph/nodes/2/data", "knows one only"),
@@ -90,6 +91,8 @@ PLANTED = [
     ("dify", _data(2, code="{{#a-b.c#}}"), "ref.text", "/data/code", "{{#a-b.c#}} is no reference"),
     ("dify", _data(2, type="code", variables=[{"variable": "x", "value_selector": []}]), "ref.empty", "/0", "'x' from"),
     ("dify", _data(2, outputs={"1st": {"type": "string"}}), "name.pattern", "/outputs/1st", "'1st'"),
+    ("dify", _data(2, outputs={"o": {"type": "integer"}}), "output.type", "/outputs/o", "'integer', with which"),
+    ("dify", _data(2, outputs={"o": BELOW}), "output.type", "/outputs/o/children/n", "'any', with which"),
     ("dify", _data(2, code="{{# a.b #}}"), "ref.text", "/data/code", "{{# a.b #}} is no reference"),
     ("dify", _data(2, type="knowledge"), "node.type", "/nodes/2/data", "'knowledge', which Dify does not have"),
     ("dify", _data(2, type="knowledge-retrieval", dataset_ids=["x"]), "ref.empty", "_selector", "its query from"),
@@ -172,6 +175,15 @@ def test_what_a_platform_trips_over_is_found(dialect: str, change: Change, code:
     assert code not in {each.code for each in check(flow(dialect))}
     found = [each for each in check(flow(dialect, change)) if each.code == code]
     assert found and found[0].pointer.endswith(pointer) and says in f"{found[0].message} {found[0].fix}"
+
+
+def test_an_output_of_dify_that_has_another_name_elsewhere_is_nothing_by_that_name() -> None:
+    asked = next(case.flow for case in services("http://127.0.0.1") if case.name == "HTTP")
+    right = str(dsl.write(asked, "dify").data)
+    assert [each for each in check(dsl.read(right)) if each.code == "ref.output"] == []
+    (found,) = [each for each in check(dsl.read(right.replace("status_code", "status"))) if each.code == "ref.output"]
+    assert found.pointer.endswith("/data/outputs/1/value_selector") and "fetch.status" in found.message
+    assert found.fix == "Did you mean 'status_code'?"
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,8 @@
 """Code in the way of another platform: lines around it call it, and hand on what it declares."""
 
+import re
+from typing import Any
+
 from dsl import computed, typescript
 from dsl.dify import names, shims
 from dsl.dify.lacking import PLATFORM
@@ -16,12 +19,14 @@ def _code(work: Work, node: Node) -> None:
         return
     if style in ("items", "item"):
         _promise(work, node)
-    loose = {name: type_ for name, type_ in node.outputs.items() if name == computed.ALL or not _declarable(type_)}
+    loose = {name: type_ for name, type_ in node.outputs.items() if name == computed.ALL or not names.declarable(type_)}
     boxed = {name: names.word_of(type_) for name, type_ in loose.items()}
-    if style == "kwargs" and not boxed:
+    source = str(node.params.get("source", ""))
+    if style == "kwargs" and not boxed and not (lang == "javascript" and not work.own and _PROMISES.search(source)):
         return
     work.boxed |= {(node.id, name) for name in boxed}
-    code = shims.Code(lang, str(node.params.get("source", "")), style, [], list(node.outputs), boxed)
+    outputs = {name: {} if name in boxed else _fields(type_) for name, type_ in node.outputs.items()}
+    code = shims.Code(lang, source, style, [], outputs, boxed)
     if style in ("items", "item"):
         _incoming(work, node, code)
     code.inputs = list(node.inputs)
@@ -32,9 +37,12 @@ def _code(work: Work, node: Node) -> None:
         work.note(node, "degraded", "code.typescript", typescript.MORE, typescript.ADVICE)
 
 
-def _declarable(type_: Type) -> bool:
-    word = names.word_of(type_)
-    return word in names.CODE_TYPES or word in ("integer", "secret")
+_PROMISES = re.compile(r"\basync\b|\bPromise\b|\.then\(")  # whose result Dify does not wait for
+
+
+def _fields(type_: Type) -> dict[str, Any]:
+    """What is to be there below an output: Dify fails where a declared field is not, or another is."""
+    return {name: _fields(each) for name, each in names.fields(type_).items()}
 
 
 def _promise(work: Work, node: Node) -> None:

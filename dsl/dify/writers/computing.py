@@ -24,13 +24,20 @@ def _output(work: Work, node: Node, name: str, type_: Type) -> Data:
     if (node.id, name) in work.boxed:
         return {"type": "object", "children": None}
     word = names.word_of(type_) if work.own else names.narrowed(type_, names.CODE_TYPES, "string")
-    return {"type": word, "children": _children(type_)}
+    return {"type": word, "children": _as_read(type_) if work.own else _children(type_)}
+
+
+def _as_read(type_: Type) -> Data | None:
+    fields = type_.props or {}
+    return {name: {"type": names.word_of(each), "children": _as_read(each)} for name, each in fields.items()} or None
 
 
 def _children(type_: Type) -> Data | None:
-    if not type_.props:
-        return None
-    return {name: {"type": names.word_of(inner), "children": _children(inner)} for name, inner in type_.props.items()}
+    """A file with another word in it does not load."""
+    return {
+        name: {"type": names.narrowed(each, names.CODE_TYPES, "string"), "children": _children(each)}
+        for name, each in names.fields(type_).items()
+    } or None
 
 
 def _template(work: Work, node: Node) -> Data:

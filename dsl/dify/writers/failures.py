@@ -2,7 +2,7 @@
 
 from dsl.dify import names
 from dsl.dify.work import Work
-from dsl.dify.writers.values import Data
+from dsl.dify.writers.values import Data, native
 from dsl.ir import Json, Node, Type
 from dsl.kinds import outputs
 
@@ -18,10 +18,9 @@ def on_error(work: Work, node: Node) -> Data:
         made["error_strategy"] = "fail-branch"
     if policy.then == "default":
         made["error_strategy"] = "default-value"
-        renamed = names.NATIVE_OUTPUTS.get(node.kind, {})
         known = outputs(node)
         made["default_value"] = [
-            {"key": renamed.get(name, name), "type": _default_type(known.get(name), value), "value": value}
+            {"key": native(node, name), "type": _default_type(known.get(name), value), "value": value}
             for name, value in (policy.default or {}).items()
         ]
     return made

@@ -47,9 +47,13 @@ def _steps(work: Work, name: str, path: list[str]) -> list[str]:
         return [first, "output", *path[1:]]
     if node.kind == "start" and first in names.REQUEST and trigger(node) == "webhook" and not is_declared(node, first):
         return ["_webhook_raw", names.REQUEST[first], *path[1:]]
-    if first in node.outputs and node.kind not in ("loop", "list", "http"):
-        return [first, *path[1:]]
-    return [names.NATIVE_OUTPUTS.get(node.kind, {}).get(first, first), *path[1:]]
+    return [native(node, first), *path[1:]]
+
+
+def native(node: Node, name: str) -> str:
+    """What Dify calls an output; where an author may make some of the same name, that one as its author does."""
+    own = name in node.outputs and node.kind in ("extract", "ask")
+    return name if own else names.NATIVE_OUTPUTS.get(node.kind, {}).get(name, name)
 
 
 def is_declared(node: Node, name: str) -> bool:

@@ -1,15 +1,19 @@
 """The six flows of agentbridge, from Dify to Coze and back: what the file gave before, it gives afterwards."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import yaml
 
 import dsl
-from dsl.ir import Edge, Flow, Graph, Node, Ref, Script, Text
+from dsl.ir import Edge, Flow, Graph, Node, Ref, Resource, Script, Text
+from dsl.schemas import schema_with
 from tests.dsl.corpus import SHARED
 from tests.dsl.engines.dify import run_dify
-from tests.dsl.small import NUMBER, OBJECTS, STRINGS, line, start
+from tests.dsl.small import NUMBER, OBJECTS, STRING, STRINGS, flow, line, start
+
+MODEL = Resource("model:1", "model", "stub", {"provider": "langgenius/openai_api_compatible/openai_api_compatible"})
 
 pytestmark = pytest.mark.engines
 FLOWS = (
@@ -92,3 +96,36 @@ def test_what_the_rounds_of_a_loop_make_is_there_after_a_journey_to_ragflow() ->
         run_dify(str(dsl.write(each, "dify").data), {"query": "x", "q": "x", "n": 1}) for each in (chat, there)
     )
     assert before.outputs["answer"].split() == after.outputs["answer"].split() == ["-", "a!", "-", "b!", "3"], after
+
+
+@pytest.mark.parametrize("target", ["coze", "ragflow", "n8n"])
+def test_a_chat_answers_what_was_asked_after_a_journey(target: str) -> None:
+    say = Node("say", "answer", "Say", params={"text": Text(("You said ", Ref("", ("query",), "system"), "!"))})
+    chat = Flow("T", "dify", mode="chat", graph=line(Node("begin", "start", "Start"), say))
+    there = dsl.read(dsl.write(chat, target).data)
+    ran = run_dify(str(dsl.write(there, "dify").data), {"query": "hi"})
+    assert (ran.status, str(ran.outputs.get("answer")).split()) == ("succeeded", ["You", "said", "hi!"]), ran
+
+
+@pytest.mark.parametrize("kind", ["llm", "extract"])
+@pytest.mark.parametrize("target", ["", "coze", "ragflow"])
+def test_the_fields_that_a_model_finds_are_read_after_a_journey(target: str, kind: str) -> None:
+    """The model of the tests gives each field that the asked text names."""
+    ask, below = _asking(kind)
+    first = Node("first", "list", "First", params={"list": Ref("ask", (*below, "tags"))})
+    said = Text(("In ", Ref("ask", (*below, "city")), ":", Ref("first", ("first",))))
+    say = Node("say", "answer", "Say", params={"text": said})
+    chat = replace(flow("T", line(start(lang=STRING), ask, first, say), MODEL), mode="chat")
+    after = dsl.read(dsl.write(chat, target).data) if target else chat
+    ran = run_dify(str(dsl.write(after, "dify").data), {"query": "city: Rome, tags: a;b"})
+    assert (ran.status, str(ran.outputs.get("answer")).split()) == ("succeeded", ["In", "Rome:a"]), ran
+
+
+def _asking(kind: str) -> tuple[Node, tuple[str, ...]]:
+    """A model that finds a city and tags, and what stands in front of their names."""
+    fields, query = {"city": STRING, "tags": STRINGS}, Ref("", ("query",), "system")
+    using = {"model": "model:1", "parameters": {}}
+    if kind == "extract":
+        return Node("ask", kind, "Ask", params=using | {"query": query, "method": "prompt"}, outputs=fields), ()
+    said = {"mode": "chat", "messages": [{"role": "user", "text": query}], "schema": schema_with(fields)}
+    return Node("ask", kind, "Ask", params=using | said), ("structured",)
