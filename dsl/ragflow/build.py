@@ -84,7 +84,7 @@ class _Builder:
 
     def _joined(self, node: Node, before: Node) -> None:
         self.source[id(before)] = ""
-        message = "RAGFlow takes one reference here: a step in front puts the text together."
+        message = "RAGFlow takes one reference here: a step in front puts the value together."
         self._tell(node, "equivalent", "text.joined", message)
 
     def _ask(self, graph: Graph, taken: set[str]) -> None:

@@ -20,11 +20,11 @@ _GIVEN = re.compile(r"\n(?:#|//) flowstill:given (\{[^\n]*\})\n[^\n]*\n\Z")
 
 def constants(inputs: dict[str, Value]) -> dict[str, Any]:
     """Those of the arguments that are values as they stand."""
-    return {name: value for name, value in inputs.items() if value is not None and _is_constant(value)}
+    return {name: value for name, value in inputs.items() if is_constant(value)}
 
 
-def _is_constant(value: Value) -> bool:
-    return not isinstance(value, Ref | Text | Script) and not any(refs(value))
+def is_constant(value: Value) -> bool:
+    return value is not None and not isinstance(value, Ref | Text | Script) and not any(refs(value))
 
 
 def given(lang: str, source: str, values: dict[str, Any]) -> str:

@@ -1,11 +1,12 @@
-"""Where RAGFlow takes one reference and nothing else, a text is put together by a step in front."""
+"""Where RAGFlow takes one reference and nothing else, a text is put together by a step in front, a constant made."""
 
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from dsl.computed import insert
-from dsl.ir import Graph, Node, Ref, Script, Text, Value
+from dsl.ir import Graph, Node, Ref, Script, Text, Type, Value
+from dsl.ragflow.constants import is_constant
 from dsl.values import unique
 
 Joined = Callable[[Node, Node], None]  # told for each: the node, the template in front
@@ -28,8 +29,16 @@ def _rewrite(node: Node, put: Put) -> None:
         node.params["value"] = put(node.params.get("value"))
     elif node.kind == "code":
         node.inputs = {name: value if isinstance(value, str) else put(value) for name, value in node.inputs.items()}
+    elif node.kind == "iterate":
+        node.inputs = {name: put(value) for name, value in node.inputs.items()}
+    elif node.kind == "aggregate":
+        node.params["groups"] = [_gathered(each, put) for each in node.params.get("groups", [])]
     elif node.kind == "if":
         node.params["cases"] = [_compared(case, put) for case in node.params.get("cases", [])]
+
+
+def _gathered(group: dict[str, Any], put: Put) -> dict[str, Any]:
+    return group | {"values": [put(value) for value in group.get("values", []) if value not in (None, "")]}
 
 
 def _compared(group: dict[str, Any], put: Put) -> dict[str, Any]:
@@ -38,16 +47,25 @@ def _compared(group: dict[str, Any], put: Put) -> dict[str, Any]:
     return group | {"left": put(group.get("left"))}
 
 
-def _in_front(graph: Graph, node: Node, made: dict[Value, Ref], taken: set[str], joined: Joined, value: Value) -> Value:
-    if not _is_text(value):
+def _in_front(graph: Graph, node: Node, made: dict[str, Ref], taken: set[str], joined: Joined, value: Value) -> Value:
+    if not _is_text(value) and not (is_constant(value) and node.kind in ("iterate", "aggregate")):
         return value
-    if value not in made:
-        params, title = {"template": value}, f"Text for {node.title or node.id}"
-        before = Node(unique(f"{node.id}_text", taken), "template", title, params=params)
+    if repr(value) not in made:
+        before = _text(node, value, taken) if _is_text(value) else _constant(node, value, taken)
         insert(graph, before, node)
         joined(node, before)
-        made[value] = Ref(before.id, ("output",))
-    return made[value]
+        made[repr(value)] = Ref(before.id, ("output",))
+    return made[repr(value)]
+
+
+def _text(node: Node, value: Value, taken: set[str]) -> Node:
+    title = f"Text for {node.title or node.id}"
+    return Node(unique(f"{node.id}_text", taken), "template", title, params={"template": value})
+
+
+def _constant(node: Node, value: Value, taken: set[str]) -> Node:
+    title, outputs = f"Value for {node.title or node.id}", {"output": Type()}
+    return Node(unique(f"{node.id}_value", taken), "set", title, inputs={"output": value}, outputs=outputs)
 
 
 def _is_text(value: Value) -> bool:

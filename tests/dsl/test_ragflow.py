@@ -788,3 +788,19 @@ def test_a_request_that_sends_a_file_raises() -> None:
     written = dsl.write(Flow("f", "dify", graph=Graph([start(), fetch], [Edge("begin", "fetch")])), "ragflow")
     assert "raise Exception" in str(written.document)
     assert "stub" in {note.severity for note in written.notes}
+
+
+def test_a_constant_stands_in_front_where_ragflow_takes_one_reference() -> None:
+    mark = Node("mark", "template", "Mark", params={"template": Text(("<", Ref("each", ("item",), "item"), ">"))})
+    each = Node("each", "iterate", "Each", params={"collect": {"out": Ref("mark", ("output",))}})
+    each.inputs, each.body = {"item": ["a", "b"]}, Graph([mark], [Edge("each", "mark", "body")])
+    values = [Ref("each", ("out",)), None, "x", 5]
+    group = {"name": "output", "type": Type("string"), "values": values}
+    first = Node("first", "aggregate", "First", params={"groups": [group], "skip": "null"})
+    edges = [Edge("begin", "each"), Edge("each", "first", "done")]
+    written = dsl.write(Flow("f", "coze", graph=Graph([start(), each, first], edges)), "ragflow")
+    made = {key: each["obj"]["params"] for key, each in written.document["dsl"]["components"].items()}
+    assert made["each"]["items_ref"] == "each_value@returned.output"
+    refs = [each["value"] for each in made["first"]["groups"][0]["variables"]]
+    assert refs == ["each@out", "first_text@result", "first_value@returned.output"]
+    assert "['a', 'b']" in made["each_value"]["script"] and made["first_text"]["script"] == "x"
