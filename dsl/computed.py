@@ -6,7 +6,7 @@ is not there, and fails when it runs.
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -185,11 +185,14 @@ def place_under(key: str, fields: Fields, source: Node | None, ref: Ref, variabl
 
 
 def _put(fields: Fields, steps: list[str], variable: str) -> None:
-    """Several for one place are of branches, one of which runs."""
+    """Several for one place are of branches, one of which runs. What is read as a whole has all of its parts."""
     here: Any = fields
     for step in steps[:-1]:
         here = here.setdefault(step, {}) if isinstance(here, dict) else {}
-    if isinstance(here, dict) and isinstance(held := here.get(steps[-1]) or (), (str, tuple)):
+    held = here.get(steps[-1]) or () if isinstance(here, dict) else None
+    if isinstance(held, dict):
+        here[steps[-1]] = (variable,)
+    elif held is not None:
         every = dict.fromkeys([*([held] if isinstance(held, str) else held), variable])
         here[steps[-1]] = variable if len(every) == 1 else tuple(every)
 
@@ -240,17 +243,19 @@ def seen(
     known: Mapping[str, Node],
     there: Callable[[Node, Ref], list[Ref]],
     refer: Callable[[Ref], Value] = lambda ref: ref,
+    helpers: Collection[str] = (),
 ) -> tuple[dict[str, Value], Fields]:
     """Arguments for code of n8n, and where it looks for them: what comes in, and what it calls by a node's name.
 
-    It gets all that the platform gives out of these, for what it reads is not known, and no more.
+    It gets all that the platform gives out of these, for what it reads is not known, and no more. `helpers` are nodes
+    that only stand between; `refer` gives what each reference is by now.
     """
     by_name = {name: each for each in _there(known, node) for name in (each.id, each.title)}
     called = {name: by_name[name] for name in _NAMED.findall(str(node.params.get("source"))) if name in by_name}
     own = {name: value for name, value in node.inputs.items() if not _is_found(name, value)}
     inputs: dict[str, Value] = {f"in_{i}": value for i, value in enumerate(own.values())}
     fields: Fields = {"": {name: f"in_{i}" for i, name in enumerate(own)}, **{name: {} for name in called}}
-    for key, each in [*(("", one) for one in _givers(graph, node, known) if not own), *called.items()]:
+    for key, each in [*(("", one) for one in _givers(graph, node, known, helpers) if not own), *called.items()]:
         given = _given(each, each.body is not None and node in each.body.nodes)
         for ref in [one for it in given for one in (there(each, it) if it.scope == "node" else [it])]:
             variable = f"in_{len(inputs)}"
@@ -273,14 +278,14 @@ def _there(known: Mapping[str, Node], node: Node) -> list[Node]:
     return [each for each in known.values() if each.id not in over]
 
 
-def _givers(graph: Graph, node: Node, known: Mapping[str, Node]) -> list[Node]:
+def _givers(graph: Graph, node: Node, known: Mapping[str, Node], helpers: Collection[str]) -> list[Node]:
     """The nodes that give what comes in, past those that hand it on."""
     found: dict[str, Node] = {}
     met, stack = {node.id}, [node.id]
     while stack:
         target = stack.pop()
         for id_ in [edge.source for edge in graph.edges if edge.target == target and edge.source in known]:
-            if known[id_].kind not in HANDS_ON:
+            if known[id_].kind not in HANDS_ON and id_ not in helpers:
                 found[id_] = known[id_]
             elif id_ not in met:
                 met.add(id_)
@@ -357,7 +362,7 @@ CONTEXT = """function context(input) {{
   }};
   const parts = (value) => (read(value)?.constructor === Object ? read(value) : {{}});
   const ran = (value) => value != null && (value.constructor !== Object || Object.values(value).some(ran));
-  const either = (...values) => values.map(read).find(ran) ?? null;
+  const either = (...values) => values.map(read).find(ran) ?? read(values[0]);
   const fields = {{ {fields} }};
   const items = (name) => {{
     if (name && !(name in fields)) throw new Error(`What ${{name}} gave is not there.`);

@@ -58,7 +58,7 @@ _ITEMS = """    import json
         return any(map(ran, value.values())) if isinstance(value, dict) else value is not None
 
     def either(*values):
-        return next(filter(ran, (item(value).json for value in values)), None)
+        return next(filter(ran, (item(value).json for value in values)), item(values[0]).json)
 
     fields = {fields}
     known = {{}}

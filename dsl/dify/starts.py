@@ -118,10 +118,10 @@ def _lists(work: Work, start: Node) -> None:
     for name, type_ in lists.items() if not trigger(start) else ():
         given = Ref(start.id, (name,))
         parsed = Node(work.new_id(f"{start.id}_{name}"), "code", f"List {name}")
-        _redirect(work, partial(_moved, old=given, new=Ref(parsed.id, ("output",))))
+        _redirect(work, partial(_moved, old=given, new=Ref(parsed.id, (name,))))
         default = json.dumps(type_.default or [], ensure_ascii=False)
         start.outputs[name] = replace(type_, name="string", items=None, default=default)
-        work.program(parsed, "input", {"output": Call("parse", (given,))}, {"output": type_})
+        work.program(parsed, "input", {name: Call("parse", (given,))}, {name: type_})
         work.add(parsed, start, after=True)
         work.after(start, parsed)
         work.parsed[parsed.id] = given

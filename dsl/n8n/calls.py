@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from dsl.ir import Node, Resource, Type, Value
-from dsl.n8n import jsontext, subnodes, tables
+from dsl.n8n import jsontext, others, subnodes, tables
 from dsl.n8n.source import Raw, dig, is_number, members
 from dsl.sensitive import found
 
@@ -14,13 +14,19 @@ if TYPE_CHECKING:
 def http(reader: "Reader", raw: Raw, node: Node) -> None:
     if raw.mark and raw.mark[0] == "tool" and _called_tool(reader, raw, node):
         return
+    headers, query = _pairs(reader, raw, "header", "Headers"), _pairs(reader, raw, "query", "Query")
+    if headers is None or query is None:
+        message = "Its headers or its query are computed as a whole; elsewhere each has a name and a value."
+        reader.note(raw, "stub", "http.computed", message, "Give them by name and value in n8n.")
+        others.opaque(reader, raw, node)
+        return
     node.kind = "http"
     method = raw.params.get("method", raw.params.get("requestMethod", "GET"))
     node.params = {
         "method": method.upper() if isinstance(method, str) else "GET",
         "url": reader.words(raw.params.get("url", ""), raw),
-        "headers": _pairs(reader, raw, "header", "sendHeaders"),
-        "query": _pairs(reader, raw, "query", "sendQuery"),
+        "headers": headers,
+        "query": query,
         "response": response_of(raw),
         "on_status": "pass" if _answer(raw, "neverError", "ignoreResponseCode") else "fail",
     }
@@ -71,16 +77,18 @@ def response_of(raw: Raw) -> str:
     return "text" if format_ in ("text", "string") else "json"
 
 
-def _pairs(reader: "Reader", raw: Raw, kind: str, sends: str) -> list[list[Value]]:
-    if raw.version >= 3 and raw.params.get(sends) is not True:
+def _pairs(reader: "Reader", raw: Raw, kind: str, name: str) -> list[list[Value]] | None:
+    """Names and values, out of a form or out of JSON; None where they are nowhere apart."""
+    if raw.version >= 3 and raw.params.get(f"send{name}") is not True:
         return []  # what stands there is kept for the day it is switched on
+    if (raw.params.get(f"specify{name}") == "json") if raw.version >= 3 else raw.params.get("jsonParameters") is True:
+        source = raw.params.get(f"json{name}" if raw.version >= 3 else f"{kind}ParametersJson") or "{}"
+        found = jsontext.parsed(source, lambda code: reader.value(code, raw)) if isinstance(source, str) else source
+        found = found if isinstance(found, dict) else reader.value(source, raw)
+        return [[name, value] for name, value in found.items()] if isinstance(found, dict) else None
     items = members(raw.params, f"{kind}Parameters", "parameters") + members(
         raw.params, f"{kind}ParametersUi", "parameter"
     )
-    if not items and isinstance(source := raw.params.get(f"json{kind.capitalize()}"), str):
-        found = jsontext.parsed(source, lambda code: reader.value(code, raw))
-        items = [{"name": name, "value": value} for name, value in found.items()] if isinstance(found, dict) else []
-        return [[item["name"], item["value"]] for item in items]
     return [[reader.value(item.get("name", ""), raw), _secret(reader, raw, item, kind)] for item in items]
 
 

@@ -231,6 +231,32 @@ def test_headers_and_a_query_that_are_switched_off_are_not_sent() -> None:
     assert (flow.graph.nodes[0].params["headers"], flow.graph.nodes[0].params["query"]) == ([], [])
 
 
+NOW = {"sendHeaders": True, "specifyHeaders": "json"}
+
+
+@pytest.mark.parametrize(
+    ("version", "given"),
+    [
+        (4.2, NOW | {"jsonHeaders": '{"x-mode": "on", "n": "{{ $json.n }}"}'}),
+        (4.2, NOW | {"jsonHeaders": "={{ { 'x-mode': 'on', n: $json.n } }}"}),
+        (3, NOW | {"jsonHeaders": '={"x-mode": "on", "n": "{{ $json.n }}"}'}),
+        (2, {"jsonParameters": True, "headerParametersJson": '={"x-mode": "on", "n": "{{ $json.n }}"}'}),
+    ],
+)
+def test_headers_in_json_are_headers(version: float, given: dict[str, Any]) -> None:
+    call = node("Call", "httpRequest", version, url="u", **given)
+    flow = n8n.read(workflow(node("In", "executeWorkflowTrigger", 1.1), call, In="Call"))
+    assert values.nodes(flow)["Call"].params["headers"] == [["x-mode", "on"], ["n", Ref("In", ("n",))]]
+
+
+@pytest.mark.parametrize("given", ["={{ $json.all }}", "={{ Object.fromEntries($json.pairs) }}", "no JSON"])
+def test_headers_that_are_nowhere_apart_are_a_stub_and_no_request_without_them(given: str) -> None:
+    call = node("Call", "httpRequest", 4.2, url="u", **NOW, jsonHeaders=given)
+    flow = n8n.read(workflow(node("In", "executeWorkflowTrigger", 1.1), call, In="Call"))
+    assert values.nodes(flow)["Call"].kind == "opaque"
+    assert ("stub", "http.computed") in [(note.severity, note.code) for note in flow.notes]
+
+
 @pytest.mark.parametrize("target", ["dify", "coze", "ragflow"])
 def test_lists_of_items_are_lists_wherever_they_are_written(target: str) -> None:
     sorting = {"sortField": [{"fieldName": "n", "order": "descending"}]}

@@ -7,7 +7,7 @@ from dsl import computed, typescript
 from dsl.dify import names, shims
 from dsl.dify.lacking import PLATFORM
 from dsl.dify.work import ANY, Recipe, Work
-from dsl.ir import Node, Type
+from dsl.ir import Node, Ref, Type, Value
 from dsl.lacking import there
 from dsl.values import refs
 
@@ -55,8 +55,13 @@ def _promise(work: Work, node: Node) -> None:
 
 def _incoming(work: Work, node: Node, code: shims.Code) -> None:
     """What n8n's code sees, as arguments."""
-    column = lambda ref: work.columns[ref.node](ref) if ref.node in work.columns else ref  # noqa: E731
-    node.inputs, code.fields = computed.seen(node, work.where[node.id], work.nodes, there(PLATFORM.lacks), column)
+    parsed = {given: Ref(id_, given.path) for id_, given in work.parsed.items()}
+
+    def now(ref: Ref) -> Value:
+        return work.columns[ref.node](ref) if ref.node in work.columns else parsed.get(ref, ref)
+
+    gives = there(PLATFORM.lacks)
+    node.inputs, code.fields = computed.seen(node, work.where[node.id], work.nodes, gives, now, work.parsed)
 
 
 RECIPES: dict[str, Recipe] = {"code": _code}

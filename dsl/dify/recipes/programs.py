@@ -106,12 +106,13 @@ def _json(kind: str) -> Recognise:
 
 def _input(found: Found, node: Node, graph: Graph, container: Node | None, value: Any) -> None:
     """A list that came as JSON text is an input of the start."""
-    (given,) = _results(found, node, value)["output"].args
+    ((output, call),) = _results(found, node, value).items()
+    (given,) = call.args
     start = {each.id: each for each in graph.nodes if each.kind == "start"}[given.node]
-    name, items = str(given.path[0]), node.outputs["output"].items
+    name, items = str(given.path[0]), node.outputs[output].items
     default = json.loads(start.outputs[name].default or "[]") or None
     start.outputs[name] = replace(start.outputs[name], name="array", items=items, default=default)
-    found.values[node.id, "output"] = given
+    found.values[node.id, output] = given
     found.gone.append((node, graph))
 
 

@@ -26,6 +26,13 @@ def called(*names: str) -> Json:
     return node("In", "executeWorkflowTrigger", 1.1, inputSource="workflowInputs", workflowInputs={"values": values})
 
 
+LISTED = node(
+    "In",
+    "executeWorkflowTrigger",
+    1.1,
+    inputSource="workflowInputs",
+    workflowInputs={"values": [{"name": "q", "type": "string"}, {"name": "tags", "type": "array"}]},
+)
 ROWS = code("Rows", f"return [{{json: {{list: {LIST}}}}}];")
 SPLIT = node("Split", "splitOut", 1, fieldToSplitOut="list", options={})
 DEAR = node("Dear", "filter", 2.2, conditions=conditions("={{ $json.price }}", "number", "gt", 10), options={})
@@ -33,6 +40,7 @@ NONE = node("Dear", "filter", 2.2, conditions=conditions("={{ $json.price }}", "
 SHAPE = assign("Shape", sku="={{ $json.sku }}")
 ALL = node("All", "aggregate", 1, aggregate="aggregateAllItemData", destinationFieldName="lines", options={})
 SKUS = node("All", "aggregate", 1, fieldsToAggregate={"fieldToAggregate": [{"fieldToAggregate": "sku"}]}, options={})
+UPS = node("All", "aggregate", 1, fieldsToAggregate={"fieldToAggregate": [{"fieldToAggregate": "up"}]}, options={})
 SAY = assign("Say", count="={{ $json.lines.length }}", first="={{ $json.lines[0].sku }}")
 MANY = code("Many", "return [1, 2, 3].map((n) => ({json: {n}}));")
 DOUBLE = code("Double", "for (const one of items) one.json.twice = one.json.n * 2;\nreturn items;")
@@ -127,15 +135,34 @@ FLOWS = {
         [called(), MANY, SORT, FIRST, assign("Say", n="={{ $json.n }}")], "In>Many Many>Sort Sort>First First>Say"
     ),
     "a single item in a list": workflow([called("q"), SKU, ALL, SAY], "In>Sku Sku>All All>Say"),
+    "code that takes a list beside a text": workflow(
+        [
+            LISTED,
+            code("Clean", "const d = $input.first().json;\nreturn [{json: {q: d.q.trim(), n: d.tags.length}}];"),
+            assign("Say", both="={{ $json.q }}{{ $json.n }}"),
+        ],
+        "In>Clean Clean>Say",
+    ),
+    "a round for each of a list of texts": workflow(
+        [
+            LISTED,
+            node("Split", "splitOut", 1, fieldToSplitOut="tags", options={}),
+            code("Up", "return {json: {up: $json.tags.toUpperCase()}};", mode="runOnceForEachItem"),
+            UPS,
+        ],
+        "In>Split Split>Up Up>All",
+    ),
+    "an object as a whole and by a field": workflow(
+        [
+            called("q"),
+            code("Made", "return [{json: {u: {name: 'x', address: {city: 'R'}}}}];"),
+            assign("Say", long="={{ $json.u.name?.length }}", all="={{ JSON.stringify($json.u) }}"),
+        ],
+        "In>Made Made>Say",
+    ),
     "a list that the caller gives": workflow(
         [
-            node(
-                "In",
-                "executeWorkflowTrigger",
-                1.1,
-                inputSource="workflowInputs",
-                workflowInputs={"values": [{"name": "q", "type": "string"}, {"name": "tags", "type": "array"}]},
-            ),
+            LISTED,
             assign("Say", last="={{ $('In').first().json.tags.at(-1) + $json.tags.length }}"),
         ],
         "In>Say",
