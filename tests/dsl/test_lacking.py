@@ -170,7 +170,8 @@ def test_what_was_chosen_is_there_on_dify_coze_and_ragflow() -> None:
         assert [each.message for each in dsl.check(read) if each.level == "error"] == []
         end = next(each for each in nodes(read).values() if each.kind in ("end", "answer"))
         said = getattr(end.params.get("text"), "parts", ())
-        assert Ref("ask", ("choice" if dialect == "ragflow" else "chosen",)) in (end.inputs.get("r"), *said)
+        chosen = Ref("UserFillUp_ask", ("choice",)) if dialect == "ragflow" else Ref("ask", ("chosen",))
+        assert chosen in (end.inputs.get("r"), *said)
 
 
 @pytest.mark.parametrize(("dialect", "name"), [("coze", "files"), ("coze", "user_id"), ("dify", "workflow_name")])

@@ -156,9 +156,10 @@ def test_a_prompt_keeps_its_blanks_since_ragflow_fills_it_in_name_by_name() -> N
     for kind, params in kinds.items():
         graph = Graph([Node("begin", "start"), Node("it", kind, params=params)], [Edge("begin", "it")])
         document, notes = ragflow.build(Flow("f", "ir", graph=graph))
-        assert "Hello {sys.query} there" in str(document["dsl"]["components"]["it"]["obj"]["params"])
+        name = "UserFillUp_it" if kind == "ask" else "it"
+        assert "Hello {sys.query} there" in str(document["dsl"]["components"][name]["obj"]["params"])
         assert "text.blank" not in {note.code for note in notes}
-        assert nodes(ragflow.read(document))["it"].params.items() >= params.items()
+        assert nodes(ragflow.read(document))[name].params.items() >= params.items()
 
 
 def test_a_text_of_braces_and_blanks_costs_no_more_than_its_length() -> None:
