@@ -101,16 +101,16 @@ class _Lift:
 
 
 def _node(lift: _Lift, known: Mapping[str, Node]) -> Node:
-    fields: Fields = {}
+    places = Places()
     inputs: dict[str, Value] = {}
     lines = []
     for name, script in lift.found.items():
         for ref in in_order(script):
             variable = next((key for key, one in inputs.items() if one == ref), f"in_{len(inputs)}")
             inputs[variable] = ref
-            place(fields, known.get(ref.node), ref, f"input.{variable}")
+            places.add(script, known.get(ref.node), ref, f"input.{variable}")
         lines.append(f"    {name}: ({script.source}) ?? null,\n")
-    source = f"{CONTEXT.format(fields=printed(fields))}function main(input) {{\n"
+    source = f"{CONTEXT.format(fields=printed(places.fields()))}function main(input) {{\n"
     source += f"  const {WORDS} = context(input);\n  return {{\n{''.join(lines)}  }};\n}}\n"
     params = {"lang": "javascript", "style": "kwargs", "source": source}
     title = f"Expressions of {lift.node.title or lift.node.id}"
@@ -154,10 +154,52 @@ def in_order(script: Script) -> list[Ref]:
     return sorted(script.refs, key=lambda ref: ref.path != (ALL,)) if single else list(script.refs)
 
 
-def place(fields: Fields, source: Node | None, ref: Ref, variable: str) -> None:
-    """Puts a value where expressions look for it: under the node by id and by title, and under what comes in."""
-    for key in dict.fromkeys(("", ref.node, source.title if source else ref.node)):
-        place_under(key, fields, source, ref, variable)
+class Places:
+    """Where expressions look for values: under a node by id and by title, and under what comes in."""
+
+    def __init__(self) -> None:
+        self._fields: Fields = {}
+        self._coming: list[tuple[tuple[bool, bool], Node | None, Ref, str]] = []
+
+    def add(self, script: Script, source: Node | None, ref: Ref, variable: str) -> None:
+        steps = [each[:1] for each in _called(source, ref)]
+        names = {ref.node, source.title if source else ref.node} - {""} or _givers_of(script, steps)
+        for name in sorted(names):
+            place_under(name, self._fields, source, ref, variable)
+        by_name, asked = not names.isdisjoint(_names(script)), _asked(script)
+        if not by_name or [] in asked or any(each in asked for each in steps):
+            self._coming.append(((by_name, [] not in steps), source, ref, variable))
+
+    def fields(self) -> Fields:
+        """What is not asked for by name comes in for sure; the whole of it has all of its parts."""
+        for _, source, ref, variable in sorted(self._coming, key=lambda each: each[0]):
+            place_under("", self._fields, source, ref, variable)
+        return self._fields
+
+
+_COMING = re.compile(
+    r"\$(?:json|input\s*\.\s*(?:item|first\(\s*\)|last\(\s*\))\s*\??\.\s*json)\b"
+    r"(?:\s*\??\.\s*([A-Za-z_$][\w$]*)|\s*(?:\?\.)?\[\s*[\"']([^\"'\n]+)[\"']\s*\])?|\$input\b"
+)
+
+
+def _asked(script: Script) -> list[list[str]]:
+    """The first steps into what comes in; no step for all of it."""
+    return [[name or key] if name or key else [] for name, key in _COMING.findall(script.source)]
+
+
+_PART = re.compile(
+    r"""[$](?:node\[|items\(|\()\s*["']([^"'\n]{1,200})["']\s*[\])][^;{}]{0,20}?\.\s*json\s*(?:\??\.\s*|\[\s*["'])([\w$]+)"""
+)
+
+
+def _givers_of(script: Script, steps: list[list[str]]) -> set[str]:
+    """The names that a part of no node's is asked for by: the system's words stand in a start of n8n's."""
+    return {name for name, part in _PART.findall(script.source) if [part] in steps}
+
+
+def _names(script: Script) -> set[str]:
+    return {*_NAMED.findall(script.source), *re.findall(r"\$node\.([A-Za-z_]\w*)", script.source)}
 
 
 def place_under(key: str, fields: Fields, source: Node | None, ref: Ref, variable: str) -> None:
