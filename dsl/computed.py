@@ -102,18 +102,17 @@ class _Lift:
 
 
 def _node(lift: _Lift, known: Mapping[str, Node]) -> Node:
-    fields: Fields = {}
+    places = Places()
     inputs: dict[str, Value] = {}
     lines = []
     for name, script in lift.found.items():
-        came = incoming(script, known)
         for ref in in_order(script):
             for part in _parts(ref, known):
                 variable = next((key for key, one in inputs.items() if one == part), f"in_{len(inputs)}")
                 inputs[variable] = part
-                place(fields, known.get(part.node), part, variable, ref in came)
+                places.add(script, known.get(part.node), part, f"input.{variable}")
         lines.append(f"    {name}: ({script.source}) ?? null,\n")
-    source = f"{CONTEXT.format(fields=printed(of_input(fields)))}function main(input) {{\n"
+    source = f"{CONTEXT.format(fields=printed(places.fields()))}function main(input) {{\n"
     source += f"  const {WORDS} = context(input);\n  return {{\n{''.join(lines)}  }};\n}}\n"
     params = {"lang": "javascript", "style": "kwargs", "source": source}
     title = f"Expressions of {lift.node.title or lift.node.id}"
@@ -163,36 +162,73 @@ def in_order(script: Script) -> list[Ref]:
     return sorted(script.refs, key=lambda ref: ref.path != (ALL,)) if single else list(script.refs)
 
 
-def incoming(script: Script, known: Mapping[str, Node]) -> set[Ref]:
-    """What of an expression comes in: all that it does not call by the name of a node, if there is such."""
-    called = {*_NAMED.findall(script.source)}
-    named = {ref for ref in script.refs if ref.node in known and called & {ref.node, known[ref.node].title}}
-    return ({*script.refs} - named) or named
+class Places:
+    """Where expressions look for values: under a node by id and by title, and under what comes in."""
+
+    def __init__(self) -> None:
+        self._fields: Fields = {}
+        self._coming: list[tuple[tuple[bool, bool], Node | None, Ref, str]] = []
+
+    def add(self, script: Script, source: Node | None, ref: Ref, variable: str) -> None:
+        steps = [each[:1] for each in _called(source, ref)]
+        names = {ref.node, source.title if source else ref.node} - {""} or _givers_of(script, steps)
+        for name in sorted(names):
+            place_under(name, self._fields, source, ref, variable)
+        by_name, asked = not names.isdisjoint(_names(script)), _asked(script)
+        if not by_name or [] in asked or any(each in asked for each in steps):
+            self._coming.append(((by_name, [] not in steps), source, ref, variable))
+
+    def fields(self) -> Fields:
+        """What is not asked for by name comes in for sure, of several branches that of the one that ran."""
+        for (by_name, _), source, ref, variable in sorted(self._coming, key=lambda each: each[0]):
+            place_under("", self._fields, source, ref, variable, several=not by_name)
+        return self._fields
 
 
-def place(fields: Fields, source: Node | None, ref: Ref, variable: str, comes_in: bool) -> None:
-    """Puts a value where expressions look for it: under the node by id and by title, and under what comes in."""
-    for key in dict.fromkeys((*[""] * comes_in, ref.node, source.title if source else ref.node)):
-        place_under(key, fields, source, ref, variable)
+_COMING = re.compile(
+    r"\$(?:json|input\s*\.\s*(?:item|first\(\s*\)|last\(\s*\))\s*\??\.\s*json)\b"
+    r"(?:\s*\??\.\s*([A-Za-z_$][\w$]*)|\s*(?:\?\.)?\[\s*[\"']([^\"'\n]+)[\"']\s*\])?|\$input\b"
+)
 
 
-def place_under(key: str, fields: Fields, source: Node | None, ref: Ref, variable: str) -> None:
+def _asked(script: Script) -> list[list[str]]:
+    """The first steps into what comes in; no step for all of it."""
+    return [[name or key] if name or key else [] for name, key in _COMING.findall(script.source)]
+
+
+_PART = re.compile(
+    r"""[$](?:node\[|items\(|\()\s*["']([^"'\n]{1,200})["']\s*[\])][^;{}]{0,20}?\.\s*json\s*(?:\??\.\s*|\[\s*["'])([\w$]+)"""
+)
+
+
+def _givers_of(script: Script, steps: list[list[str]]) -> set[str]:
+    """The names that a part of no node's is asked for by: the system's words stand in a start of n8n's."""
+    return {name for name, part in _PART.findall(script.source) if [part] in steps}
+
+
+def _names(script: Script) -> set[str]:
+    return {*_NAMED.findall(script.source), *re.findall(r"\$node\.([A-Za-z_]\w*)", script.source)}
+
+
+def place_under(
+    key: str, fields: Fields, source: Node | None, ref: Ref, variable: str, *, several: bool = False
+) -> None:
+    """`several`: another value for the same place is of another branch, one of which runs."""
     for steps in _called(source, ref):
         if key and not steps:  # the whole has all of its parts
             fields[key] = variable
         else:
-            _put(fields, [key, *steps], variable)
+            _put(fields, [key, *steps], variable, several)
 
 
-def _put(fields: Fields, steps: list[str], variable: str) -> None:
-    """Several for one place are of branches, one of which runs. What is read as a whole has all of its parts."""
+def _put(fields: Fields, steps: list[str], variable: str, several: bool) -> None:
     here: Any = fields
     for step in steps[:-1]:
         here = here.setdefault(step, {}) if isinstance(here, dict) else {}
     held = here.get(steps[-1]) or () if isinstance(here, dict) else None
-    if isinstance(held, dict):
+    if isinstance(held, dict):  # of what is now read as a whole
         here[steps[-1]] = (variable,)
-    elif held is not None:
+    elif held == () or (held and several):
         every = dict.fromkeys([*([held] if isinstance(held, str) else held), variable])
         here[steps[-1]] = variable if len(every) == 1 else tuple(every)
 
@@ -260,7 +296,7 @@ def seen(
         for ref in [one for it in given for one in (there(each, it) if it.scope == "node" else [it])]:
             variable = f"in_{len(inputs)}"
             inputs[variable] = refer(ref)
-            place_under(key, fields, each, ref, variable)
+            place_under(key, fields, each, ref, variable, several=not key)
     return inputs, fields
 
 

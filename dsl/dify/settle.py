@@ -245,19 +245,18 @@ def _right_is_native(type_: str, op: str, right: Value) -> bool:
 
 def _expressions(work: Work, node: Node, owner: Node, scripts: dict[str, Script]) -> None:
     """A JavaScript node that evaluates expressions, with n8n's words for what they read."""
-    fields: dict[str, Any] = {}
+    places = computed.Places()
     node.inputs, lines = {}, []
     for name, script in scripts.items():
         read = []
-        came = computed.incoming(script, work.nodes)
         for ref in computed.in_order(script):
             variable = next((key for key, known in node.inputs.items() if known == ref), f"in_{len(node.inputs)}")
             node.inputs[variable] = ref
             read.append(variable)
             meant = work.meant(ref)
-            computed.place(fields, work.nodes.get(meant.node), meant, variable, ref in came)
+            places.add(script, work.nodes.get(meant.node), meant, f"input.{variable}")
         lines.append(f"    {name}: {{ value: (/*{name} {' '.join(read)}*/ {script.source} /*{name}*/) ?? null }},\n")
-    context = computed.CONTEXT.format(fields=computed.printed(computed.of_input(fields)))
+    context = computed.CONTEXT.format(fields=computed.printed(places.fields()))
     source = f"// {BEGIN} expressions\n{context}function main(input) {{\n"
     source += f"  const {computed.WORDS} = context(input);\n  return {{\n{''.join(lines)}  }};\n}}\n"
     node.params = {"lang": "javascript", "source": f"{source}// {END}\n", "style": "done"}

@@ -207,6 +207,32 @@ def test_items_become_the_same_values_on_dify(name: str) -> None:
     assert _texts(there.outputs) == _texts(here.outputs)
 
 
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "$('Other').first().json.n + JSON.stringify($json)",
+        "JSON.stringify({...$('Other').first().json, ...$json})",
+        "$('Other').item.json.n + $json.n",
+        "JSON.stringify($('Other').first().json) + $json.m",
+        "$json.m + $('Near').item.json.n + Object.keys($input.first().json).join()",
+        "$node.Other.json.n + $input.item.json.n + $('Other').itemMatching(0).json.n",
+    ],
+)
+def test_an_expression_tells_what_comes_in_from_what_it_asks_a_node_for(expression: str) -> None:
+    nodes = [called("q"), assign("Other", n="other"), assign("Near", n="near", m="={{ $json.n }}")]
+    flow = workflow([*nodes, assign("Say", said=f"={{{{ {expression} }}}}")], "In>Other Other>Near Near>Say")
+    here, there = both(flow)
+    assert there.outputs == here.outputs and here.status == "succeeded"
+
+
+def test_an_expression_asks_a_chat_by_its_name() -> None:
+    chat = node("Chat", "@n8n/n8n-nodes-langchain.chatTrigger", 1.1, options={})
+    loud = "={{ $('Chat').item.json.chatInput.toUpperCase() + JSON.stringify($json) }}"
+    flow = workflow([chat, assign("A", a="x"), assign("Say", output=loud)], "Chat>A A>Say")
+    ran = run_dify(str(dsl.write(dsl.read(json.dumps(flow)), "dify").data), {"query": "hello"})
+    assert ran.outputs["answer"] == 'HELLO{"a":"x"}'
+
+
 def test_a_list_of_what_nodes_make_of_each_item_fails_loudly() -> None:
     flow = workflow([called(), MANY, assign("Shape", n="={{ $json.n }}"), ALL], "In>Many Many>Shape Shape>All")
     written = dsl.write(dsl.read(json.dumps(flow)), "dify")
