@@ -166,6 +166,7 @@ def _converted(
     beside = getattr(target, "beside", None)
     others = beside(masked, **options) if beside else {}
     notes += unreported(flow, document, named(flow.dialect), target, notes)
+    notes = [*dict.fromkeys(notes)]  # a node that has two values of a kind says the same of both
     return document, discreet(notes, secrets_of(flow)) if secrets else notes, masked.resources, others
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 import dsl
-from dsl.ir import Edge, Flow, Graph, Node, Resource
+from dsl.ir import Edge, Flow, Graph, Node, Ref, Resource, Type, Variable
 from dsl.load import dump_json
 
 TARGETS = ("dify", "coze", "ragflow")
@@ -47,3 +47,14 @@ def test_the_key_of_a_request_is_told_of_once(target: str) -> None:
     flow = Flow("t", "ir", graph=graph, resources=[Resource("key", "credential", "A key")])
     notes = [note for note in dsl.write(flow, target).notes if note.severity == "needs_binding"]
     assert [note.code for note in notes] == ["resource.credential"], notes
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_the_same_is_not_said_twice_of_one_node(target: str) -> None:
+    mood = Ref("", ("mood",), "session")
+    asked = [{"left": mood, "op": "eq", "right": word, "type": "string"} for word in ("good", "fine")]
+    fork = Node("fork", "if", "Fork", params={"cases": [{"logic": "or", "conditions": asked}]})
+    graph = Graph([Node("begin", "start", "Begin"), fork], [Edge("begin", "fork")])
+    flow = Flow("t", "ir", mode="chat", graph=graph, variables=[Variable("session", "mood", Type("string"))])
+    notes = dsl.write(flow, target).notes
+    assert len({*notes}) == len(notes), notes

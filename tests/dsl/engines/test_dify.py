@@ -18,6 +18,7 @@ from tests.dsl.engines.lane import EngineError
 from tests.dsl.small import STRING, STRINGS, Q, flow, javascript, line
 from tests.dsl.small import end as results
 from tests.dsl.small import start as begin
+from tests.dsl.test_renamed import SOURCES, asked
 
 pytestmark = pytest.mark.engines
 LATEST, PINNED = VERSIONS
@@ -188,3 +189,10 @@ def test_groups_of_any_type_load_and_give_their_values(version: str) -> None:
     small = flow("groups", line(begin(q=STRING), made, first, last))
     ran = run_dify(str(dsl.write(small, "dify").data), {"q": "a"}, version=version)
     assert ran.outputs == {"text": "a", "list": ["a", "a"], "thing": "a"}, ran
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize(("dialect", "lang"), SOURCES)
+def test_code_gives_out_what_has_another_name_on_dify(dialect: str, lang: str, version: str) -> None:
+    text = str(dsl.write(asked(dialect, lang), "dify").data)
+    assert run_dify(text, {"q": "Ja"}, version=version).outputs == {"r": "Ja!"}
