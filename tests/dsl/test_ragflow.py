@@ -804,3 +804,22 @@ def test_a_constant_stands_in_front_where_ragflow_takes_one_reference() -> None:
     refs = [each["value"] for each in made["first"]["groups"][0]["variables"]]
     assert refs == ["each@out", "first_text@result", "first_value@returned.output"]
     assert "['a', 'b']" in made["each_value"]["script"] and made["first_text"]["script"] == "x"
+
+
+def test_what_is_put_together_of_references_is_put_together_in_front() -> None:
+    q = Ref("begin", ("q",))
+    values: dict[str, Any] = {"s": Text(("a", q)), "o": {"a": [q]}, "c": "word"}
+    loop = Node("loop", "loop", "Loop", params={"count": 3, "variables": {}})
+    loop.params["variables"] = {name: {"type": Type("any"), "value": value} for name, value in values.items()}
+    says = Node("says", "answer", "Says", params={"text": "x"})
+    loop.body = Graph([says], [Edge("loop", "says", "body")])
+    params = {"lang": "python3", "style": "kwargs", "source": "def main(x): return {'a': x}\n"}
+    code = Node("code", "code", "Code", params=params, inputs={"x": {"a": q}}, outputs={"a": Type()})
+    edges = [Edge("begin", "loop"), Edge("loop", "code", "done")]
+    written = dsl.write(Flow("f", "coze", graph=Graph([start(), loop, code], edges)), "ragflow")
+    made = {key: each["obj"]["params"] for key, each in written.document["dsl"]["components"].items()}
+    first = [(each["input_mode"], each["value"]) for each in made["loop"]["loop_variables"]]
+    text, value = ("variable", "loop_text@result"), ("variable", "loop_value@returned.output")
+    assert first == [text, value, ("constant", "word")]
+    assert made["code"]["arguments"] == {"x": "code_value@returned.output"}
+    assert made["code_value"]["arguments"] == {"a0": "begin@q"} and "{'a': a0}" in made["code_value"]["script"]
