@@ -127,11 +127,10 @@ def test_code_of_ragflow_with_one_output_returns_a_mapping_elsewhere(
 
 def test_code_of_ragflow_in_javascript_returns_a_mapping_elsewhere() -> None:
     source = "async function main({ q }) {\n  return q + 1;\n}\n"
-    flow = native(source, "javascript", r="Number")
-    written = dsl.write(flow, "dify").document
-    (code,) = [each["data"]["code"] for each in written["workflow"]["graph"]["nodes"] if "code" in each["data"]]
-    program = f"{code}\nmain({{ q: 1 }}).then((made) => console.log(JSON.stringify(made)));\n"
-    assert printed(program) == {"r": 2}
+    written = dsl.write(native(source, "javascript", r="Number"), "dify")
+    (code,) = [node for node in nodes(dsl.read(written.data)).values() if node.kind == "code"]
+    called = f"{code.params['source']}\nmain({{ q: 1 }}).then((made) => console.log(JSON.stringify(made)));\n"
+    assert printed(called) == {"r": 2}
 
 
 def test_older_code_of_ragflow_with_several_outputs_stays_what_it_is() -> None:
