@@ -335,6 +335,13 @@ def test_of_several_texts_the_first_is_said_elsewhere_and_that_is_told() -> None
     assert dsl.write(flow, "ragflow").notes == []
 
 
+def test_a_message_with_logic_is_told() -> None:
+    said = "{% if {sys.query} %}Yes{% endif %}"
+    flow = ragflow.read(canvas(begin=BEGIN, **{"Message:A": message(said), "Message:B": message("{{ '{%' }} 100 %}")}))
+    notes = [note for note in dsl.write(flow, "dify").notes if note.code == "template.logic"]
+    assert [(note.severity, note.node) for note in notes] == [("degraded", "Message:A")]
+
+
 @pytest.mark.parametrize(
     ("llm_id", "name", "provider"),
     [("gpt-4o@OpenAI", "gpt-4o", "OpenAI"), ("r1@default@DeepSeek", "r1", "DeepSeek"), ("@cf/x@CF", "@cf/x", "CF")],
