@@ -15,6 +15,7 @@ from dsl.ragflow.returned import NAME as RETURNED
 from dsl.ragflow.returned import made_here
 from dsl.ragflow.services import read_tool
 from dsl.ragflow.shims import kind_of
+from dsl.ragflow.stale import ELSEWHERE, is_stale
 from dsl.ragflow.tables import INGESTION, MISSING, NAMES, OUTPUTS, SYSTEM
 from dsl.ragflow.types import type_of
 from dsl.values import node_refs, pointer
@@ -101,6 +102,7 @@ class _Reader:
         message = "RAGFlow gives a template texts (a list joined, a number as digits): elsewhere it has the values."
         logic = [node for node in made.values() if node.kind == "template" and node.inputs]
         told += [_note("template.values", message, node) for node in logic]
+        told += [_note("rounds.stale", ELSEWHERE, node) for node in made.values() if is_stale(node)]
         message = "RAGFlow renders the message as a template: elsewhere its tags are said as they stand."
         rendered = [made[key] for key, each in texts.items() if isinstance(each, list) and _has_logic(each[:1])]
         return told + [_note("template.logic", message, node) for node in rendered if node.kind == "answer"]
