@@ -5,6 +5,7 @@ from typing import Any
 from dsl.ir import Graph, Ref, Type, Value
 from dsl.ragflow.branches import read_conditions, write_conditions
 from dsl.ragflow.reading import Reading
+from dsl.ragflow.stale import HERE, is_stale
 from dsl.ragflow.tables import EMPTY, LOOP_SIGNS
 from dsl.ragflow.types import certain, type_of
 from dsl.ragflow.writing import Made, Writing
@@ -69,12 +70,19 @@ def write_iterate(writing: Writing) -> Made:
         writing.note("degraded", "iterate.error", "A round that fails ends the whole iteration here.")
     if len(over) > 1:
         writing.note("degraded", "iterate.lists", "One list is walked here: the others are not.")
+    _tell_stale(writing)
     outs = {name: {"type": "array", "ref": writing.bare(ref)} for name, ref in params.get("collect", {}).items()}
     return "Iteration", {"items_ref": writing.bare(over[0]) if over else "", "outputs": outs}
 
 
+def _tell_stale(writing: Writing) -> None:
+    if writing.flow.dialect != "ragflow" and is_stale(writing.node):
+        writing.note("degraded", "rounds.stale", HERE, "Read it in the branch that gives it.")
+
+
 def write_loop(writing: Writing) -> Made:
     params = writing.node.params
+    _tell_stale(writing)
     variables = [
         {"variable": name} | _write_first(writing, each.get("value"), certain(each.get("type") or Type()))
         for name, each in params.get("variables", {}).items()

@@ -16,15 +16,16 @@ _TAG = re.compile(r"(\{%(?:(?!\{%).)*?%\}|\{\{(?:(?!\{\{).)*?\}\}|\{#(?:(?!\{#).
 
 # -- words with references alone
 
-_MARKS = re.compile(r"\{\{|\}\}|\{%.*%\}")  # by which RAGFlow takes a text for a template
 _OPENING = re.compile(r"\{\{|\{%|\{#|\{\Z")
 _ESCAPED = re.compile(r"\{\{ '(\{\{|\{%|\{#|\{)' \}\}")
 _PRINTED = re.compile(rf"\{{\{{ *\{{({NAME}|item|index)\}} *\}}\}}", re.IGNORECASE)
-_KEPT = {sign: chr(0xE000 + i) for i, sign in enumerate(("{{", "{%", "{#", "{"))}  # while tags are looked for
+_KEPT = {sign: f"\0{i}\0" for i, sign in enumerate(("{{", "{%", "{#", "{"))}  # while tags are looked for
 
 
 def is_template(source: str) -> bool:
-    return _MARKS.search(source) is not None
+    """Whether RAGFlow takes a text for a template."""
+    lines = (line.partition("{%")[2] for line in source.split("\n"))
+    return "{{" in source or "}}" in source or any("%}" in rest for rest in lines)
 
 
 def called(name: str) -> str:
@@ -52,7 +53,7 @@ def _tag_of(part: "str | Ref | Script", names: Mapping[Ref, str]) -> str:
 
 def words(source: str, find: Find) -> Value | None:
     """What a text prints that names values alone; None where there is more logic in it."""
-    source = source.removesuffix("\n") if is_template(source) else source
+    source = (source.removesuffix("\n") if is_template(source) else source).replace("\0", "")
     kept = _ESCAPED.sub(lambda match: _KEPT[match[1]], _PRINTED.sub(r"{\1}", source))
     if len(_TAG.split(kept)) > 1:
         return None

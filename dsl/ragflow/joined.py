@@ -7,7 +7,7 @@ from typing import Any
 from dsl.computed import insert
 from dsl.ir import Graph, Node, Ref, Script, Text, Type, Value
 from dsl.ragflow.constants import is_constant
-from dsl.values import unique
+from dsl.values import refs, unique
 
 Joined = Callable[[Node, Node], None]  # told for each: the node, the template in front
 Put = Callable[[Value], Value]
@@ -28,13 +28,21 @@ def _rewrite(node: Node, put: Put) -> None:
     elif node.kind == "json_parse":
         node.params["value"] = put(node.params.get("value"))
     elif node.kind == "code":
-        node.inputs = {name: value if isinstance(value, str) else put(value) for name, value in node.inputs.items()}
+        node.inputs = {name: _put(value, put) for name, value in node.inputs.items()}
     elif node.kind == "iterate":
         node.inputs = {name: put(value) for name, value in node.inputs.items()}
+    elif node.kind == "loop":
+        held = node.params.get("variables", {}).items()
+        node.params["variables"] = {name: {**each, "value": _put(each.get("value"), put)} for name, each in held}
     elif node.kind == "aggregate":
         node.params["groups"] = [_gathered(each, put) for each in node.params.get("groups", [])]
     elif node.kind == "if":
         node.params["cases"] = [_compared(case, put) for case in node.params.get("cases", [])]
+
+
+def _put(value: Value, put: Put) -> Value:
+    """Where words that refer to nothing may stand as well."""
+    return value if isinstance(value, str) else put(value)
 
 
 def _gathered(group: dict[str, Any], put: Put) -> dict[str, Any]:
@@ -48,7 +56,8 @@ def _compared(group: dict[str, Any], put: Put) -> dict[str, Any]:
 
 
 def _in_front(graph: Graph, node: Node, made: dict[str, Ref], taken: set[str], joined: Joined, value: Value) -> Value:
-    if not _is_text(value) and not (is_constant(value) and node.kind in ("iterate", "aggregate")):
+    asked = is_constant(value) if node.kind in ("iterate", "aggregate") else False
+    if not (asked or _is_text(value) or (isinstance(value, dict | list) and any(refs(value)))):
         return value
     if repr(value) not in made:
         before = _text(node, value, taken) if _is_text(value) else _constant(node, value, taken)

@@ -7,6 +7,7 @@ from typing import Any
 from dsl import DslError, delimiters
 from dsl.ir import Edge, Flow, Graph, Node, OnError, Ref, Resource, Variable
 from dsl.notes import Note
+from dsl.ragflow import jinja
 from dsl.ragflow.branches import settle
 from dsl.ragflow.readers import READERS
 from dsl.ragflow.reading import Reading
@@ -14,6 +15,7 @@ from dsl.ragflow.returned import NAME as RETURNED
 from dsl.ragflow.returned import made_here
 from dsl.ragflow.services import read_tool
 from dsl.ragflow.shims import kind_of
+from dsl.ragflow.stale import ELSEWHERE, is_stale
 from dsl.ragflow.tables import INGESTION, MISSING, NAMES, OUTPUTS, SYSTEM
 from dsl.ragflow.types import type_of
 from dsl.values import node_refs, pointer
@@ -99,7 +101,11 @@ class _Reader:
         told = [_note("message.random", message, node) for node in many if node.kind == "answer"]
         message = "RAGFlow gives a template texts (a list joined, a number as digits): elsewhere it has the values."
         logic = [node for node in made.values() if node.kind == "template" and node.inputs]
-        return told + [_note("template.values", message, node) for node in logic]
+        told += [_note("template.values", message, node) for node in logic]
+        told += [_note("rounds.stale", ELSEWHERE, node) for node in made.values() if is_stale(node)]
+        message = "RAGFlow renders the message as a template: elsewhere its tags are said as they stand."
+        rendered = [made[key] for key, each in texts.items() if isinstance(each, list) and _has_logic(each[:1])]
+        return told + [_note("template.logic", message, node) for node in rendered if node.kind == "answer"]
 
     def _name(self, key: str) -> str:
         return str(self.components[key]["obj"]["component_name"])
@@ -251,6 +257,11 @@ class _Reader:
             Variable("session", name, type_of(each.get("type")), each.get("value"), str(each.get("description") or ""))
             for name, each in known.items()
         ]
+
+
+def _has_logic(said: list[Any]) -> bool:
+    texts = (each for each in said if isinstance(each, str) and "{%" in each)
+    return any(jinja.words(each, lambda name: None) is None for each in texts)
 
 
 def _note(code: str, message: str, node: Node) -> Note:

@@ -99,7 +99,7 @@ def write_http(writing: Writing) -> Made:
         pairs = fields
         made["datatype"] = "formdata" if body.get("type") in ("form", "urlencoded") else "json"
     given = params.get("headers", [])
-    headers = {writing.text(name, blanks=True): writing.text(value, blanks=True) for name, value in given}
+    headers = {writing.prompt(name): writing.prompt(value) for name, value in given}
     made |= {"url": writing.text(url), "headers": json.dumps(headers, ensure_ascii=False)}
     made["variables"] = [_pair(writing, name, value) for name, value in pairs]
     limit = (params.get("timeout") or {}).get("read")

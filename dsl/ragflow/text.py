@@ -44,23 +44,22 @@ def _within(source: str) -> str:
 
 
 def write_prompt(value: Value, name: Callable[[Ref], str]) -> str:
+    """Text where RAGFlow keeps blanks."""
     said = (part.source if isinstance(part, Script) else part for part in parts(value))
     return "".join("{" + name(part) + "}" if isinstance(part, Ref) else part for part in said)
 
 
-def write_text(value: Value, name: Callable[[Ref], str], *, blanks: bool = False) -> str:
-    """A blank beside a reference is written as a line break: RAGFlow swallows blanks there, and prints those.
-
-    There are places where it keeps `blanks`."""
+def write_text(value: Value, name: Callable[[Ref], str]) -> str:
+    """A blank beside a reference is written as a line break: RAGFlow swallows blanks there, and prints those."""
     said: list[str] = []
     for part in parts(value):
         if isinstance(part, Ref):
-            if said and said[-1].endswith(" ") and not blanks:
+            if said and said[-1].endswith(" "):
                 said[-1] = said[-1][:-1] + "\n"
             said.append("{" + name(part) + "}")
         else:
             words = part.source if isinstance(part, Script) else str(part)
-            said.append("\n" + words[1:] if said and words.startswith(" ") and not blanks else words)
+            said.append("\n" + words[1:] if said and words.startswith(" ") else words)
     return "".join(said)
 
 

@@ -96,17 +96,15 @@ class Writing:
     def is_text(self, ref: Ref) -> bool:
         return ref == Ref("", ("query",), "system") or self.type_of(ref) == "string"
 
-    def text(self, value: Value, *, blanks: bool = False) -> str:
-        """Text with references; `blanks` where RAGFlow keeps those beside references."""
+    def text(self, value: Value) -> str:
         if isinstance(value, (str, Ref, Text, Script)):
-            names = self._names(value)
-            return write_text(value, names.__getitem__, blanks=True) if blanks else self._text(value, names)
+            return self._text(value, self._names(value))
         return "" if value is None else json.dumps(value, ensure_ascii=False, default=str)
 
     def prompt(self, value: Value) -> str:
         """Text that is filled in name by name, as prompts are, and not piece by piece: it keeps its blanks."""
         if isinstance(value, (str, Ref, Text, Script)):
-            return write_prompt(value, lambda ref: self.name(ref, text=True))
+            return write_prompt(value, self._names(value).__getitem__)
         return self.text(value)
 
     def said(self, value: Value, *, merged: bool = False) -> str:
@@ -114,7 +112,7 @@ class Writing:
         if not isinstance(value, (str, Ref, Text, Script)):
             return self.text(value)
         names = self._names(value)
-        plain = write_text(value, names.__getitem__, blanks=True)
+        plain = write_prompt(value, names.__getitem__)
         if jinja.is_template(plain) or (merged and jinja.clash(names.values())):
             return jinja.printed(value, names)
         return plain if merged else self._text(value, names)

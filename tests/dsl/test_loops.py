@@ -185,3 +185,24 @@ def test_coze_walks_the_lists_by_itself() -> None:
     loop = next(node for node in canvas["nodes"] if node["type"] == "21")["data"]["inputs"]
     assert loop["loopType"] == "array"
     assert [each["name"] for each in loop["inputParameters"]] == ["x", "y"]
+
+
+@pytest.mark.parametrize("collected", ["yes", "first", "fork"])
+def test_what_a_round_of_ragflow_passes_by_is_left_from_a_round_before(collected: str) -> None:
+    item = Ref("each", ("item",), "item")
+    case = {"logic": "and", "conditions": [{"left": item, "op": "eq", "right": "a", "type": "string"}]}
+    fork = Node("fork", "if", "Fork", params={"cases": [case]})
+    said = [Node(name, "template", name, params={"template": name}) for name in ("yes", "no")]
+    values = [Ref(node.id, ("output",)) for node in said]
+    groups = [{"name": "output", "type": Type("string"), "values": values}] if collected == "first" else []
+    first = Node("first", "aggregate", "First", params={"groups": groups, "skip": "missing"})
+    each = Node("each", "iterate", "Each", inputs={"item": Ref("begin", ("xs",))})
+    each.params = {"collect": {} if collected == "fork" else {"all": Ref(collected, ("output",))}}
+    edges = [Edge("each", "fork", "body"), Edge("fork", "yes", "case:0"), Edge("fork", "no", "else")]
+    each.body = Graph([fork, *said, first], [*edges, Edge("yes", "first"), Edge("no", "first")])
+    flow = Flow("f", "dify", graph=Graph([start(xs=Type("array")), each], [Edge("begin", "each")]))
+    written = dsl.write(flow, "ragflow")
+    told = [note.node for note in written.notes if note.code == "rounds.stale"]
+    assert told == ([] if collected == "fork" else ["each"])
+    back = dsl.write(dsl.read(written.data), "dify")
+    assert [note.node for note in back.notes if note.code == "rounds.stale"] == told

@@ -156,7 +156,7 @@ def test_a_prompt_keeps_its_blanks_since_ragflow_fills_it_in_name_by_name() -> N
     for kind, params in kinds.items():
         graph = Graph([Node("begin", "start"), Node("it", kind, params=params)], [Edge("begin", "it")])
         document, notes = ragflow.build(Flow("f", "ir", graph=graph))
-        name = "UserFillUp_it" if kind == "ask" else "it"
+        _, name = document["dsl"]["components"]
         assert "Hello {sys.query} there" in str(document["dsl"]["components"][name]["obj"]["params"])
         assert "text.blank" not in {note.code for note in notes}
         assert nodes(ragflow.read(document))[name].params.items() >= params.items()
@@ -167,8 +167,10 @@ def test_a_text_of_braces_and_blanks_costs_no_more_than_its_length() -> None:
     for said in ("{" * 60_000 + "sys.query" + " " * 60_000, "{ " * 60_000, " " * 120_000 + "x"):
         ragflow.read(canvas(begin={"component_name": "Message", "params": {"content": [said]}}))
         ragflow.read(canvas(begin={"component_name": "ExeSQL", "params": {"sql": said}}))
-    merge = {"component_name": "StringTransform", "params": {"method": "merge", "script": "{% {{ {# " * 20_000}}
-    ragflow.read(canvas(begin=merge))
+    for script in ("{% {{ {# " * 20_000, "{% " * 60_000, "{{ " * 60_000, "{{ '{{' }}" * 20_000):
+        merge = {"component_name": "StringTransform", "params": {"method": "merge", "script": script}}
+        ragflow.read(canvas(begin=merge))
+        ragflow.read(canvas(begin={"component_name": "Message", "params": {"content": [script]}}))
     assert time.process_time() - begun < 5
 
 
@@ -331,6 +333,13 @@ def test_of_several_texts_the_first_is_said_elsewhere_and_that_is_told() -> None
     notes = [note for note in dsl.write(flow, "dify").notes if note.code == "message.random"]
     assert [(note.severity, note.node) for note in notes] == [("degraded", "Message:A")]
     assert dsl.write(flow, "ragflow").notes == []
+
+
+def test_a_message_with_logic_is_told() -> None:
+    said = "{% if {sys.query} %}Yes{% endif %}"
+    flow = ragflow.read(canvas(begin=BEGIN, **{"Message:A": message(said), "Message:B": message("{{ '{%' }} 100 %}")}))
+    notes = [note for note in dsl.write(flow, "dify").notes if note.code == "template.logic"]
+    assert [(note.severity, note.node) for note in notes] == [("degraded", "Message:A")]
 
 
 @pytest.mark.parametrize(
@@ -762,15 +771,12 @@ def test_an_error_with_nothing_in_its_place_does_not_end_the_run(policy: Any, ma
     assert "error.default" in {note.code for note in written.notes}
 
 
-def test_a_request_has_headers_without_line_breaks_and_whole_seconds() -> None:
-    auth = Text(("Bearer ", Ref("begin", ("q",))))
-    params = {"method": "GET", "url": "https://example.com", "headers": [["Authorization", auth]], "query": []}
-    fetch = Node("fetch", "http", "Fetch", params=params | {"timeout": {"read": 2.5}})
+def test_a_request_has_whole_seconds() -> None:
+    params = {"method": "GET", "url": "https://example.com", "headers": [], "query": [], "timeout": {"read": 2.5}}
+    fetch = Node("fetch", "http", "Fetch", params=params)
     written = dsl.write(Flow("f", "dify", graph=Graph([start(), fetch], [Edge("begin", "fetch")])), "ragflow")
     made = written.document["dsl"]["components"]["fetch"]["obj"]["params"]
-    assert json.loads(made["headers"]) == {"Authorization": "Bearer {begin@q}"}
     assert made["timeout"] == 3  # a part of one is refused
-    assert nodes(dsl.read(written.data))["fetch"].params["headers"] == [["Authorization", auth]]
 
 
 def test_a_query_beside_a_body_is_a_part_of_the_address() -> None:
@@ -805,3 +811,22 @@ def test_a_constant_stands_in_front_where_ragflow_takes_one_reference() -> None:
     refs = [each["value"] for each in made["first"]["groups"][0]["variables"]]
     assert refs == ["each@out", "first_text@result", "first_value@returned.output"]
     assert "['a', 'b']" in made["each_value"]["script"] and made["first_text"]["script"] == "x"
+
+
+def test_what_is_put_together_of_references_is_put_together_in_front() -> None:
+    q = Ref("begin", ("q",))
+    values: dict[str, Any] = {"s": Text(("a", q)), "o": {"a": [q]}, "c": "word"}
+    loop = Node("loop", "loop", "Loop", params={"count": 3, "variables": {}})
+    loop.params["variables"] = {name: {"type": Type("any"), "value": value} for name, value in values.items()}
+    says = Node("says", "answer", "Says", params={"text": "x"})
+    loop.body = Graph([says], [Edge("loop", "says", "body")])
+    params = {"lang": "python3", "style": "kwargs", "source": "def main(x): return {'a': x}\n"}
+    code = Node("code", "code", "Code", params=params, inputs={"x": {"a": q}}, outputs={"a": Type()})
+    edges = [Edge("begin", "loop"), Edge("loop", "code", "done")]
+    written = dsl.write(Flow("f", "coze", graph=Graph([start(), loop, code], edges)), "ragflow")
+    made = {key: each["obj"]["params"] for key, each in written.document["dsl"]["components"].items()}
+    first = [(each["input_mode"], each["value"]) for each in made["loop"]["loop_variables"]]
+    text, value = ("variable", "loop_text@result"), ("variable", "loop_value@returned.output")
+    assert first == [text, value, ("constant", "word")]
+    assert made["code"]["arguments"] == {"x": "code_value@returned.output"}
+    assert made["code_value"]["arguments"] == {"a0": "begin@q"} and "{'a': a0}" in made["code_value"]["script"]
