@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from dsl import OptionError, bodies, classes, collected, computed, conditions, prompts, renamed, rings
-from dsl.coze import answers, assignments, buttons, ends, nested, yamlform
+from dsl.coze import answers, assignments, buttons, ends, nested, unheld, yamlform
 from dsl.coze.drawn import drawn
 from dsl.coze.forms import FORMS, check, entry, form_of, formed, workflow_name
 from dsl.coze.lacking import PLATFORM
@@ -108,7 +108,13 @@ class _Builder:
         classes.translate(self.flow, "coze", {*nodes(self.flow)}, self._translated)
         for node in supply(self.flow, PLATFORM, self.notes.add):
             self.notes.made(node)
+        unheld.look_up(self.flow, self._looked_up)
         renamed.rename(self.flow, NAME, self._renamed)
+
+    def _looked_up(self, node: Node, before: Node, name: str) -> None:
+        self.notes.made(before)
+        message = f"No reference holds the name {name!r}: code in front looks the field up."
+        self.notes.add(node, "equivalent", "ref.field", message)
 
     def _renamed(self, node: Node, names: dict[str, str]) -> None:
         if node.kind == "start":

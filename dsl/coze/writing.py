@@ -1,12 +1,13 @@
 """A node while it is written for Coze: values as BLOCKINPUTs, references, names and types."""
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from dsl.coze.tables import FILES, NAMES, RAW, RAW_LISTS, RESERVED, SOURCES, TIME
+from dsl.coze.fields import named
+from dsl.coze.names import identifier
+from dsl.coze.tables import FILES, NAMES, RAW, RAW_LISTS, SOURCES, TIME
 from dsl.ir import Flow, Node, Ref, Script, Text, Type, Value
 from dsl.kinds import outputs
 from dsl.notes import Note, Severity
@@ -203,12 +204,6 @@ class Writing:
         return "{{" + f'{content["source"]}["{content["path"][0]}"]' + "}}"
 
 
-def identifier(name: str, taken: set[str]) -> str:
-    word = re.sub(r"\W", "_", name, flags=re.ASCII) or "value"
-    word = word if re.match(r"[A-Za-z_]", word) and word not in RESERVED else f"v_{word}"
-    return unique(word, taken)
-
-
 def reference(block: str, name: str, kind: Type) -> dict[str, Any]:
     content = {"source": "block-output", "blockID": block, "name": name}
     return shape(kind) | {"value": {"type": "ref", "content": content, "rawMeta": {"type": raw(kind)}}}
@@ -267,8 +262,7 @@ def variable(name: str, kind: Type) -> dict[str, Any]:
 
 
 def variables(types: dict[str, Type]) -> list[dict[str, Any]]:
-    taken: set[str] = set()
-    return [variable(identifier(name, taken), each) for name, each in types.items()]
+    return [variable(name, each) for name, each in types.items()]
 
 
 def declared(flow: Flow, ref: Ref) -> Type:
@@ -308,13 +302,15 @@ def element(container: Node, ref: Ref, known: Mapping[str, Node]) -> Type:
 def _path(producer: Node | None, ref: Ref) -> str:
     path: tuple[Any, ...] = ref.path
     if producer is None:
-        return _dotted(path)
+        return _dotted(_identified(path))
     if ref.scope == "index":
         return "index"
     if ref.scope in ("item", "loop"):
-        return _dotted(path) or "item"
+        return _dotted(_identified(path)) or "item"
+    if producer.kind == "extract":
+        return _dotted(_identified(path))
     if producer.kind in ("llm", "agent") and path[:1] == ("structured",):
-        return _dotted(path[1:]) or "output"
+        return _dotted((named(producer).get(path[1], path[1]), *path[2:])) if path[1:] else "output"
     if producer.kind == "retrieve" and path[:1] == ("result",):
         return _dotted(("outputList", *("output" if each == "content" else each for each in path[1:])))
     if producer.kind == "ask" and not producer.params.get("options") and not path:
@@ -323,17 +319,14 @@ def _path(producer: Node | None, ref: Ref) -> str:
     return _dotted((first, *path[1:]))
 
 
+def _identified(path: tuple[Any, ...]) -> tuple[Any, ...]:
+    return (identifier(path[0], set()), *path[1:]) if path and isinstance(path[0], str) else path
+
+
 def _dotted(path: tuple[Any, ...]) -> str:
-    said = ""
-    for each in path:
-        said += (
-            f"[{each}]"
-            if isinstance(each, int)
-            else f".{re.sub(r'[^0-9A-Za-z_]', '_', str(each))}"
-            if said
-            else re.sub(r"[^0-9A-Za-z_]", "_", str(each))
-        )
-    return said
+    """The name of an output, and what lies below it by its own names (see `dsl.coze.unheld`)."""
+    said = "".join(f"[{each}]" if isinstance(each, int) else f".{each}" for each in path)
+    return said.removeprefix(".")
 
 
 def concat(words: str, given: list[dict[str, Any]], delimiter: str = ",") -> dict[str, Any]:
