@@ -258,6 +258,8 @@ class _Reader:
                 return Ref(block, path)
             if block in around and block != where and raw["type"] in ("21", "28"):
                 return self._inside(raw, path)
+            if block == where and self._runs_over_lists(block):
+                return Ref(block, path)  # the element of a list
             return Ref(block, self._output(raw, path))
 
         return found

@@ -222,3 +222,15 @@ def test_outputs_with_names_that_coze_has_not_are_given_out_by_names_that_it_has
     assert given == {"Image_URL": "a", "v_1st": "b"}
     assert [each["name"] for each in made["outputs"]] == list(given)
     assert [ref.path[0] for node in nodes(coze.read(document)).values() for ref in node_refs(node)] == list(given)
+
+
+def test_what_a_node_that_runs_over_lists_reads_of_itself_is_the_element() -> None:
+    each = {"type": "ref", "content": {"source": "block-output", "blockID": "ask", "name": "item1.name"}}
+    walked = {"type": "ref", "content": {"source": "block-output", "blockID": "100001", "name": "q"}}
+    document = coze.build(Flow("f", "ir", graph=line(start(), Node("ask", "llm", "Ask", params={}), end())))[0]
+    inputs = next(node for node in document["nodes"] if node["id"] == "ask")["data"]["inputs"]
+    inputs["inputParameters"] = [{"name": "one", "input": {"type": "string", "value": each}}]
+    lists = [{"name": "item1", "input": {"type": "list", "value": walked}}]
+    inputs["batch"] = {"batchEnable": True, "batchSize": 10, "concurrentSize": 2, "inputLists": lists}
+    node = nodes(coze.read(document))["ask"]
+    assert node.body is not None and node.body.nodes[0].inputs == {"one": Ref("ask", ("item1", "name"), "item")}

@@ -71,6 +71,24 @@ def _empty(data: Any) -> None:
     data["inputs"]["inputParameters"] = [{"name": "a", "input": {}}]
 
 
+def _failing(data: Any) -> None:
+    data["inputs"]["settingOnError"] = {"processType": 2, "dataOnErr": ""}
+
+
+def _as(type_: str, **inputs: Any) -> Change:
+    def change(document: Any) -> None:
+        document["nodes"][2]["type"] = type_
+        document["nodes"][2]["data"]["inputs"] = inputs
+
+    return change
+
+
+def _param(name: str, content: Any) -> dict[str, Any]:
+    return {"name": name, "input": {"type": "string", "value": {"type": "literal", "content": content}}}
+
+
+FILE = _param("f", "https://e.com/a.png")
+FILE["input"] |= {"assistType": 2, "value": FILE["input"]["value"] | {"rawMeta": {"type": 7}}}
 MODEL = {"provider": "langgenius/openai/openai", "name": "gpt-4o", "mode": "chat", "completion_params": {}}
 IF = {"case_id": "a", "logical_operator": "and", "conditions": [{"comparison_operator": "empty"}]}
 CLEAR = {"input_type": "constant", "operation": "clear"}
@@ -133,6 +151,18 @@ PLANTED = [
         "",
         "crash",
     ),
+    ("coze", lambda document: document["nodes"][2].update(type="16"), "coze.type", "/nodes/2", "image_generate"),
+    ("coze", _coze(2, _failing), "coze.default", "/nodes/2/data/inputs/settingOnError", "dataOnErr"),
+    ("coze", _as("3", llmParam=[_param("topP", 0.5)]), "coze.literal", "/llmParam/0/input/value/content", "quotes"),
+    ("coze", _as("3", llmParam=[_param("enableChatHistory", "true")]), "coze.literal", "/content", "no boolean"),
+    ("coze", _as("5", language=5, code=""), "coze.language", "/nodes/2/data/inputs/language", "coze.cn"),
+    ("coze", _as("5", language=3, code="import requests"), "coze.import", "/nodes/2/data/inputs/code", "requests"),
+    ("coze", _as("5", language=3, code="import os\nfrom pty import x"), "coze.import", "/inputs/code", "pty"),
+    ("coze", _as("45", apiInfo={"url": "https://e.com/{{q}}"}), "coze.text", "/data/inputs/apiInfo/url", "{{q}}"),
+    ("coze", _as("45", apiInfo={"url": "{{block_output_100001.}}"}), "coze.text", "/apiInfo/url", "no output"),
+    ("coze", _coze(2, lambda data: data.update(outputs=[{"assistType": 99}])), "coze.assist", "/outputs/0", "99"),
+    ("coze", _coze(2, lambda data: data.update(outputs=[{"name": "nil"}])), "coze.word", "/nodes/2", "'nil'"),
+    ("coze", _as("9", inputParameters=[FILE]), "coze.file", "/data/inputs/inputParameters/0/input", "fileName"),
     ("ragflow", _ragflow("Loop", maximum_loop_count=3), "loop.ends", "/dsl/components/yes", "first round"),
     ("ragflow", _ragflow("Loop", logical_operator="or", maximum_loop_count=0), "loop.ends", "/yes", "0 rounds"),
     ("ragflow", _ragflow("Invoke", url="https://e.com", method="DELETE"), "http.method", "/yes", "'DELETE'"),
