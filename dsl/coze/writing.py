@@ -131,13 +131,23 @@ class Writing:
         if ref.path[:1] == ("error",) and "error" not in (producer.outputs if producer is not None else {}):
             tail = {"message": "errorMessage", "type": "errorCode"}.get(str((*ref.path, "message")[1]), "errorMessage")
             return reference(ref.node, f"errorBody.{tail}", Type("string"))
+        if producer is not None and producer.kind == "start" and (ref.scope, ref.path) == ("node", ()):
+            return self._whole(producer)
         kind = type_at(producer, ref) if producer is not None else Type("string")
         return reference(ref.node, _path(producer, ref), kind)
+
+    def _whole(self, start: Node) -> dict[str, Any]:
+        """All that is asked, as what came in is one thing on n8n."""
+        asked = {each.label or name: self.ref(Ref(start.id, (name,))) for name, each in start.outputs.items()}
+        return _object(**asked)
 
     def _global(self, ref: Ref) -> dict[str, Any]:
         scope = ref.scope
         if scope == "system" and ref.path[:1] == ("query",):
-            return reference("100001", "USER_INPUT", Type("string"))
+            if self.canvas.flow.mode == "chat":
+                return reference("100001", "USER_INPUT", Type("string"))
+            self.note("degraded", "ref.system", "A workflow that is no chat has no question: it is empty text here.")
+            return literal("", None)
         if scope not in SOURCES:
             code = "variable.scope" if scope == "session" else "resource.credential"
             severity: Severity = "degraded" if scope == "session" else "needs_binding"

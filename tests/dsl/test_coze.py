@@ -234,3 +234,20 @@ def test_what_a_node_that_runs_over_lists_reads_of_itself_is_the_element() -> No
     inputs["batch"] = {"batchEnable": True, "batchSize": 10, "concurrentSize": 2, "inputLists": lists}
     node = nodes(coze.read(document))["ask"]
     assert node.body is not None and node.body.nodes[0].inputs == {"one": Ref("ask", ("item1", "name"), "item")}
+
+
+def test_the_question_of_a_workflow_that_is_no_chat_is_empty_and_told() -> None:
+    says = Node("say", "answer", "Say", params={"text": Text(("You said ", Ref("", ("query",), "system")))})
+    canvas, notes = coze.build(Flow("f", "dify", graph=line(start(), says, end())))
+    assert "USER_INPUT" not in str(canvas)
+    assert [(note.severity, note.node) for note in notes if note.code == "ref.system"] == [("degraded", "say")]
+
+
+def test_all_that_came_in_is_an_object_of_what_is_asked() -> None:
+    params = {"lang": "python3", "style": "args", "source": "async def main(args):\n    return {}\n"}
+    code = Node("c", "code", "C", params=params, inputs={"all": Ref("begin", ())})
+    canvas, _ = coze.build(Flow("f", "n8n", graph=line(start(q=Type("string"), n=Type("number")), code, end())))
+    (given,) = next(node["data"]["inputs"]["inputParameters"] for node in canvas["nodes"] if node["id"] == "c")
+    assert given["input"]["value"] == {"type": "object_ref"}
+    whole = {"q": Ref("100001", ("q",)), "n": Ref("100001", ("n",))}
+    assert nodes(coze.read(canvas))["c"].inputs == {"all": whole}
