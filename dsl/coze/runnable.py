@@ -3,23 +3,17 @@
 Only what the file itself tells: whether a plugin or a database is there is not known (coze.md, 2, 3, 6, 7 and 12).
 """
 
-import ast
 import re
-import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from dsl.coze import imports
 from dsl.coze.reading import mapping, mappings
 from dsl.coze.tables import FILES, RESERVED, TIME, WORDS
 from dsl.lint import Finding, Level
 
 CLOUD = frozenset({"14", "16", "23", "26", "63", "64", "65", "66", "67"})  # node types that only coze.cn has
 _ASSIST = frozenset({0, TIME, *FILES.values()})
-_NOT_THERE = frozenset({
-    "curses", "dbm", "ensurepip", "fcntl", "grp", "idlelib", "lib2to3", "msvcrt", "multiprocessing", "pty", "pwd",
-    "resource", "socket", "syslog", "termios", "threading", "tkinter", "tty", "turtle", "turtledemo", "venv", "winreg",
-    "winsound",
-})  # fmt: skip
 _AS_TEXT = frozenset({
     "modelType", "modleName", "temperature", "topP", "maxTokens", "responseFormat", "prompt", "systemPrompt",
     "chatHistoryRound", "generationDiversity", "frequencyPenalty", "presencePenalty",
@@ -80,20 +74,9 @@ def _code(kind: str, data: dict[str, Any]) -> Iterator[Said]:
         message = "Coze Studio runs Python only: it does not run the workflow with this JavaScript."
         yield "note", "coze.language", message, "/data/inputs/language", "Run it on coze.cn, or write it in Python."
         return
-    for name in sorted(_imported(str(inputs.get("code") or ""))):
-        if name in _NOT_THERE or name not in sys.stdlib_module_names:
-            message = f"The code imports {name}, which Coze Studio does not have."
-            yield "warning", "coze.import", message, "/data/inputs/code", "Do without, or run it on coze.cn."
-
-
-def _imported(source: str) -> set[str]:
-    try:
-        nodes = [*ast.walk(ast.parse(source))]
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return set()
-    found = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
-    found += [node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module and not node.level]
-    return {name.split(".")[0] for name in found}
+    for name in imports.missing(str(inputs.get("code") or "")):
+        message = f"The code imports {name}, which Coze Studio does not have."
+        yield "warning", "coze.import", message, "/data/inputs/code", "Do without, or run it on coze.cn."
 
 
 def _texts(kind: str, data: dict[str, Any]) -> Iterator[Said]:

@@ -14,6 +14,7 @@ import dsl
 from dsl import coze
 from dsl.audit import differing
 from dsl.coze.formats import inside
+from dsl.coze.validate import validate
 from dsl.ir import Edge, Flow, Graph, Node, OnError, Ref, Text, Type
 from dsl.values import node_refs, nodes, walk
 from tests.dsl.corpus import files
@@ -251,3 +252,25 @@ def test_all_that_came_in_is_an_object_of_what_is_asked() -> None:
     assert given["input"]["value"] == {"type": "object_ref"}
     whole = {"q": Ref("100001", ("q",)), "n": Ref("100001", ("n",))}
     assert nodes(coze.read(canvas))["c"].inputs == {"all": whole}
+
+
+def test_code_that_imports_what_coze_studio_has_not_says_so() -> None:
+    source = "import json, pandas as pd\nfrom requests.auth import AuthBase\ndef main(q):\n    return {}\n"
+    params = {"lang": "python3", "style": "kwargs", "source": source}
+    code = Node("c", "code", "C", params=params, outputs={"x": Type("string")})
+    notes = coze.build(Flow("f", "dify", graph=line(start(), code, end())))[1]
+    (told,) = (note for note in notes if note.code == "code.import")
+    assert (told.severity, told.node) == ("degraded", "c") and "pandas, requests" in told.message
+
+
+def test_what_goes_on_to_the_next_round_asks_whether_the_loop_ends() -> None:
+    goes_on = Node("on", "continue", "On")
+    until = {"logic": "and", "conditions": [{"left": Ref("l", (), "index"), "op": "gt", "right": 2, "type": "number"}]}
+    loop = Node(
+        "l", "loop", "Loop", params={"until": until, "count": 5}, body=Graph([goes_on], [Edge("l", "on", "body")])
+    )
+    canvas, _ = coze.build(Flow("f", "ir", graph=line(start(), loop, end())))
+    (made,) = (node for node in canvas["nodes"] if node["id"] == "l")
+    assert [block["type"] for block in made["blocks"]] == ["8", "19"]
+    assert ("l", "l_until") in {(each["sourceNodeID"], each["targetNodeID"]) for each in made["edges"]}
+    assert validate(canvas) == []

@@ -303,15 +303,18 @@ def test_two_flows_that_start_alike_are_served_at_two_addresses() -> None:
     assert "webhook.id" not in {each.code for each in check(flow("n8n"))}
 
 
+DSL = Path(dsl.__file__).parent
+CHECKERS = [DSL / "lint.py", DSL / "refused.py", DSL / "coze" / "runnable.py", *DSL.glob("*/rules.py")]
+
+
 def test_every_code_is_explained_and_nothing_else() -> None:
-    folder = Path(dsl.__file__).parent
     given = {
         code
-        for file in [folder / "lint.py", folder / "refused.py", *folder.glob("*/rules.py")]
+        for file in CHECKERS
         for code in re.findall(r'"([a-z]+\.[a-z_]+)"', file.read_text())
         if not code.endswith(".json")
     }
-    assert set(re.findall(r"^\| `([a-z._]+)` \|", (folder / "CHECKS.md").read_text(), re.M)) == given
+    assert set(re.findall(r"^\| `([a-z._]+)` \|", (DSL / "CHECKS.md").read_text(), re.M)) == given
 
 
 # Strings of the same form that are paths of parameters or names of values, and no codes.
@@ -320,13 +323,12 @@ PATHS |= {"sys.query", "sys.user_id"}
 
 
 def test_every_note_of_a_conversion_is_explained_and_nothing_else() -> None:
-    folder = Path(dsl.__file__).parent
-    checks = {folder / "lint.py", folder / "refused.py", folder / "findings.py", *folder.glob("*/rules.py")}
+    checks = {*CHECKERS, DSL / "findings.py"}
     given = {
         code
-        for file in set(folder.rglob("*.py")) - checks
+        for file in set(DSL.rglob("*.py")) - checks
         for code in re.findall(r'"([a-z]+\.[a-z_]+)"', file.read_text())
         if not code.endswith(".json") and not code.startswith("dsl.") and code not in PATHS
     }
-    explained = [line for line in (folder / "NOTES.md").read_text().splitlines() if line.startswith("| `")]
+    explained = [line for line in (DSL / "NOTES.md").read_text().splitlines() if line.startswith("| `")]
     assert {code for line in explained for code in re.findall(r"`([a-z]+\.[a-z_]+)`", line)} == given
