@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from dsl import OptionError, bodies, classes, collected, computed, conditions, looped, prompts, renamed, rings
-from dsl.coze import answers, assignments, buttons, chats, ends, nested, yamlform
+from dsl.coze import answers, assignments, buttons, chats, ends, nested, unheld, yamlform
 from dsl.coze.drawn import drawn
 from dsl.coze.forms import FORMS, check, entry, form_of, formed, workflow_name
 from dsl.coze.lacking import platform
@@ -111,7 +111,13 @@ class _Builder:
             self.notes.made(node)
         for node in chats.by_name(graph):
             self.notes.add(node, "degraded", "conversation.name", chats.NAMED)
+        unheld.look_up(self.flow, self._looked_up)
         renamed.rename(self.flow, NAME, self._renamed)
+
+    def _looked_up(self, node: Node, before: Node, name: str) -> None:
+        self.notes.made(before)
+        message = f"No reference holds the name {name!r}: code in front looks the field up."
+        self.notes.add(node, "equivalent", "ref.field", message)
 
     def _renamed(self, node: Node, names: dict[str, str]) -> None:
         if node.kind == "start":

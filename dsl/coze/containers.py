@@ -3,8 +3,9 @@
 from typing import Any
 
 from dsl.coze import branches
+from dsl.coze.names import identifier
 from dsl.coze.reading import Reading, mappings, type_of
-from dsl.coze.writing import Made, Writing, identifier, literal, shape
+from dsl.coze.writing import Made, Writing, literal, shape
 from dsl.ir import Ref, Text, Type, Value
 
 MOST = 100  # elements of a batch, where the flow sets no limit

@@ -114,12 +114,14 @@ class _Drawing:
         return _made(name, "15", x - 120, y - 140 * (place + 1), data)
 
     def _close(self, node: Node, made: dict[str, Any], writing: Writing) -> None:
-        """The condition that ends a loop, at the end of its body."""
+        """The condition that ends a loop, at the end of its body: what goes on to the next round is asked, too."""
         check, leave = f"{node.id}_until", f"{node.id}_leave"
-        back = [line for line in made["edges"] if line.get("targetPortID", "").endswith("inline-input")]
-        for line in back:
-            line.pop("targetPortID")
-            line["targetNodeID"] = check
+        goes_on = {block["id"] for block in made["blocks"] if block["type"] == "29"}
+        made["blocks"] = [block for block in made["blocks"] if block["id"] not in goes_on]
+        for line in made["edges"]:
+            if line["targetNodeID"] in goes_on or line.get("targetPortID", "").endswith("inline-input"):
+                line.pop("targetPortID", None)
+                line["targetNodeID"] = check
         titles = [unique(word, self.canvas.taken, longest=63, join=" ") for word in ("Until", "Leave")]
         for name, kind, title, inputs in ((check, "8", titles[0], writing.closing), (leave, "19", titles[1], {})):
             meta = {"title": title, "description": "flowstill:until", "icon": "", "subTitle": ""}

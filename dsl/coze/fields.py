@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from dsl.coze.names import identifier
 from dsl.coze.reading import mappings, types_of
 from dsl.ir import Node, Type
 
@@ -47,6 +48,12 @@ def fields(node: Node) -> dict[str, Type]:
     """The outputs of a model that answers in fields."""
     declared = node.outputs.get("structured")
     return declared.props if declared is not None and declared.props else _fields(node.params.get("schema"))
+
+
+def named(node: Node) -> dict[str | int, str]:
+    """What each of them is called as an output."""
+    taken: set[str] = set()
+    return {name: identifier(name, taken) for name in fields(node)}
 
 
 def _fields(schema: Any) -> dict[str, Type]:

@@ -25,6 +25,11 @@ def lacks(node: Node, path: Path) -> bool:
     return among(LACKED, node, path) or unasked(node, path)
 
 
+def gives(node: Node, path: Path) -> bool:
+    """Whether a step that goes on after an error succeeded."""
+    return path == ("isSuccess",) and node.on_error.then in ("default", "branch")
+
+
 def instead(node: Node, path: Path, id_: str) -> Node | None:
     """The fields as one object or as its JSON text; of an answer in free form, what its JSON text says."""
     answered = {name: Ref(node.id, ("structured", name)) for name in fields(node)}
@@ -40,7 +45,7 @@ def instead(node: Node, path: Path, id_: str) -> Node | None:
     return None
 
 
-PLATFORM = Platform("Coze", lacks, instead, unread={"vision"}, system={"query", "context"})
+PLATFORM = Platform("Coze", lacks, instead, gives, unread={"vision"}, system={"query", "context"})
 CHATS = replace(PLATFORM, system={"conversation_id", *(PLATFORM.system or ())})
 
 

@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from dsl.coze import text
-from dsl.coze.fields import answers_fields, fields, schema_of
+from dsl.coze.fields import answers_fields, fields, named, schema_of
+from dsl.coze.names import identifier
 from dsl.coze.reading import Reading, mapping, mappings, number
 from dsl.coze.tables import PARAMETER_NAMES, PARAMETERS
-from dsl.coze.writing import Made, Writing, identifier, literal, variable, variables
+from dsl.coze.writing import Made, Writing, literal, variable, variables
 from dsl.ir import Node, Ref, Text, Type, Value
 from dsl.values import map_refs
 
@@ -116,6 +117,9 @@ def llm(writing: Writing) -> Made:
         if not isinstance(value, Ref) or value not in writing.names
     ]
     form, outs = _answer(node)
+    if changed := {old: new for old, new in named(node).items() if old != new}:
+        message = f"The answer has no fields of these names here: {', '.join(map(str, changed))}."
+        writing.note("equivalent", "name.changed", f"{message} They became {', '.join(changed.values())}.")
     memory = params.get("memory")
     listed: list[tuple[str, str, Any]] = [
         ("modelType", "integer", chosen["modelType"]),
@@ -162,7 +166,8 @@ def _answer(node: Node) -> tuple[str, list[Any]]:
     """responseFormat, and outputs: one text, or the fields of the schema."""
     reasoning = [variable("reasoning_content", Type("string"))]
     if answered := fields(node):
-        return "2", variables(answered) + reasoning
+        called = named(node)
+        return "2", variables({called[name]: each for name, each in answered.items()}) + reasoning
     number = {"markdown": "1", "json": "2"}.get(node.params.get("format", ""), "0")
     return number, [variable("output", Type("string")), *reasoning]
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from dsl.coze import chats
+from dsl.coze.names import identifier
 from dsl.coze.tables import END, START
-from dsl.coze.writing import identifier
 from dsl.ir import Edge, Flow, Graph, Node, OnError, Ref, Type, Value
 from dsl.values import map_refs, nodes, rename, unique, walk
 

@@ -265,6 +265,8 @@ class _Reader:
                 return self._inside(raw, path)
             if self.is_chat and raw["type"] == "1" and path and path[0] in chats.SYSTEM:
                 return Ref("", (chats.SYSTEM[str(path[0])], *path[1:]), "system")
+            if block == where and self._runs_over_lists(block):
+                return Ref(block, path)  # the element of a list
             return Ref(block, self._output(raw, path))
 
         return found

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from dsl import DslError
-from dsl.coze import yamlform
+from dsl.coze import runnable, yamlform
 from dsl.coze.formats import form, inside
 from dsl.coze.validate import NIL, validate
 from dsl.ir import Flow
@@ -23,13 +24,19 @@ def check(flow: Flow) -> Iterator[Finding]:
         return
     place, held, is_yaml = inside(flow.raw)
     canvases = [(place, yamlform.to_canvas(held) if is_yaml else held), *_others(flow.raw)]
-    for place, problem in [(place, problem) for place, canvas in canvases for problem in validate(canvas)]:
-        where = place if is_yaml else place + problem.pointer  # the YAML form has other places
+    for where, canvas in canvases:
+        for found in (*_refused(canvas), *runnable.check(canvas)):
+            yield replace(found, pointer=where if is_yaml else where + found.pointer)  # the YAML form has other places
+
+
+def _refused(canvas: Any) -> Iterator[Finding]:
+    """What Coze Studio's own validator says."""
+    for problem in validate(canvas):
         nil = problem.message.startswith(NIL)
         said = "an empty `left`, `right` or `input` makes Coze Studio crash." if nil else f"{problem.message}."
         fix = "Take it away (--fix does)." if nil else "Coze Studio refuses to test or publish until it is mended."
         code = "coze.empty" if nil else STAGES[problem.stage]
-        yield Finding("error", code, f"Coze Studio: {said}", where, problem.node, fix=fix)
+        yield Finding("error", code, f"Coze Studio: {said}", problem.pointer, problem.node, fix=fix)
 
 
 def _others(document: Any) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -1,6 +1,7 @@
 """Code and text nodes on Coze, and stubs that fail."""
 
 from dsl import computed
+from dsl.coze import imports
 from dsl.coze.lacking import lacks
 from dsl.coze.shims import step, wrapped
 from dsl.coze.writing import Made, Writing, concat, literal, variable, variables
@@ -28,6 +29,9 @@ def code(writing: Writing) -> Made:
             "coze.cn runs JavaScript; Coze Studio runs Python only.",
             "Write it in Python for Coze Studio.",
         )
+    elif not javascript and writing.canvas.flow.dialect != "coze" and (names := imports.missing(source)):
+        message = f"The code imports {', '.join(names)}, which Coze Studio does not have."
+        writing.note("degraded", "code.import", message, "Do without, or run it on coze.cn.")
     if params.get("style") != "args":
         writing.note("equivalent", "code.wrapped", "The code is called as its platform calls it, by lines around it.")
     given = [{"name": name, "input": writing.block(value)} for name, value in node.inputs.items() if value is not None]

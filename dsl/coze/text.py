@@ -7,9 +7,11 @@ from typing import Any
 from dsl.ir import Ref, Value
 from dsl.values import parse
 
-_NAMED = re.compile(r"\{\{\s*([A-Za-z_]\w*(?:\.\w+|\[\d+\])*)\s*\}\}")
-_BLOCK = re.compile(r"\{\{\s*block_output_(\w+?)((?:\.\w+|\[\d+\])+)\s*\}\}")
-_GLOBAL = re.compile(r"\{\{\s*(global_variable_(?:app|user|system))\[\"([^\"]+)\"\]((?:\.\w+|\[\d+\])*)\s*\}\}")
+_STEP = r"[^.\[\]{}\"\s](?:[^.\[\]{}\"]*[^.\[\]{}\"\s])?"  # a field may be called anything but this
+_PATH = rf"(?:\.{_STEP}|\[\d+\])"
+_NAMED = re.compile(rf"\{{\{{\s*([A-Za-z_]\w*{_PATH}*)\s*\}}\}}")
+_BLOCK = re.compile(rf"\{{\{{\s*block_output_(\w+?)({_PATH}+)\s*\}}\}}")
+_GLOBAL = re.compile(rf"\{{\{{\s*(global_variable_(?:app|user|system))\[\"([^\"]+)\"\]({_PATH}*)\s*\}}\}}")
 _HTTP = re.compile(f"(?:{_BLOCK.pattern})|(?:{_GLOBAL.pattern})")
 Find = Callable[[str, tuple[str | int, ...]], Ref]
 

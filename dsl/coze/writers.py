@@ -5,9 +5,10 @@ from collections.abc import Callable
 from typing import Any
 
 from dsl.coze import branches, chats, containers, databases, documents, http, intents, models, scripts
+from dsl.coze.names import identifier
 from dsl.coze.nested import Loop
 from dsl.coze.tables import CONVERSATIONS, DATABASES, NAMES
-from dsl.coze.writing import Made, Writing, batched, identifier, literal, variable, variables
+from dsl.coze.writing import Made, Writing, batched, literal, variable, variables
 from dsl.ir import Node, OnError, Ref, Type
 
 

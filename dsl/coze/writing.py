@@ -1,13 +1,14 @@
 """A node while it is written for Coze: values as BLOCKINPUTs, references, names and types."""
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from dsl.coze import chats
-from dsl.coze.tables import FILES, NAMES, RAW, RAW_LISTS, RESERVED, SOURCES, START, TIME
+from dsl.coze.fields import named
+from dsl.coze.names import identifier
+from dsl.coze.tables import FILES, NAMES, RAW, RAW_LISTS, SOURCES, START, TIME
 from dsl.ir import Flow, Node, Ref, Script, Text, Type, Value
 from dsl.kinds import outputs
 from dsl.notes import Note, Severity
@@ -131,8 +132,15 @@ class Writing:
         if ref.path[:1] == ("error",) and "error" not in (producer.outputs if producer is not None else {}):
             tail = {"message": "errorMessage", "type": "errorCode"}.get(str((*ref.path, "message")[1]), "errorMessage")
             return reference(ref.node, f"errorBody.{tail}", Type("string"))
+        if producer is not None and producer.kind == "start" and (ref.scope, ref.path) == ("node", ()):
+            return self._whole(producer)
         kind = type_at(producer, ref) if producer is not None else Type("string")
         return reference(ref.node, _path(producer, ref), kind)
+
+    def _whole(self, start: Node) -> dict[str, Any]:
+        """All that is asked, as what came in is one thing on n8n."""
+        asked = {each.label or name: self.ref(Ref(start.id, (name,))) for name, each in start.outputs.items()}
+        return _object(**asked)
 
     def _global(self, ref: Ref) -> dict[str, Any]:
         scope = ref.scope
@@ -204,14 +212,6 @@ class Writing:
         return "{{" + f'{content["source"]}["{content["path"][0]}"]' + "}}"
 
 
-def identifier(name: str, taken: set[str]) -> str:
-    word = name if name.isidentifier() and name.isascii() else _NO_LETTER.sub("_", name) or "value"
-    return unique(word if word.isidentifier() and word not in RESERVED else f"v_{word}", taken)
-
-
-_NO_LETTER = re.compile(r"\W", re.ASCII)
-
-
 def reference(block: str, name: str, kind: Type) -> dict[str, Any]:
     content = {"source": "block-output", "blockID": block, "name": name}
     return shape(kind) | {"value": {"type": "ref", "content": content, "rawMeta": {"type": raw(kind)}}}
@@ -270,8 +270,7 @@ def variable(name: str, kind: Type) -> dict[str, Any]:
 
 
 def variables(types: dict[str, Type]) -> list[dict[str, Any]]:
-    taken: set[str] = set()
-    return [variable(identifier(name, taken), each) for name, each in types.items()]
+    return [variable(name, each) for name, each in types.items()]
 
 
 def declared(flow: Flow, ref: Ref) -> Type:
@@ -311,13 +310,15 @@ def element(container: Node, ref: Ref, known: Mapping[str, Node]) -> Type:
 def _path(producer: Node | None, ref: Ref) -> str:
     path: tuple[Any, ...] = ref.path
     if producer is None:
-        return _dotted(path)
+        return _dotted(_identified(path))
     if ref.scope == "index":
         return "index"
     if ref.scope in ("item", "loop"):
-        return _dotted(path) or "item"
+        return _dotted(_identified(path)) or "item"
+    if producer.kind == "extract":
+        return _dotted(_identified(path))
     if producer.kind in ("llm", "agent") and path[:1] == ("structured",):
-        return _dotted(path[1:]) or "output"
+        return _dotted((named(producer).get(path[1], path[1]), *path[2:])) if path[1:] else "output"
     if producer.kind == "retrieve" and path[:1] == ("result",):
         return _dotted(("outputList", *("output" if each == "content" else each for each in path[1:])))
     if producer.kind == "ask" and not producer.params.get("options") and not path:
@@ -326,17 +327,14 @@ def _path(producer: Node | None, ref: Ref) -> str:
     return _dotted((first, *path[1:]))
 
 
+def _identified(path: tuple[Any, ...]) -> tuple[Any, ...]:
+    return (identifier(path[0], set()), *path[1:]) if path and isinstance(path[0], str) else path
+
+
 def _dotted(path: tuple[Any, ...]) -> str:
-    said = ""
-    for each in path:
-        said += (
-            f"[{each}]"
-            if isinstance(each, int)
-            else f".{re.sub(r'[^0-9A-Za-z_]', '_', str(each))}"
-            if said
-            else re.sub(r"[^0-9A-Za-z_]", "_", str(each))
-        )
-    return said
+    """The name of an output, and what lies below it by its own names (see `dsl.coze.unheld`)."""
+    said = "".join(f"[{each}]" if isinstance(each, int) else f".{each}" for each in path)
+    return said.removeprefix(".")
 
 
 def concat(words: str, given: list[dict[str, Any]], delimiter: str = ",") -> dict[str, Any]:

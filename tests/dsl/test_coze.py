@@ -14,6 +14,7 @@ import dsl
 from dsl import coze
 from dsl.audit import differing
 from dsl.coze.formats import inside
+from dsl.coze.validate import validate
 from dsl.ir import Edge, Flow, Graph, Node, OnError, Ref, Text, Type
 from dsl.values import node_refs, nodes, walk
 from tests.dsl.corpus import files
@@ -222,3 +223,54 @@ def test_outputs_with_names_that_coze_has_not_are_given_out_by_names_that_it_has
     assert given == {"Image_URL": "a", "v_1st": "b"}
     assert [each["name"] for each in made["outputs"]] == list(given)
     assert [ref.path[0] for node in nodes(coze.read(document)).values() for ref in node_refs(node)] == list(given)
+
+
+def test_what_a_node_that_runs_over_lists_reads_of_itself_is_the_element() -> None:
+    each = {"type": "ref", "content": {"source": "block-output", "blockID": "ask", "name": "item1.name"}}
+    walked = {"type": "ref", "content": {"source": "block-output", "blockID": "100001", "name": "q"}}
+    document = coze.build(Flow("f", "ir", graph=line(start(), Node("ask", "llm", "Ask", params={}), end())))[0]
+    inputs = next(node for node in document["nodes"] if node["id"] == "ask")["data"]["inputs"]
+    inputs["inputParameters"] = [{"name": "one", "input": {"type": "string", "value": each}}]
+    lists = [{"name": "item1", "input": {"type": "list", "value": walked}}]
+    inputs["batch"] = {"batchEnable": True, "batchSize": 10, "concurrentSize": 2, "inputLists": lists}
+    node = nodes(coze.read(document))["ask"]
+    assert node.body is not None and node.body.nodes[0].inputs == {"one": Ref("ask", ("item1", "name"), "item")}
+
+
+def test_the_question_of_a_workflow_that_is_no_chat_is_empty_and_told() -> None:
+    says = Node("say", "answer", "Say", params={"text": Text(("You said ", Ref("", ("query",), "system")))})
+    canvas, notes = coze.build(Flow("f", "dify", graph=line(start(), says, end())))
+    assert "USER_INPUT" not in str(canvas)
+    assert [(note.severity, note.node) for note in notes if note.code == "ref.system"] == [("degraded", "say")]
+
+
+def test_all_that_came_in_is_an_object_of_what_is_asked() -> None:
+    params = {"lang": "python3", "style": "args", "source": "async def main(args):\n    return {}\n"}
+    code = Node("c", "code", "C", params=params, inputs={"all": Ref("begin", ())})
+    canvas, _ = coze.build(Flow("f", "n8n", graph=line(start(q=Type("string"), n=Type("number")), code, end())))
+    (given,) = next(node["data"]["inputs"]["inputParameters"] for node in canvas["nodes"] if node["id"] == "c")
+    assert given["input"]["value"] == {"type": "object_ref"}
+    whole = {"q": Ref("100001", ("q",)), "n": Ref("100001", ("n",))}
+    assert nodes(coze.read(canvas))["c"].inputs == {"all": whole}
+
+
+def test_code_that_imports_what_coze_studio_has_not_says_so() -> None:
+    source = "import json, pandas as pd\nfrom requests.auth import AuthBase\ndef main(q):\n    return {}\n"
+    params = {"lang": "python3", "style": "kwargs", "source": source}
+    code = Node("c", "code", "C", params=params, outputs={"x": Type("string")})
+    notes = coze.build(Flow("f", "dify", graph=line(start(), code, end())))[1]
+    (told,) = (note for note in notes if note.code == "code.import")
+    assert (told.severity, told.node) == ("degraded", "c") and "pandas, requests" in told.message
+
+
+def test_what_goes_on_to_the_next_round_asks_whether_the_loop_ends() -> None:
+    goes_on = Node("on", "continue", "On")
+    until = {"logic": "and", "conditions": [{"left": Ref("l", (), "index"), "op": "gt", "right": 2, "type": "number"}]}
+    loop = Node(
+        "l", "loop", "Loop", params={"until": until, "count": 5}, body=Graph([goes_on], [Edge("l", "on", "body")])
+    )
+    canvas, _ = coze.build(Flow("f", "ir", graph=line(start(), loop, end())))
+    (made,) = (node for node in canvas["nodes"] if node["id"] == "l")
+    assert [block["type"] for block in made["blocks"]] == ["8", "19"]
+    assert ("l", "l_until") in {(each["sourceNodeID"], each["targetNodeID"]) for each in made["edges"]}
+    assert validate(canvas) == []

@@ -78,6 +78,24 @@ def _empty(data: Any) -> None:
     data["inputs"]["inputParameters"] = [{"name": "a", "input": {}}]
 
 
+def _failing(data: Any) -> None:
+    data["inputs"]["settingOnError"] = {"processType": 2, "dataOnErr": ""}
+
+
+def _as(type_: str, **inputs: Any) -> Change:
+    def change(document: Any) -> None:
+        document["nodes"][2]["type"] = type_
+        document["nodes"][2]["data"]["inputs"] = inputs
+
+    return change
+
+
+def _param(name: str, content: Any) -> dict[str, Any]:
+    return {"name": name, "input": {"type": "string", "value": {"type": "literal", "content": content}}}
+
+
+FILE = _param("f", "https://e.com/a.png")
+FILE["input"] |= {"assistType": 2, "value": FILE["input"]["value"] | {"rawMeta": {"type": 7}}}
 MODEL = {"provider": "langgenius/openai/openai", "name": "gpt-4o", "mode": "chat", "completion_params": {}}
 IF = {"case_id": "a", "logical_operator": "and", "conditions": [{"comparison_operator": "empty"}]}
 CLEAR = {"input_type": "constant", "operation": "clear"}
@@ -143,6 +161,18 @@ PLANTED = [
         "",
         "crash",
     ),
+    ("coze", lambda document: document["nodes"][2].update(type="16"), "coze.type", "/nodes/2", "image_generate"),
+    ("coze", _coze(2, _failing), "coze.default", "/nodes/2/data/inputs/settingOnError", "dataOnErr"),
+    ("coze", _as("3", llmParam=[_param("topP", 0.5)]), "coze.literal", "/llmParam/0/input/value/content", "quotes"),
+    ("coze", _as("3", llmParam=[_param("enableChatHistory", "true")]), "coze.literal", "/content", "no boolean"),
+    ("coze", _as("5", language=5, code=""), "coze.language", "/nodes/2/data/inputs/language", "coze.cn"),
+    ("coze", _as("5", language=3, code="import requests"), "coze.import", "/nodes/2/data/inputs/code", "requests"),
+    ("coze", _as("5", language=3, code="import os\nfrom pty import x"), "coze.import", "/inputs/code", "pty"),
+    ("coze", _as("45", apiInfo={"url": "https://e.com/{{q}}"}), "coze.text", "/data/inputs/apiInfo/url", "{{q}}"),
+    ("coze", _as("45", apiInfo={"url": "{{block_output_100001.}}"}), "coze.text", "/apiInfo/url", "no output"),
+    ("coze", _coze(2, lambda data: data.update(outputs=[{"assistType": 99}])), "coze.assist", "/outputs/0", "99"),
+    ("coze", _coze(2, lambda data: data.update(outputs=[{"name": "nil"}])), "coze.word", "/nodes/2", "'nil'"),
+    ("coze", _as("9", inputParameters=[FILE]), "coze.file", "/data/inputs/inputParameters/0/input", "fileName"),
     ("ragflow", _ragflow("Loop", maximum_loop_count=3), "loop.ends", "/dsl/components/yes", "first round"),
     ("ragflow", _ragflow("Loop", logical_operator="or", maximum_loop_count=0), "loop.ends", "/yes", "0 rounds"),
     ("ragflow", _ragflow("Invoke", url="https://e.com", method="DELETE"), "http.method", "/yes", "'DELETE'"),
@@ -303,15 +333,18 @@ def test_two_flows_that_start_alike_are_served_at_two_addresses() -> None:
     assert "webhook.id" not in {each.code for each in check(flow("n8n"))}
 
 
+DSL = Path(dsl.__file__).parent
+CHECKERS = [*DSL.glob("lint/*.py"), *DSL.rglob("refused.py"), DSL / "coze" / "runnable.py", *DSL.glob("*/rules.py")]
+
+
 def test_every_code_is_explained_and_nothing_else() -> None:
-    folder = Path(dsl.__file__).parent
     given = {
         code
-        for file in [*folder.glob("lint/*.py"), *folder.rglob("refused.py"), *folder.glob("*/rules.py")]
+        for file in CHECKERS
         for code in re.findall(r'"([a-z]+\.[a-z_]+)"', file.read_text())
         if not code.endswith(".json")
     }
-    assert set(re.findall(r"^\| `([a-z._]+)` \|", (folder / "CHECKS.md").read_text(), re.M)) == given
+    assert set(re.findall(r"^\| `([a-z._]+)` \|", (DSL / "CHECKS.md").read_text(), re.M)) == given
 
 
 # Strings of the same form that are paths of parameters or names of values, and no codes.
@@ -320,18 +353,12 @@ PATHS |= {"sys.query", "sys.user_id"}
 
 
 def test_every_note_of_a_conversion_is_explained_and_nothing_else() -> None:
-    folder = Path(dsl.__file__).parent
-    checks = {
-        folder / "findings.py",
-        *folder.glob("lint/*.py"),
-        *folder.rglob("refused.py"),
-        *folder.glob("*/rules.py"),
-    }
+    checks = {*CHECKERS, DSL / "findings.py"}
     given = {
         code
-        for file in set(folder.rglob("*.py")) - checks
+        for file in set(DSL.rglob("*.py")) - checks
         for code in re.findall(r'"([a-z]+\.[a-z_]+)"', file.read_text())
         if not code.endswith(".json") and not code.startswith("dsl.") and code not in PATHS
     }
-    explained = [line for line in (folder / "NOTES.md").read_text().splitlines() if line.startswith("| `")]
+    explained = [line for line in (DSL / "NOTES.md").read_text().splitlines() if line.startswith("| `")]
     assert {code for line in explained for code in re.findall(r"`([a-z]+\.[a-z_]+)`", line)} == given

@@ -1,0 +1,135 @@
+"""What fails in Coze Studio although its validator accepted it: where it makes a run of the canvas, or runs it.
+
+Only what the file itself tells: whether a plugin or a database is there is not known (coze.md, 2, 3, 6, 7 and 12).
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from dsl.coze import imports
+from dsl.coze.reading import mapping, mappings
+from dsl.coze.tables import FILES, RESERVED, TIME, WORDS
+from dsl.lint import Finding, Level
+
+CLOUD = frozenset({"14", "16", "23", "26", "63", "64", "65", "66", "67"})  # node types that only coze.cn has
+_ASSIST = frozenset({0, TIME, *FILES.values()})
+_AS_TEXT = frozenset({
+    "modelType", "modleName", "temperature", "topP", "maxTokens", "responseFormat", "prompt", "systemPrompt",
+    "chatHistoryRound", "generationDiversity", "frequencyPenalty", "presencePenalty",
+})  # fmt: skip
+_CUT_OFF = re.compile(r"\{\{\s*block_output_\w+\.?\s*\}\}")
+_BARE = re.compile(r"\{\{\s*(?!block_output_|global_variable_)([A-Za-z_][\w.\[\]]*)\s*\}\}")
+Said = tuple[Level, str, str, str, str]  # level, code, message, place in the node, what to do
+
+
+def check(canvas: Any, place: str = "") -> Iterator[Finding]:
+    """Of a canvas (F1), bodies too; `place` is where it stands."""
+    for node, where in _nodes(mapping(canvas).get("nodes"), f"{place}/nodes"):
+        data = mapping(node.get("data"))
+        title = str(mapping(data.get("nodeMeta")).get("title") or "")
+        for one in CHECKS:
+            for level, code, message, inside, fix in one(str(node.get("type")), data):
+                yield Finding(level, code, message, where + inside, str(node.get("id")), title, fix)
+
+
+def _nodes(nodes: Any, place: str) -> Iterator[tuple[dict[str, Any], str]]:
+    for i, node in enumerate(nodes if isinstance(nodes, list) else []):
+        if isinstance(node, dict):
+            yield node, f"{place}/{i}"
+            yield from _nodes(node.get("blocks"), f"{place}/{i}/blocks")
+
+
+def _kind(kind: str, data: dict[str, Any]) -> Iterator[Said]:
+    if kind in CLOUD or kind not in WORDS:
+        message = f"Coze Studio has no nodes of the type {WORDS.get(kind, kind)!r}: it does not run the workflow."
+        yield "warning", "coze.type", message, "", "Run it on coze.cn, or build this step from others."
+
+
+def _on_error(kind: str, data: dict[str, Any]) -> Iterator[Said]:
+    setting = mapping(mapping(data.get("inputs")).get("settingOnError"))
+    if setting.get("processType") == 2 and not setting.get("dataOnErr"):
+        message = "After an error this node is to give out what nothing says: the workflow does not run."
+        yield "error", "coze.default", message, "/data/inputs/settingOnError", "Give `dataOnErr`, JSON as text."
+
+
+def _literals(kind: str, data: dict[str, Any]) -> Iterator[Said]:
+    """The model's parameters are read as text, and one as a boolean."""
+    given = mapping(data.get("inputs")).get("llmParam")
+    for i, each in enumerate(given if kind == "3" and isinstance(given, list) else []):
+        name = str(mapping(each).get("name"))
+        content = mapping(mapping(mapping(each).get("input")).get("value")).get("content")
+        wanted = str if name in _AS_TEXT else bool if name == "enableChatHistory" else object
+        if content is not None and not isinstance(content, wanted):
+            what, fix = ("boolean", "Write true or false.") if wanted is bool else ("text", "Put it in quotes.")
+            message = f"The model's parameter {name} is no {what}: Coze Studio panics."
+            yield "error", "coze.literal", message, f"/data/inputs/llmParam/{i}/input/value/content", fix
+
+
+def _code(kind: str, data: dict[str, Any]) -> Iterator[Said]:
+    inputs = mapping(data.get("inputs"))
+    if kind != "5":
+        return
+    if inputs.get("language") != 3:
+        message = "Coze Studio runs Python only: it does not run the workflow with this JavaScript."
+        yield "note", "coze.language", message, "/data/inputs/language", "Run it on coze.cn, or write it in Python."
+        return
+    for name in imports.missing(str(inputs.get("code") or "")):
+        message = f"The code imports {name}, which Coze Studio does not have."
+        yield "warning", "coze.import", message, "/data/inputs/code", "Do without, or run it on coze.cn."
+
+
+def _texts(kind: str, data: dict[str, Any]) -> Iterator[Said]:
+    """Of a request: references in it are not looked at by the validator."""
+    inputs = mapping(data.get("inputs"))
+    held = mapping(mapping(inputs.get("body")).get("bodyData"))
+    texts = {"/data/inputs/apiInfo/url": mapping(inputs.get("apiInfo")).get("url")}
+    texts |= {f"/data/inputs/body/bodyData/{name}": held.get(name) for name in ("json", "rawText")}
+    for place, words in texts.items() if kind == "45" else ():
+        if isinstance(words, str) and _CUT_OFF.search(words):
+            message = "A reference in the request names a node, and no output of it: the request fails."
+            yield "error", "coze.text", message, place, "Write {{block_output_ID.name}}."
+        if isinstance(words, str) and (bare := _BARE.search(words)):
+            message = f"{{{{{bare[1]}}}}} stays as it is in the request: nothing is put in there by name alone."
+            yield "warning", "coze.text", message, place, "Write {{block_output_ID.name}}."
+
+
+def _values(kind: str, data: dict[str, Any]) -> Iterator[Said]:
+    """Files: an `assistType` that none has, a file that is written down without its name."""
+    stack: list[tuple[str, Any]] = [("/data/inputs", data.get("inputs")), ("/data/outputs", data.get("outputs"))]
+    while stack:
+        place, value = stack.pop()
+        if isinstance(value, list):
+            stack += [(f"{place}/{i}", each) for i, each in enumerate(value)]
+        if not isinstance(value, dict):
+            continue
+        assist = value.get("assistType")
+        if isinstance(assist, int) and assist not in _ASSIST:
+            yield (
+                "error",
+                "coze.assist",
+                f"There is no assistType {assist}: Coze Studio panics.",
+                place,
+                "Leave it out for text.",
+            )
+        held = mapping(value.get("value"))
+        if assist in FILES.values() and held.get("type") == "literal" and _nameless(held.get("rawMeta")):
+            message = "A file is written down with `rawMeta` and without its `fileName`: the workflow does not run."
+            yield "error", "coze.file", message, place, "Name the file, or leave `rawMeta` out."
+        stack += [(f"{place}/{key}", each) for key, each in value.items() if key not in ("content", "defaultValue")]
+
+
+def _nameless(meta: Any) -> bool:
+    return isinstance(meta, dict) and not meta.get("fileName")
+
+
+def _names(kind: str, data: dict[str, Any]) -> Iterator[Said]:
+    given = [*mappings(data.get("outputs")), *mappings(mapping(data.get("inputs")).get("inputParameters"))]
+    for name in dict.fromkeys(str(each.get("name")) for each in given if each.get("name") in RESERVED):
+        message = f"A variable is called {name!r}, which the editor does not take."
+        yield "warning", "coze.word", message, "", "Call it something else."
+
+
+CHECKS: tuple[Callable[[str, dict[str, Any]], Iterator[Said]], ...] = (
+    _kind, _on_error, _literals, _code, _texts, _values, _names
+)  # fmt: skip
