@@ -4,26 +4,25 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from dsl.coze.uses import COMPARED, Found, shaped
 from dsl.ir import Edge, Graph, Node, OnError, Ref, Type, Value
-from dsl.kinds import BOOLEAN, NUMBER, OBJECT, STRING
+from dsl.kinds import OBJECT, STRING
 from dsl.values import map_refs, node_refs, place_of, unique, walk
 
 Told = Callable[[Node, Node], None]  # for each: the HTTP node, the JSON node
 _Path = tuple[str | int, ...]
-_Found = tuple[_Path, Type]  # a place below a body that is read, and what is read there
 _Read = tuple[str, _Path, Type]  # the same, and the node whose body it is
-_COMPARED = {"number": NUMBER, "boolean": BOOLEAN}
 
 
 def parse(graph: Graph, taken: set[str], told: Told) -> None:
     """Put such a node behind each HTTP node whose answer is JSON, in bodies as well; its type is what is read of it."""
-    read: defaultdict[str, list[_Found]] = defaultdict(list)
+    read: defaultdict[str, list[Found]] = defaultdict(list)
     for node, _, _ in walk(graph) if any(_fetches(node) for node, _, _ in walk(graph)) else ():
         for http, path, kind in _read(node):
             read[http].append((path, kind))
     parsed: dict[str, str] = {}
     for node, inside, _ in list(walk(graph)):
-        if _fetches(node) and (kind := _type(read[node.id])) != STRING:
+        if _fetches(node) and (kind := shaped(read[node.id])) != STRING:
             behind = _behind(node, kind, unique(f"{node.id}_json", taken))
             parsed[node.id] = behind.id
             _insert(inside, node, behind)
@@ -45,7 +44,7 @@ def _read(node: Node) -> Iterator[_Read]:
         for each in case.get("conditions", []):
             left = each.get("left")
             if isinstance(left, Ref) and _is_body(left):
-                yield left.node, left.path[1:], _COMPARED.get(each.get("type"), STRING)
+                yield left.node, left.path[1:], COMPARED.get(each.get("type"), STRING)
     for name, value in node.inputs.items() if node.kind == "iterate" else ():
         if isinstance(value, Ref) and _is_body(value):
             elements = {ref.path[1:] for ref in _inside(node) if ref.path[:1] == (name,)} or {()}
@@ -70,18 +69,6 @@ def _inside(node: Node) -> Iterator[Ref]:
 
 def _is_body(ref: Ref) -> bool:
     return (ref.scope, ref.path[:1]) == ("node", ("body",))
-
-
-def _type(found: list[_Found]) -> Type:
-    """The type that has all that is read."""
-    steps = dict.fromkeys(path[0] for path, _ in found if path)
-    below = {step: _type([(path[1:], kind) for path, kind in found if path[:1] == (step,)]) for step in steps}
-    if not below:
-        return next((kind for _, kind in found if kind != STRING), STRING)
-    if all(isinstance(step, int) for step in below):
-        elements = [(path[1:], kind) for path, kind in found if path]
-        return Type("array", items=_type(elements))
-    return Type("object", props={str(step): kind for step, kind in below.items()})
 
 
 def _behind(node: Node, kind: Type, id_: str) -> Node:

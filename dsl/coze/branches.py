@@ -69,6 +69,9 @@ def _condition(writing: Writing, each: dict[str, Any]) -> list[dict[str, Any]]:
         )
     number = SIGNS.get(operator, 1)
     made: dict[str, Any] = {"operator": number, "left": {"input": writing.block(each.get("left"))}}
+    if each.get("type") in ("number", "boolean") and made["left"]["input"]["type"] == "string":
+        message = f"What is compared as a {each['type']} is declared as text, for nothing says of what type it is."
+        writing.note("degraded", "condition.type", message, "Declare its field where it comes from.")
     if operator not in UNARY and OPERATORS[number] not in ("empty", "not_empty", "true", "false"):
         made["right"] = {"input": writing.block(right)}
     return [made]

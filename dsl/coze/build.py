@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from dsl import OptionError, bodies, classes, collected, computed, conditions, looped, prompts, renamed, rings
-from dsl.coze import answers, assignments, buttons, chats, ends, nested, unheld, yamlform
+from dsl.coze import answers, assignments, buttons, chats, ends, nested, unheld, uses, yamlform
 from dsl.coze.drawn import drawn
 from dsl.coze.forms import FORMS, check, entry, form_of, formed, workflow_name
 from dsl.coze.lacking import platform
@@ -104,6 +104,7 @@ class _Builder:
         bodies.as_text(graph, {*nodes(self.flow)}, self._added)
         collected.compute(graph, {*nodes(self.flow)}, self._added)
         computed.compute(graph, nodes(self.flow), {*nodes(self.flow)}, self._expressions)
+        uses.imply(self.flow)
         answers.parse(graph, {*nodes(self.flow)}, self._parsed)
         conditions.compute(graph, {*nodes(self.flow)}, lambda each: each["op"] in SIGNS, self._computed)
         classes.translate(self.flow, "coze", {*nodes(self.flow)}, self._translated)

@@ -18,10 +18,15 @@ def code(writing: Writing) -> Made:
     if params.get("style") in computed.RUNS:
         canvas = writing.canvas
         node.inputs, fields = computed.seen(node, graph_of(canvas.flow, node), canvas.known, there(lacks))
-    source = wrapped(params.get("lang", "python3"), params.get("style", "args"), params.get("source", ""), fields)
+    loose = [name for name, each in node.outputs.items() if each.name == "any"]
+    lang, style = params.get("lang", "python3"), params.get("style", "args")
+    source = wrapped(lang, style, params.get("source", ""), fields, loose)
     if source is None:
-        return stub(writing, f"Coze does not run {params.get('lang')} that is called as this is.", "code.language")
-    javascript = params.get("lang") == "javascript"
+        return stub(writing, f"Coze does not run {lang} that is called as this is.", "code.language")
+    if loose and writing.canvas.flow.dialect != "coze" and writing.canvas.notes.is_own(node):
+        message = f"Nothing says of what type these are, and they are declared as text here: {', '.join(loose)}."
+        writing.note("degraded", "code.types", message, "Give them their types in the code node.")
+    javascript = lang == "javascript"
     if javascript and writing.canvas.flow.dialect != "coze":
         writing.note(
             "degraded",
@@ -32,7 +37,7 @@ def code(writing: Writing) -> Made:
     elif not javascript and writing.canvas.flow.dialect != "coze" and (names := imports.missing(source)):
         message = f"The code imports {', '.join(names)}, which Coze Studio does not have."
         writing.note("degraded", "code.import", message, "Do without, or run it on coze.cn.")
-    if params.get("style") != "args":
+    if style != "args":
         writing.note("equivalent", "code.wrapped", "The code is called as its platform calls it, by lines around it.")
     given = [{"name": name, "input": writing.block(value)} for name, value in node.inputs.items() if value is not None]
     return (

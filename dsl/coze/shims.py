@@ -6,6 +6,8 @@ Code of another style stands unchanged between marked lines, which go when it is
 
 import json
 import re
+from collections.abc import Sequence
+from dataclasses import replace
 
 from dsl import DslError, itemspython
 from dsl.computed import RUNS, Fields, around
@@ -25,8 +27,11 @@ _AFTER = {
 _BEFORE = dict.fromkeys(_AFTER, "")
 
 
-def wrapped(lang: str, style: str, source: str, fields: Fields | None = None) -> str | None:
-    """The code as Coze calls it; None when that cannot be. `fields` are what code of n8n sees."""
+def wrapped(lang: str, style: str, source: str, fields: Fields | None = None, loose: Sequence[str] = ()) -> str | None:
+    """The code as Coze calls it; None when that cannot be. `fields` are what code of n8n sees.
+
+    `loose` are outputs of any type, which Coze does not have.
+    """
     if style == "args":
         return source
     if lang == "javascript" and style in RUNS:
@@ -40,8 +45,8 @@ def wrapped(lang: str, style: str, source: str, fields: Fields | None = None) ->
     else:
         return None
     mark = _MARKS[lang]
-    begin, end = f"{mark} flowstill:begin {style}\n", f"{mark} flowstill:end\n"
-    return f"{begin}{before}{end}{source}\n{begin}{after}{end}"
+    begin, end = f"{mark} flowstill:begin {style}", f"{mark} flowstill:end\n"
+    return f"{' '.join([begin, *loose])}\n{before}{end}{source}\n{begin}\n{after}{end}"
 
 
 def unwrapped(node: Node, lang: str, source: str, arguments: dict[str, Value], outputs: dict[str, Type]) -> bool:
@@ -49,15 +54,20 @@ def unwrapped(node: Node, lang: str, source: str, arguments: dict[str, Value], o
     if source.startswith(_NODE):
         return _step(node, source, arguments)
     mark = re.escape(_MARKS[lang])
-    begin, end = rf"{mark} flowstill:begin (\w+)\n", rf"{mark} flowstill:end\n"
-    match = re.fullmatch(rf"{begin}.*?{end}(.*)\n{begin}.*?{end}", source, re.DOTALL)
+    begin, end = rf"{mark} flowstill:begin (\w+)((?: \w+)*)\n", rf"{mark} flowstill:end\n"
+    match = re.fullmatch(rf"{begin}.*?{end}(.*)\n{mark} flowstill:begin \1\n.*?{end}", source, re.DOTALL)
     if not match:
         return False
-    node.kind, node.inputs, node.outputs = "code", arguments, outputs
+    node.kind, node.inputs, node.outputs = "code", arguments, outputs | _loose(match[2].split(), outputs)
     in_python = lang == "python3" and match[1] in itemspython.STYLES
-    source = itemspython.shown(match[2]) if in_python else match[2]
+    source = itemspython.shown(match[3]) if in_python else match[3]
     node.params = {"lang": lang, "style": match[1], "source": source}
     return True
+
+
+def _loose(names: list[str], outputs: dict[str, Type]) -> dict[str, Type]:
+    """Outputs that are of any type still: nobody has given them another than text."""
+    return {name: replace(outputs[name], name="any") for name in names if outputs.get(name, Type()).name == "string"}
 
 
 def _step(node: Node, source: str, arguments: dict[str, Value]) -> bool:

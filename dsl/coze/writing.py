@@ -31,6 +31,10 @@ class Notes:
         about = self.origin.get(id(node), node.id)
         self.told.append(Note(severity, code, message, suggestion, about, node.title, node.pointer))
 
+    def is_own(self, node: Node) -> bool:
+        """Whether the node, or what it stands for, is one of the flow given."""
+        return self.origin.get(id(node), node.id) != ""
+
     def made(self, node: Node) -> None:
         self.origin[id(node)] = ""
 

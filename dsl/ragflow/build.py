@@ -11,7 +11,7 @@ from dsl.ir import Edge, Flow, Graph, Node, Ref, Resource, Type
 from dsl.kinds import ports
 from dsl.layout import Point, layout, size
 from dsl.notes import Note, Severity
-from dsl.ragflow import branches, choices, joined, models, returned
+from dsl.ragflow import branches, choices, inputs, joined, models, returned
 from dsl.ragflow.tables import NODE_TYPES, STATE
 from dsl.ragflow.types import word_of
 from dsl.ragflow.writers import component
@@ -46,6 +46,7 @@ class _Builder:
         """What RAGFlow has no words for, in words that it has."""
         graph = self.flow.graph
         computed.as_lists(self.flow)
+        inputs.parse(self.flow, {*nodes(self.flow)}, self._parsed)
         loops.give_out(graph)
         loops.spread(graph, self._walked)
         taken = {*nodes(self.flow)}
@@ -78,6 +79,11 @@ class _Builder:
             if each.name in asked or each.scope in ("app", "user"):
                 message = f"The {each.scope} variable {each.name} is one of the conversation here, and empty at first."
                 self.notes.append(Note("degraded", "variable.scope", message, "Give it its value in the canvas."))
+
+    def _parsed(self, start: Node, made: Node) -> None:
+        self.source[id(made)] = ""
+        message = "Lists and objects are given as JSON text here: code behind the start parses them."
+        self._tell(start, "equivalent", "output.computed", message)
 
     def _lifted(self, node: Node, before: Node) -> None:
         self.source[id(before)] = node.id

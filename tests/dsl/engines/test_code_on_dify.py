@@ -1,4 +1,4 @@
-"""Code of Coze and RAGFlow as Dify's engine calls it: what it declares is given out, and nothing else is."""
+"""Code of Coze, n8n and RAGFlow as Dify's engine calls it: what it declares is given out, and nothing else is."""
 
 import json
 from typing import Any
@@ -7,6 +7,7 @@ import pytest
 
 import dsl
 from dsl.ir import Flow, Node, Ref, Type
+from tests.dsl.engines.build import assign, node, workflow
 from tests.dsl.engines.dify import VERSIONS, run_dify
 from tests.dsl.small import NUMBER, STRING, end, line, start
 
@@ -65,3 +66,13 @@ def test_code_of_ragflow_gives_what_it_gave(lang: str, script: str, kind: str, o
     flow = dsl.read(dsl.write(flow, over).data) if over else flow
     ran = run_dify(str(dsl.write(flow, "dify").data), {"query": "x", "q": "hi"})
     assert (ran.status, ran.outputs.get("answer")) == ("succeeded", "got:hi!"), ran
+
+
+def test_what_code_of_n8n_gives_of_an_unknown_type_comes_through_coze_as_it_is() -> None:
+    call = node("In", "executeWorkflowTrigger", 1.1, inputSource="passthrough")
+    clean = node("Clean", "code", 2, jsCode="return [{json: {n: 5, ok: true, word: 'a'}}];")
+    last = assign("Last", text="={{ $json.word }}{{ $json.n }}{{ $json.ok }}")
+    flow = dsl.read(json.dumps(workflow([call, clean, last], "In>Clean Clean>Last")))
+    over = dsl.read(dsl.write(flow, "coze").data)
+    ran = run_dify(str(dsl.write(over, "dify").data), {})
+    assert (ran.status, ran.outputs) == ("succeeded", {"text": "a5true"}), ran

@@ -129,3 +129,16 @@ def _asking(kind: str) -> tuple[Node, tuple[str, ...]]:
         return Node("ask", kind, "Ask", params=using | {"query": query, "method": "prompt"}, outputs=fields), ()
     said = {"mode": "chat", "messages": [{"role": "user", "text": query}], "schema": schema_with(fields)}
     return Node("ask", kind, "Ask", params=using | said), ("structured",)
+
+
+@pytest.mark.parametrize("target", ["coze", "ragflow", "n8n"])
+def test_a_list_that_is_asked_for_is_walked_after_a_journey(target: str) -> None:
+    mark = Node("m", "template", "Mark", params={"template": Text((Ref("w", ("item", "sku"), "item"), "!"))})
+    walk = Node("w", "iterate", "Walk", params={"collect": {"output": Ref("m", ("output",))}})
+    walk.inputs, walk.outputs = {"item": Ref("begin", ("xs",))}, {"output": STRINGS}
+    walk.body = Graph([mark], [Edge("w", "m", "body")])
+    last = Node("a", "answer", "Say", params={"text": Text((Ref("w", ("output",)),))})
+    chat = replace(flow("T", line(start(xs=OBJECTS), walk, last)), mode="chat")
+    there = dsl.read(dsl.write(chat, target).data)
+    ran = run_dify(str(dsl.write(there, "dify").data), {"query": "x", "xs": '[{"sku": "a"}, {"sku": "b"}]'})
+    assert (ran.status, str(ran.outputs.get("answer")).split()) == ("succeeded", ["-", "a!", "-", "b!"]), ran

@@ -1,0 +1,83 @@
+"""Coze wants the type of each output: where nothing declares it, how it is read says what it is."""
+
+import json
+from typing import Any
+
+import pytest
+
+import dsl
+from dsl.coze.formats import inside
+from dsl.ir import Flow
+from dsl.values import nodes
+from tests.dsl.engines.build import Json, assign, conditions, node, workflow
+
+
+def read(*parts: Json, wires: str) -> Flow:
+    return dsl.read(json.dumps(workflow(list(parts), wires)))
+
+
+def made(flow: Flow) -> dict[str, Any]:
+    """By title, the data of each node on Coze."""
+    canvas = inside(dsl.write(flow, "coze").document)[1]
+    return {each["data"]["nodeMeta"]["title"]: each["data"] for each in canvas["nodes"]}
+
+
+def types(data: Any) -> dict[str, str]:
+    return {each["name"]: each["type"] for each in data["outputs"]}
+
+
+HOOK = node("In", "webhook", 2.1, httpMethod="POST", path="x", options={})
+CALL = node("In", "executeWorkflowTrigger", 1.1, inputSource="passthrough")
+CLEAN = node("Clean", "code", 2, jsCode="return [{json: {n: 5, ok: true, word: 'a'}}];")
+MANY = assign("Many", said="yes")
+
+
+def choice(left: str, kind: str, operation: str, right: Any) -> Json:
+    return node("Fork", "if", 2.2, conditions=conditions(left, kind, operation, right), options={})
+
+
+@pytest.mark.parametrize(
+    ("left", "kind", "operation", "type_"),
+    [
+        ("={{ Number($json.body.n) * 2 }}", "number", "gte", "float"),
+        ("={{ $json.body.vip }}", "boolean", "true", "boolean"),
+    ],
+)
+def test_what_is_compared_is_of_the_type_that_the_comparison_is_for(
+    left: str, kind: str, operation: str, type_: str
+) -> None:
+    found = made(read(HOOK, choice(left, kind, operation, 10), MANY, wires="In>Fork Fork>Many"))
+    (asked,) = found["Fork"]["inputs"]["branches"][0]["condition"]["conditions"]
+    assert asked["left"]["input"]["type"] == type_
+    if "Expressions of Fork" in found:
+        assert types(found["Expressions of Fork"]) == {"v_left": type_}
+
+
+def test_a_field_of_code_has_the_type_that_its_readers_agree_on() -> None:
+    fork = choice("={{ $json.ok }}", "boolean", "true", "")
+    last = assign("Last", ("total", "number", "={{ $('Clean').item.json.n }}"), word="={{ $('Clean').item.json.word }}")
+    flow = read(CALL, CLEAN, fork, last, wires="In>Clean Clean>Fork Fork>Last")
+    assert types(made(flow)["Clean"]) == {"n": "float", "ok": "boolean", "word": "string"}
+    told = [each.message for each in dsl.write(flow, "coze").notes if each.code == "code.types"]
+    assert len(told) == 1 and told[0].endswith("as text here: word.")
+    back = nodes(dsl.read(dsl.write(flow, "coze").data))
+    assert {name: each.name for name, each in back["Clean"].outputs.items()} == {
+        "n": "number",
+        "ok": "boolean",
+        "word": "any",
+    }
+
+
+def test_what_is_compared_in_an_object_that_is_read_as_a_whole_is_told_to_be_text() -> None:
+    whole = assign("Many", ("all", "object", "={{ $json.body }}"))
+    flow = read(HOOK, choice("={{ $json.body.vip }}", "boolean", "true", ""), whole, wires="In>Fork Fork>Many")
+    assert [each.node for each in dsl.write(flow, "coze").notes if each.code == "condition.type"] == ["Fork"]
+    assert made(flow)["In"]["outputs"][0]["schema"] == []
+
+
+def test_an_object_of_code_has_the_fields_that_are_read_of_it() -> None:
+    clean = node("Clean", "code", 2, jsCode="return [{json: {user: {name: 'Bo', age: 3}}}];")
+    last = assign("Last", ("age", "number", "={{ $json.user.age }}"), who="={{ $json.user.name }}")
+    (user,) = made(read(CALL, clean, last, wires="In>Clean Clean>Last"))["Clean"]["outputs"]
+    assert user["type"] == "object"
+    assert {each["name"]: each["type"] for each in user["schema"]} == {"age": "float", "name": "string"}
