@@ -5,6 +5,7 @@ meaning holds: what did not run reads as null, a node behind parallel branches w
 """
 
 import importlib
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -21,6 +22,7 @@ from dsl.n8n.source import marked
 from dsl.notes import Note
 
 STEP = 220  # pixels between nodes
+_FIRST = r"\.first\(0?\)\??\.json"  # the item that a node gave, not that of its error
 SYSTEM = {"query": "chatInput", "conversation_id": "sessionId", "files": "files"}
 
 
@@ -333,34 +335,55 @@ class Builder:
             return "null"
         path = names.to_n8n(self.views[ref.node], ref.path)
         if other.kind == "classify" and ref.path[:1] in (("class_name",), ("class_id",)):
-            return self._class(other, ref)
+            return self._if_it_ran(node, other, self._class(other, ref))
         if not self.own and not code:
             return f"$({quoted(self.names[other.id])}).item.json{text.steps(path)}"
-        maybe = "?" if other.on_error.then == "branch" and ref.path[:1] != ("error",) else ""  # it gave nothing there
-        found = f"$({quoted(self.names[ref.node])}).first(){maybe}.json{text.steps(path)}"
+        found = self._item(node, other, ref) + text.steps(path)
         if ref.path == ("error", "message") and self.reach.surely(ref.node, node.id):
             return f"{found} ?? {found.removesuffix('.message')}"  # of some failures n8n keeps the message alone
         if other.kind == "llm" and other.params.get("schema") and ref.path == ("text",):
             found = f"JSON.stringify({found.removesuffix('.text')}.output)"
         default = other.on_error.default if other.on_error.then == "default" else None
         if default is not None and ref.path and ref.path[0] in default and len(ref.path) == 1:
-            return f"{found} ?? {text.string(v) if isinstance(v := default[str(ref.path[0])], str) else _json(v)}"
-        if self.reach.surely(ref.node, node.id) or not self.own or ref.node == node.id:
-            return found
-        if ref.node in self.around and f"{self.around[ref.node].id} body" in self.exits:
-            return self._of_this_round(other, found)
-        return f"($({quoted(self.names[ref.node])}).isExecuted ? {found} : null)"
+            value = default[str(ref.path[0])]
+            found += f" ?? {text.string(value) if isinstance(value, str) else _json(value)}"
+        return self._if_it_ran(node, other, found)
 
-    def _of_this_round(self, node: Node, found: str) -> str:
+    def _item(self, node: Node, other: Node, ref: Ref) -> str:
+        """The item that `node` reads: left to itself, n8n takes the output of `other` that is the fewest steps away."""
+        from dsl.n8n import writers
+
+        name = f"$({quoted(self.names[other.id])})"
+        if other.on_error.then != "branch":
+            return f"{name}.first().json"
+        port = "error" if ref.path[:1] == ("error",) else "out"
+        output = writers.output_of(other, "error") if port == "error" else 0
+        return f"{name}.first({output})" + (".json" if self._left_by(node, other, port) else "?.json")
+
+    def _left_by(self, node: Node, other: Node, port: str) -> bool:
+        """Whether control has left `other` by this port whenever `node` runs."""
+        return self.reach.choices.get(node.id, {}).get(other.id) == {port}
+
+    def _if_it_ran(self, node: Node, other: Node, found: str) -> str:
+        name = f"$({quoted(self.names[other.id])})"
+        found += " ?? null" if "?.json" in found else ""
+        if self.reach.surely(other.id, node.id) or not self.own or other.id == node.id:
+            return f"({found})" if found.endswith(" ?? null") else found
+        in_rounds = other.id in self.around and f"{self.around[other.id].id} body" in self.exits
+        if in_rounds and (item := re.search(re.escape(name) + _FIRST, found)):
+            return self._of_this_round(other, item[0], found)
+        return f"({name}.isExecuted ? {found} : null)"
+
+    def _of_this_round(self, node: Node, item: str, found: str) -> str:
         """What a node in a body gave, when it ran in this round: a node behind it keeps both."""
-        item = f"$({quoted(self.exits[f'{self.around[node.id].id} body'])})"
+        begun = f"$({quoted(self.exits[f'{self.around[node.id].id} body'])})"
         if node.id not in self.stamps:
-            code = f"return [{{ json: {{ $round: {item}.first().json.$round, $value: $input.first().json }} }}];"
+            code = f"return [{{ json: {{ $round: {begun}.first().json.$round, $value: $input.first().json }} }}];"
             params = {"language": "javaScript", "jsCode": code}
             self.stamps[node.id] = self.helper(node, "ran", "code", params, 0.5, 0.3)
         name = f"$({quoted(self.stamps[node.id])})"
-        value = found.replace(f"$({quoted(self.names[node.id])}).first().json", f"{name}.first().json.$value", 1)
-        same = f"{name}.first().json.$round === {item}.first().json.$round"
+        value = found.replace(item, f"{name}.first().json.$value", 1)
+        same = f"{name}.first().json.$round === {begun}.first().json.$round"
         return f"({name}.isExecuted && {same} ? {value} : null)"
 
     def _class(self, node: Node, ref: Ref) -> str:

@@ -356,6 +356,8 @@ class Reader:
         return Ref("", (known,), "system") if known and len(path.steps) == 1 else None
 
     def _with_default(self, ref: Ref | None, other: Raw, path: text.Path) -> Ref | None:
+        if path.default is None and other.failing == "branch":  # nothing came out there
+            return ref
         if ref is None or len(ref.path) != 1 or ref.scope != "node" or other.failing != "continue":
             return None
         self.defaults.setdefault(ref.node, {})[str(ref.path[0])] = path.default

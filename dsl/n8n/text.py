@@ -22,7 +22,12 @@ _ROOT = re.compile(
     )""",
     re.X,
 )
-_ITEM = re.compile(r"\s*\??\.\s*(?:item|first\(\s*\)|last\(\s*\)|all\(\s*\)\s*\[\s*0\s*\])\s*\??\.\s*json\b")
+_ITEM = re.compile(  # of a numbered output: the first, or that of an error
+    r"""\s*\??\.\s*(?:
+    item | first\(\s*0?\s*\) | first\(\s*\d{1,2}\s*\)(?=\s*\??\.\s*json\.error\b) | last\(\s*\) | all\(\s*\)\s*\[\s*0\s*\]
+    )\s*\??\.\s*json\b""",
+    re.X,
+)
 _JSON = re.compile(r"\s*\??\.\s*json\b")
 _STEP = re.compile(
     rf"\s*(?:\??\.\s*(?P<name>[A-Za-z_$][\w$]*)(?!\w|\s*\()|(?:\?\.)?\[\s*(?:(?P<index>\d{{1,9}})|(?P<key>{_QUOTED}))\s*\])"
@@ -173,8 +178,10 @@ class _Parser:
             return self.path()
         if not self.take(AS_TEXT):
             self.need("(")
+        bare, self.bare = self.bare, False
         value = self.value()
         self.need(")")
+        self.bare = bare
         return value
 
     def printed(self) -> Value:
@@ -182,6 +189,8 @@ class _Parser:
         self.need("JSON.stringify(")
         value = self.value()
         self.need(")")
+        if self.take("??"):
+            self.need("null")
         if isinstance(value, Ref) and value.scope == "node" and value.path == ("structured",):
             return Ref(value.node, ("text",))
         raise _NotPlain
@@ -256,21 +265,25 @@ class _Parser:
         if not found:
             raise _NotPlain
         path, self.at = found
+        path = self.otherwise(path)
         if guard:
             self.need(": null")
+        return self.found(path)
+
+    def otherwise(self, path: Path) -> Path:
+        """The path with what stands in its place where it is nothing: a literal, or the error for its message."""
         after = self.at
         if path.steps[-2:] == ("error", "message") and self.take("??"):
             self.space()
             whole = path_at(self.source, self.at)
             if whole and whole[0] == Path(path.root, path.name, path.steps[:-1]):
                 self.at = whole[1]
-                return self.found(path)
+                return path
             self.at = after
         if not self.bare and self.take("??"):
-            path = Path(path.root, path.name, path.steps, self.literal())
-        else:
-            self.at = after
-        return self.found(path)
+            return Path(path.root, path.name, path.steps, self.literal())
+        self.at = after
+        return path
 
     def literal(self) -> Any:
         value = self.value()

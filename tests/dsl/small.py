@@ -68,16 +68,7 @@ def fork(name: str, condition: dict[str, Any], *, types: dict[str, Type] | None 
         Node("fork", "if", "Fork", params={"cases": [condition]}),
         Node("yes", "set", "Yes", inputs={"said": "yes"}, outputs={"said": STRING}),
         Node("no", "set", "No", inputs={"said": "no"}, outputs={"said": STRING}),
-        Node(
-            "first",
-            "aggregate",
-            "First",
-            params={
-                "groups": [{"name": "output", "type": STRING, "values": [Ref("yes", ("said",)), Ref("no", ("said",))]}],
-                "skip": "missing",
-            },
-            outputs={"output": STRING},
-        ),
+        _first_of(Ref("yes", ("said",)), Ref("no", ("said",))),
         end(r=(Ref("first", ("output",)), STRING)),
     ]
     edges = [
@@ -514,6 +505,52 @@ def nested() -> list[Case]:
     ]
 
 
+def shorter_way() -> Flow:
+    """A step whose error leads to the end by fewer steps than its success, read behind both."""
+    source = "function main({q}) {\n  if (q === 'bad') throw new Error('no')\n  return {r: 'b' + q}\n}\n"
+    checked = javascript("checked", source, {"q": Q}, r=STRING)
+    checked.on_error = OnError("branch")
+    said = Node("said", "template", "Said", params={"template": Text(("ok ", Ref("checked", ("r",))))})
+    more = Node("more", "template", "More", params={"template": Text((Ref("said", ("output",)), "!"))})
+    told = Node("told", "template", "Told", params={"template": "it failed"})
+    nodes = [start(), checked, said, more, told, _first_of(Ref("more", ("output",)), Ref("told", ("output",)))]
+    nodes.append(end(r=(Ref("first", ("output",)), STRING), b=(Ref("checked", ("r",)), STRING)))
+    edges = [
+        *(Edge("begin", "checked"), Edge("checked", "said"), Edge("said", "more"), Edge("more", "first")),
+        *(Edge("checked", "told", "error"), Edge("told", "first"), Edge("first", "done")),
+    ]
+    return flow("shorter way", Graph(nodes, edges))
+
+
+def shorter_way_in_rounds() -> Flow:
+    """The same for each of a list; what the step gave is collected."""
+    inner = shorter_way()
+    body = [node for node in inner.graph.nodes if node.id not in ("begin", "done")]
+    body[0].inputs = {"q": Ref("each", ("item",), "item")}
+    edges = [edge for edge in inner.graph.edges if edge.source != "begin" and edge.target != "done"]
+    graph = Graph(body, [Edge("each", "checked", "body"), *edges])
+    listed = javascript("make", "function main({q}) {\n  return {xs: q.split(',')}\n}\n", {"q": Q}, xs=STRINGS)
+    each = _walk("each", Ref("make", ("xs",)), Ref("checked", ("r",)), graph)
+    return flow("shorter way in rounds", line(start(), listed, each, end(r=(Ref("each", ("output",)), STRINGS))))
+
+
+def default_on_one_way() -> Flow:
+    """A step that has a default stands in one of two branches, and is read behind both."""
+    forked = fork("default on one way", when((Q, "eq", "a", "string")))
+    nodes = {node.id: node for node in forked.graph.nodes}
+    held = javascript("yes", "function main({q}) {\n  return {said: 'not ' + q}\n}\n", {"q": Q}, said=STRING)
+    held.on_error = OnError("default", default={"said": "instead"})
+    nodes["yes"] = held
+    return flow("default on one way", Graph(list(nodes.values()), forked.graph.edges))
+
+
+def _first_of(*values: Ref) -> Node:
+    group = {"name": "output", "type": STRING, "values": list(values)}
+    return Node(
+        "first", "aggregate", "First", params={"groups": [group], "skip": "missing"}, outputs={"output": STRING}
+    )
+
+
 def errors() -> list[Case]:
     broken = javascript("broken", "function main({q}) {\n  throw new Error('broken')\n}\n", {"q": Q}, r=STRING)
     told = Node("told", "template", "Told", params={"template": "it failed"})
@@ -570,6 +607,12 @@ def errors() -> list[Case]:
             _in("x"),
             _out("it failed"),
         ),
+        Case("a branch for an error that is the shorter way", shorter_way(), _in("x"), _out("ok bx!", b="bx")),
+        Case("an error on the shorter way", shorter_way(), _in("bad"), _out("it failed", b=None)),
+        Case("in each round the error is the shorter way", shorter_way_in_rounds(), _in("a,c"), _out(["ba", "bc"])),
+        Case("an error in one of the rounds", shorter_way_in_rounds(), _in("a,bad"), _out(["ba", None])),
+        Case("a default on the way that ran", default_on_one_way(), _in("a"), _out("not a")),
+        Case("a default on the way that did not run", default_on_one_way(), _in("b"), _out("no")),
     ]
 
 

@@ -307,6 +307,44 @@ def test_what_may_not_have_run_reads_as_null() -> None:
     assert values.nodes(n8n.read(n8n.build(made)[0]))["c"].params["template"] == Ref("a", ("output",))
 
 
+def fails(error: Ref | str = "x", **reads: Any) -> Flow:
+    """A step with a way for its error, behind which the end reads what it gives."""
+    call = Node("h", "http", "Call", params={"method": "GET", "url": "u"}, on_error=OnError("branch"))
+    last = Node("e", "end", "End", inputs=reads, outputs=dict.fromkeys(reads, Type()))
+    edges = "s>h h>a a>b b>e h.error>c c>e"
+    return flow(start(), call, said("a", Ref("h", ("body",))), said("b"), said("c", error), last, edges=edges)
+
+
+def test_what_a_step_gave_is_read_from_the_output_that_it_came_by_however_near_that_of_its_error_is() -> None:
+    nodes = written(fails(Ref("h", ("error", "message")), body=Ref("h", ("body",))))
+    told = [nodes[name]["parameters"]["assignments"]["assignments"][0]["value"] for name in ("A", "C")]
+    assert "($('Call').first(0).json.body)" in told[0]
+    assert told[1] == "={{ $('Call').first(1).json.error.message ?? $('Call').first(1).json.error }}"
+    assert "($('Call').first(0)?.json.body ?? null)" in nodes["End"]["parameters"]["responseBody"]
+
+
+def test_what_is_read_from_a_numbered_output_comes_back() -> None:
+    read = {
+        "body": Ref("h", ("body",)),
+        "why": Ref("h", ("error", "message")),
+        "said": Text(("<", Ref("h", ("body",)))),
+    }
+    made = fails(Ref("h", ("error", "message")), **read)
+    back = values.nodes(n8n.read(n8n.build(made)[0]))
+    assert back["e"].inputs == read
+    assert [back[id_].params["template"] for id_ in "ac"] == [Ref("h", ("body",)), Ref("h", ("error", "message"))]
+    assert back["h"].on_error == OnError("branch")
+
+
+def test_which_class_was_chosen_is_null_where_none_was_asked_for() -> None:
+    fork = either("f", {"left": 1, "op": "eq", "right": 1, "type": "number"})
+    topic = Node("t", "classify", "Topic", params={"model": "m", "query": "x", "classes": [{"name": "a"}]})
+    last = said("c", Ref("t", ("class_name",)))
+    nodes = written(flow(start(), fork, topic, last, edges="s>f f.case:0>t f.else>c t.class:0>c t.default>c"))
+    [field] = nodes["C"]["parameters"]["assignments"]["assignments"]
+    assert field["value"].startswith("={{ ($('Topic').isExecuted ? ([") and field["value"].endswith(" : null) }}")
+
+
 def test_an_output_with_a_default_reads_as_that_after_a_failure() -> None:
     call = Node("h", "http", "Call", params={"method": "GET", "url": "u"})
     call.on_error = OnError("default", retries=2, wait_ms=100, default={"status": 0})
