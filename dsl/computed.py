@@ -12,7 +12,7 @@ from typing import Any
 
 from dsl.ir import Edge, Flow, Graph, Node, Ref, Script, Text, Type, Value
 from dsl.kinds import OBJECT, outputs, walked
-from dsl.values import place_of, unique, walk
+from dsl.values import node_refs, place_of, unique, walk
 
 Told = Callable[[Node, Node | None], None]  # for each reader: the node, and what computes; None: nothing can
 SPREAD = "..."  # in fields: all that an object holds
@@ -50,6 +50,7 @@ def as_lists(flow: Flow) -> None:
     codes = {
         node.id: node for node, _, _ in walk(flow.graph) if node.kind == "code" and node.params.get("style") in RUNS
     }
+    _keep(flow, codes)
 
     def listed(ref: Ref, *first: int) -> Ref:
         if ref.node not in codes or ref.scope != "node" or ref.path:
@@ -72,6 +73,20 @@ def as_lists(flow: Flow) -> None:
         node.params = {name: value(held) for name, held in node.params.items()}
         if node.id not in codes:  # n8n's code says by its inputs what it reads, and sees all of it
             node.inputs = {name: value(held) for name, held in node.inputs.items()}
+
+
+def _keep(flow: Flow, codes: Mapping[str, Node]) -> None:
+    """What a Set node of n8n keeps is among what it sets, where something reads all that it gives."""
+    every = list(walk(flow.graph))
+    known = {node.id: node for node, _, _ in every}
+    whole = {ref.node for node, _, _ in every for ref in node_refs(node) if ref.scope == "node" and not ref.path}
+    whole |= {each.id for node, graph, _ in every if node.id in codes for each in _givers(graph, node, known)}
+    for node, _, _ in every:
+        kept = node.params.pop("kept", {}) if node.kind == "set" else {}
+        own = {name.split(".")[0] for name in node.inputs}
+        if node.id in whole and (more := {name: value for name, value in kept.items() if name not in own}):
+            node.inputs = more | node.inputs
+            node.outputs = dict.fromkeys(more, Type()) | node.outputs
 
 
 class _Lift:

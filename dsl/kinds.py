@@ -246,8 +246,8 @@ KINDS: dict[str, Kind] = {
     # the first value of each group that is there; `skip` says what does not count as a value
     "aggregate": Kind({"groups": list[Group], "skip": Literal["missing", "null", "falsy"]}, free=True),
     # inputs: the fields by name (a dotted name is a nested field), outputs: their types; with `keep` the fields of what
-    # came in stay too
-    "set": Kind({"keep": bool}, free=True),
+    # came in stay too: those of `kept`, where all are known
+    "set": Kind({"keep": bool, "kept": dict[str, Value]}, free=True),
     "assign": Kind({"items": list[Assignment], "version": Older}, {"is_success": BOOLEAN}),
     "json_parse": Kind({"value": Value}, {"output": ANY}),
     "json_dump": Kind({"value": Value}, {"output": STRING}),

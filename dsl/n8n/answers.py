@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from dsl.ir import Node, Ref, Script, Value
-from dsl.n8n import items, jsontext, others, sets, triggers
+from dsl.n8n import jsontext, others, sets, triggers
 from dsl.n8n.source import Raw, dig
 from dsl.values import words
 
@@ -42,7 +42,7 @@ def _incoming_item(reader: "Reader", raw: Raw, how: str) -> dict[str, Value]:
     """The fields of what came in, where they are known; else the item as a whole."""
     makers = reader.producers(raw, ())
     if how == "firstIncomingItem" and len(makers) == 1:
-        found = items.known_fields(reader, raw, reader.nodes[next(iter(makers))[0]])
+        found = sets.known_fields(reader, raw, reader.nodes[next(iter(makers))[0]])
         if found:
             return found
     if how == "firstIncomingItem" and (whole := reader.incoming(raw, ())) is not None and whole.path:

@@ -33,7 +33,7 @@ def incoming(reader: "Reader", raw: Raw, makers: list[Raw]) -> Value:
     """The item that comes into a node from its makers; of code and tools all they give (see rounds.py, `_flat`)."""
     if len(makers) == 1 and gives(makers[0]):
         return every(reader, makers[0])
-    fields = known_fields(reader, raw, makers[0]) if len(makers) == 1 else {}
+    fields = sets.known_fields(reader, raw, makers[0]) if len(makers) == 1 else {}
     if fields:
         return fields
     whole = reader.ref(raw, makers[0], ()) if len(makers) == 1 else None
@@ -95,20 +95,3 @@ def _gives_many(raw: Raw) -> bool:
 def whole(reader: "Reader", raw: Raw) -> Value:
     """The item that a node gives: n8n's own word for it, which no other platform has."""
     return Script("n8n", f"$('{raw.name}').item.json", (Ref(raw.id, ()),)) if "'" not in raw.name else None
-
-
-def known_fields(reader: "Reader", raw: Raw, maker: Raw) -> dict[str, Value]:
-    """The fields of what comes into a node from the one that makes it; none when they are not all known."""
-    keeps = maker.kind == "set" and sets.keeps_all(maker)  # more than it says
-    found = {name: reader.ref(raw, maker, (name,)) for name in (() if keeps else fields_of(maker))}
-    return dict(found) if all(found.values()) else {}
-
-
-def fields_of(maker: Raw) -> list[str]:
-    """The fields that a node says it gives."""
-    if maker.kind == "set":
-        return list(dict.fromkeys(name.split(".")[0] for name, _, _ in sets.assignments(maker)))
-    return list(_KNOWN.get(maker.kind, ()))
-
-
-_KNOWN: dict[str, tuple[str, ...]] = {"ai:agent": ("output",), "ai:chainLlm": ("text",)}

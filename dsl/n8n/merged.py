@@ -78,7 +78,7 @@ def _known(reader: "Reader", raw: Raw, made: dict[str, Node], seen: set[str]) ->
             continue
         seen.add(name)
         maker = reader.nodes[name]
-        yield from items.fields_of(maker) or outputs(made[name])
+        yield from sets.fields_of(maker) or outputs(made[name])
         if maker.kind == "set" and sets.keeps_all(maker):
             yield from _known(reader, maker, made, seen)
 

@@ -477,6 +477,8 @@ class Reader:
             return None
         if steps[:1] == ("error",) and raw.failing != "stop":
             return Ref(raw.id, steps)
+        if not steps:
+            sets.tell(self, raw)
         return names.to_common(self.view(raw), raw.id, steps)
 
     def over(self, asker: Raw, raw: Raw) -> bool:

@@ -80,6 +80,7 @@ def _code(reader: "Reader", raw: Raw, node: Node) -> None:
     }
     node.inputs = _read_by_code(reader, raw, source)
     for maker in items.makers(reader, raw):
+        sets.tell(reader, maker)
         region = reader.regions.get(maker.name)
         loops = region is not None and region.kind == "batches" and raw.name not in region.body
         if loops or (region is None and items.gives(maker)):

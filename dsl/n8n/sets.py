@@ -40,6 +40,8 @@ def _plain(reader: "Reader", raw: Raw, node: Node) -> None:
             node.outputs[name.split(".")[0]] = Type(kind) if "." not in name else tables.OBJECT
     if keeps_all(raw):
         node.params["keep"] = True
+        if kept := came_in(reader, raw):
+            node.params["kept"] = kept
 
 
 def _assigned(reader: "Reader", raw: Raw, kind: str, value: Any) -> Value:
@@ -92,3 +94,62 @@ def keeps(reader: "Reader", raw: Raw, first: names.Path) -> bool:
     if raw.name not in reader.assigned:
         reader.assigned[raw.name] = {name.split(".")[0] for name, _, _ in assignments(raw)}
     return first[0] not in reader.assigned[raw.name]
+
+
+# -- all the fields of an item
+
+_LONGEST = 20  # Set nodes in a row, what each of which keeps is looked for
+_EMPTY = ("manualTrigger", "start")  # they give an item without fields
+_KNOWN: dict[str, tuple[str, ...]] = {"ai:agent": ("output",), "ai:chainLlm": ("text",)}
+
+
+def known_fields(reader: "Reader", raw: Raw, maker: Raw) -> dict[str, Value]:
+    """The fields of what comes into a node from the one that makes it; none when they are not all known."""
+    names = _names(reader, maker, {raw.name})
+    found = {name: reader.ref(raw, maker, (name,)) for name in names}
+    return dict(found) if all(found.values()) else {}
+
+
+def came_in(reader: "Reader", raw: Raw) -> dict[str, Value]:
+    """The fields of what comes into a node, where they are all known."""
+    maker = _maker(reader, raw)
+    return known_fields(reader, raw, maker) if maker and not reader.marked else {}
+
+
+def _maker(reader: "Reader", raw: Raw) -> Raw | None:
+    """The only node that makes what comes in, in the same rounds."""
+    makers = reader.producers(raw, ())
+    name, failed = next(iter(makers)) if len(makers) == 1 else ("", True)
+    return None if failed or reader.inside.get(name) is not reader.inside.get(raw.name) else reader.nodes[name]
+
+
+def _names(reader: "Reader", maker: Raw, met: set[str]) -> list[str]:
+    if maker.name in met or len(met) > _LONGEST:
+        return []
+    if maker.kind == "executeWorkflowTrigger":
+        return [str(item.get("name")) for item in members(maker.params, "workflowInputs", "values")]
+    if maker.kind != "set":
+        return fields_of(maker)
+    above = _maker(reader, maker) if keeps_all(maker) else None
+    before = _names(reader, above, met | {maker.name}) if above else []
+    own = fields_of(maker)
+    known = before or not keeps_all(maker) or (above is not None and above.kind in _EMPTY)
+    return [*dict.fromkeys([*before, *own])] if known else []
+
+
+def fields_of(maker: Raw) -> list[str]:
+    """The fields that a node itself says it gives, beside those that it keeps."""
+    own = [name.split(".")[0] for name, _, _ in assignments(maker)] if maker.kind == "set" else ()
+    return [*dict.fromkeys([*own, *_KNOWN.get(maker.kind, ())])]
+
+
+def tell(reader: "Reader", raw: Raw) -> None:
+    """A Set node of which all is read, and more came in than is known."""
+    kept = raw.kind == "set" and keeps_all(raw) and not raw.disabled and not reader.marked
+    if not kept or (raw.name, "") in reader.told or came_in(reader, raw):
+        return
+    maker = _maker(reader, raw)
+    if maker is None or maker.kind not in _EMPTY:
+        reader.told.add((raw.name, ""))
+        message = "What came in stays beside what it sets: who reads all of that elsewhere gets only what it sets."
+        reader.note(raw, "degraded", "set.kept", message, "Read its fields by their names.")

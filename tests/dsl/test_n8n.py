@@ -673,6 +673,23 @@ def test_types_that_are_asked_for_are_kept() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("giver", "read", "told"),
+    [
+        (node("In", "httpRequest", 4.2, url="http://a"), "={{ JSON.stringify($json) }}", True),
+        (node("In", "httpRequest", 4.2, url="http://a"), "={{ $json.k + $json.other }}", False),
+        (node("In", "set", 3.4, **_assigned(a="b")), "={{ JSON.stringify($json) }}", False),
+        (node("In", "manualTrigger", 1), "={{ JSON.stringify($json) }}", False),
+    ],
+)
+def test_a_set_node_whose_kept_fields_nobody_knows_is_told_where_all_is_read(
+    giver: dict[str, Any], read: str, told: bool
+) -> None:
+    kept = node("Kept", "set", 3.4, **_assigned(k="k"), includeOtherFields=True)
+    flow = n8n.read(workflow(giver, kept, node("Say", "set", 3.4, **_assigned(n=read)), In="Kept", Kept="Say"))
+    assert [note.title for note in flow.notes if note.code == "set.kept"] == ["Kept"] * told
+
+
 # -- several items where other platforms have one
 
 

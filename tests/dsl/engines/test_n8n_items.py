@@ -61,6 +61,9 @@ ONCE = node("Once", "removeDuplicates", 1, compare="selectedFields", fieldsToCom
 NAMED = code("Named", "return [{json: {all: items.map((one) => one.json.n).join()}}];")
 FIRST = code("First", "return [{json: {n: $input.first().json.n}}];")
 SKU = assign("Sku", sku="={{ $json.q }}")
+KEPT = node("Kept", "set", 3.4, **assign("", q="={{ $json.sku ?? 'q' }}")["parameters"], includeOtherFields=True)
+KEPT_TOO = node("Too", "set", 3.4, **assign("", k="k")["parameters"], includeOtherFields=True)
+ALL_OF_IT = assign("Say", all="={{ $json.all }}")
 TELLS = code("Tells", "return [{json: {n: $json.q.length}}];")
 HOW = node(
     "How", "if", 2.2, conditions=conditions("={{ $json.n % 2 }}", "number", "lt", "={{ $json.n.toFixed().length }}")
@@ -194,6 +197,14 @@ FLOWS = {
             assign("Say", first="={{ $json.l[1] }}", a="={{ $json.o.a }}", n="={{ $json.n + 1 }}"),
         ],
         "In>Typed Typed>Say",
+    ),
+    "what a Set node keeps": workflow(
+        [called("q"), SKU, KEPT, assign("Say", all="={{ JSON.stringify($json) + $('Kept').first().json.q }}")],
+        "In>Sku Sku>Kept Kept>Say",
+    ),
+    "what Set nodes keep, in code": workflow(
+        [called("q"), KEPT, KEPT_TOO, code("All", "return [{json: {all: JSON.stringify($json)}}];"), ALL_OF_IT],
+        "In>Kept Kept>Too Too>All All>Say",
     ),
     "code that reads a node by its name": workflow([called("q"), NAMES, BOTH], "In>Names Names>Both"),
 }
