@@ -329,7 +329,7 @@ def _there(known: Mapping[str, Node], node: Node) -> list[Node]:
     return [each for each in known.values() if each.id not in over]
 
 
-def _givers(graph: Graph, node: Node, known: Mapping[str, Node], helpers: Collection[str]) -> list[Node]:
+def _givers(graph: Graph, node: Node, known: Mapping[str, Node], helpers: Collection[str] = ()) -> list[Node]:
     """The nodes that give what comes in, past those that hand it on."""
     found: dict[str, Node] = {}
     met, stack = {node.id}, [node.id]

@@ -148,6 +148,9 @@ class Writing:
 
     def _global(self, ref: Ref) -> dict[str, Any]:
         scope = ref.scope
+        if scope == "system" and ref.path[:1] == ("query",) and self.canvas.flow.mode != "chat":
+            self.note("degraded", "ref.system", "A workflow that is no chat has no question: it is empty text here.")
+            return literal("", None)
         if name := chats.asked(ref):
             return reference(START, name, Type("string"))
         if scope not in SOURCES:

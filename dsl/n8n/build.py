@@ -362,7 +362,7 @@ class Builder:
 
     def _left_by(self, node: Node, other: Node, port: str) -> bool:
         """Whether control has left `other` by this port whenever `node` runs."""
-        return self.reach.choices.get(node.id, {}).get(other.id) == {port}
+        return self.reach.choices.get(node.id, {}).get(other.id) == frozenset({port})
 
     def _if_it_ran(self, node: Node, other: Node, found: str) -> str:
         name = f"$({quoted(self.names[other.id])})"

@@ -24,7 +24,8 @@ _ROOT = re.compile(
 )
 _ITEM = re.compile(  # of a numbered output: the first, or that of an error
     r"""\s*\??\.\s*(?:
-    item | first\(\s*0?\s*\) | first\(\s*\d{1,2}\s*\)(?=\s*\??\.\s*json\.error\b) | last\(\s*\) | all\(\s*\)\s*\[\s*0\s*\]
+    item | first\(\s*0?\s*\) | first\(\s*\d{1,2}\s*\)(?=\s*\??\.\s*json\.error\b) |
+    last\(\s*\) | all\(\s*\)\s*\[\s*0\s*\]
     )\s*\??\.\s*json\b""",
     re.X,
 )
