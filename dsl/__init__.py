@@ -33,6 +33,7 @@ from dsl.notes import Note, worst  # noqa: E402
 from dsl.renamed import original  # noqa: E402
 from dsl.secrets import mask, secrets_of  # noqa: E402
 from dsl.sidecar import Sidecar, restore  # noqa: E402
+from dsl.values import walk  # noqa: E402
 
 if TYPE_CHECKING:
     from dsl.changes import Change
@@ -162,12 +163,19 @@ def _converted(
     masked, secrets = without_secrets(flow) if keeps_all else mask(flow)
     masked = masked if keeps_all else original(masked)
     document, notes = target.build(masked, **options)
-    notes = [*flow.notes, *secrets, *_untold(notes, flow.notes)]
+    notes = [*flow.notes, *secrets, *_untold(_by_id(notes, flow, masked), flow.notes)]
     beside = getattr(target, "beside", None)
     others = beside(masked, **options) if beside else {}
     notes += unreported(flow, document, named(flow.dialect), target, notes)
     notes = [*dict.fromkeys(notes)]  # a node that has two values of a kind says the same of both
     return document, discreet(notes, secrets_of(flow)) if secrets else notes, masked.resources, others
+
+
+def _by_id(notes: list[Note], flow: Flow, renamed: Flow) -> list[Note]:
+    """Notes that name nodes by the ids that they have in the file."""
+    pairs = zip(walk(renamed.graph), walk(flow.graph), strict=True)
+    ids = {new.id: node.id for (new, _, _), (node, _, _) in pairs if new.id != node.id}
+    return [replace(note, node=ids[note.node]) if note.node in ids else note for note in notes] if ids else notes
 
 
 def _untold(notes: list[Note], told: list[Note]) -> list[Note]:

@@ -6,8 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 from dsl import keys
+from dsl.dialects import named
 from dsl.ir import Flow, Node, Ref
 from dsl.values import copied, map_refs, unique, walk
+from dsl.values import rename as rename_nodes
 
 Told = Callable[[Node, dict[str, str]], None]  # a node, and its outputs' new names
 
@@ -25,18 +27,21 @@ def rename(flow: Flow, allowed: re.Pattern[str], told: Told) -> None:
 
 
 def original(flow: Flow) -> Flow:
-    """The flow in which outputs are called as their author called them, where a platform alone wanted other names.
+    """The flow with the names that its author gave, where a platform alone wanted other ones.
 
-    Lines around code tell that, and the labels of fields that are set: of another platform they have none.
+    Of outputs, lines around code tell them, and the labels of fields that are set: of another platform they have none.
     """
     if flow.dialect in ("n8n", "ir"):  # whose outputs have any name
         return flow
     known = {node.id: made for node, _, _ in walk(flow.graph) if (made := _own(node))}
-    if not known:
+    given_ids = getattr(named(flow.dialect), "given_ids", None)
+    ids = given_ids(flow) if given_ids else {}
+    if not known and not ids:
         return flow
     flow = replace(flow, graph=copied(flow.graph))
     every = {node.id: node for node, _, _ in walk(flow.graph)}
     _refer([*every.values()], {name: _given(every[name], *made) for name, made in known.items()})
+    rename_nodes(flow, ids)
     return flow
 
 

@@ -1,11 +1,11 @@
 """RAGFlow's agent canvas (0.27): JSON with `components`, the program, and `graph`, the drawing."""
 
 from dsl.load import dump_json
-from dsl.ragflow.build import build
+from dsl.ragflow.build import build, given_ids
 from dsl.ragflow.read import read, sniff
 from dsl.ragflow.tables import COSMETIC
 
-__all__ = ["COSMETIC", "build", "dump", "read", "sniff", "unpack"]
+__all__ = ["COSMETIC", "build", "dump", "given_ids", "read", "sniff", "unpack"]
 
 
 def unpack(data: bytes) -> None:

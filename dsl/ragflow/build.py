@@ -313,6 +313,16 @@ def _name(node: Node, dialect: str) -> str:
     return f"node_{name}" if name[0].isdigit() else name
 
 
+_GIVEN = re.compile(r"UserFillUp_(.+)|node_([0-9].*)")
+
+
+def given_ids(flow: Flow) -> dict[str, str]:
+    """What nodes were called before `_name`: ids of RAGFlow's own are of another form."""
+    taken = {node.id for node, _, _ in walk(flow.graph)}
+    found = {name: match[1] or match[2] for name in taken if (match := _GIVEN.fullmatch(name))}
+    return {name: given for name, given in found.items() if given not in taken}
+
+
 def _globals(flow: Flow) -> dict[str, Any]:
     known: dict[str, Any] = {"sys.query": "", "sys.user_id": "", "sys.conversation_turns": 0, "sys.files": []}
     return known | {

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import dsl
-from dsl.ir import Flow, Node, Ref, Type
+from dsl.ir import Flow, Node, Ref, Text, Type
 from dsl.load import dump_json
 from dsl.values import node_refs, nodes
 from tests.dsl.small import line
@@ -25,6 +25,7 @@ SOURCES = {
     ("ragflow", "python3"): "def main(q):\n    return {'die-Antwort': q + '!', 'n': 1}",
     ("ragflow", "javascript"): "const main = ({ q }) => ({ 'die-Antwort': q + '!', n: 1 });",
 }
+TEXT = Type("string")
 STYLES = {"coze": "args", "ragflow": "kwargs"}
 NAMES = {"coze": (LONG, LONG[:30]), "ragflow": ("die-Antwort", "die_Antwort")}
 WAYS = [(*key, target) for key in SOURCES for target in ("dify", "coze") if target != key[0]]
@@ -127,3 +128,16 @@ def test_fields_that_are_set_have_their_own_names_again_on_the_way_back(target: 
     (fields,) = [node for node in back.values() if node.kind == "set"]
     assert [*fields.inputs] == ["Image URL"]
     assert Ref(fields.id, ("Image URL",)) in [ref for node in back.values() for ref in node_refs(node)]
+
+
+def test_nodes_have_their_own_ids_again_on_the_way_back_from_ragflow() -> None:
+    nodes_ = [
+        Node("1700", "start", "Start"),
+        Node("1701", "ask", "Ask", params={"question": "So?"}, outputs={"a": TEXT}),
+    ]
+    nodes_.append(Node("1702", "answer", "Say", params={"text": Text((Ref("1701", ("a",)),))}))
+    there = dsl.read(dsl.write(Flow("T", "dify", mode="chat", graph=line(*nodes_)), "ragflow").data)
+    assert "1702" not in nodes(there)
+    back = dsl.write(there, "dify")
+    assert {"1701", "1702"} <= {*nodes(dsl.read(back.data))}
+    assert {note.node for note in back.notes} <= {*nodes(there), ""}
