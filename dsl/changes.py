@@ -9,6 +9,7 @@ from dsl.hiding import discreet, hidden, without
 from dsl.ir import Edge, Flow, Node, OnError, Type
 from dsl.secrets import mask, secrets_of
 from dsl.telling import change
+from dsl.unread import unread
 from dsl.values import at, nodes, rename, steps, walk
 
 _COZE_LIMIT = 180_000  # milliseconds
@@ -39,7 +40,8 @@ def diff(one: Flow, other: Flow) -> list[Change]:
     for key, each in _changes(one, other).items():
         known = masked.get(without(key, mine)) or masked.get(without(key, theirs))
         found.append(known or replace(each, message=_ANOTHER.format(f"{key[-1]}: " if key[-1] else "")))
-    return [discreet(each, mine | theirs) for each in [*found, *_unread_secrets(one, other, found)]]
+    found += [*_unread_secrets(one, other, found), *_unread(one, other)]
+    return [discreet(each, mine | theirs) for each in found]
 
 
 _ANOTHER = "{}a secret -> another secret"
@@ -60,6 +62,17 @@ def _unread_secrets(one: Flow, other: Flow, found: list[Change]) -> Iterator[Cha
                 if said == says and was != is_:
                     name = ".".join(steps(below))
                     yield Change("~", _named(mine[key]), _ANOTHER.format(f"{name}: "), place + below)
+
+
+def _unread(one: Flow, other: Flow) -> Iterator[Change]:
+    """What no common form shows; secrets are told apart by the names of their places."""
+    if _pairs(one, other) != {name: name for name in nodes(one)}:
+        return  # where nodes have other ids, all that refers to them differs
+    known, secret = nodes(one), hidden(one.raw)[1] + hidden(other.raw)[1]
+    for key, place, was, is_ in unread(one, other, lambda flow: bool(_changes(one, flow))):
+        if place not in secret:
+            name = ".".join(steps(place.removeprefix(known[key].pointer)))
+            yield Change("~", _named(known[key]), f"{name}: {change(was, is_)}", place)
 
 
 def _held(flow: Flow) -> dict[str, tuple[str, str]]:

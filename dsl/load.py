@@ -110,6 +110,7 @@ class _Builder:
         self.words: dict[str, Any] = {}  # without quotes, and what they mean: most stand there many times
         self.anchors: dict[str, tuple[Any, int]] = {}
         self.values = 0
+        self.unfolded = 0  # characters that aliases stand for
 
     def document(self) -> Any:
         self.event()  # the start of the stream
@@ -163,6 +164,9 @@ class _Builder:
         self.values += size
         if self.values > MAX_VALUES:
             raise self.too_many(event)
+        self.unfolded += _length(value)
+        if self.unfolded > MAX_BYTES:
+            raise self.error(event, f"its aliases stand for more than {MAX_BYTES >> 20} MB of text")
         return _copy(value)
 
     def scalar(self, event: yaml.ScalarEvent) -> Any:
@@ -210,6 +214,12 @@ _STR = "tag:yaml.org,2002:str"
 _PLAIN = {None, "!", "tag:yaml.org,2002:seq", "tag:yaml.org,2002:map"}
 _AS_TEXT = {_STR, "tag:yaml.org,2002:value", "tag:yaml.org,2002:merge"}
 _SCALARS = {f"tag:yaml.org,2002:{name}" for name in ("null", "bool", "int", "float", "timestamp")}
+
+
+def _length(value: Any) -> int:
+    if isinstance(value, dict):
+        return sum(_length(key) + _length(inner) for key, inner in value.items())
+    return sum(map(_length, value)) if isinstance(value, list) else len(value) if isinstance(value, str) else 1
 
 
 def _copy(value: Any) -> Any:

@@ -99,9 +99,12 @@ def _about(written: Flow, sidecar: Sidecar) -> str:
 
 
 def refuse_another(kept: Sidecar, made: Sidecar) -> None:
-    """DslError when writing what was made would take another file's sidecar away."""
+    """DslError when writing what was made would take another file's sidecar away, or that of another target."""
     if kept.file and made.file and kept.file != made.file and kept.sha256 != made.sha256:
         raise DslError(f"This is the sidecar of {kept.file}, which would be lost: name another file.")
+    if kept.sha256 == made.sha256 and kept.target != made.target:
+        what = f"This is the sidecar of what {kept.file or 'this file'} became on {kept.target}"
+        raise DslError(f"{what}, which could not come back without it: name another file.")
 
 
 def _known(sidecar: Sidecar) -> set[str]:

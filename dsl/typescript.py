@@ -28,7 +28,7 @@ _TYPES = re.compile(
 _COMMENT = re.compile(r"/\*ts((?:\??\s*:|\s+as\s)[^*]*)\*/")
 MORE = "It is TypeScript, which does not run here, beyond what its types' places tell."
 ADVICE = "Write it as JavaScript."
-_MORE = re.compile(r"(?m)^\s*(?:export\s+)?(?:interface\s+\w+|type\s+\w+\s*=|enum\s+\w+)|\bfunction\s+\w+\s*<\w")
+_MORE = re.compile(r"(?m)^[^\S\n]*(?:export\s+)?(?:interface\s+\w+|type\s+\w+\s*=|enum\s+\w+)|\bfunction\s+\w+\s*<\w")
 
 
 def hidden(source: str) -> str:

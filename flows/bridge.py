@@ -14,7 +14,7 @@ import click
 
 from dsl.notes import SEVERITIES
 from flows import UsageError
-from flows.saving import distinct, read, save
+from flows.saving import distinct, exists, read, save
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,6 +58,7 @@ def convert(
     archive, but with form=F4) stand beside OUT, with their names in front of its ending.
     """
     import dsl
+    from dsl.load import dump_json
 
     if Path("-") in (report, sidecar):
         raise UsageError("--report and --sidecar want the name of a file: stdout is for the workflow.")
@@ -65,7 +66,7 @@ def convert(
     distinct(out=out, report=report, sidecar=sidecar)
     data = read(file)
     flow = _flow(file, data, dialect)
-    written = _written(flow, target, _options(options), sidecar, file, data)
+    written, made = _written(flow, target, _options(options), sidecar, file, data)
     if out != "-":
         distinct(FILE=file, report=report, sidecar=sidecar, **{name: _beside_out(out, name) for name in written.beside})
     _tell(written)
@@ -73,30 +74,34 @@ def convert(
         _report(report, flow, target, written, file, data)
     _write(out, written.data)
     _write_others(out, written.beside)
+    if sidecar and made:  # last: with an older OUT it would be of no use
+        save(sidecar, dump_json(made.plain()).encode())
     if fail_on and SEVERITIES.index(dsl.worst(written.notes)) >= SEVERITIES.index(fail_on):
         sys.exit(LOSSY)
 
 
-def _written(flow: Flow, target: str, options: dict[str, Any], sidecar: Path | None, file: str, data: bytes) -> Written:
+def _written(
+    flow: Flow, target: str, options: dict[str, Any], sidecar: Path | None, file: str, data: bytes
+) -> tuple[Written, Sidecar | None]:
+    """What is written, and the sidecar to keep beside it; none of what came back by one."""
     import dsl
     from dsl import sidecar as side
-    from dsl.load import dump_json
 
-    kept = _kept(sidecar) if sidecar and os.path.exists(sidecar) else None
+    kept = _kept(sidecar) if sidecar and exists(sidecar) else None
     comes_back = kept and (kept.target, kept.dialect) == (flow.dialect, target) and not kept.is_of(data)
     if sidecar and kept and comes_back:
         with _naming(sidecar):
-            return dsl.restored(flow, kept, _original(sidecar, kept.file), **options)
+            return dsl.restored(flow, kept, _original(sidecar, kept.file), **options), None
     kept_out, secrets = dsl.without_secrets(flow) if flow.dialect == target else (flow, [])
     written = dsl.write(kept_out, target, **options)
     written = replace(written, notes=[*secrets, *written.notes])
-    if sidecar:
-        made = side.make(flow, target, written.document, file=_beside(sidecar, file), data=data)
-        if kept:
-            with _naming(sidecar):
-                side.refuse_another(kept, made)
-        save(sidecar, dump_json(made.plain()).encode())
-    return written
+    if not sidecar:
+        return written, None
+    made = side.make(flow, target, written.document, file=_beside(sidecar, file), data=data)
+    if kept:
+        with _naming(sidecar):
+            side.refuse_another(kept, made)
+    return written, made
 
 
 def _kept(path: Path) -> Sidecar:

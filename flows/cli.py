@@ -243,7 +243,8 @@ def main() -> None:
     try:
         cli(prog_name="flowstill")
     except Stopped:
-        click.echo("flowstill: stopped. A run that was under way goes on from here when it is started again.", err=True)
+        goes_on = " A run that was under way goes on from here when it is started again."
+        click.echo("flowstill: stopped." + goes_on * bool({*sys.argv} & {"run", "schedule"}), err=True)
         raise
     except RowsLostError as error:
         _fail(error, ROWS_LOST)

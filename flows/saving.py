@@ -28,6 +28,17 @@ def read(file: str) -> bytes:
     return data
 
 
+def exists(file: str | Path) -> bool:
+    """FlowError: nothing could ever stand there."""
+    try:
+        os.stat(file)
+    except FileNotFoundError:
+        return False
+    except (OSError, ValueError) as error:
+        raise told(file, error) from None
+    return True
+
+
 def save(file: str | Path, data: bytes) -> None:
     """A half-written file never stands in the place of a good one, nor a file in that of a device or pipe.
 

@@ -118,6 +118,23 @@ def test_values_that_look_alike_are_told_apart() -> None:
     assert _told(x=(True, "yes")) == ["x: yes (a truth value) -> yes (a text)"]
 
 
+def test_what_only_one_platform_has_is_told_as_its_file_says_it() -> None:
+    def call(**options: str) -> Flow:
+        ask = {"url": "https://a.example", "options": options}
+        node = {"name": "Ask", "type": "n8n-nodes-base.httpRequest", "typeVersion": 4.2, "parameters": ask}
+        return dsl.read(json.dumps({"nodes": [node | {"position": [len(options), 0]}], "connections": {}}))
+
+    def told(one: Flow, other: Flow) -> list[str]:
+        return [str(change) for change in dsl.diff(one, other)]
+
+    assert told(call(proxy="http://a"), call(proxy="http://b")) == [
+        "~ 'Ask': parameters.options.proxy: http://a -> http://b"
+    ]
+    assert told(call(), call(proxy="http://b")) == ["~ 'Ask': parameters.options.proxy: nothing -> http://b"]
+    assert told(call(proxy="http://a"), call()) == ["~ 'Ask': parameters.options.proxy: http://a -> nothing"]
+    assert told(call(timeout="1"), call(timeout="1")) == []
+
+
 def test_no_secret_is_told_and_another_one_is_a_change() -> None:
     one, other = "AKIAABCDEFGHIJKLMNOP", "AKIAQRSTUVWXYZABCDEF"
     told = _told(headers=([["X-Api-Key", one]], [["X-Api-Key", other]]))

@@ -64,6 +64,11 @@ def test_aliases_that_double_and_double_are_refused() -> None:
         load("\n".join(lines))
 
 
+def test_aliases_of_a_long_text_are_refused() -> None:
+    with pytest.raises(DslError, match="its aliases stand for more than 20 MB of text"):
+        load(f"x: &x {'y' * 2**20}\nz: [{', '.join(['*x'] * 100)}]")
+
+
 def test_an_alias_is_a_copy() -> None:
     document = load("a: &a {x: [1]}\nb: *a")
     document["b"]["x"].append(2)

@@ -193,6 +193,10 @@ def test_a_sidecar_of_another_file_is_neither_used_nor_overwritten(tmp_path: Pat
     assert refused.returncode == 1 and b"kept: This is the sidecar of one, which would be lost" in refused.stderr
     refused = flowstill("convert", tmp_path / "other.yml", "--to", "n8n", *kept)
     assert refused.returncode == 1 and b"kept: This is the sidecar of another flow ('one', from one)" in refused.stderr
+    refused = flowstill("convert", tmp_path / "one", "--to", "coze", *kept)
+    assert refused.returncode == 1 and b"of what one became on dify" in refused.stderr
+    refused = flowstill("convert", tmp_path / "one", "--to", "dify", "-o", tmp_path / "no" / "such", *kept)
+    assert refused.returncode == 2 and b"No such file or directory" in refused.stderr
     assert (tmp_path / "kept").read_bytes() == before
     back = flowstill("convert", tmp_path / "one.yml", "--to", "n8n", *kept)
     assert json.loads(back.stdout) == json.loads((tmp_path / "one").read_text())

@@ -1,0 +1,68 @@
+"""What two files of one platform say differently, and no common form of theirs shows.
+
+A kind of node keeps only in its file what no other platform has: a query of a database, a proxy. Whether a value is
+read is tried out: the file with this value alone changed is read again.
+"""
+
+import copy
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import Any
+
+from dsl import DslError
+from dsl.audit import differing
+from dsl.dialects import named
+from dsl.ir import Flow
+from dsl.values import at, nodes, put, steps, upwards
+
+MOST = 100  # values that are tried one by one
+_GONE = object()
+
+
+def unread(one: Flow, other: Flow, read: Callable[[Flow], bool]) -> Iterator[tuple[str, str, Any, Any]]:
+    """Node, place in the file of `one`, and both values; `read`: whether a flow shows that it is another than `one`."""
+    if one.dialect != other.dialect or one.raw is None or other.raw is None:
+        return
+    target = named(one.dialect)
+    mine, theirs = nodes(one), nodes(other)
+    owners = {place: node.id for node in mine.values() for place in (node.pointer, *node.folded) if place}
+    for key in mine.keys() & theirs.keys():
+        for place in islice(_places(mine[key].pointer, one, other, theirs[key].pointer), MOST):
+            owner = next((each for each in upwards(place) if each in owners), "")
+            cosmetic = target.COSMETIC & {*steps(place[len(mine[key].pointer) :])}
+            there = theirs[key].pointer + place[len(mine[key].pointer) :]
+            if owners.get(owner) == key and not cosmetic and not _shows(one, place, _at(other.raw, there), read):
+                yield key, place, _shown(_at(one.raw, place)), _shown(_at(other.raw, there))
+
+
+def _places(pointer: str, one: Flow, other: Flow, there: str) -> Iterator[str]:
+    """Where a node differs, in the file of `one`."""
+    mine, theirs = _at(one.raw, pointer), _at(other.raw, there)
+    if pointer and isinstance(mine, dict) and isinstance(theirs, dict):
+        yield from (pointer + place for place, _ in differing(mine, theirs) if not isinstance(_at(mine, place), dict))
+
+
+def _shows(one: Flow, place: str, value: Any, read: Callable[[Flow], bool]) -> bool:
+    document = copy.deepcopy(one.raw)
+    if value is _GONE or _at(document, place) is _GONE:
+        parent, key = _at(document, place.rpartition("/")[0]), steps(place)[-1]
+        if not isinstance(parent, dict):  # an element more, or below what is not there
+            return True
+        parent.pop(key) if value is _GONE else parent.update({key: value})
+    else:
+        put(document, place, value)
+    try:
+        return read(named(one.dialect).read(document))
+    except DslError:
+        return True
+
+
+def _at(document: Any, place: str) -> Any:
+    try:
+        return at(document, place)
+    except (LookupError, ValueError, TypeError):
+        return _GONE
+
+
+def _shown(value: Any) -> Any:
+    return None if value is _GONE else value
