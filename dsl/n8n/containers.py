@@ -102,7 +102,7 @@ def _variables(node: Node) -> dict[str, Any]:
 
 def _ends_round(builder: "Builder", node: Node) -> dict[str, Any]:
     """The body's last node stands for the place where what was set and made in the round is read."""
-    return _code("round", _collected(builder, node), _ROUND)
+    return _code("round", _collected(builder, node), _COLLECT + _ROUND)
 
 
 def _collected(builder: "Builder", node: Node) -> dict[str, str]:
@@ -111,14 +111,15 @@ def _collected(builder: "Builder", node: Node) -> dict[str, str]:
     return {"state": inside.state(), **{f"collect {name}": inside.js(value) for name, value in collect.items()}}
 
 
-_ROUND = """const state = { ...inputs.state };
+_COLLECT = """const state = { ...inputs.state };
 state.$collected = { ...state.$collected };
 for (const [name, value] of Object.entries(inputs)) {
   if (name.startsWith("collect ")) {
     state.$collected[name.slice(8)] = [...(state.$collected[name.slice(8)] ?? []), value ?? null];
   }
 }
-state.$last = state.$index; // of the round that ends here
+"""
+_ROUND = """state.$last = state.$index; // of the round that ends here
 state.$index += 1;
 state.$round += 1;
 state.$more = state.$index < state.$count;
@@ -261,14 +262,20 @@ def _native_end(builder: "Builder", node: Node, piece: dict[str, Any]) -> None:
 
 
 def leave(builder: "Builder", node: Node) -> None:
-    """break and continue: the state as it is now goes to the container's node, or to the end of the round."""
+    """break and continue: the state as it is now goes to the container's node, or to the end of the round.
+
+    What the round made until it is left is collected as that of others, there or here.
+    """
     owner = builder.around.get(node.id)
     if owner is None:
         scripts.stub(builder, node, "It stands in no loop.")
         return
-    state = builder.latest(node, owner.id, ())
-    code = _code(node.kind, {"state": state}, "return [{ json: inputs.state }];")
-    builder.add(node, "code", code, role=node.kind)
+    inputs, body = {"state": builder.latest(node, owner.id, ())}, "return [{ json: inputs.state }];"
+    if node.kind == "break" and (collect := owner.params.get("collect")):
+        printer = builder.printer(node, code=True)
+        inputs |= {f"collect {name}": printer.js(value) for name, value in collect.items()}
+        body = f"{_COLLECT}return [{{ json: state }}];"
+    builder.add(node, "code", _code(node.kind, inputs, body), role=node.kind)
     target = builder.names[owner.id] if node.kind == "break" else builder.exits.get(f"{owner.id} round")
     if target:
         builder.connect(builder.names[node.id], target)

@@ -206,3 +206,42 @@ def test_what_a_round_of_ragflow_passes_by_is_left_from_a_round_before(collected
     assert told == ([] if collected == "fork" else ["each"])
     back = dsl.write(dsl.read(written.data), "dify")
     assert [note.node for note in back.notes if note.code == "rounds.stale"] == told
+
+
+def left_early(kind: str) -> Flow:
+    """Each round makes a text and leaves the round, or the loop, at the element "b"; else it keeps the element."""
+    item = Ref("l", ("x",), "item")
+    said = Node("t", "template", "Said", params={"template": Text((item, "!"))})
+    case = {"logic": "and", "conditions": [{"left": item, "op": "eq", "right": "b", "type": "string"}]}
+    fork = Node("fork", "if", "Fork", params={"cases": [case]})
+    items = [{"target": Ref("l", ("last",), "loop"), "op": "set", "value": item}]
+    body = Graph([said, fork, Node("leave", kind, "Leave"), Node("keep", "assign", "Keep", params={"items": items})])
+    body.edges = [
+        Edge("l", "t", "body"),
+        Edge("t", "fork"),
+        Edge("fork", "leave", "case:0"),
+        Edge("fork", "keep", "else"),
+    ]
+    loop = Node("l", "loop", "Loop", body=body, inputs={"x": Ref("m", ("xs",))})
+    loop.params = {"variables": {"last": {"type": Type("string"), "value": ""}}}
+    loop.params["collect"] = {"all": Ref("t", ("output",))}
+    loop.outputs = {"last": Type("string"), "all": STRINGS}
+    source = "function main({ q }) {\n  return { xs: q.split(',') };\n}\n"
+    made = javascript("m", source, {"q": Ref("begin", ("q",))}, xs=STRINGS)
+    results = {name: (Ref("l", (name,)), type_) for name, type_ in loop.outputs.items()}
+    return Flow("T", "coze", graph=line(start(), made, loop, end(**results)))
+
+
+@pytest.mark.engines
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [("break", {"last": "a", "all": ["a!", "b!"]}), ("continue", {"last": "c", "all": ["a!", "b!", "c!"]})],
+)
+def test_what_a_round_made_before_it_is_left_is_collected(kind: str, expected: dict[str, Any]) -> None:
+    flow = left_early(kind)
+    ran = run_n8n_core(dsl.write(flow, "n8n", trigger="call").document, {"q": "a,b,c", "n": 1})
+    assert ran.outputs == expected, ran
+    back = dsl.read(dsl.write(flow, "n8n").data)
+    for each in (flow, back):
+        ran = run_dify(str(dsl.write(each, "dify").data), {"q": "a,b,c", "n": 1})
+        assert ran.outputs == expected, ran
