@@ -245,3 +245,45 @@ def test_what_a_round_made_before_it_is_left_is_collected(kind: str, expected: d
     for each in (flow, back):
         ran = run_dify(str(dsl.write(each, "dify").data), {"q": "a,b,c", "n": 1})
         assert ran.outputs == expected, ran
+
+
+def doubling(*made: Node, left: Ref) -> Flow:
+    """Doubles a number until what stands on the left is 5 or more."""
+    items = [{"target": Ref("l", ("i",), "loop"), "op": "multiply", "value": 2}]
+    body = Graph([*made, Node("a", "assign", "Double", params={"items": items})])
+    body.edges = [Edge("l", body.nodes[0].id, "body"), *(Edge(each.id, "a") for each in made)]
+    asked = {"left": left, "op": "ge", "right": 5, "type": "number"}
+    loop = Node("l", "loop", "Loop", body=body, outputs={"i": Type("number")})
+    loop.params = {"count": 9, "until": {"logic": "and", "conditions": [asked]}}
+    loop.params["variables"] = {"i": {"type": Type("number"), "value": Ref("begin", ("n",))}}
+    return Flow("T", "dify", graph=line(start(), loop, end(i=(Ref("l", ("i",)), Type("number")))))
+
+
+HELD = Ref("l", ("i",), "loop")
+
+
+@pytest.mark.engines
+@pytest.mark.parametrize(("given", "i"), [(7, 7), (1, 8)])
+def test_a_loop_whose_end_holds_at_once_runs_no_round_anywhere(given: int, i: int) -> None:
+    flow = doubling(left=HELD)
+    ran = run_n8n_core(dsl.write(flow, "n8n", trigger="call").document, {"q": "x", "n": given})
+    assert ran.outputs == {"i": i}, ran
+    back = [dsl.read(dsl.write(flow, target).data) for target in ("n8n", "coze")]
+    for each in (flow, *back):
+        ran = run_dify(str(dsl.write(each, "dify").data), {"q": "x", "n": given})
+        assert ran.outputs == {"i": i}, ran
+
+
+def test_what_ends_a_loop_of_n8n_is_one_condition_when_it_comes_back() -> None:
+    flow = doubling(left=HELD)
+    back = nodes(dsl.read(dsl.write(flow, "n8n").data))
+    assert {node.kind for node in back.values()} == {node.kind for node in nodes(flow).values()}
+    assert back["l"].params["until"]["conditions"][0]["left"] == HELD
+
+
+@pytest.mark.parametrize(("target", "told"), [("coze", ["equivalent"]), ("n8n", [])])
+def test_a_condition_over_what_a_round_makes_is_asked_after_it_and_that_is_told(target: str, told: list[str]) -> None:
+    length = javascript("len", "function main({ i }) { return { size: i }; }", {"i": HELD}, size=Type("number"))
+    for flow, expected in ((doubling(left=HELD), told), (doubling(length, left=Ref("len", ("size",))), ["degraded"])):
+        notes = dsl.write(flow, target).notes
+        assert [each.severity for each in notes if each.code == "loop.until"] == expected
