@@ -282,7 +282,7 @@ KINDS: dict[str, Kind] = {
     "loop": Kind(
         {
             "count": Value,  # rounds at most; absent: no end
-            "until": Conditions,  # tested after each round (and by Dify before the first)
+            "until": Conditions,  # tested before the first round and after each
             "variables": dict[str, LoopVariable],
             "collect": dict[str, Value],  # as of iterate; but a variable of the loop is what it holds at last
             "entry": _ENTRY,

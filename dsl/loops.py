@@ -9,9 +9,10 @@ from dsl.collected import last
 from dsl.computed import behind, insert
 from dsl.ir import Edge, Graph, Node, Ref, Type, Value
 from dsl.kinds import NUMBER, outputs, ports
-from dsl.values import map_refs, node_refs, unique, walk
+from dsl.values import map_refs, node_refs, refs, unique, walk
 
 INDEX, ROUND = "flowstill_index", "flowstill_round"  # variables that hold the number of the round, from 0 and from 1
+ASKED_LAST = "What ends the loop is asked after each round: one is run even where it would end at once."
 WALKED = "A loop over lists with variables counts here: code in front has the length, code in it the elements."
 Made = Callable[[Node, list[Node]], None]  # for each: the loop, the nodes that were made for it
 
@@ -162,14 +163,35 @@ def _limit(loop: Node) -> None:
         loop.params["count"] = None
 
 
-def begin(loop: Node, first: Node) -> None:
-    """Lets the body of a loop begin with a node."""
+def ask_first(graph: Graph, taken: set[str], asked: Made) -> None:
+    """A branch at the beginning of its body asks for what ends a loop, before the first round as before each."""
+    for loop in [node for node, _, _ in walk(graph) if node.kind == "loop" and is_asked_first(node)]:
+        test = Node(unique(f"{loop.id}_until", taken), "if", "Until", params={"cases": [loop.params.pop("until")]})
+        leave = Node(unique(f"{loop.id}_leave", taken), "break", "Leave")
+        begin(loop, test, "else")
+        body = loop.body or Graph()
+        body.nodes.insert(1, leave)
+        body.edges.append(Edge(test.id, leave.id, "case:0"))
+        asked(loop, [test, leave])
+
+
+def is_asked_first(loop: Node) -> bool:
+    """Whether what ends a loop is known before its first round: nothing that a round has to make, or to count."""
+    until = loop.params.get("until") or {}
+    made = {node.id for node, _, _ in walk(loop.body)} if loop.body is not None else set()
+    return bool(until.get("conditions")) and not any(
+        ref.node in made or (ref.node, ref.scope) == (loop.id, "index") for ref in refs(until)
+    )
+
+
+def begin(loop: Node, first: Node, port: str = "out") -> None:
+    """Lets the body of a loop begin with a node, which what was first follows."""
     loop.body = body = loop.body or Graph()
     entering = [edge for edge in body.edges if (edge.source, edge.port) == (loop.id, "body")]
     others = [edge for edge in body.edges if edge not in entering]
     body.nodes.insert(0, first)
     body.edges[:] = [
         Edge(loop.id, first.id, "body"),
-        *(replace(edge, source=first.id, port="out") for edge in entering),
+        *(replace(edge, source=first.id, port=port) for edge in entering),
         *others,
     ]

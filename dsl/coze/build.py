@@ -5,7 +5,7 @@ import re
 from functools import partial
 from typing import Any
 
-from dsl import OptionError, bodies, classes, collected, computed, conditions, looped, prompts, renamed, rings
+from dsl import OptionError, bodies, classes, collected, computed, conditions, looped, loops, prompts, renamed, rings
 from dsl.coze import answers, assignments, buttons, chats, ends, nested, unheld, uses, yamlform
 from dsl.coze.drawn import drawn
 from dsl.coze.forms import FORMS, check, entry, form_of, formed, workflow_name
@@ -103,6 +103,7 @@ class _Builder:
         buttons.choose(graph, self._chosen)
         bodies.as_text(graph, {*nodes(self.flow)}, self._added)
         collected.compute(graph, {*nodes(self.flow)}, self._added)
+        loops.ask_first(graph, {*nodes(self.flow)}, self._asked_first)
         computed.compute(graph, nodes(self.flow), {*nodes(self.flow)}, self._expressions)
         uses.imply(self.flow)
         answers.parse(graph, {*nodes(self.flow)}, self._parsed)
@@ -172,6 +173,12 @@ class _Builder:
     def _cut(self, node: Node, end: Node) -> None:
         self.notes.made(end)
         self.notes.add(node, "stub", "flow.ring", rings.MESSAGE, rings.ADVICE)
+
+    def _asked_first(self, loop: Node, made: list[Node]) -> None:
+        for each in made:
+            self.notes.made(each)
+        message = "The condition that ends the loop is a branch at the beginning of its body."
+        self.notes.add(loop, "equivalent", "loop.until", message)
 
     def _added(self, owner: Node, made: Node) -> None:
         self.notes.made(made)

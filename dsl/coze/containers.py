@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from dsl import loops
 from dsl.coze import branches
 from dsl.coze.names import identifier
 from dsl.coze.reading import Reading, mappings, type_of
@@ -110,7 +111,7 @@ def loop(writing: Writing) -> Made:
     made["loopCount"] = writing.block(count, Type("integer")) if count is not None else literal("10", Type("integer"))
     if params.get("until") and params["until"].get("conditions"):
         writing.closing = {"branches": [{"condition": branches.case(writing, params["until"])}]}
-        writing.note("equivalent", "loop.until", "The condition that ends the loop is a branch at the end of its body.")
+        writing.note("degraded", "loop.until", loops.ASKED_LAST)
     elif made["loopType"] == "infinite" and not any(
         inner.kind == "break" for inner in (node.body.nodes if node.body else [])
     ):

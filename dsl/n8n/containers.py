@@ -6,8 +6,10 @@ container's own node takes the results out of the last state. What is set in a l
 last (Builder.latest).
 """
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from dsl import loops
 from dsl.ir import Node, Ref, Type, Value
 from dsl.kinds import KINDS, ports
 from dsl.n8n import conditions, scripts, shims, tables, text
@@ -37,10 +39,9 @@ def write(builder: "Builder", node: Node) -> None:
     by_name[start]["parameters"] = _starts(builder, node)
     by_name[end]["parameters"] = _ends_round(builder, node)
     name = _owner(builder, node)
-    builder.connect(start, check)
     builder.connect(check, item)
     builder.connect(check, name, 1)
-    _until(builder, node, end, check, name)
+    _until(builder, node, (start, end), check, name)
     builder.later.append(lambda: _wire_loose_ends(builder, node, item, end))
 
 
@@ -102,7 +103,7 @@ def _variables(node: Node) -> dict[str, Any]:
 
 def _ends_round(builder: "Builder", node: Node) -> dict[str, Any]:
     """The body's last node stands for the place where what was set and made in the round is read."""
-    return _code("round", _collected(builder, node), _ROUND)
+    return _code("round", _collected(builder, node), _COLLECT + _ROUND)
 
 
 def _collected(builder: "Builder", node: Node) -> dict[str, str]:
@@ -111,14 +112,15 @@ def _collected(builder: "Builder", node: Node) -> dict[str, str]:
     return {"state": inside.state(), **{f"collect {name}": inside.js(value) for name, value in collect.items()}}
 
 
-_ROUND = """const state = { ...inputs.state };
+_COLLECT = """const state = { ...inputs.state };
 state.$collected = { ...state.$collected };
 for (const [name, value] of Object.entries(inputs)) {
   if (name.startsWith("collect ")) {
     state.$collected[name.slice(8)] = [...(state.$collected[name.slice(8)] ?? []), value ?? null];
   }
 }
-state.$last = state.$index; // of the round that ends here
+"""
+_ROUND = """state.$last = state.$index; // of the round that ends here
 state.$index += 1;
 state.$round += 1;
 state.$more = state.$index < state.$count;
@@ -172,25 +174,33 @@ return [{{ json: {{ ...{left}, ...results, rounds: state.$index }} }}];"""
     return str(written["name"])
 
 
-def _until(builder: "Builder", node: Node, end: str, check: str, name: str) -> None:
+def _until(builder: "Builder", node: Node, ends: tuple[str, str], check: str, name: str) -> None:
+    """What makes a state leads to another round unless the loop ends there, before its first round as well."""
+    start, end = ends
     until = node.params.get("until")
     if not until or not until.get("conditions"):
+        builder.connect(start, check)
         builder.connect(end, check)
         return
-    printer = text.Printer(
-        lambda ref: _after_round(builder, node, end, ref), lambda script: builder.script(node, script)
-    )
-    asked = {"conditions": conditions.written(printer, until, False, f"{node.id}-until"), "options": {}}
-    until_name = builder.helper(node, "until", "if", asked, 1, 0.5)
-    builder.connect(end, until_name)
-    builder.connect(until_name, name)
-    builder.connect(until_name, check, 1)
+    asking = [("until", end, 1.0)]
+    if loops.is_asked_first(node):
+        asking.insert(0, ("before", start, -0.8))
+    else:
+        builder.note(node, "degraded", "loop.until", loops.ASKED_LAST)
+        builder.connect(start, check)
+    for role, state, column in asking:
+        printer = text.Printer(partial(_of_state, builder, node, state), partial(builder.script, node))
+        asked = {"conditions": conditions.written(printer, until, False, f"{node.id}-{role}"), "options": {}}
+        asks = builder.helper(node, role, "if", asked, column, 0.5)
+        builder.connect(state, asks)
+        builder.connect(asks, name)
+        builder.connect(asks, check, 1)
 
 
-def _after_round(builder: "Builder", node: Node, end: str, ref: Ref) -> str:
+def _of_state(builder: "Builder", node: Node, state: str, ref: Ref) -> str:
     if ref.scope in ("loop", "index") and ref.node == node.id:
         path = ("$last",) if ref.scope == "index" else ref.path
-        return f"$('{end}').first().json{text.steps(path)}"
+        return f"$('{state}').first().json{text.steps(path)}"
     return builder.reference(node, ref, True)
 
 
@@ -261,14 +271,20 @@ def _native_end(builder: "Builder", node: Node, piece: dict[str, Any]) -> None:
 
 
 def leave(builder: "Builder", node: Node) -> None:
-    """break and continue: the state as it is now goes to the container's node, or to the end of the round."""
+    """break and continue: the state as it is now goes to the container's node, or to the end of the round.
+
+    What the round made until it is left is collected as that of others, there or here.
+    """
     owner = builder.around.get(node.id)
     if owner is None:
         scripts.stub(builder, node, "It stands in no loop.")
         return
-    state = builder.latest(node, owner.id, ())
-    code = _code(node.kind, {"state": state}, "return [{ json: inputs.state }];")
-    builder.add(node, "code", code, role=node.kind)
+    inputs, body = {"state": builder.latest(node, owner.id, ())}, "return [{ json: inputs.state }];"
+    if node.kind == "break" and (collect := owner.params.get("collect")):
+        printer = builder.printer(node, code=True)
+        inputs |= {f"collect {name}": printer.js(value) for name, value in collect.items()}
+        body = f"{_COLLECT}return [{{ json: state }}];"
+    builder.add(node, "code", _code(node.kind, inputs, body), role=node.kind)
     target = builder.names[owner.id] if node.kind == "break" else builder.exits.get(f"{owner.id} round")
     if target:
         builder.connect(builder.names[node.id], target)

@@ -15,7 +15,7 @@ from dsl.n8n.implied import ITEM
 from dsl.n8n.lists import gathered
 from dsl.n8n.source import Link, Raw, Source
 
-HELPERS = ("start", "check", "item", "round")  # beside an iteration or a loop; "until" may be there too
+HELPERS = ("start", "check", "item", "round")  # beside an iteration or a loop; "before" and "until" may be there too
 INDEX, LAST = "$index", "$last"  # of a round in it, and behind it
 
 
@@ -173,7 +173,7 @@ def _written(found: Source, raw: Raw, parts: dict[str, list[Raw]]) -> Region | N
     shim = shims.parsed(code) if isinstance(code, str) else None
     if shim is None or shim.role not in ("iterate", "loop") or any(len(parts.get(role, ())) != 1 for role in HELPERS):
         return None
-    helpers = {each.name: role for role in (*HELPERS, "until") for each in parts.get(role, ())}
+    helpers = {each.name: role for role in (*HELPERS, "before", "until") for each in parts.get(role, ())}
     item = parts["item"][0].name
     body = reached(found, [link.target for link in found.out[item]], [*helpers, raw.name])
     return Region("loop" if shim.role == "loop" else "iterate", raw, body, helpers=helpers)

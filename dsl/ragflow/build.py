@@ -11,7 +11,7 @@ from dsl.ir import Edge, Flow, Graph, Node, Ref, Resource, Type
 from dsl.kinds import ports
 from dsl.layout import Point, layout, size
 from dsl.notes import Note, Severity
-from dsl.ragflow import branches, choices, inputs, joined, models, returned
+from dsl.ragflow import branches, choices, inputs, joined, models, returned, skipped
 from dsl.ragflow.tables import NODE_TYPES, STATE
 from dsl.ragflow.types import word_of
 from dsl.ragflow.writers import component
@@ -61,6 +61,7 @@ class _Builder:
         joined.join(graph, taken, self._joined)
         classes.translate(self.flow, "ragflow", taken, self._translated)
         choices.otherwise(graph, taken, self._nothing)
+        skipped.hand_on(self.flow, taken, self._handed)
         returned.give_out(self.flow, graph, nodes(self.flow), taken, self._given)
         self._declare()
         renamed.rename(self.flow, NAME, self._renamed)
@@ -84,6 +85,11 @@ class _Builder:
         self.source[id(made)] = ""
         message = "Lists and objects are given as JSON text here: code behind the start parses them."
         self._tell(start, "equivalent", "output.computed", message)
+
+    def _handed(self, node: Node, made: Node) -> None:
+        self.source[id(made)] = ""
+        message = "It names what another branch gives, and would never be reached here: code in front hands that on."
+        self._tell(node, "equivalent", "branch.handed", message)
 
     def _lifted(self, node: Node, before: Node) -> None:
         self.source[id(before)] = node.id

@@ -206,3 +206,84 @@ def test_what_a_round_of_ragflow_passes_by_is_left_from_a_round_before(collected
     assert told == ([] if collected == "fork" else ["each"])
     back = dsl.write(dsl.read(written.data), "dify")
     assert [note.node for note in back.notes if note.code == "rounds.stale"] == told
+
+
+def left_early(kind: str) -> Flow:
+    """Each round makes a text and leaves the round, or the loop, at the element "b"; else it keeps the element."""
+    item = Ref("l", ("x",), "item")
+    said = Node("t", "template", "Said", params={"template": Text((item, "!"))})
+    case = {"logic": "and", "conditions": [{"left": item, "op": "eq", "right": "b", "type": "string"}]}
+    fork = Node("fork", "if", "Fork", params={"cases": [case]})
+    items = [{"target": Ref("l", ("last",), "loop"), "op": "set", "value": item}]
+    body = Graph([said, fork, Node("leave", kind, "Leave"), Node("keep", "assign", "Keep", params={"items": items})])
+    body.edges = [
+        Edge("l", "t", "body"),
+        Edge("t", "fork"),
+        Edge("fork", "leave", "case:0"),
+        Edge("fork", "keep", "else"),
+    ]
+    loop = Node("l", "loop", "Loop", body=body, inputs={"x": Ref("m", ("xs",))})
+    loop.params = {"variables": {"last": {"type": Type("string"), "value": ""}}}
+    loop.params["collect"] = {"all": Ref("t", ("output",))}
+    loop.outputs = {"last": Type("string"), "all": STRINGS}
+    source = "function main({ q }) {\n  return { xs: q.split(',') };\n}\n"
+    made = javascript("m", source, {"q": Ref("begin", ("q",))}, xs=STRINGS)
+    results = {name: (Ref("l", (name,)), type_) for name, type_ in loop.outputs.items()}
+    return Flow("T", "coze", graph=line(start(), made, loop, end(**results)))
+
+
+@pytest.mark.engines
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [("break", {"last": "a", "all": ["a!", "b!"]}), ("continue", {"last": "c", "all": ["a!", "b!", "c!"]})],
+)
+def test_what_a_round_made_before_it_is_left_is_collected(kind: str, expected: dict[str, Any]) -> None:
+    flow = left_early(kind)
+    ran = run_n8n_core(dsl.write(flow, "n8n", trigger="call").document, {"q": "a,b,c", "n": 1})
+    assert ran.outputs == expected, ran
+    back = dsl.read(dsl.write(flow, "n8n").data)
+    for each in (flow, back):
+        ran = run_dify(str(dsl.write(each, "dify").data), {"q": "a,b,c", "n": 1})
+        assert ran.outputs == expected, ran
+
+
+def doubling(*made: Node, left: Ref) -> Flow:
+    """Doubles a number until what stands on the left is 5 or more."""
+    items = [{"target": Ref("l", ("i",), "loop"), "op": "multiply", "value": 2}]
+    body = Graph([*made, Node("a", "assign", "Double", params={"items": items})])
+    body.edges = [Edge("l", body.nodes[0].id, "body"), *(Edge(each.id, "a") for each in made)]
+    asked = {"left": left, "op": "ge", "right": 5, "type": "number"}
+    loop = Node("l", "loop", "Loop", body=body, outputs={"i": Type("number")})
+    loop.params = {"count": 9, "until": {"logic": "and", "conditions": [asked]}}
+    loop.params["variables"] = {"i": {"type": Type("number"), "value": Ref("begin", ("n",))}}
+    return Flow("T", "dify", graph=line(start(), loop, end(i=(Ref("l", ("i",)), Type("number")))))
+
+
+HELD = Ref("l", ("i",), "loop")
+
+
+@pytest.mark.engines
+@pytest.mark.parametrize(("given", "i"), [(7, 7), (1, 8)])
+def test_a_loop_whose_end_holds_at_once_runs_no_round_anywhere(given: int, i: int) -> None:
+    flow = doubling(left=HELD)
+    ran = run_n8n_core(dsl.write(flow, "n8n", trigger="call").document, {"q": "x", "n": given})
+    assert ran.outputs == {"i": i}, ran
+    back = [dsl.read(dsl.write(flow, target).data) for target in ("n8n", "coze")]
+    for each in (flow, *back):
+        ran = run_dify(str(dsl.write(each, "dify").data), {"q": "x", "n": given})
+        assert ran.outputs == {"i": i}, ran
+
+
+def test_what_ends_a_loop_of_n8n_is_one_condition_when_it_comes_back() -> None:
+    flow = doubling(left=HELD)
+    back = nodes(dsl.read(dsl.write(flow, "n8n").data))
+    assert {node.kind for node in back.values()} == {node.kind for node in nodes(flow).values()}
+    assert back["l"].params["until"]["conditions"][0]["left"] == HELD
+
+
+@pytest.mark.parametrize(("target", "told"), [("coze", ["equivalent"]), ("n8n", [])])
+def test_a_condition_over_what_a_round_makes_is_asked_after_it_and_that_is_told(target: str, told: list[str]) -> None:
+    length = javascript("len", "function main({ i }) { return { size: i }; }", {"i": HELD}, size=Type("number"))
+    for flow, expected in ((doubling(left=HELD), told), (doubling(length, left=Ref("len", ("size",))), ["degraded"])):
+        notes = dsl.write(flow, target).notes
+        assert [each.severity for each in notes if each.code == "loop.until"] == expected

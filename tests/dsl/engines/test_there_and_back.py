@@ -11,7 +11,7 @@ from dsl.ir import Edge, Flow, Graph, Node, Ref, Resource, Script, Text
 from dsl.schemas import schema_with
 from tests.dsl.corpus import SHARED
 from tests.dsl.engines.dify import run_dify
-from tests.dsl.small import NUMBER, OBJECTS, STRING, STRINGS, flow, line, start
+from tests.dsl.small import NUMBER, OBJECTS, STRING, STRINGS, flow, line, start, when
 
 MODEL = Resource("model:1", "model", "stub", {"provider": "langgenius/openai_api_compatible/openai_api_compatible"})
 
@@ -142,3 +142,17 @@ def test_a_list_that_is_asked_for_is_walked_after_a_journey(target: str) -> None
     there = dsl.read(dsl.write(chat, target).data)
     ran = run_dify(str(dsl.write(there, "dify").data), {"query": "x", "xs": '[{"sku": "a"}, {"sku": "b"}]'})
     assert (ran.status, str(ran.outputs.get("answer")).split()) == ("succeeded", ["-", "a!", "-", "b!"]), ran
+
+
+@pytest.mark.parametrize(("asked", "heard"), [("yes", ["yes", "and"]), ("no", ["and", "no"])])
+def test_an_answer_that_names_both_branches_says_what_the_one_that_ran_gave(asked: str, heard: list[str]) -> None:
+    case = when((Ref("", ("query",), "system"), "eq", "yes", "string"))
+    fork = Node("fork", "if", "Fork", params={"cases": [case]})
+    sides = [Node(name, "set", name, inputs={"said": name}, outputs={"said": STRING}) for name in ("yes", "no")]
+    text = Text((Ref("yes", ("said",)), " and ", Ref("no", ("said",))))
+    graph = Graph([Node("begin", "start", "Start"), fork, *sides, Node("a", "answer", "Say", params={"text": text})])
+    graph.edges = [Edge("begin", "fork"), Edge("fork", "yes", "case:0"), Edge("fork", "no", "else")]
+    graph.edges += [Edge("yes", "a"), Edge("no", "a")]
+    there = dsl.read(dsl.write(Flow("T", "ir", mode="chat", graph=graph), "ragflow").data)
+    ran = run_dify(str(dsl.write(there, "dify").data), {"query": asked})
+    assert (ran.status, str(ran.outputs.get("answer")).split()) == ("succeeded", heard), ran
