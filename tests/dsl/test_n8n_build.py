@@ -361,6 +361,22 @@ def test_what_may_give_nothing_does_not_end_the_run() -> None:
     assert {each["name"] for each in nodes.values() if each.get("alwaysOutputData")} == may
 
 
+@pytest.mark.parametrize("around", [("<", ">"), ()])
+def test_a_template_that_joins_lists_comes_back(around: tuple[str, ...]) -> None:
+    listed = Node("l", "split", "L", params={"text": "a,b", "delimiters": [","]})
+    inner = Node(
+        "t", "template", "T", params={"template": values.text([*around, Ref("i", ("item",), "item"), *around])}
+    )
+    each = Node("i", "iterate", "I", inputs={"item": Ref("l", ("items",))}, outputs={"o": Type("array")})
+    each.params, each.body = {"collect": {"o": Ref("t", ("output",))}}, Graph([inner], [Edge("i", "t", "body")])
+    inner.params["delimiter"] = ' "}\n'
+    outer = said("a", "x: ", Ref("l", ("items",)))
+    outer.params["delimiter"] = "-"
+    made = flow(start(), listed, each, outer, edges="s>l l>i i.done>a")
+    back = values.nodes(n8n.read(n8n.build(made)[0]))
+    assert (back["t"].params, back["a"].params) == (inner.params, outer.params)
+
+
 def test_an_output_with_a_default_reads_as_that_after_a_failure() -> None:
     call = Node("h", "http", "Call", params={"method": "GET", "url": "u"})
     call.on_error = OnError("default", retries=2, wait_ms=100, default={"status": 0})
