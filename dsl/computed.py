@@ -153,10 +153,11 @@ def _types(lift: _Lift) -> dict[str, Type]:
     return found
 
 
-def insert(graph: Graph, before: Node, node: Node) -> None:
-    """What led to the node leads to the one before it, and that to the node."""
+def insert(graph: Graph, before: Node, node: Node, ways: Collection[Edge] | None = None) -> None:
+    """What led to the node, or these ways of it, leads to the one before it, and that to the node."""
     graph.nodes.insert(place_of(graph, node), before)
-    graph.edges[:] = [replace(edge, target=before.id) if edge.target == node.id else edge for edge in graph.edges]
+    led = [edge for edge in graph.edges if edge.target == node.id] if ways is None else ways
+    graph.edges[:] = [replace(edge, target=before.id) if edge in led else edge for edge in graph.edges]
     graph.edges.append(Edge(before.id, node.id))
 
 

@@ -11,7 +11,7 @@ from typing import Literal, cast
 
 from dsl.computed import behind, insert
 from dsl.dialects import DIALECTS
-from dsl.ir import Flow, Graph, Node, Ref, Script, Text, Type, Value
+from dsl.ir import Edge, Flow, Graph, Node, Ref, Script, Text, Type, Value
 from dsl.kinds import outputs
 from dsl.notes import Severity
 from dsl.values import map_refs, nodes, refs, unique, walk
@@ -26,7 +26,7 @@ Told = Callable[[Node, Severity, str, str], None]  # a note: who reads, severity
 class Platform:
     """`gives` says what its nodes give out beside the common form, `unread` are parameters that they do not have.
 
-    `system` is what it knows of the system; None: anything.
+    `system` is what it knows of the system; None: anything. `error` is what it calls the kinds of errors by.
     """
 
     name: str
@@ -36,6 +36,7 @@ class Platform:
     lang: Literal["python3", "javascript"] = "python3"  # of the code that fails there
     unread: Collection[str] = ()
     system: Collection[str] | None = None
+    error: str = ""
 
 
 IR = Platform("The common form", lambda node, path: False)
@@ -56,6 +57,11 @@ def among(lacked: Mapping[str, Collection[str]], node: Node, path: Path) -> bool
 def unasked(node: Node, path: Path) -> bool:
     """Whether it is a field of a question that has choices: who chooses fills no field in."""
     return node.kind == "ask" and bool(node.params.get("options")) and path[:1] != () and path[0] in node.outputs
+
+
+def of_error(ref: Ref, producer: Node | None) -> bool:
+    """Whether it reads what is known of a failure, and not an output of that name."""
+    return ref.path[:1] == ("error",) and producer is not None and "error" not in producer.outputs
 
 
 def fields(node: Node) -> Collection[str]:
@@ -105,8 +111,9 @@ class _Supply:
         self.where = {node.id: graph for node, graph, _ in walk(self.flow.graph)}
 
     def reader(self, node: Node, graph: Graph) -> None:
-        """Of what is nowhere a node in front of the reader fails: only then is it reached."""
+        """Of what is nowhere a node in front of the reader fails, on the ways there from who should give it."""
         params = {name: value for name, value in node.params.items() if name not in self.platform.unread}
+        self._errors(node, refs([params, node.inputs]))
         lost = dict.fromkeys(ref for ref in refs([params, node.inputs]) if self._is_lost(ref))
         if not lost:
             return
@@ -119,14 +126,22 @@ class _Supply:
                 gone.append(ref)
             else:
                 changed[ref] = Ref(made.id, ("output", *ref.path[1:]))
-        if gone:
-            fails = self._failing(node, gone)
-            insert(graph, fails, node)
-            changed |= dict.fromkeys(gone, Ref(fails.id, ("value",)))
+        for producer in dict.fromkeys(ref.node for ref in gone):
+            asked = [ref for ref in gone if ref.node == producer]
+            fails = self._failing(node, asked)
+            insert(graph, fails, node, _ways(graph, producer, node))
+            changed |= dict.fromkeys(asked, Ref(fails.id, ("value",)))
         if changed:
             node.params, node.inputs = (
                 map_refs(value, lambda ref: changed.get(ref, ref)) for value in (node.params, node.inputs)
             )
+
+    def _errors(self, node: Node, read: Iterator[Ref]) -> None:
+        """What kind of error it was is told everywhere, and everywhere in other words."""
+        asked = any(of_error(ref, self.known.get(ref.node)) and ref.path[1:] == ("type",) for ref in read)
+        if asked and self.platform.name != self.source.name:
+            message = f"What kind of error it was is {self.platform.error} on {self.platform.name}."
+            self.told(node, "degraded", "error.type", message)
 
     def _is_lost(self, ref: Ref) -> bool:
         if ref.scope == "system":
@@ -175,6 +190,18 @@ class _Supply:
     def _type(self, ref: Ref) -> Type:
         producer = self.known.get(ref.node)
         return outputs(producer).get(str(ref.path[0]), Type()) if producer and len(ref.path) == 1 else Type()
+
+
+def _ways(graph: Graph, producer: str, reader: Node) -> list[Edge]:
+    """The edges into the reader that come from a node, directly or not; all of them where none does."""
+    reached, waiting = {producer}, [producer]
+    while waiting:
+        at = waiting.pop()
+        new = {edge.target for edge in graph.edges if edge.source == at} - reached
+        reached |= new
+        waiting += new
+    edges = [edge for edge in graph.edges if edge.target == reader.id]
+    return [edge for edge in edges if edge.source in reached] or edges
 
 
 def _near(node: Node) -> tuple[float, float] | None:

@@ -45,7 +45,7 @@ def instead(node: Node, path: Path, id_: str) -> Node | None:
     return None
 
 
-PLATFORM = Platform("Coze", lacks, instead, gives, unread={"vision"}, system={"query", "context"})
+PLATFORM = Platform("Coze", lacks, instead, gives, unread={"vision"}, system={"query", "context"}, error="a number")
 CHATS = replace(PLATFORM, system={"conversation_id", *(PLATFORM.system or ())})
 
 

@@ -46,4 +46,4 @@ SYSTEM = frozenset(
         *("timestamp", "context", "histories"),
     }
 )
-PLATFORM = Platform("Dify", lacks, instead, gives=gives, system=SYSTEM)
+PLATFORM = Platform("Dify", lacks, instead, gives=gives, system=SYSTEM, error="the name of an error of its engine")

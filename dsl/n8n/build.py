@@ -14,7 +14,7 @@ from dsl import knowledge, loops, prompts, values
 from dsl.classes import words
 from dsl.ir import Edge, Flow, Graph, Node, Ref, Resource, Script, Type, Value, Variable
 from dsl.kinds import outputs
-from dsl.lacking import supply
+from dsl.lacking import of_error, supply
 from dsl.n8n import forms, implied, names, tables, text
 from dsl.n8n.lacking import PLATFORM
 from dsl.n8n.reach import Reach
@@ -176,7 +176,9 @@ class Builder:
         self.written.append(written)
         return written
 
-    def helper(self, node: Node, role: str, kind: str, params: dict[str, Any], dx: float, dy: float = 0) -> str:
+    def helper(
+        self, node: Node, role: str, kind: str, params: dict[str, Any], dx: float, dy: float = 0, **more: Any
+    ) -> str:
         """A node beside another; its name."""
         name = self.named(f"{self.names[node.id]}: {role}")
         x, y = self.positions[node.id]
@@ -189,6 +191,7 @@ class Builder:
                 "typeVersion": tables.VERSIONS.get(kind, 1),
                 "position": [x + dx * STEP, y + dy * STEP],
                 "notes": marked(role, node.id),
+                **more,
             }
         )
         return name
@@ -333,7 +336,8 @@ class Builder:
                 node, "degraded", "ref.unknown", f"It reads {ref.node!r}, which no node is; null is read instead."
             )
             return "null"
-        path = names.to_n8n(self.views[ref.node], ref.path)
+        view = names.ERROR if of_error(ref, other) else self.views[ref.node]
+        path = names.to_n8n(view, ref.path)
         if other.kind == "classify" and ref.path[:1] in (("class_name",), ("class_id",)):
             return self._if_it_ran(node, other, self._class(other, ref))
         if not self.own and not code:
@@ -356,7 +360,7 @@ class Builder:
         name = f"$({quoted(self.names[other.id])})"
         if other.on_error.then != "branch":
             return f"{name}.first().json"
-        port = "error" if ref.path[:1] == ("error",) else "out"
+        port = "error" if of_error(ref, other) else "out"
         output = writers.output_of(other, "error") if port == "error" else 0
         return f"{name}.first({output})" + (".json" if self._left_by(node, other, port) else "?.json")
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 def http(reader: "Reader", raw: Raw, node: Node) -> None:
     if raw.mark and raw.mark[0] == "tool" and _called_tool(reader, raw, node):
         return
+    url = reader.words(raw.params.get("url", ""), raw)
     headers, query = _pairs(reader, raw, "header", "Headers"), _pairs(reader, raw, "query", "Query")
     if headers is None or query is None:
         message = "Its headers or its query are computed as a whole; elsewhere each has a name and a value."
@@ -24,7 +25,7 @@ def http(reader: "Reader", raw: Raw, node: Node) -> None:
     method = raw.params.get("method", raw.params.get("requestMethod", "GET"))
     node.params = {
         "method": method.upper() if isinstance(method, str) else "GET",
-        "url": reader.words(raw.params.get("url", ""), raw),
+        "url": url,
         "headers": headers,
         "query": query,
         "response": response_of(raw),

@@ -398,8 +398,8 @@ def retrieve(builder: "Builder", node: Node) -> None:
     for resource in found:
         message = f"Put a vector store with the passages of {resource.name!r} in place of the one in memory."
         builder.bind(resource, message)
-    key = subnodes.called(found[0].name if found else node.id)
-    store = builder.helper(node, "store", "ai:vectorStoreInMemory", params | {"memoryKey": key}, -1)
+    params["memoryKey"] = subnodes.called(found[0].name if found else node.id)
+    store = builder.helper(node, "store", "ai:vectorStoreInMemory", params, -1, **tables.GOES_ON)
     embedding = builder.named(f"{builder.names[node.id]}: embedding")
     _sub(builder, node, {}, embedding, "ai:embeddingsOpenAi", {"options": {}}, {}, f"{node.id}:embedding")
     builder.connect(embedding, store, kind="ai_embedding")

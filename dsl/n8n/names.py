@@ -12,6 +12,7 @@ CHAT: View = (
     (("sessionId",), ("conversation_id",), "system"),
     (("files",), ("files",), "system"),
 )
+ERROR: View = ((("error", "name"), ("error", "type"), "node"),)  # after a failure, of every node
 BODY: View = (((), ("body",), "node"),)  # http without fullResponse: the answer is the item
 RESPONSE: View = ((("statusCode",), ("status",), "node"),)
 CHAIN: View = ((("output",), ("structured",), "node"),)

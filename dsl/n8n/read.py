@@ -459,7 +459,7 @@ class Reader:
         if self._passes(raw, steps[:1]):
             return self.incoming(raw, steps) if self.source.into[raw.name] else None
         if steps[:1] == ("error",) and raw.failing != "stop":
-            return Ref(raw.id, steps)
+            return names.to_common(names.ERROR, raw.id, steps)
         return self._output(asker, raw, steps)
 
     def _output(self, asker: Raw, raw: Raw, steps: names.Path) -> Ref | None:
@@ -476,7 +476,7 @@ class Reader:
         if self.over(asker, raw):
             return None
         if steps[:1] == ("error",) and raw.failing != "stop":
-            return Ref(raw.id, steps)
+            return names.to_common(names.ERROR, raw.id, steps)
         if not steps:
             sets.tell(self, raw)
         return names.to_common(self.view(raw), raw.id, steps)

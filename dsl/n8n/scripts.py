@@ -284,11 +284,10 @@ def template(builder: "Builder", node: Node) -> None:
 
 def _joining(builder: "Builder", node: Node, template: Value) -> Value:
     """The text with its lists joined."""
-    delimiter = text.string(node.params["delimiter"])
 
     def joined(part: str | Ref | Script) -> str | Ref | Script:
         if not isinstance(part, Ref) or not may_be_list(part, builder.nodes, builder.flow):
             return part
-        return Script("n8n", f"[].concat({builder.reference(node, part, False)}).join({delimiter})")
+        return Script("n8n", text.joined(builder.reference(node, part, False), node.params["delimiter"]))
 
     return Text(tuple(joined(part) for part in values.parts(template)))

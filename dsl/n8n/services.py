@@ -155,7 +155,7 @@ def subflow(builder: "Builder", node: Node) -> None:
         "workflowInputs": mapping,
         "options": {"waitForSubWorkflow": True},
     }
-    builder.add(node, "executeWorkflow", params)
+    builder.add(node, "executeWorkflow", params, **(tables.GOES_ON if builder.own else {}))
 
 
 def tool(builder: "Builder", node: Node) -> None:
@@ -182,7 +182,7 @@ def tool(builder: "Builder", node: Node) -> None:
         "jsonBody": builder.printer(node).value(body),
         "options": {"response": {"response": {"responseFormat": "json"}}},
     }
-    builder.add(node, "httpRequest", params, role="tool")
+    builder.add(node, "httpRequest", params, role="tool", **tables.GOES_ON)
 
 
 def opaque(builder: "Builder", node: Node) -> None:

@@ -2,8 +2,9 @@
 
 from typing import TYPE_CHECKING, Any
 
+from dsl import values
 from dsl.ir import Node, Ref, Script, Text, Type, Value
-from dsl.n8n import jsontext, names, others, tables
+from dsl.n8n import jsontext, names, others, tables, text
 from dsl.n8n.source import Raw, members
 
 if TYPE_CHECKING:
@@ -21,8 +22,24 @@ def read(reader: "Reader", raw: Raw, node: Node) -> None:
             "message": ("end", "message"),
         }[role]
         node.kind, node.params, node.inputs, node.outputs = kind, {name: value}, {}, {}
+        if role == "template":
+            _lists(reader, raw, node)
     elif role == "end":
         node.kind, node.params = "end", {}
+
+
+def _lists(reader: "Reader", raw: Raw, node: Node) -> None:
+    """A template whose lists flowstill joined has them again, and what is between their elements."""
+    found = [_joined(reader, raw, part) for part in values.parts(node.params["template"])]
+    delimiters = {delimiter for _, delimiter in found if delimiter is not None}
+    if len(delimiters) == 1:
+        node.params = {"template": values.text([part for part, _ in found]), "delimiter": delimiters.pop()}
+
+
+def _joined(reader: "Reader", raw: Raw, part: str | Ref | Script) -> tuple[str | Ref | Script, str | None]:
+    match = text.JOINED.fullmatch(part.source) if isinstance(part, Script) else None
+    listed = text.plain(match["list"], reader.resolve(raw)) if match else None
+    return (listed, text.unquote(match["between"])) if match and isinstance(listed, Ref) else (part, None)
 
 
 def _plain(reader: "Reader", raw: Raw, node: Node) -> None:

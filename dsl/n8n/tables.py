@@ -20,6 +20,9 @@ def full(name: str) -> str:
     return name if "." in name else BASE + name
 
 
+# n8n ends a run where a node gives no item; elsewhere what follows runs with nothing
+GOES_ON: dict[str, Any] = {"alwaysOutputData": True}
+
 # The version that the editor of 2.41.1 gives a new node; n8n itself is not asked.
 VERSIONS = {
     "webhook": 2.1,

@@ -438,6 +438,14 @@ def _pieces(source: str) -> list[tuple[bool, str]]:
 AS_TEXT = '((v) => (v && typeof v === "object" ? JSON.stringify(v) : v))('  # n8n prints "[object Object]" else
 
 
+JOINED = re.compile(rf"\[\]\.concat\((?P<list>.*)\)\.join\((?P<between>{_QUOTED})\)", re.S)
+
+
+def joined(listed: str, between: str) -> str:
+    """JavaScript for the elements of a list in a row; what is no list is itself."""
+    return f"[].concat({listed}).join({string(between)})"
+
+
 class Printer:
     """Values as n8n's parameters. `ref` prints what a reference reads, `script` a piece of n8n's own JavaScript.
 

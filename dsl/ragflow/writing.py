@@ -6,6 +6,7 @@ from typing import Any
 
 from dsl.ir import Edge, Flow, Node, Ref, Script, Text, Value
 from dsl.kinds import declared
+from dsl.lacking import of_error
 from dsl.notes import Note, Severity
 from dsl.ragflow import jinja
 from dsl.ragflow.lacking import gives, lacks
@@ -75,7 +76,9 @@ class Writing:
         return f"{ref.node}{MISSING}@{what}"
 
     def _path(self, ref: Ref, producer: Node, text: bool) -> tuple[str | int, ...]:
-        if ref.path[:1] == ("error",) and "error" not in producer.outputs:
+        if of_error(ref, producer):
+            if ref.path[1:] == ("type",):
+                self.note("degraded", "error.type", "What kind of error it was is its whole message on RAGFlow.")
             return ("_ERROR",)
         if returns(self.flow, producer) and not (self.flow.dialect == "ragflow" and gives(producer, ref.path)):
             return (NAME, *ref.path)

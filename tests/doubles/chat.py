@@ -1,10 +1,12 @@
-"""An OpenAI-compatible endpoint in front of the fake language model, with tool calls and streams.
+"""An OpenAI-compatible endpoint in front of the fake language model, with tool calls, streams and embeddings.
 
 It calls the tool whose name occurs in the question, else the first, with arguments out of the question; once the tool
 has answered, its answer is the last message, so the model says `LLM<what the tool said>`.
 """
 
+import base64
 import json
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -30,6 +32,8 @@ class ChatModel:
                 self.calls.append(body)
                 message = _message(body)
                 return _streamed(body, message) if body.get("stream") else _whole(body, message)
+            case ("POST", "/v1/embeddings"):
+                return _embedded(call.json())
         return Reply.json({"error": {"message": f"no route {call.path}"}}, 404)
 
 
@@ -48,6 +52,16 @@ def _message(body: dict[str, Any]) -> dict[str, Any]:
         return {"role": "assistant", "content": None, "tool_calls": [_call(tools, model.text(messages[-1]))]}
     asked = (body.get("response_format") or {}).get("json_schema") or {}
     return {"role": "assistant", "content": model.answer(messages, asked.get("schema"))}
+
+
+def _embedded(body: dict[str, Any]) -> Reply:
+    """The same vector for every text."""
+    texts = body["input"] if isinstance(body["input"], list) else [body["input"]]
+    vector: Any = [1.0, 0.0]
+    if body.get("encoding_format") == "base64":
+        vector = base64.b64encode(struct.pack("<2f", *vector)).decode()
+    found = [{"object": "embedding", "index": n, "embedding": vector} for n, _ in enumerate(texts)]
+    return Reply.json({"object": "list", "model": body["model"], "data": found, "usage": USAGE})
 
 
 def _call(tools: list[dict[str, Any]], asked: str) -> dict[str, Any]:

@@ -12,8 +12,9 @@ import pytest
 import dsl
 from dsl import ragflow
 from dsl.coze.formats import inside
-from dsl.ir import Edge, Flow, Graph, Node, Ref, Resource, Text, Type
+from dsl.ir import Edge, Flow, Graph, Node, OnError, Ref, Resource, Text, Type
 from dsl.values import leaves, nodes
+from tests.dsl.engines.n8n_core import run_n8n_core
 
 MODEL = Resource("model:1", "model", "gpt", {"provider": "langgenius/openai/openai"})
 SCHEMA = {"type": "object", "properties": {"answer": {"type": "string"}, "mood": {"type": "string"}}}
@@ -95,6 +96,46 @@ def test_what_a_platform_does_not_give_out_is_told_and_fails_in_front_of_who_rea
     before = {edge.source for edge in read.graph.edges if edge.target == end.id}
     assert len(fails) == 1 and fails[0].id in before
     assert [each.message for each in dsl.check(read) if each.code == "ref.output"] == []
+
+
+def two_ways(kind: str, *path: str | int) -> Flow:
+    """The node on one of two ways that meet again, where what it gives, or else the other's, is taken."""
+    made = flow(kind, *path)
+    begin, asked, done = made.graph.nodes
+    case = {"logic": "and", "conditions": [{"left": Ref("begin", ("q",)), "op": "eq", "right": "a", "type": "string"}]}
+    fork = Node("fork", "if", "Fork", params={"cases": [case]})
+    other = Node("other", "template", "Other", params={"template": "other"})
+    groups = [{"name": "output", "type": Type("string"), "values": [Ref("ask", path), Ref("other", ("output",))]}]
+    first = Node("first", "aggregate", "First", params={"groups": groups}, outputs={"output": Type("string")})
+    done.inputs = {"r": Ref("first", ("output",))}
+    edges = [
+        *(Edge("begin", "fork"), Edge("fork", "ask", "case:0"), Edge("fork", "other", "else")),
+        *(Edge("ask", "first", ONWARD.get(kind, "out")), Edge("other", "first"), Edge("first", "done")),
+    ]
+    return replace(made, graph=Graph([begin, fork, asked, other, first, done], edges))
+
+
+@pytest.mark.parametrize(("dialect", "kind", "path"), LACKED)
+def test_it_fails_only_on_the_way_that_leads_by_who_should_give_it(
+    dialect: str, kind: str, path: tuple[str, ...]
+) -> None:
+    read = dsl.read(dsl.write(two_ways(kind, *path), dialect).data)
+    [fails] = [id_ for id_, node in nodes(read).items() if "does not give out" in str(node.params.get("source"))]
+    [before] = {edge.source for edge in read.graph.edges if edge.target == fails}
+    titles = {id_: node.title for id_, node in nodes(read).items()}
+    assert titles[before] != "Other"
+    assert "Other" in {titles[edge.source] for edge in read.graph.edges if titles[edge.target] == "First"}
+
+
+@pytest.mark.engines
+@pytest.mark.parametrize(("said", "status"), [("a", "failed"), ("b", "succeeded")])
+def test_what_is_lacked_stops_no_other_way(said: str, status: str) -> None:
+    made = two_ways("http", "files")
+    address = {"method": "GET", "url": "http://127.0.0.1:9"}
+    made.graph.nodes[2] = replace(PRODUCERS["http"], params=address, on_error=OnError("continue"))
+    ran = run_n8n_core(dsl.write(made, "n8n", trigger="call").document, {"q": said})
+    assert ran.status == status
+    assert said == "a" or ran.outputs == {"r": "other"}
 
 
 @pytest.mark.parametrize(("dialect", "kind", "path"), [each for each in LACKED if each[0] != "n8n"])

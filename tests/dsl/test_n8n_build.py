@@ -336,6 +336,16 @@ def test_what_is_read_from_a_numbered_output_comes_back() -> None:
     assert back["h"].on_error == OnError("branch")
 
 
+@pytest.mark.parametrize("dialect", ["dify", "coze", "n8n", "ragflow"])
+def test_what_kind_of_error_it_was_is_called_otherwise_on_every_platform_and_told(dialect: str) -> None:
+    read = Ref("h", ("error", "type"))
+    written = dsl.write(fails(read), dialect)
+    assert ("degraded", "error.type") in {(note.severity, note.code) for note in written.notes}
+    if dialect == "n8n":
+        assert "$('Call').first(1).json.error.name" in str(written.data)
+        assert values.nodes(dsl.read(written.data))["c"].params["template"] == read
+
+
 def test_which_class_was_chosen_is_null_where_none_was_asked_for() -> None:
     fork = either("f", {"left": 1, "op": "eq", "right": 1, "type": "number"})
     topic = Node("t", "classify", "Topic", params={"model": "m", "query": "x", "classes": [{"name": "a"}]})
@@ -343,6 +353,28 @@ def test_which_class_was_chosen_is_null_where_none_was_asked_for() -> None:
     nodes = written(flow(start(), fork, topic, last, edges="s>f f.case:0>t f.else>c t.class:0>c t.default>c"))
     [field] = nodes["C"]["parameters"]["assignments"]["assignments"]
     assert field["value"].startswith("={{ ($('Topic').isExecuted ? ([") and field["value"].endswith(" : null) }}")
+
+
+def test_what_may_give_nothing_does_not_end_the_run() -> None:
+    nodes = written(kitchen_sink())
+    may = {"Facts: store", "Call", "Sub"}  # knowledge, a tool and another flow
+    assert {each["name"] for each in nodes.values() if each.get("alwaysOutputData")} == may
+
+
+@pytest.mark.parametrize("around", [("<", ">"), ()])
+def test_a_template_that_joins_lists_comes_back(around: tuple[str, ...]) -> None:
+    listed = Node("l", "split", "L", params={"text": "a,b", "delimiters": [","]})
+    inner = Node(
+        "t", "template", "T", params={"template": values.text([*around, Ref("i", ("item",), "item"), *around])}
+    )
+    each = Node("i", "iterate", "I", inputs={"item": Ref("l", ("items",))}, outputs={"o": Type("array")})
+    each.params, each.body = {"collect": {"o": Ref("t", ("output",))}}, Graph([inner], [Edge("i", "t", "body")])
+    inner.params["delimiter"] = ' "}\n'
+    outer = said("a", "x: ", Ref("l", ("items",)))
+    outer.params["delimiter"] = "-"
+    made = flow(start(), listed, each, outer, edges="s>l l>i i.done>a")
+    back = values.nodes(n8n.read(n8n.build(made)[0]))
+    assert (back["t"].params, back["a"].params) == (inner.params, outer.params)
 
 
 def test_an_output_with_a_default_reads_as_that_after_a_failure() -> None:

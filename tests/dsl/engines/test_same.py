@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import dsl
-from dsl.ir import Edge, Graph, Node, Ref, Text
+from dsl.ir import Edge, Graph, Node, Ref, Resource, Text
 from tests.doubles.chat import chat_model
 from tests.doubles.echo import echo
 from tests.dsl.corpus import SHARED
@@ -18,7 +18,7 @@ from tests.dsl.engines.dify import run_dify
 from tests.dsl.engines.lane import Ran
 from tests.dsl.engines.n8n_core import run_n8n_core
 from tests.dsl.engines.n8n_server import N8nServer, api_body
-from tests.dsl.small import OBJECT, STRING, STRINGS, Case, cases, end, flow, javascript, line, services, start
+from tests.dsl.small import OBJECT, OBJECTS, STRING, STRINGS, Case, cases, end, flow, javascript, line, services, start
 
 PURE = [pytest.param(case, id=case.name) for case in cases() if not case.needs]
 # n8n renders no Jinja; in the core lane a code node that fails hands on what it got, unlike on the server
@@ -77,7 +77,7 @@ def bound(n8n_server: N8nServer) -> Iterator[Bound]:
 
         def run(workflow: Any, inputs: dict[str, Any]) -> Ran:
             for node in workflow["nodes"]:
-                if node["type"].endswith("lmChatOpenAi"):
+                if node["type"].endswith(("lmChatOpenAi", "embeddingsOpenAi")):
                     node["credentials"] = credential
             return n8n_server.run(workflow, inputs)
 
@@ -189,6 +189,16 @@ def test_what_the_model_of_n8n_is_set_up_with_does_not_run_on_dify() -> None:
     document["dependencies"] = [{"type": "marketplace", "value": {"marketplace_plugin_unique_identifier": PLUGIN}}]
     ran = run_dify(json.dumps(document), {"q": "hi"})
     assert (ran.status, ran.outputs) == ("succeeded", {"r": "LLM<hi>"}), ran
+
+
+@pytest.mark.engines
+@pytest.mark.n8n
+def test_n8n_goes_on_where_the_knowledge_has_nothing(bound: Bound) -> None:
+    found = Node("kb", "retrieve", "KB", params={"knowledge": ["k"], "query": Ref("begin", ("q",)), "top_k": 3})
+    given = end(r=(Ref("kb", ("result",)), OBJECTS), q=(Ref("begin", ("q",)), STRING))
+    made = flow("knowledge", line(start(q=STRING), found, given), Resource("k", "knowledge", "Docs"))
+    ran = bound(dsl.write(made, "n8n", trigger="call").document, {"q": "hi"})
+    assert (ran.status, ran.outputs) == ("succeeded", {"r": [], "q": "hi"}), ran
 
 
 @pytest.mark.engines
