@@ -125,7 +125,7 @@ def _nameless(meta: Any) -> bool:
 
 def _names(kind: str, data: dict[str, Any]) -> Iterator[Said]:
     given = [*mappings(data.get("outputs")), *mappings(mapping(data.get("inputs")).get("inputParameters"))]
-    for name in dict.fromkeys(str(each.get("name")) for each in given if each.get("name") in RESERVED):
+    for name in dict.fromkeys(name for each in given if (name := str(each.get("name"))) in RESERVED):
         message = f"A variable is called {name!r}, which the editor does not take."
         yield "warning", "coze.word", message, "", "Call it something else."
 
