@@ -274,3 +274,9 @@ def test_what_goes_on_to_the_next_round_asks_whether_the_loop_ends() -> None:
     assert [block["type"] for block in made["blocks"]] == ["8", "19"]
     assert ("l", "l_until") in {(each["sourceNodeID"], each["targetNodeID"]) for each in made["edges"]}
     assert validate(canvas) == []
+
+
+def test_a_name_that_is_no_text_stops_no_check() -> None:
+    document = coze.build(Flow("f", "ir", graph=line(start(), end())))[0]
+    document["nodes"][0]["data"]["outputs"] = [{"name": ["nil"]}]
+    assert isinstance(dsl.check(coze.read(document)), list)
