@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from dsl import values
 from dsl.ir import Node, Ref, Script, Text, Type, Value
 from dsl.n8n import others, subnodes, tables, text
-from dsl.n8n.source import Raw, dig, members
+from dsl.n8n.source import Raw, dig, is_number, members
 
 if TYPE_CHECKING:
     from dsl.n8n.read import Reader
@@ -61,7 +61,7 @@ def agent(reader: "Reader", raw: Raw, node: Node) -> None:
     node.params["messages"] = [{"role": "system", "text": reader.words(system, raw)}] if system is not None else []
     node.params["query"], node.params["tools"] = query, []
     rounds = dig(raw.params, "options", "maxIterations")
-    if rounds is not None:
+    if is_number(rounds) or isinstance(rounds, str):
         node.params["max_rounds"] = reader.value(rounds, raw)
     subnodes.fold(reader, raw, node)
     if raw.mark and raw.mark[0] == "llm":

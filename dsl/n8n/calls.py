@@ -15,7 +15,6 @@ def http(reader: "Reader", raw: Raw, node: Node) -> None:
     if raw.mark and raw.mark[0] == "tool" and _called_tool(reader, raw, node):
         return
     url = reader.words(raw.params.get("url", ""), raw)
-    url = reader.words(raw.params.get("url", ""), raw)
     headers, query = _pairs(reader, raw, "header", "Headers"), _pairs(reader, raw, "query", "Query")
     if headers is None or query is None:
         message = "Its headers or its query are computed as a whole; elsewhere each has a name and a value."

@@ -122,6 +122,11 @@ def test_what_n8n_takes_is_taken() -> None:
     assert flow.graph.nodes[0].kind == "tool"
 
 
+def test_a_limit_of_rounds_that_is_none_is_left_out() -> None:
+    agent = _node("A", "@n8n/n8n-nodes-langchain.agent", parameters={"options": {"maxIterations": {"a": []}}})
+    assert dsl.read(dsl.write(dsl.read(json.dumps(_flow(agent))), "ir").data)
+
+
 def test_a_note_of_an_odd_size_is_written_as_n8n_makes_them() -> None:
     note = _node("Note", "n8n-nodes-base.stickyNote", parameters={"content": "x", "height": False, "width": "wide"})
     for target in ("dify", "coze", "ragflow", "ir"):
