@@ -1,7 +1,7 @@
 """A flow of any dialect as a workflow of n8n 2.41.
 
 A flow read from n8n is written as n8n flows are: by items, `.item` and no joins. Any other is written so that its own
-meaning holds: what did not run reads as null, a node behind parallel branches waits for all of them (dsl/n8n/reach.py).
+meaning holds: what did not run reads as null, a node behind parallel branches waits for all of them (dsl/reach.py).
 """
 
 import importlib
@@ -17,9 +17,9 @@ from dsl.kinds import outputs
 from dsl.lacking import of_error, supply
 from dsl.n8n import forms, implied, names, tables, text
 from dsl.n8n.lacking import PLATFORM
-from dsl.n8n.reach import Reach
 from dsl.n8n.source import marked
 from dsl.notes import Note
+from dsl.reach import Reach
 
 STEP = 220  # pixels between nodes
 _FIRST = r"\.first\(0?\)\??\.json"  # the item that a node gave, not that of its error

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from dsl.ir import Flow, Graph, Node, Ref, Type, Value
 from dsl.kinds import outputs
 from dsl.n8n import items, others, sets
-from dsl.n8n.reach import Reach
 from dsl.n8n.source import Link, Raw
+from dsl.reach import Reach
 from dsl.values import node_refs, walk
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
 """Which nodes have surely run when another runs, and which edges never both carry control.
 
 n8n has no joins and no empty values: a node behind two branches that both run would run twice, and reading a node that
-did not run is an error. So a writer has to know.
+did not run is an error; RAGFlow leaves out who names it. So their writers have to know.
 """
 
 from collections import defaultdict, deque
@@ -61,10 +61,14 @@ class Reach:
 
     def surely(self, node: str, other: str) -> bool:
         """Whether `node` has run whenever `other` runs."""
-        if not self.before.get(other, 0) & self.bits.get(node, 0):
+        if not self.comes_before(node, other):
             return False
         have = self.choices[other]
         return all(branch in have and have[branch] <= ports for branch, ports in self.choices[node].items())
+
+    def comes_before(self, node: str, other: str) -> bool:
+        """Whether a way leads from `node` to `other`."""
+        return bool(self.before.get(other, 0) & self.bits.get(node, 0))
 
     def groups(self, node: str) -> list[list[Edge]]:
         """The edges into a node; those in one group never carry control in the same run."""
