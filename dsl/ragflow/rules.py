@@ -10,8 +10,10 @@ from dsl.lint import Finding
 from dsl.ragflow.refused import Found, asked
 from dsl.ragflow.returned import BESIDE
 from dsl.ragflow.sandbox import refused
+from dsl.ragflow.skipped import passed_by
 from dsl.ragflow.tables import SYSTEM
 from dsl.ragflow.text import is_name
+from dsl.reach import Reach
 from dsl.values import node_refs, nodes, pointer
 
 _SWITCHED = ("temperature", "top_p", "max_tokens", "presence_penalty", "frequency_penalty")
@@ -28,6 +30,7 @@ def check(flow: Flow) -> Iterator[Finding]:
             place = base + pointer("components", str(key))
             yield Finding(level, code, f"'{title}': {message}", place, str(key), title, fix)
     yield from _missing(flow)
+    yield from _passed_by(flow)
 
 
 def _form(key: str, name: str) -> Iterator[Found]:
@@ -45,6 +48,16 @@ def _missing(flow: Flow) -> Iterator[Finding]:
                 message = f"'{node.title or node.id}': RAGFlow has no sys.{name}, and fails."
                 fix = f"It has: {', '.join(sorted(SYSTEM.values()))}."
                 yield Finding("error", "ref.system", message, node.pointer, node.id, node.title, fix)
+
+
+def _passed_by(flow: Flow) -> Iterator[Finding]:
+    reach = Reach(flow)
+    for node in nodes(flow).values():
+        for ref in passed_by(node, reach):
+            name = ".".join(map(str, (ref.node, *ref.path)))
+            message = f"'{node.title or node.id}' names {name!r} of another branch: without that it is left out."
+            fix = "Take the values together in a VariableAggregator or in code before it."
+            yield Finding("warning", "ref.branch", message, node.pointer, node.id, node.title, fix)
 
 
 def _component(name: str, params: dict[str, Any]) -> Iterator[Found]:

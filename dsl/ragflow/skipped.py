@@ -19,15 +19,17 @@ def hand_on(flow: Flow, taken: set[str], told: Told) -> None:
     """Put that code in front of such a reader. The flow given is changed."""
     known, reach = nodes(flow), Reach(flow)
     for node, graph, _ in list(walk(flow.graph)):
-        if node.kind not in _LEFT_OUT:
-            continue
-        named = dict.fromkeys(ref for ref in node_refs(node) if reach.comes_before(ref.node, node.id))
-        unsure = [ref for ref in named if not reach.surely(ref.node, node.id)]
-        if unsure:
+        if unsure := passed_by(node, reach):
             made = _handing(flow, node, unsure, known, unique(f"{node.id}_given", taken))
             _refer(node, {ref: Ref(made.id, (name,)) for name, ref in made.inputs.items()})
             insert(graph, made, node)
             told(node, made)
+
+
+def passed_by(node: Node, reach: Reach) -> list[Ref]:
+    """What such a reader names of branches that may not have run when it is reached."""
+    read = dict.fromkeys(node_refs(node) if node.kind in _LEFT_OUT else ())
+    return [ref for ref in read if reach.comes_before(ref.node, node.id) and not reach.surely(ref.node, node.id)]
 
 
 def _refer(node: Node, handed: dict[Value, Ref]) -> None:

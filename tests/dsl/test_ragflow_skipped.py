@@ -1,9 +1,11 @@
 """RAGFlow leaves a message out while what it names has not run: of another branch that would be for ever."""
 
+import json
 from typing import Any
 
 import pytest
 
+import dsl
 from dsl import ragflow
 from dsl.ir import Edge, Flow, Graph, Node, Ref, Text
 from tests.dsl.small import STRING, end, start, when
@@ -61,3 +63,12 @@ def test_what_runs_beside_is_waited_for() -> None:
     document, notes = ragflow.build(Flow("f", "dify", graph=graph))
     assert "branch.handed" not in {note.code for note in notes}
     assert "yes@returned.said" in str(document["dsl"]["components"]["done"])
+
+
+def test_a_canvas_with_such_a_message_is_found() -> None:
+    components, _ = built(end(a=(YES, STRING)), *BOTH)
+    canvas = {"components": components, "path": [], "history": [], "retrieval": [], "globals": {}}
+    assert "ref.branch" not in {each.code for each in dsl.check(dsl.read(json.dumps(canvas)))}
+    components["done"]["obj"]["params"]["content"] = ["{yes@returned.said}"]
+    (found,) = [each for each in dsl.check(dsl.read(json.dumps(canvas))) if each.code == "ref.branch"]
+    assert (found.level, found.node) == ("warning", "done") and "'yes.said'" in found.message
