@@ -22,9 +22,10 @@ _NODE = "# flowstill:node "
 _MARKS = {"python3": "#", "javascript": "//"}
 _AFTER = {
     ("python3", "kwargs"): "__main = main\nasync def main(args):\n    return __main(**dict(args.params))\n",
-    ("javascript", "kwargs"): "const __main = main;\nmain = async ({ params }) => __main(params);\n",
+    # in a function of its own, for `main` may be a constant
+    ("javascript", "kwargs"): "return main;\n})();\nasync function main({ params }) {\n  return __main(params);\n}\n",
 }
-_BEFORE = dict.fromkeys(_AFTER, "")
+_BEFORE = {("python3", "kwargs"): "", ("javascript", "kwargs"): "const __main = (() => {\n"}
 
 
 def wrapped(lang: str, style: str, source: str, fields: Fields | None = None, loose: Sequence[str] = ()) -> str | None:

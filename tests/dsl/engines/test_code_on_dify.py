@@ -7,8 +7,10 @@ import pytest
 
 import dsl
 from dsl.ir import Flow, Node, Ref, Type
+from dsl.values import nodes
 from tests.dsl.engines.build import assign, node, workflow
 from tests.dsl.engines.dify import VERSIONS, run_dify
+from tests.dsl.engines.test_code import CALLS, run
 from tests.dsl.small import NUMBER, STRING, end, line, start
 
 pytestmark = pytest.mark.engines
@@ -66,6 +68,22 @@ def test_code_of_ragflow_gives_what_it_gave(lang: str, script: str, kind: str, o
     flow = dsl.read(dsl.write(flow, over).data) if over else flow
     ran = run_dify(str(dsl.write(flow, "dify").data), {"query": "x", "q": "hi"})
     assert (ran.status, ran.outputs.get("answer")) == ("succeeded", "got:hi!"), ran
+
+
+@pytest.mark.parametrize(
+    "source", ["function main({ q }) {\n  return { r: q };\n}\n", "const main = async ({ q }) => ({ r: await q });\n"]
+)
+def test_javascript_of_dify_gives_what_it_gave_after_a_journey_to_coze(source: str) -> None:
+    params = {"lang": "javascript", "style": "kwargs", "source": source}
+    made = Node("c", "code", "Code", params=params, inputs={"q": Ref("begin", ("q",))}, outputs={"r": STRING})
+    flow = Flow("T", "ir", graph=line(start(q=STRING), made, end(r=(Ref("c", ("r",)), STRING))))
+    over = dsl.write(flow, "coze")
+    back = dsl.read(over.data)
+    assert nodes(back)["c"].params["source"] == source
+    ran = run_dify(str(dsl.write(back, "dify").data), {"q": "hi"})
+    assert (ran.status, ran.outputs) == ("succeeded", {"r": "hi"}), ran
+    code = next(each["data"]["inputs"]["code"] for each in over.document["nodes"] if each["id"] == "c")
+    assert run(code, {"q": "hi"}, CALLS["coze"]) == {"r": "hi"}
 
 
 def test_what_code_of_n8n_gives_of_an_unknown_type_comes_through_coze_as_it_is() -> None:
