@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Iterator
 
-from dsl import used
+from dsl import syntax, used
 from dsl.hiding import hidden
 from dsl.ir import Flow, Node, Ref, Script
 from dsl.kinds import declared, walked
@@ -28,6 +28,7 @@ def names(flow: Flow) -> Iterator[Finding]:
     for node, _, _ in walk(flow.graph):
         if node.kind == "code":
             yield from _code(node)
+            yield from _source(node, flow.dialect)
         for text in [node.params.get("template"), *(each.get("text") for each in node.params.get("messages") or [])]:
             if isinstance(text, Script) and text.lang == "jinja2":
                 for name in sorted(used.jinja(text.source) - set(node.inputs)):
@@ -42,6 +43,21 @@ def _code(node: Node) -> Iterator[Finding]:
         for name in sorted(set(node.inputs) - code.taken):
             message = f"{called(node)} has the input {name!r}, which its main does not take: it fails."
             yield at_node("error", "input.refused", node, message, "Add it to main, or take the input away.")
+
+
+def _source(node: Node, dialect: str) -> Iterator[Finding]:
+    """Code as it stands in the file, which n8n's wraps and RAGFlow refuses in words of its own."""
+    lang, source = node.params.get("lang"), node.params.get("source")
+    told_there = dialect == "n8n" or (dialect == "ragflow" and lang != "javascript")
+    calls = node.params.get("style", "kwargs") in ("kwargs", "args")
+    if told_there or not calls or not isinstance(source, str) or lang not in ("python3", "javascript"):
+        return
+    if broken := (syntax.javascript if lang == "javascript" else syntax.python)(source):
+        message = f"{called(node)} holds code that cannot be parsed, {broken}: it fails."
+        yield at_node("error", "code.syntax", node, message, "Mend the code.")
+    elif not syntax.defines(lang, source, "main"):
+        message = f"{called(node)} holds code without a main, which is what is called: it fails."
+        yield at_node("error", "code.main", node, message, "Put it into a function main.")
 
 
 def _missing(level: Level, name: str, node: Node, then: str) -> Finding:

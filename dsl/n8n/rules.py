@@ -9,7 +9,8 @@ from typing import Any
 
 from dsl.ir import Flow
 from dsl.lint import Finding, Level
-from dsl.n8n import forms
+from dsl.n8n import evaluated, forms, wiring
+from dsl.n8n.source import source
 from dsl.n8n.tables import AI, BASE, short
 from dsl.values import at, pointer
 
@@ -92,6 +93,7 @@ def check(flow: Flow) -> Iterator[Finding]:
     for i, node in enumerate(workflow["nodes"]):
         for level, code, message, fix in _node(node):
             yield Finding(level, code, message, f"{place}/nodes/{i}", str(node.get("id", "")), node["name"], fix)
+    yield from _running(workflow, place)
     for path, name in _lost(workflow):
         message = f"A connection goes to or from {name!r}, which no node is called: n8n refuses the file."
         yield Finding("error", "edge.dangling", message, place + pointer(*path), fix="Take it away (--fix does).")
@@ -105,6 +107,15 @@ def check(flow: Flow) -> Iterator[Finding]:
             f"{place}/settings",
             fix='Set it to "v1" (--fix does).',
         )
+
+
+def _running(workflow: dict[str, Any], place: str) -> Iterator[Finding]:
+    """What is seen when it runs alone: expressions, code, what leads nowhere."""
+    read = source(workflow, place)
+    names = set(read.nodes)
+    found = [(raw, each) for raw in read.nodes.values() if not raw.disabled for each in evaluated.wrong(raw, names)]
+    for raw, (where, level, code, message, fix) in [*found, *wiring.wrong(read, known())]:
+        yield Finding(level, code, message, where, raw.id, raw.name, fix)
 
 
 def _lost(workflow: dict[str, Any]) -> list[tuple[tuple[str | int, ...], str]]:

@@ -1,5 +1,6 @@
 """Times of scheduleTrigger, cron and interval as cron lines (n8n.md, sections 12 and 15)."""
 
+import re
 from typing import Any
 
 from dsl.n8n.source import members
@@ -81,3 +82,37 @@ def _line(values: dict[str, Any]) -> str:
 def rule(lines: list[str]) -> dict[str, Any]:
     """The times as scheduleTrigger has them."""
     return {"interval": [{"field": "cronExpression", "expression": line} for line in lines]}
+
+
+_FIELDS = {"second": (0, 59), "minute": (0, 59), "hour": (0, 23), "day": (1, 31), "month": (1, 12), "weekday": (0, 7)}
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
+_NAMES = {name: str(i) for i, name in enumerate(_MONTHS, 1)} | {name: str(i) for i, name in enumerate(_DAYS)}
+_SHORT = ("yearly", "monthly", "weekly", "daily", "hourly", "minutely", "secondly", "weekdays", "weekends")
+_RANGE = re.compile(r"(\d+)(?:-(\d+))?(?:/(\d+))?")
+
+
+def refused(line: str) -> str:
+    """Why n8n takes a cron line for none; empty where it takes it."""
+    given = line.lower()
+    if given.removeprefix("@") in _SHORT and given.startswith("@"):
+        return ""
+    if unknown := next((each for each in re.findall("[a-z]{1,3}", given) if each not in _NAMES), ""):
+        return f"{unknown!r} is no name of a month or a day"
+    given = re.sub("[a-z]{3}", lambda name: _NAMES[name[0]], given)
+    fields = given.split()
+    if len(fields) not in (5, 6):
+        return f"it has {len(fields)} fields"
+    pairs = zip(fields, list(_FIELDS)[-len(fields) :], strict=True)
+    return next((f"{field!r} is no {name}" for field, name in pairs if not _fits(field, name)), "")
+
+
+def _fits(field: str, name: str) -> bool:
+    low, high = _FIELDS[name]
+    ranges = [_RANGE.fullmatch(re.sub(r"^\*", f"{low}-{high}", each)) for each in field.split(",")]
+    return all(each is not None and _within(each, low, high) for each in ranges)
+
+
+def _within(found: "re.Match[str]", low: int, high: int) -> bool:
+    first, last = int(found[1]), int(found[2] or found[1])
+    return low <= first <= last <= high and found[3] not in ("0", "00")

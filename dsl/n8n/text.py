@@ -13,11 +13,11 @@ from typing import Any
 from dsl import values
 from dsl.ir import Ref, Script, Text, Value
 
-_QUOTED = r"(?:'(?:[^'\\\n]|\\.)*'|\"(?:[^\"\\\n]|\\.)*\")"
+QUOTED = r"(?:'(?:[^'\\\n]|\\.)*'|\"(?:[^\"\\\n]|\\.)*\")"
 _ROOT = re.compile(
     rf"""\$(?:
-    \(\s*(?P<call>{_QUOTED})\s*\)
-  | node\s*(?:\[\s*(?P<index>{_QUOTED})\s*\]|\.(?P<member>[A-Za-z_]\w*))
+    \(\s*(?P<call>{QUOTED})\s*\)
+  | node\s*(?:\[\s*(?P<index>{QUOTED})\s*\]|\.(?P<member>[A-Za-z_]\w*))
   | (?P<bare>json|input|env|vars|execution|workflow|itemIndex|now)\b
     )""",
     re.X,
@@ -31,18 +31,18 @@ _ITEM = re.compile(  # of a numbered output: the first, or that of an error
 )
 _JSON = re.compile(r"\s*\??\.\s*json\b")
 _STEP = re.compile(
-    rf"\s*(?:\??\.\s*(?P<name>[A-Za-z_$][\w$]*)(?!\w|\s*\()|(?:\?\.)?\[\s*(?:(?P<index>\d{{1,9}})|(?P<key>{_QUOTED}))\s*\])"
+    rf"\s*(?:\??\.\s*(?P<name>[A-Za-z_$][\w$]*)(?!\w|\s*\()|(?:\?\.)?\[\s*(?:(?P<index>\d{{1,9}})|(?P<key>{QUOTED}))\s*\])"
 )
-_TOKEN = re.compile(rf"{_QUOTED}|`(?:[^`\\]|\\.)*`|[()\[\]{{}},'\"`]", re.S)
+_TOKEN = re.compile(rf"{QUOTED}|`(?:[^`\\]|\\.)*`|[()\[\]{{}},'\"`]", re.S)
 _GUARD = re.compile(  # what did not run, in this round, has no value
-    rf"\$\({_QUOTED}\)\.isExecuted"
-    rf"(?: && \$\({_QUOTED}\)\.first\(\)\.json\.\$round === \$\({_QUOTED}\)\.first\(\)\.json\.\$round)? \? "
+    rf"\$\({QUOTED}\)\.isExecuted"
+    rf"(?: && \$\({QUOTED}\)\.first\(\)\.json\.\$round === \$\({QUOTED}\)\.first\(\)\.json\.\$round)? \? "
 )
 # What was set last: by the node that ran last of those that set it, else by the one that set it first
 _LATEST = re.compile(
-    rf"\((?:\$\({_QUOTED}\)\.isExecuted"
-    rf"(?: && \$\({_QUOTED}\)\.first\(\)\.json\.\$round === \$\({_QUOTED}\)\.first\(\)\.json\.\$round)?"
-    rf" \? \$\({_QUOTED}\) : )+\$\((?P<name>{_QUOTED})\)\)\.first\(\)\.json"
+    rf"\((?:\$\({QUOTED}\)\.isExecuted"
+    rf"(?: && \$\({QUOTED}\)\.first\(\)\.json\.\$round === \$\({QUOTED}\)\.first\(\)\.json\.\$round)?"
+    rf" \? \$\({QUOTED}\) : )+\$\((?P<name>{QUOTED})\)\)\.first\(\)\.json"
 )
 _NUMBER = re.compile(r"-?\d{1,15}(?:\.\d{1,17})?(?:[eE][+-]?\d{1,3})?(?![\w.])")
 _WORDS = {"true": True, "false": False, "null": None}
@@ -168,7 +168,7 @@ class _Parser:
         raise _NotPlain
 
     def string(self) -> str:
-        literal = re.compile(_QUOTED, re.S).match(self.source, self.at)
+        literal = re.compile(QUOTED, re.S).match(self.source, self.at)
         if not literal:
             raise _NotPlain
         self.at = literal.end()
@@ -401,11 +401,11 @@ def expression(source: str, resolve: Resolve) -> Value:
     """A parameter's text: plain when it does not start with `=`."""
     if not source.startswith("="):
         return source
-    pieces = _pieces(source[1:])
-    if len(pieces) == 1 and pieces[0][0]:
-        return javascript(pieces[0][1], resolve)
+    found = pieces(source[1:])
+    if len(found) == 1 and found[0][0]:
+        return javascript(found[0][1], resolve)
     parts: list[str | Ref | Script] = []
-    for code, text in pieces:
+    for code, text in found:
         if not code:
             parts.append(text)
             continue
@@ -414,22 +414,20 @@ def expression(source: str, resolve: Resolve) -> Value:
     return values.text(parts)
 
 
-def _pieces(source: str) -> list[tuple[bool, str]]:
-    """The text and, with True, the JavaScript between the braces; braces that are never closed are text."""
-    pieces: list[tuple[bool, str]] = []
+def pieces(source: str) -> list[tuple[bool, str]]:
+    """The text and, with True, the JavaScript between the braces; those that are not closed end with the text."""
+    found: list[tuple[bool, str]] = []
     end = 0
     while (start := source.find("{{", end)) >= 0:
         if source[start - 1 : start] == "\\" and start > 0:
-            pieces.append((False, source[end : start - 1] + "{{"))
+            found.append((False, source[end : start - 1] + "{{"))
             end = start + 2
             continue
         close = source.find("}}", start + 2)
-        if close < 0:
-            break
-        pieces += [(False, source[end:start])] if start > end else []
-        pieces.append((True, source[start + 2 : close]))
-        end = close + 2
-    return pieces + ([(False, source[end:])] if end < len(source) or not pieces else [])
+        found += [(False, source[end:start])] if start > end else []
+        found.append((True, source[start + 2 : close if close >= 0 else len(source)]))
+        end = close + 2 if close >= 0 else len(source)
+    return found + ([(False, source[end:])] if end < len(source) or not found else [])
 
 
 # -- printing

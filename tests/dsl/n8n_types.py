@@ -6,6 +6,7 @@ import functools
 import json
 import operator
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,18 @@ def types(modules: Path) -> dict[str, list[float]]:
 def _versions(description: dict[str, Any]) -> list[float]:
     version = description["version"]
     return version if isinstance(version, list) else [version]
+
+
+def sides(modules: Path) -> Iterator[tuple[str, float, int, int]]:
+    """How many inputs and outputs on the way each version of a type has, where that depends on no parameter."""
+    for name, each in descriptions(modules):
+        if isinstance(each["inputs"], list) and isinstance(each["outputs"], list):
+            into, out = (
+                sum((one if isinstance(one, str) else one["type"]) == "main" for one in each[side])
+                for side in ("inputs", "outputs")
+            )
+            if into and not name.endswith("Tool"):
+                yield from ((name, version, into, out) for version in _versions(each))
 
 
 Shown = frozenset[tuple[str, frozenset[str]]]

@@ -81,7 +81,7 @@ def _resolve(path: Found) -> list[Ref]:
         ("={{ $json.x.length }}", Script("n8n", "$json.x.length", (Ref("json", ("x",)),))),
         ("={{ $json.x.trim() }}", Script("n8n", "$json.x.trim()", (Ref("json", ("x",)),))),
         ("={{ {a: $json.x + 1} }}", {"a": Script("n8n", "$json.x + 1", (Ref("json", ("x",)),))}),
-        ("=never {{ closed", "never {{ closed"),
+        ("=never {{ closed", Text(("never ", Script("n8n", "closed")))),
     ],
 )
 def test_an_expression_becomes_what_it_says(source: str, value: Any) -> None:

@@ -12,14 +12,16 @@ import pytest
 import dsl
 from dsl.lint import Finding, check, mend
 from dsl.n8n.rules import REQUIRED, Required, known
+from dsl.n8n.source import Raw
 from dsl.n8n.tables import VERSIONS
+from dsl.n8n.wiring import inputs, outputs
 from dsl.notes import Note
 from dsl.values import nodes
 from tests.dsl.corpus import FOLDERS, files
 from tests.dsl.engines.lane import home
 from tests.dsl.engines.n8n_server import VERSION
 from tests.dsl.kitchen import kitchen_sink
-from tests.dsl.n8n_types import Shown, required, types
+from tests.dsl.n8n_types import Shown, required, sides, types
 from tests.dsl.small import cases, services
 
 LOST = ("degraded", "stub", "dropped")
@@ -54,6 +56,50 @@ def _n8n(number: int, **values: Any) -> Change:
 def _tool(document: Any) -> None:
     document.pop("settings")
     document["connections"]["Yes"]["ai_tool"] = [[{"node": "No", "type": "ai_tool", "index": 0}]]
+
+
+def _set(value: str) -> Change:
+    return lambda document: document["nodes"][3]["parameters"]["assignments"]["assignments"][0].update(value=value)
+
+
+def _code_of(source: str, **more: str) -> Change:
+    code = {"pythonCode" if more else "jsCode": source, **more}
+    return _n8n(3, type="n8n-nodes-base.code", typeVersion=2, parameters=code)
+
+
+def _operation(name: str) -> Change:
+    def change(document: Any) -> None:
+        document["nodes"][2]["parameters"]["conditions"]["conditions"][0]["operator"]["operation"] = name
+
+    return change
+
+
+def _edge(source: str, output: int, index: int = 0) -> Change:
+    """A connection to the node No instead of those that leave by the output."""
+
+    def change(document: Any) -> None:
+        outputs = document["connections"][source]["main"]
+        outputs += [[] for _ in range(output + 1 - len(outputs))]
+        outputs[output] = [{"node": "No", "type": "main", "index": index}]
+
+    return change
+
+
+def _cron(line: str) -> Change:
+    rule = {"interval": [{"field": "cronExpression", "expression": line}]}
+    return _n8n(0, type="n8n-nodes-base.scheduleTrigger", typeVersion=1.2, parameters={"rule": rule})
+
+
+def _agent(document: Any) -> None:
+    kind = "@n8n/n8n-nodes-langchain."
+    document["nodes"][3] |= {"type": f"{kind}agent", "typeVersion": 3, "parameters": {"hasOutputParser": True}}
+    document["nodes"][4] |= {"type": f"{kind}toolHttpRequest", "typeVersion": 1.1, "parameters": {}}
+    document["connections"]["Fork"]["main"].pop()
+    document["connections"]["No"] = {"ai_tool": [[{"node": "Yes", "type": "ai_tool", "index": 0}]]}
+
+
+def _loop(document: Any) -> None:
+    document["nodes"][2] |= {"type": "n8n-nodes-base.splitInBatches", "typeVersion": 3, "parameters": {}}
 
 
 def _coze(number: int, change: Change) -> Change:
@@ -151,6 +197,27 @@ PLANTED = [
         "formTitle",
     ),
     ("n8n", lambda document: document["nodes"][3].pop("position"), "node.position", "/nodes/3", "no position"),
+    ("n8n", _set("={{ $('Nope').item.json.x }}"), "ref.unknown", "/assignments/0/value", "'Nope', which is not there"),
+    ("n8n", _set("=a {{ $node['Yess'].json.x }}"), "ref.unknown", "/0/value", "Did you mean 'Yes'?"),
+    ("n8n", _set("={{ `${$items('Nope').length}` }}"), "ref.unknown", "/0/value", "'Nope'"),
+    ("n8n", _code_of("return $('Nope').all()"), "ref.unknown", "/nodes/3/parameters/jsCode", "'Nope'"),
+    ("n8n", _code_of("return ["), "code.syntax", "/parameters/jsCode", "a [ that is not closed (line 1)"),
+    ("n8n", _code_of("return (", language="pythonNative"), "code.syntax", "/pythonCode", "cannot be parsed"),
+    ("n8n", _set("={{ foo( }}"), "code.syntax", "/0/value", "is no JavaScript, there is a ( that is not closed"),
+    ("n8n", _set("=a {{ $json.x } b"), "expression.open", "/0/value", "Close it with }}"),
+    ("n8n", _set("Hi {{ $json.x }}"), "expression.plain", "/0/value", "{{ $json.x }} stays in the text"),
+    ("n8n", _set("={{ $env.KEY }}"), "env.denied", "/0/value", "N8N_BLOCK_ENV_ACCESS_IN_NODE"),
+    ("n8n", _operation("biggerThan"), "condition.operator", "/operator/operation", "compares a string by 'biggerThan'"),
+    ("n8n", _edge("Fork", 5), "port.unknown", "/connections/Fork/main/5/0", "'Fork' by output 6"),
+    ("n8n", _edge("Yes", 1), "port.unknown", "/connections/Yes/main/1/0", "onError: continueErrorOutput"),
+    ("n8n", _edge("Yes", 0, index=2), "port.input", "/connections/Yes/main/0/0", "input 3 of 'No', which has 1"),
+    ("n8n", lambda document: document["nodes"].pop(), "respond.missing", "/nodes/0", "none follows"),
+    ("n8n", _n8n(0, parameters={"path": "x"}), "respond.unused", "/nodes/0", "answers onReceived"),
+    ("n8n", _cron("99 * * * *"), "cron.refused", "/rule/interval/0/expression", "'99' is no minute"),
+    ("n8n", _cron("0 12 ? * L *"), "cron.refused", "/interval/0/expression", "'l' is no name"),
+    ("n8n", _agent, "parser.missing", "/nodes/3", "answers in plain text"),
+    ("n8n", _agent, "tool.old", "/nodes/4", "an agent of version 3 fails"),
+    ("n8n", _loop, "loop.open", "/nodes/2", "Nothing leads back to 'Fork'"),
     ("coze", lambda document: document["edges"].pop(1), "coze.connection", "", "not connected"),
     ("coze", _coze(2, lambda data: data["nodeMeta"].update(title="No")), "title.twice", "/nodes/3", "'No'"),
     ("coze", _coze(2, lambda data: data["nodeMeta"].update(title="x" * 64)), "title.long", "/nodes/2", "64"),
@@ -248,6 +315,31 @@ def test_a_parameter_that_a_node_does_not_need_is_not_missed(values: dict[str, A
     assert "parameter.missing" not in {each.code for each in found}
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        _set("={{ $('Yes').isExecuted }}"),
+        _set("=$('Nope') {{ /* $('Nope') */ \"$('Nope')\" }}"),
+        _set("{{ name }}"),
+        _code_of("// $('Nope')\nreturn [{ json: { a: /[(]'/.test('x') } }]; // {"),
+        _code_of("if items:\n  return items", language="pythonNative"),
+        _n8n(3, type="n8n-nodes-base.html", typeVersion=1.2, parameters={"html": "<b>{{ $json.x }}</b>"}),
+        _cron("0 9 * * mon-fri"),
+        _cron("*/5 0-6,12 1 * * 7"),
+        _cron("@daily"),
+        _cron("={{ $json.cron }}"),
+        _n8n(3, onError="continueErrorOutput"),
+    ],
+)
+def test_what_n8n_takes_is_not_found(change: Change) -> None:
+    def changed(document: Any) -> None:
+        change(document)
+        if document["nodes"][3].get("onError"):
+            _edge("Yes", 1)(document)
+
+    assert [each for each in check(flow("n8n", changed)) if each.level != "note"] == []
+
+
 def test_n8n_may_run_in_circles_until_something_is_done() -> None:
     def back(document: Any) -> None:
         document["connections"]["Yes"]["main"][0].append({"node": "Fork", "type": "main", "index": 0})
@@ -311,6 +403,13 @@ def test_the_known_types_are_those_of_the_server() -> None:
 
 
 @pytest.mark.engines
+def test_the_inputs_and_outputs_of_the_types_are_those_of_the_server() -> None:
+    for name, version, into, out in sides(home(f"n8n-{VERSION}") / "node_modules"):
+        raw = Raw({}, "", "", "", name, version, {}, None)
+        assert inputs(raw) in (into, None) and outputs(raw) in (out, None), (name, version)
+
+
+@pytest.mark.engines
 def test_the_parameters_that_n8n_requires_are_those_of_the_server() -> None:
     modules = home(f"n8n-{VERSION}") / "node_modules"
     for name, version in VERSIONS.items():
@@ -334,7 +433,8 @@ def test_two_flows_that_start_alike_are_served_at_two_addresses() -> None:
 
 
 DSL = Path(dsl.__file__).parent
-CHECKERS = [*DSL.glob("lint/*.py"), *DSL.rglob("refused.py"), DSL / "coze" / "runnable.py", *DSL.glob("*/rules.py")]
+NAMES = ("rules", "refused", "runnable", "evaluated", "wiring")
+CHECKERS = [*DSL.glob("lint/*.py"), *(path for path in DSL.rglob("*.py") if path.stem in NAMES)]
 
 
 def test_every_code_is_explained_and_nothing_else() -> None:
