@@ -49,8 +49,8 @@ def _source(node: Node, dialect: str) -> Iterator[Finding]:
     """Code as it stands in the file, which n8n's wraps and RAGFlow refuses in words of its own."""
     lang, source = node.params.get("lang"), node.params.get("source")
     told_there = dialect == "n8n" or (dialect == "ragflow" and lang != "javascript")
-    is_called = node.params.get("style", "kwargs") in ("kwargs", "args")
-    if told_there or not is_called or not isinstance(source, str) or lang not in ("python3", "javascript"):
+    calls = node.params.get("style", "kwargs") in ("kwargs", "args")
+    if told_there or not calls or not isinstance(source, str) or lang not in ("python3", "javascript"):
         return
     if broken := (syntax.javascript if lang == "javascript" else syntax.python)(source):
         message = f"{called(node)} holds code that cannot be parsed, {broken}: it fails."

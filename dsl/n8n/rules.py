@@ -9,7 +9,7 @@ from typing import Any
 
 from dsl.ir import Flow
 from dsl.lint import Finding, Level
-from dsl.n8n import expressions, forms, wiring
+from dsl.n8n import evaluated, forms, wiring
 from dsl.n8n.source import source
 from dsl.n8n.tables import AI, BASE, short
 from dsl.values import at, pointer
@@ -113,7 +113,7 @@ def _running(workflow: dict[str, Any], place: str) -> Iterator[Finding]:
     """What is seen when it runs alone: expressions, code, what leads nowhere."""
     read = source(workflow, place)
     names = set(read.nodes)
-    found = [(raw, each) for raw in read.nodes.values() if not raw.disabled for each in expressions.wrong(raw, names)]
+    found = [(raw, each) for raw in read.nodes.values() if not raw.disabled for each in evaluated.wrong(raw, names)]
     for raw, (where, level, code, message, fix) in [*found, *wiring.wrong(read, known())]:
         yield Finding(level, code, message, where, raw.id, raw.name, fix)
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Iterator
 
 from dsl.n8n import schedules
 from dsl.n8n.branches import outputs_of
-from dsl.n8n.expressions import Found
+from dsl.n8n.evaluated import Found
 from dsl.n8n.source import Link, Raw, Source, dig, members
 
 # The kinds whose outputs depend on what they are set to do, beyond what is counted here.
