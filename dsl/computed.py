@@ -190,9 +190,20 @@ class Places:
         names = {ref.node, source.title if source else ref.node} - {""} or _givers_of(script, steps)
         for name in sorted(names):
             place_under(name, self._fields, source, ref, variable)
+        names |= self._in_a_round(script, ref, variable, names)
         by_name, asked = not names.isdisjoint(_names(script)), _asked(script)
         if not by_name or [] in asked or any(each in asked for each in steps):
             self._coming.append(((by_name, [] not in steps), source, ref, variable))
+
+    def _in_a_round(self, script: Script, ref: Ref, variable: str, known: set[str]) -> set[str]:
+        """The step that begins a round, where flowstill wrote the rounds: it holds the element by that name."""
+        if ref.scope not in ("item", "index", "loop"):
+            return set()
+        steps = ["$index"] if ref.scope == "index" else [str(step) for step in ref.path]
+        found = _givers_of(script, [steps[:1]]) - known
+        for name in sorted(found):
+            _put(self._fields, [name, *steps], variable, several=False)
+        return found
 
     def fields(self) -> Fields:
         """What is not asked for by name comes in for sure, of several branches that of the one that ran."""

@@ -1,5 +1,6 @@
 """The six flows of agentbridge, from Dify to Coze and back: what the file gave before, it gives afterwards."""
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +12,8 @@ from dsl.ir import Edge, Flow, Graph, Node, Ref, Resource, Script, Text
 from dsl.schemas import schema_with
 from tests.dsl.corpus import SHARED
 from tests.dsl.engines.dify import run_dify
-from tests.dsl.small import NUMBER, OBJECTS, STRING, STRINGS, flow, line, start, when
+from tests.dsl.engines.n8n_core import run_n8n_core
+from tests.dsl.small import NUMBER, OBJECTS, STRING, STRINGS, containers, flow, line, start, when
 
 MODEL = Resource("model:1", "model", "stub", {"provider": "langgenius/openai_api_compatible/openai_api_compatible"})
 
@@ -156,3 +158,16 @@ def test_an_answer_that_names_both_branches_says_what_the_one_that_ran_gave(aske
     there = dsl.read(dsl.write(Flow("T", "ir", mode="chat", graph=graph), "ragflow").data)
     ran = run_dify(str(dsl.write(there, "dify").data), {"query": asked})
     assert (ran.status, str(ran.outputs.get("answer")).split()) == ("succeeded", heard), ran
+
+
+def test_an_expression_over_the_round_of_a_list_that_was_written_for_n8n_has_it_on_dify() -> None:
+    """It is asked for by the name of the step that begins a round on n8n."""
+    [made] = [case.flow for case in containers() if case.name == "for each with its number"]
+    document = dsl.write(made, "n8n", trigger="call").document
+    [mark] = [node for node in document["nodes"] if node["name"] == "Mark"]
+    item = "$('Each: item').first().json"
+    said = f"={{{{ {item}.item.toUpperCase() + ({item}.$index + 1) }}}}"
+    mark["parameters"]["assignments"]["assignments"][0]["value"] = said
+    there = run_n8n_core(document, {"q": "a,b", "n": 1})
+    back = run_dify(str(dsl.write(dsl.read(json.dumps(document)), "dify").data), {"q": "a,b", "n": 1})
+    assert (there.outputs, back.outputs) == ({"r": ["A1", "B2"]}, {"r": ["A1", "B2"]}), back
