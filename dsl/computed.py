@@ -78,6 +78,8 @@ def as_lists(flow: Flow) -> None:
 def _keep(flow: Flow, codes: Mapping[str, Node]) -> None:
     """What a Set node of n8n keeps is among what it sets, where something reads all that it gives."""
     every = list(walk(flow.graph))
+    if not any("kept" in node.params for node, _, _ in every):
+        return
     known = {node.id: node for node, _, _ in every}
     whole = {ref.node for node, _, _ in every for ref in node_refs(node) if ref.scope == "node" and not ref.path}
     whole |= {each.id for node, graph, _ in every if node.id in codes for each in _givers(graph, node, known)}

@@ -12,6 +12,7 @@ from typing import Any
 from dsl.circles import Circle, Readers, leading_to, plain, readers_of
 from dsl.ir import Edge, Graph, Node, Ref, Type, Value
 from dsl.kinds import NUMBER, STRING, outputs
+from dsl.rings import backward
 from dsl.values import map_refs, node_refs, place_of, unique, walk
 
 MESSAGE = "The edges that lead back to it became a loop; where its rounds are limited, the run fails after them."
@@ -23,8 +24,11 @@ _Held = dict[str, dict[str, Value]]  # by node of the circle: the outputs that a
 
 def as_loops(graph: Graph, taken: set[str], told: Callable[[Node, list[Node]], None]) -> None:
     """Puts each plain circle into a loop, in bodies as well. Told is where it begins, and what was made."""
+    every = [graph, *(node.body for node, _, _ in walk(graph) if node.body is not None)]
+    if not any(map(backward, every)):
+        return
     readers = readers_of(graph)
-    for each in [graph, *(node.body for node, _, _ in walk(graph) if node.body is not None)]:
+    for each in every:
         for circle in plain(each, readers):
             told(circle.entry, _wrap(circle, each, readers, taken))
 

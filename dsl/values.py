@@ -126,7 +126,9 @@ def _collect(value: Value, found: list[Ref]) -> None:
     else:
         inside = value.parts if isinstance(value, Text) else value.refs if isinstance(value, Script) else ()
     for inner in inside:
-        if type(inner) not in _BARE:
+        if isinstance(inner, Ref):
+            found.append(inner)
+        elif inner and type(inner) not in _BARE:
             _collect(inner, found)
 
 
@@ -150,8 +152,10 @@ def map_refs(value: Value, change: Callable[[Ref], Value]) -> Value:
 
 
 def node_refs(node: Node) -> Iterator[Ref]:
-    yield from refs(node.params)
-    yield from refs(node.inputs)
+    found: list[Ref] = []
+    _collect(node.params, found)
+    _collect(node.inputs, found)
+    return iter(found)
 
 
 # -- graphs

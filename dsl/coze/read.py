@@ -117,7 +117,7 @@ class _Reader:
             resources=list(self.found.resources.values()),
             notes=[
                 Note("degraded", "conversation.name", chats.NAMED, "", node.id, node.title, node.pointer)
-                for node in chats.by_name(graph)
+                for node in (chats.by_name(graph) if self.is_chat else ())
             ],
             raw=self.document,
         )

@@ -28,7 +28,7 @@ def look_up(flow: Flow, told: Told) -> None:
     taken = {*known}
     for node, inside, _ in list(walk(flow.graph)):
         found: dict[Ref, Ref] = {}
-        for ref in dict.fromkeys(node_refs(node)):
+        for ref in dict.fromkeys(ref for ref in node_refs(node) if len(ref.path) > 1):
             place = next((i for i, step in enumerate(ref.path) if i and not is_held(step)), 0)
             if not place or ref.node == node.id:
                 continue

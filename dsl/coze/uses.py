@@ -20,6 +20,8 @@ Found = tuple[tuple[str | int, ...], Type]  # a place below an output that is re
 def imply(flow: Flow) -> None:
     """Give outputs of any type, and objects with no fields, the type that is read of them. The flow is changed."""
     known = nodes(flow)
+    if not any(_is_open(type_) for node in known.values() for type_ in node.outputs.values()):
+        return
     for (name, output), found in _read(flow, known).items():
         declared = known[name].outputs[output]
         if kind := _implied(declared, found):
@@ -38,6 +40,10 @@ def _read(flow: Flow, known: dict[str, Node]) -> dict[tuple[str, str], list[Foun
                 kind = next((kind for value, kind in used if value == ref), STRING)
                 read[ref.node, str(ref.path[0])].append((ref.path[1:], kind))
     return read
+
+
+def _is_open(type_: Type) -> bool:
+    return type_.name == "any" or (type_.name == "object" and not type_.props)
 
 
 def _implied(declared: Type, found: list[Found]) -> Type | None:
