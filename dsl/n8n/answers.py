@@ -18,6 +18,7 @@ def respond(reader: "Reader", raw: Raw, node: Node) -> None:
     if how in ("jwt", "binary"):
         others.opaque(reader, raw, node)
         return
+    _status(reader, raw)
     if how in ("firstIncomingItem", "allIncomingItems"):
         inputs, body = _incoming_item(reader, raw, how), None
     else:
@@ -32,6 +33,13 @@ def respond(reader: "Reader", raw: Raw, node: Node) -> None:
     node.outputs = {name: sets.type_of(value) for name, value in inputs.items()}
     if not inputs and how != "noData" and body is not None:
         node.params["message"] = words(body)
+
+
+def _status(reader: "Reader", raw: Raw) -> None:
+    code = dig(raw.params, "options", "responseCode")
+    if code not in (None, 200):
+        message = f"It answers with the status {code}; elsewhere every answer has 200."
+        reader.note(raw, "degraded", "answer.status", message)
 
 
 def text_of(inputs: dict[str, Value]) -> Value:

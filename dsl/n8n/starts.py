@@ -69,7 +69,8 @@ def _unsaid(builder: "Builder", node: Node, trigger: str) -> None:
         builder.note(node, "degraded", "ref.system", message)
     if trigger == "chat" and node.outputs:
         message = f"A chat of n8n asks for the question only; inputs are as by default: {', '.join(node.outputs)}."
-        builder.note(node, "degraded", "start.input", message, "Ask for them in the chat, or by a form before it.")
+        hint = "Ask for them in the chat, or start it by another flow (-O trigger=call) or by a webhook."
+        builder.note(node, "degraded", "start.input", message, hint)
 
 
 def _behind(builder: "Builder", node: Node, trigger: str) -> None:

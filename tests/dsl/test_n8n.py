@@ -745,3 +745,11 @@ def test_last_node_without_known_fields_is_told() -> None:
     called = node("In", "executeWorkflowTrigger", 1.1)
     flow = n8n.read(workflow(called, node("Send", "slack", 2.3, operation="post", text="x"), In="Send"))
     assert [(note.code, note.title) for note in flow.notes] == [("end.unknown", "Send")]
+
+
+@pytest.mark.parametrize(("options", "told"), [({"responseCode": 422}, 1), ({"responseCode": 200}, 0), ({}, 0)])
+def test_a_status_that_only_n8n_answers_with_is_told(options: dict[str, Any], told: int) -> None:
+    answer = node("R", "respondToWebhook", 1.5, respondWith="text", responseBody="no", options=options)
+    document = workflow(node("W", "webhook", 2.1, path="x", responseMode="responseNode"), answer, W="R")
+    notes = dsl.write(dsl.read(json.dumps(document)), "dify").notes
+    assert [note.title for note in notes if note.code == "answer.status"] == ["R"] * told
