@@ -54,7 +54,7 @@ def _unread_secrets(one: Flow, other: Flow, found: list[Change]) -> Iterator[Cha
     mine, theirs = nodes(one), nodes(other)
     known = {each.pointer for each in found if each.message.endswith(_ANOTHER.format(""))}
     had, has = _held(one), _held(other)
-    for key, new in _pairs(one, other).items():
+    for key, new in pairs(one, other).items():
         place = mine[key].pointer
         if place and place not in known:
             for below in (each.removeprefix(place) for each in had if each.startswith(f"{place}/")):
@@ -66,7 +66,7 @@ def _unread_secrets(one: Flow, other: Flow, found: list[Change]) -> Iterator[Cha
 
 def _unread(one: Flow, other: Flow) -> Iterator[Change]:
     """What no common form shows; secrets are told apart by the names of their places."""
-    if _pairs(one, other) != {name: name for name in nodes(one)}:
+    if pairs(one, other) != {name: name for name in nodes(one)}:
         return  # where nodes have other ids, all that refers to them differs
     known, secret = nodes(one), hidden(one.raw)[1] + hidden(other.raw)[1]
     for key, place, was, is_ in unread(one, other, lambda flow: bool(_changes(one, flow))):
@@ -82,7 +82,7 @@ def _held(flow: Flow) -> dict[str, tuple[str, str]]:
 
 
 def _changes(one: Flow, other: Flow) -> Found:
-    names = _pairs(one, other)
+    names = pairs(one, other)
     copied = _renamed(other, {new: old for old, new in names.items()})
     if one.dialect != other.dialect:
         one, copied = _without_limits(one), _without_limits(copied)
@@ -103,7 +103,7 @@ def _whole(sign: str, node: Node) -> Change:
     return Change(sign, _named(node), node.kind, node.pointer)
 
 
-def _pairs(one: Flow, other: Flow) -> dict[str, str]:
+def pairs(one: Flow, other: Flow) -> dict[str, str]:
     """The nodes that are the same step: by id and kind, then by title, then by kind where one is left on each side."""
     mine, theirs = ([node for node, _, _ in walk(flow.graph)] for flow in (one, other))
     found: dict[str, str] = {}

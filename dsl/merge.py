@@ -4,6 +4,7 @@ A dialect only builds whole documents. What it does not build (keys of the edito
 difference between what it built before and after a change to the document that was read.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from dsl.values import leaves
@@ -53,23 +54,53 @@ def _member(mine: Any, before: Any, after: Any) -> Any:
 
 
 def _lists(mine: list[Any], before: list[Any], after: list[Any]) -> list[Any]:
-    for key in ("id", "name"):
+    for key in (_id, _name, _edge):
         if all(_keyed(items, key) for items in (mine, before, after)) and _overlap(mine, before, key):
             return _by_key(mine, before, after, key)
+    if _words(mine) and _words(before) and _words(after) and {*mine} == {*before}:
+        return [each for each in mine if each in after] + [each for each in after if each not in before]
     if len(mine) == len(before):
         return _by_place(mine, before, after)
     return after
 
 
-def _keyed(items: list[Any], key: str) -> bool:
-    names = [item.get(key) if isinstance(item, dict) else None for item in items]
-    return all(isinstance(name, (str, int)) for name in names) and len(set(names)) == len(names)
+Key = Callable[[dict[Any, Any]], Any]  # what an element is called; None for one without a name
 
 
-def _overlap(mine: list[Any], before: list[Any], key: str) -> bool:
+def _id(item: dict[Any, Any]) -> Any:
+    return item.get("id")
+
+
+def _name(item: dict[Any, Any]) -> Any:
+    return item.get("name")
+
+
+_ENDS = (  # of an edge, as the platforms write them
+    ("source", "sourceHandle", "target"),
+    ("sourceNodeID", "sourcePortID", "targetNodeID"),
+    ("node", "type", "index"),
+)
+
+
+def _edge(item: dict[Any, Any]) -> Any:
+    ends = next((names for names in _ENDS if {names[0], names[-1]} <= item.keys()), ())
+    found = tuple(item.get(name) or "" for name in ends)
+    return found if found and all(isinstance(each, (str, int)) for each in found) else None
+
+
+def _keyed(items: list[Any], key: Key) -> bool:
+    names = [key(item) if isinstance(item, dict) else None for item in items]
+    return all(isinstance(name, (str, int, tuple)) for name in names) and len(set(names)) == len(names)
+
+
+def _overlap(mine: list[Any], before: list[Any], key: Key) -> bool:
     """Whether what was read and what was built of it go by the same names, most of it at least."""
-    names = {item[key] for item in mine}
-    return 2 * sum(item[key] in names for item in before) >= min(len(mine), len(before))
+    names = {key(item) for item in mine}
+    return 2 * sum(key(item) in names for item in before) >= min(len(mine), len(before))
+
+
+def _words(items: list[Any]) -> bool:
+    return all(isinstance(each, str) for each in items) and len(set(items)) == len(items)
 
 
 def _by_place(mine: list[Any], before: list[Any], after: list[Any]) -> list[Any]:
@@ -83,22 +114,22 @@ def _by_place(mine: list[Any], before: list[Any], after: list[Any]) -> list[Any]
     return [*mine[:head], *changed, *mine[len(mine) - tail :]]
 
 
-def _by_key(mine: list[Any], before: list[Any], after: list[Any], key: str) -> list[Any]:
-    built, mine_by = ({item[key]: item for item in items} for items in (before, mine))
-    had = _paired(built, mine_by)
+def _by_key(mine: list[Any], before: list[Any], after: list[Any], key: Key) -> list[Any]:
+    built, mine_by = ({key(item): item for item in items} for items in (before, mine))
+    had = {name: mine_by[name] for name in built if name in mine_by} if key is _edge else _paired(built, mine_by)
     was = _renamed(before, after, key)  # what was built before, by the names after
-    order = {item[key]: place for place, item in enumerate(mine)}
+    order = {key(item): place for place, item in enumerate(mine)}
     rows: list[tuple[float, Any]] = []
-    used = {own[key] for own in had.values()}
+    used = {key(own) for own in had.values()}
     for item in after:
-        name = was.get(item[key], item[key])
+        name = was.get(key(item), key(item))
         own = had.get(name, _GONE) if name in built else mine_by.get(name, _GONE)
         merged = _member(own, built.get(name, _GONE), item)
         if own is not _GONE:
-            used.add(own[key])
+            used.add(key(own))
         if merged is not _GONE:
-            rows.append((_LAST if own is _GONE else order[own[key]], merged))
-    kept = [(order[item[key]], item) for item in mine if item[key] not in used]  # never built, so never taken away
+            rows.append((_LAST if own is _GONE else order[key(own)], merged))
+    kept = [(order[key(item)], item) for item in mine if key(item) not in used]  # never built, so never taken away
     if any(place == _LAST for place, _ in rows):  # something is new: what is built decides the order
         return [item for _, item in [*rows, *kept]]
     return [item for _, item in sorted([*rows, *kept], key=lambda row: row[0])]
@@ -116,13 +147,13 @@ def _paired(built: dict[Any, Any], mine: dict[Any, Any]) -> dict[Any, Any]:
     )
 
 
-def _renamed(before: list[Any], after: list[Any], key: str) -> dict[Any, Any]:
+def _renamed(before: list[Any], after: list[Any], key: Key) -> dict[Any, Any]:
     """The old name of an item that has another one now and is the same for the rest, or nearly so."""
-    then, now = {item[key] for item in before}, {item[key] for item in after}
-    gone, new = [item for item in before if item[key] not in now], [item for item in after if item[key] not in then]
+    then, now = {key(item) for item in before}, {key(item) for item in after}
+    gone, new = [item for item in before if key(item) not in now], [item for item in after if key(item) not in then]
     if len(gone) != len(new):
         return {}
-    return {other[key]: item[key] for item, other in zip(gone, new, strict=True) if _alike(item, other)}
+    return {key(other): key(item) for item, other in zip(gone, new, strict=True) if _alike(item, other)}
 
 
 def _alike(one: Any, other: Any) -> bool:

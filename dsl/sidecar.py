@@ -7,17 +7,22 @@ that still is what it was.
 import copy
 import hashlib
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dsl import DslError, load
-from dsl.dialects import named
+from dsl.changes import pairs
+from dsl.dialects import Dialect, named
 from dsl.hiding import hidden
 from dsl.ir import Flow
 from dsl.irjson import decode, encode
 from dsl.merge import merge, same
 from dsl.notes import Note
+from dsl.renamed import original as with_own_names
 from dsl.secrets import secrets_of
-from dsl.values import nodes
+from dsl.values import copied, nodes, rename, walk
+
+if TYPE_CHECKING:
+    from dsl.lint import Finding
 
 VERSION = "1"
 
@@ -72,7 +77,7 @@ def restore(flow: Flow, sidecar: Sidecar, original: bytes = b"") -> tuple[Any, l
     """
     mine, notes = _with_secrets(sidecar, original)
     source, target = named(sidecar.dialect), named(sidecar.target)
-    source.read(mine)  # which says what is wrong with a document that is none
+    own = source.read(mine)  # which says what is wrong with a document that is none
     if same(flow.raw, sidecar.written):
         return mine, notes
     written = target.read(sidecar.written)
@@ -80,9 +85,68 @@ def restore(flow: Flow, sidecar: Sidecar, original: bytes = b"") -> tuple[Any, l
         raise DslError(
             f"This is the sidecar of another flow ({_about(written, sidecar)}): nothing of it is in this file."
         )
+    written, flow = _with_ids_of(own, with_own_names(written), with_own_names(flow))
     before, _ = source.build(written)
     after, more = source.build(flow)
-    return merge(mine, before, after), notes + [note for note in more if note.node not in _known(sidecar)]
+    merged = merge(mine, before, after)
+    if not _is_joined(source, mine, before, after, merged):
+        return after, [*more, _APART]
+    return merged, notes + [note for note in more if note.node not in _known(sidecar)]
+
+
+def _with_ids_of(own: Flow, written: Flow, edited: Flow) -> tuple[Flow, Flow]:
+    """Both flows with the ids that the nodes have in the original, where the platform wanted others."""
+    ids = {there: here for here, there in pairs(own, written).items() if here != there}
+    taken = (nodes(written).keys() | nodes(edited).keys()) - ids.keys()
+    ids = {there: here for there, here in ids.items() if here not in taken}
+    copies = [replace(flow, graph=copied(flow.graph)) for flow in (written, edited)]
+    for each in copies if ids else ():
+        rename(each, ids)
+    return copies[0], copies[1]
+
+
+_APART = Note(
+    "degraded",
+    "sidecar.apart",
+    "What was changed here does not fit into what the sidecar keeps: the file is as without it.",
+    "Make the change in the original, and convert that again.",
+)
+
+
+def _is_joined(source: Dialect, mine: Any, before: Any, after: Any, merged: Any) -> bool:
+    """Whether the merged document has the edges that were drawn, and no error that neither side has."""
+    try:
+        flows = [source.read(each) for each in (mine, before, after, merged)]
+    except DslError:
+        return False
+    own, was, is_, joined = (_edges(each) for each in flows)
+    helpers = (nodes(flows[1]).keys() & nodes(flows[2]).keys()) - nodes(flows[0]).keys()
+    was, is_ = _without(was, helpers), _without(is_, helpers)
+    gone, new = was - is_, is_ - was
+    errors = [{(each.code, each.node) for each in _errors(flow)} for flow in (flows[0], flows[2], flows[3])]
+    return gone <= own and joined == (own - gone) | new and errors[2] <= errors[0] | errors[1]
+
+
+Ends = tuple[str, str, str]
+
+
+def _edges(flow: Flow) -> set[Ends]:
+    every = [flow.graph, *(node.body for node, _, _ in walk(flow.graph) if node.body is not None)]
+    return {(edge.source, edge.port, edge.target) for graph in every for edge in graph.edges}
+
+
+def _without(edges: set[Ends], helpers: set[str]) -> set[Ends]:
+    """The edges past nodes that only the way back puts in."""
+    for helper in helpers:
+        into, out = ({each for each in edges if each[place] == helper} for place in (2, 0))
+        edges = (edges - into - out) | {(one[0], one[1], other[2]) for one in into for other in out}
+    return edges
+
+
+def _errors(flow: Flow) -> "list[Finding]":
+    from dsl.lint import check
+
+    return [each for each in check(flow) if each.level == "error"]
 
 
 def _of_one(flow: Flow, written: Flow) -> bool:
