@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from dsl.ir import Edge, Flow, Graph, Node, Ref, Script, Text, Type, Value
-from dsl.kinds import OBJECT, outputs, walked
+from dsl.kinds import OBJECT, declared, outputs, walked
 from dsl.values import node_refs, place_of, unique, walk
 
 Told = Callable[[Node, Node | None], None]  # for each reader: the node, and what computes; None: nothing can
@@ -88,7 +88,10 @@ def _keep(flow: Flow, codes: Mapping[str, Node]) -> None:
         own = {name.split(".")[0] for name in node.inputs}
         if node.id in whole and (more := {name: value for name, value in kept.items() if name not in own}):
             node.inputs = more | node.inputs
-            node.outputs = dict.fromkeys(more, Type()) | node.outputs
+            types = {
+                name: declared(value, known, flow) if isinstance(value, Ref) else Type() for name, value in more.items()
+            }
+            node.outputs = types | node.outputs
 
 
 class _Lift:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from textwrap import indent
 from typing import Any
 
-from dsl.dify.expressions import FUNCTIONS, LISTED, elements
+from dsl.dify.expressions import FUNCTIONS, LISTED, TYPED, elements
 from dsl.ir import Flow, Node, Ref, Script, Text, Value
 from dsl.kinds import declared
 from dsl.values import refs, text
@@ -73,6 +73,9 @@ def below(ref: Ref, steps: str) -> Ref:
 
 def _set(node: Node, names: dict[Ref, str]) -> Code:
     made = {name: expression(value, names) for name, value in node.inputs.items() if "." not in name}
+    kinds = {name: node.outputs[name].name for name in made if name in node.outputs}
+    typed = [name for name in made if kinds.get(name) in TYPED and isinstance(node.inputs[name], Ref)]
+    made |= {name: f"typed({made[name]}, {kinds[name]!r})" for name in typed}
     for name, value in node.inputs.items():
         if "." in name:
             top, rest = name.split(".", 1)
@@ -80,7 +83,7 @@ def _set(node: Node, names: dict[Ref, str]) -> Code:
             for key in reversed(rest.split(".")):
                 inner = f"{{{key!r}: {inner}}}"
             made[top] = f"{{**{made[top]}, **{inner}}}" if top in made else inner
-    return "", made
+    return indent(FUNCTIONS["typed"][0], "    ") if typed else "", made
 
 
 def _dump(node: Node, names: dict[Ref, str]) -> Code:

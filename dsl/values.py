@@ -85,7 +85,24 @@ def parts(value: Value) -> tuple["str | Ref | Script", ...]:
         return value.parts
     if value is None or value == "":
         return ()
-    return (value if isinstance(value, str | Ref | Script) else json.dumps(value, ensure_ascii=False, default=str),)
+    if isinstance(value, str | Ref | Script):
+        return (value,)
+    held: list[Value] = []
+
+    def marked(each: Any) -> str:
+        """What JSON has no form for; its place is found again below."""
+        if not isinstance(each, Ref | Script | Text):
+            return str(each)
+        held.append(each)
+        return f"\ue000{len(held) - 1}\ue001"
+
+    printed = json.dumps(value, ensure_ascii=False, default=marked)
+    pieces = re.split('"\ue000(\\d{1,9})\ue001"', printed) if held else [printed]
+    return tuple(
+        part
+        for place, piece in enumerate(pieces)
+        for part in (parts(held[int(piece)]) if place % 2 and int(piece) < len(held) else (piece,))
+    )
 
 
 def words(value: Value) -> Value:

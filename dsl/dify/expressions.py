@@ -30,6 +30,7 @@ class Call:
     args: tuple[Value, ...]
 
 
+TYPED = ("string", "number", "boolean")  # n8n makes a value one of these where a field is said to be one
 FUNCTIONS: dict[str, tuple[str, tuple[str, ...]]] = {  # by name: the source, what else it calls
     "text": (
         """
@@ -55,6 +56,20 @@ def parse(value):
     import json
 
     return json.loads(value) if isinstance(value, str) else value
+""",
+        (),
+    ),
+    "typed": (
+        """
+def typed(value, kind):
+    import json
+
+    if kind == "string" and value is not None and not isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    if kind != "string" and isinstance(value, (str, bool, int, float)):
+        value = json.loads(str(value).lower())
+        return bool(value) if kind == "boolean" else value + 0
+    return value
 """,
         (),
     ),

@@ -6,6 +6,7 @@ from dsl.ir import Node, Resource, Type, Value
 from dsl.n8n import jsontext, others, subnodes, tables
 from dsl.n8n.source import Raw, dig, is_number, members
 from dsl.sensitive import found
+from dsl.values import words
 
 if TYPE_CHECKING:
     from dsl.n8n.read import Reader
@@ -140,7 +141,10 @@ def _body(reader: "Reader", raw: Raw) -> dict[str, Any] | None:
         source = params["body"]
     items = members(params, "bodyParameters", "parameters") + members(params, "bodyParametersUi", "parameter")
     if source is not None and (params.get("specifyBody", "") != "keypair" or not items):
-        return {"type": type_, "text": reader.words(source, raw)}
+        value = reader.value(source, raw)
+        if type_ == "json" and isinstance(value, dict):
+            return {"type": type_, "fields": [{"name": k, "type": "text", "value": v} for k, v in value.items()]}
+        return {"type": type_, "text": words(value)}
     return {"type": type_, "fields": [_field(reader, raw, item) for item in items]}
 
 

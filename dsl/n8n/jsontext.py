@@ -39,6 +39,17 @@ def parsed(source: str, read: Callable[[str], Value]) -> Any:
         return None
 
 
+def _unprinted(code: str) -> str:
+    """Where JSON stands, `JSON.stringify(x)` is x."""
+    match = re.fullmatch(r"\{\{\s*JSON\.stringify\((.*)\)\s*\}\}", code, re.S)
+    depth = 0
+    for letter in match[1] if match else "":
+        depth += (letter in "([{") - (letter in ")]}")
+        if depth < 0 or (letter == "," and depth == 0):
+            return code  # of more than one part, or laid out
+    return f"{{{{ {match[1]} }}}}" if match else code
+
+
 def _filled(value: Any, codes: list[str], read: Callable[[str], Value]) -> Value:
     if isinstance(value, dict):
         return {key: _filled(item, codes, read) for key, item in value.items()}
@@ -46,5 +57,7 @@ def _filled(value: Any, codes: list[str], read: Callable[[str], Value]) -> Value
         return [_filled(item, codes, read) for item in value]
     if not isinstance(value, str) or "\ue000" not in value or not codes:
         return value
+    if alone := re.fullmatch("\ue002\ue000(\\d{1,6})\ue001", value):
+        return read("=" + _unprinted(codes[int(alone[1]) % len(codes)]))
     value = value.removeprefix("\ue002")
     return read("=" + re.sub("\ue000(\\d+)\ue001", lambda match: codes[int(match[1][:6]) % len(codes)], value))

@@ -232,6 +232,21 @@ def test_headers_and_a_query_that_are_switched_off_are_not_sent() -> None:
     assert (flow.graph.nodes[0].params["headers"], flow.graph.nodes[0].params["query"]) == ([], [])
 
 
+def test_a_body_that_is_an_object_of_expressions_is_its_fields() -> None:
+    asked = {"sendBody": True, "specifyBody": "json", "jsonBody": "={{ { t: $json.tags, q: 1 } }}", "method": "POST"}
+    call = node("Call", "httpRequest", 4.2, url="u", **asked)
+    flow = n8n.read(workflow(node("In", "executeWorkflowTrigger", 1.1), call, In="Call"))
+    fields = [("t", Ref("In", ("tags",))), ("q", 1)]
+    expected = [{"name": name, "type": "text", "value": value} for name, value in fields]
+    assert values.nodes(flow)["Call"].params["body"] == {"type": "json", "fields": expected}
+    assert "Ref(" not in str([dsl.write(flow, target).data for target in ("dify", "coze", "ragflow")])
+
+
+def test_an_object_in_a_text_is_printed_with_what_it_refers_to() -> None:
+    said = values.words({"a": Ref("x", ("y",)), "b": [1, Text(("p ", Ref("z", ("q",))))]})
+    assert said == Text(('{"a": ', Ref("x", ("y",)), ', "b": [1, p ', Ref("z", ("q",)), "]}"))
+
+
 NOW = {"sendHeaders": True, "specifyHeaders": "json"}
 
 

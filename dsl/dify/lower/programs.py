@@ -2,7 +2,7 @@
 
 import json
 
-from dsl.dify.expressions import Call
+from dsl.dify.expressions import TYPED, Call
 from dsl.dify.work import ANY, STRING, Recipe, Work, literal_type
 from dsl.ir import Node, Ref, Script, Text, Type, Value
 from dsl.values import parts
@@ -14,8 +14,9 @@ def _set(work: Work, node: Node) -> None:
     for name, inner in node.inputs.items():
         here, *below = name.split(".")
         place = value
-        if work.flow.dialect == "n8n" and node.outputs.get(name) == STRING and isinstance(inner, (Ref, Script)):
-            inner = Text((inner,)) if _known_type(work, inner) == ANY else inner  # n8n makes a text of what it is
+        kind = node.outputs.get(name, ANY).name
+        if not work.own and kind in TYPED and isinstance(inner, (Ref, Script)):
+            inner = inner if _known_type(work, inner).name == kind else Call("typed", (inner, kind))
         for step in below:
             place[here] = place[here] if isinstance(place.get(here), dict) else {}
             place, here = place[here], step

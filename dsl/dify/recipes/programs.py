@@ -56,6 +56,8 @@ def _results(found: Found, node: Node, value: Any) -> dict[str, Value]:
         if isinstance(inner, Call) and inner.name == "box":
             unboxed(found, node, {name: str(inner.args[1]) if len(inner.args) > 1 else "any"})
             inner = inner.args[0]
+        if isinstance(inner, Call) and inner.name == "typed":
+            inner = inner.args[0]
         made[name] = inner
     return made
 

@@ -155,6 +155,49 @@ FLOWS = {
         ],
         "In>Split Split>Up Up>All",
     ),
+    "what a field is said to be, it becomes": workflow(
+        [
+            LISTED,
+            assign(
+                "Made",
+                ("n", "string", "={{ $json.tags.length }}"),
+                ("b", "string", "={{ $json.q === 'hi' }}"),
+                ("m", "number", "={{ $json.tags.length > 0 }}"),
+                ("t", "string", "={{ $json.tags }}"),
+                ("k", "boolean", "={{ $json.tags.length }}"),
+            ),
+            assign(
+                "Say", all="={{ typeof $json.n }} {{ typeof $json.b }} {{ typeof $json.m }} {{ $json.t }} {{ $json.k }}"
+            ),
+        ],
+        "In>Made Made>Say",
+    ),
+    "a list put into JSON that is typed": workflow(
+        [
+            LISTED,
+            node(
+                "Made",
+                "set",
+                3.4,
+                mode="raw",
+                jsonOutput='={ "t": {{ JSON.stringify($json.tags) }}, "q": "{{ $json.q }}" }',
+            ),
+            assign("Say", all="={{ $json.t.length }} {{ $json.q }} {{ typeof $json.t }}"),
+        ],
+        "In>Made Made>Say",
+    ),
+    "what is kept beside has its type": workflow(
+        [
+            LISTED,
+            {
+                **assign("Made", x="1"),
+                "parameters": {**assign("Made", x="1")["parameters"], "includeOtherFields": True},
+            },
+            code("All", "return [{json: {...$input.first().json, k: 1}}];"),
+            assign("Say", all="={{ $json.x }} {{ $json.q }} {{ $json.tags.length }} {{ $json.k }}"),
+        ],
+        "In>Made Made>All All>Say",
+    ),
     "an object as a whole and by a field": workflow(
         [
             called("q"),
