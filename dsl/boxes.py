@@ -7,8 +7,9 @@ when that would take too much room.
 import math
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import pairwise, product
 
 from dsl.facts import SILENT, port_words
 from dsl.ir import Edge, Flow, Graph, Node
@@ -24,6 +25,9 @@ SPREAD = 3.0  # more than this and the places are made anew
 FARTHEST = 200_000.0  # pixels that a drawing of given places may take
 STUB = 44.0  # of an edge that leads nowhere
 CHECKS = 2_000_000  # segments compared with boxes; edges after that take the plain way
+APART = 4.0  # nearer than this and two lines are one
+# How far an edge moves up or down, and away from the boxes that it joins, to be seen beside another
+MOVES = sorted(product((0.0, 7.0, -7.0, 14.0, -14.0), (0.0, 7.0, 14.0)), key=lambda by: abs(by[0]) + by[1])
 Point = tuple[float, float]
 
 
@@ -321,6 +325,7 @@ class Router:
         self.widest = max((box.w for box in self.boxes), default=0.0)
         self.checks = CHECKS
         self.count = 0
+        self.lanes = Lanes()
 
     def way(self, start: Point, end: Point) -> list[Point]:
         """The ends, with corners between them where the edge has to go round something."""
@@ -331,7 +336,17 @@ class Router:
             return [start, end]
         lanes = [self._along(start, end, lane) for lane in self._lanes(start, end, near)]
         ways = [*([[start, end]] if ahead else []), *lanes]
-        return min(ways, key=lambda way: self._cost(way, near))
+        return self._apart(min(ways, key=lambda way: self._cost(way, near)), near)
+
+    def _apart(self, way: list[Point], near: list[Box]) -> list[Point]:
+        """The way, moved beside the edges on which it would run."""
+        if len(way) > 2:
+            hits = self._hits(way, near)
+            moved = (_moved(way, *by) for by in MOVES)
+            free = (each for each in moved if not self.lanes.share(each) and self._hits(each, near) <= hits)
+            way = next(free, way)
+            self.lanes.take(way)
+        return way
 
     def _near(self, left: float, right: float) -> list[Box]:
         first, last = bisect_left(self.lefts, left - self.widest), bisect_right(self.lefts, right)
@@ -366,6 +381,38 @@ class Router:
                 1 for box in near if box.x < right and left < box.x + box.w and box.y < bottom and top < box.y + box.h
             )
         return found
+
+
+class Lanes:
+    """The level and the upright pieces of edges that are drawn: two edges on one line are taken for each other."""
+
+    def __init__(self) -> None:
+        self.taken: defaultdict[tuple[bool, int], list[tuple[float, float, float, Point, Point]]] = defaultdict(list)
+
+    def take(self, way: list[Point]) -> None:
+        for upright, at, low, high in _pieces(way):
+            self.taken[upright, int(at // APART)].append((at, low, high, way[0], way[-1]))
+
+    def share(self, way: list[Point]) -> bool:
+        """Whether it runs on an edge that begins and ends elsewhere."""
+        return any(
+            abs(at - other) < APART and min(high, to) - max(low, since) > APART and start != way[0] and end != way[-1]
+            for upright, at, low, high in _pieces(way)
+            for row in (-1, 0, 1)
+            for other, since, to, start, end in self.taken.get((upright, int(at // APART) + row), ())
+        )
+
+
+def _pieces(way: list[Point]) -> Iterator[tuple[bool, float, float, float]]:
+    """Of each piece whether it is upright, where it stands, and from where to where it goes."""
+    for (x, y), (to_x, to_y) in pairwise(way):
+        upright = x == to_x
+        yield (upright, x, min(y, to_y), max(y, to_y)) if upright else (upright, y, min(x, to_x), max(x, to_x))
+
+
+def _moved(way: list[Point], lane: float, out: float) -> list[Point]:
+    start, (x, y), (_, level), _, (to_x, to_y), end = way
+    return [start, (x + out, y), (x + out, level + lane), (to_x - out, level + lane), (to_x - out, to_y), end]
 
 
 def bend(start: Point, end: Point) -> tuple[Point, Point]:

@@ -5,7 +5,20 @@ import re
 from functools import partial
 from typing import Any
 
-from dsl import OptionError, bodies, classes, collected, computed, conditions, looped, loops, prompts, renamed, rings
+from dsl import (
+    OptionError,
+    bodies,
+    classes,
+    collected,
+    composed,
+    computed,
+    conditions,
+    looped,
+    loops,
+    prompts,
+    renamed,
+    rings,
+)
 from dsl.coze import answers, assignments, buttons, chats, ends, nested, unheld, uses, yamlform
 from dsl.coze.drawn import drawn
 from dsl.coze.forms import FORMS, check, entry, form_of, formed, workflow_name
@@ -13,7 +26,7 @@ from dsl.coze.lacking import platform
 from dsl.coze.reading import mapping
 from dsl.coze.tables import END, SIGNS, START
 from dsl.coze.writing import Canvas, Notes, batched, declared, element, type_at
-from dsl.ir import Flow, Graph, Node, Ref, Type
+from dsl.ir import Flow, Graph, Node, Ref, Type, Value
 from dsl.lacking import supply
 from dsl.notes import Note
 from dsl.values import copied, nodes, rename, steps, unique, walk
@@ -105,6 +118,7 @@ class _Builder:
         collected.compute(graph, {*nodes(self.flow)}, self._added)
         loops.ask_first(graph, {*nodes(self.flow)}, self._asked_first)
         computed.compute(graph, nodes(self.flow), {*nodes(self.flow)}, self._expressions)
+        composed.compose(graph, {*nodes(self.flow)}, _is_no_object, self._added)
         uses.imply(self.flow)
         answers.parse(graph, {*nodes(self.flow)}, self._parsed)
         conditions.compute(graph, {*nodes(self.flow)}, lambda each: each["op"] in SIGNS, self._computed)
@@ -286,3 +300,11 @@ def _names(flow: Flow) -> dict[str, str]:
         else:
             names[node.id] = unique(re.sub(r"\W", "_", node.id, flags=re.ASCII) or "node", taken)
     return {old: new for old, new in names.items() if old != new}
+
+
+def _is_no_object(value: Value) -> bool:
+    """Whether it refers to something and is more than an object that Coze builds field by field."""
+    if isinstance(value, dict):
+        odd = any(not NAME.fullmatch(name) for name in value)
+        return (odd and composed.refers(value)) or any(map(_is_no_object, value.values()))
+    return composed.refers(value)

@@ -13,7 +13,7 @@ from dsl.coze.forms import form_of
 from dsl.coze.readers import READERS
 from dsl.coze.reading import Found, Reading, mapping, mappings, types_of
 from dsl.coze.tables import OURS, OUTPUTS
-from dsl.ir import Edge, Flow, Graph, Node, OnError, Ref
+from dsl.ir import Edge, Flow, Graph, Node, OnError, Ref, Value
 from dsl.load import load_json
 from dsl.notes import Note
 from dsl.values import at, map_refs, pointer, walk
@@ -186,6 +186,8 @@ class _Reader:
         data = raw.get("data", {})
         meta = mapping(data.get("nodeMeta"))
         inputs = mapping(data.get("inputs"))
+        batch = mapping(inputs.get("batch"))
+        single = {**data, "outputs": _of_a_row(data)} if batch.get("batchEnable") else data
         node = Node(
             raw["id"],
             "opaque",
@@ -195,13 +197,12 @@ class _Reader:
             pointer=place,
             on_error=_on_error(inputs.get("settingOnError")),
         )
-        reading = Reading(node, raw["type"], data, inputs, self.find(raw["id"]), self.found)
-        batch = mapping(inputs.get("batch"))
+        reading = Reading(node, raw["type"], single, inputs, self.find(raw["id"]), self.found)
         reader = READERS.get(raw["type"])
         if reader is None:
             node.params = {"type": raw["type"]}
             node.inputs = reading.named()
-            node.outputs = types_of(data.get("outputs"))
+            node.outputs = types_of(single.get("outputs"))
         else:
             reader(reading)
         node.on_error = _in_our_words(node)
@@ -209,10 +210,10 @@ class _Reader:
             blocks = raw.get("blocks")
             node.body = self._graph(blocks if isinstance(blocks, list) else [], raw.get("edges"), place, raw["id"])
             unfold(node.body)
-        return self._batched(node, batch, reading) if batch.get("batchEnable") else node
+        return self._batched(node, batch, reading, raw) if batch.get("batchEnable") else node
 
-    def _batched(self, node: Node, batch: dict[str, Any], reading: Reading) -> Node:
-        """A node that Coze runs over lists: an iteration with that node in it."""
+    def _batched(self, node: Node, batch: dict[str, Any], reading: Reading, raw: dict[str, Any]) -> Node:
+        """A node that Coze runs over lists: an iteration with that node in it, which collects its outputs by name."""
         lists = reading.params(batch.get("inputLists"))
         inner = f"{node.id}_inner"
 
@@ -221,14 +222,16 @@ class _Reader:
                 Ref(node.id, ref.path, "item") if ref.node == node.id and ref.path[:1] and ref.path[0] in lists else ref
             )
 
-        declared = types_of(reading.data.get("outputs"))
+        row: dict[str, Value] = {
+            name: Ref(inner, self._output({**raw, "data": reading.data}, (name,))) for name in reading.declared()
+        }
         body = Node(
             inner,
             node.kind,
             node.title,
             params=map_refs(node.params, within),
             inputs=map_refs(node.inputs, within),
-            outputs={},
+            outputs=node.outputs,
             on_error=node.on_error,
         )
         return Node(
@@ -237,13 +240,13 @@ class _Reader:
             node.title,
             node.description,
             {
-                "collect": {"outputList": Ref(inner, ())},
+                "collect": {"outputList": row or Ref(inner, ())},
                 "parallel": _number(batch.get("concurrentSize"), 1),
                 "batch_of": True,
             }
             | ({"limit": batch["batchSize"]} if isinstance(batch.get("batchSize"), int) else {}),
             lists,
-            declared,
+            types_of(raw["data"].get("outputs")),
             body=Graph([body], [Edge(node.id, inner, "body")]),
             position=node.position,
             pointer=node.pointer,
@@ -303,6 +306,14 @@ class _Reader:
 
 def _number(value: Any, default: int) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) else default
+
+
+def _of_a_row(data: dict[str, Any]) -> list[dict[str, Any]]:
+    """What a node that runs over lists gives out in one of its rounds: the fields of the elements of its list."""
+    schemas = [
+        mapping(each.get("schema")) for each in mappings(data.get("outputs")) if each.get("name") == "outputList"
+    ]
+    return [field for schema in schemas for field in mappings(schema.get("schema"))]
 
 
 def _position(raw: dict[str, Any]) -> tuple[float, float] | None:

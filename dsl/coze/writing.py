@@ -12,7 +12,7 @@ from dsl.coze.tables import FILES, NAMES, RAW, RAW_LISTS, SOURCES, START, TIME
 from dsl.ir import Flow, Node, Ref, Script, Text, Type, Value
 from dsl.kinds import outputs
 from dsl.notes import Note, Severity
-from dsl.values import nodes, parts, unique, walk
+from dsl.values import nodes, parts, refs, unique, walk
 
 if TYPE_CHECKING:
     from dsl.coze.nested import Loop
@@ -115,6 +115,8 @@ class Writing:
                 "Compute it in a code node.",
             )
             value = ""
+        if isinstance(value, dict) and any(refs(value)):
+            return _object(**{name: self.block(each) for name, each in value.items()})
         return literal(value, wanted)
 
     def _joined(self, value: Text) -> Ref:

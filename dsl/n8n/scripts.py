@@ -122,20 +122,25 @@ _PARSE = """const value = Object.values(inputs)[0];
 return [{ json: { output: typeof value === "string" ? JSON.parse(value) : value ?? null } }];"""
 
 
-_DUMP = "return [{ json: { output: JSON.stringify(Object.values(inputs)[0] ?? null) } }];"
-
-
 def json_parse(builder: "Builder", node: Node) -> None:
     value = node.params.get("value")
-    _computed("json_parse", _PARSE if _refers(value) else f"return [{{ json: {{ output: {_known(value)} }} }}];")(
-        builder, node
-    )
+    if _refers(value):
+        _computed("json_parse", _PARSE)(builder, node)
+    else:
+        params, inputs = _packed(builder, node)
+        known = value if isinstance(value, str) else _js(params.get("value"))
+        shim(builder, node, "json_parse", {"params": params}, inputs, f"return [{{ json: {{ output: {known} }} }}];")
 
 
 def json_dump(builder: "Builder", node: Node) -> None:
     value = node.params.get("value")
-    known = text.string(_known(value)) if not _refers(value) else ""
-    _computed("json_dump", f"return [{{ json: {{ output: {known} }} }}];" if known else _DUMP)(builder, node)
+    if any(values.refs(value)):
+        params, inputs = _packed(builder, node)
+        body = f"return [{{ json: {{ output: JSON.stringify({_js(params.get('value'))} ?? null) }} }}];"
+        shim(builder, node, "json_dump", {"params": params}, inputs, body)
+    else:
+        known = text.string(_known(value))
+        _computed("json_dump", f"return [{{ json: {{ output: {known} }} }}];")(builder, node)
 
 
 def _known(value: Value) -> str:

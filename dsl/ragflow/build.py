@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-from dsl import bodies, classes, collected, computed, conditions, loops, prompts, renamed
+from dsl import bodies, classes, collected, composed, computed, conditions, loops, prompts, renamed
 from dsl.ir import Edge, Flow, Graph, Node, Ref, Resource, Type
 from dsl.kinds import ports
 from dsl.layout import Point, layout, size
@@ -58,6 +58,7 @@ class _Builder:
         computed.compute(graph, nodes(self.flow), taken, self._expressions)
         bodies.as_fields(graph, taken, self._added)
         conditions.compute(graph, taken, branches.says(self.flow), self._compared)
+        composed.compose(graph, taken, composed.refers, self._joined)
         joined.join(graph, taken, self._joined)
         classes.translate(self.flow, "ragflow", taken, self._translated)
         choices.otherwise(graph, taken, self._nothing)

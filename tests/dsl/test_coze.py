@@ -18,6 +18,8 @@ from dsl.coze.validate import validate
 from dsl.ir import Edge, Flow, Graph, Node, OnError, Ref, Text, Type
 from dsl.values import node_refs, nodes, walk
 from tests.dsl.corpus import files
+from tests.dsl.engines.build import MODEL, PLUGIN
+from tests.dsl.engines.dify import run_dify
 from tests.dsl.kitchen import kitchen_sink
 from tests.dsl.small import cases, end, line, nested, start
 
@@ -225,16 +227,63 @@ def test_outputs_with_names_that_coze_has_not_are_given_out_by_names_that_it_has
     assert [ref.path[0] for node in nodes(coze.read(document)).values() for ref in node_refs(node)] == list(given)
 
 
-def test_what_a_node_that_runs_over_lists_reads_of_itself_is_the_element() -> None:
+def over_lists(*fields: str) -> dict[str, Any]:
+    """A model that Coze runs over a list, with these fields in each of its answers."""
     each = {"type": "ref", "content": {"source": "block-output", "blockID": "ask", "name": "item1.name"}}
     walked = {"type": "ref", "content": {"source": "block-output", "blockID": "100001", "name": "q"}}
-    document = coze.build(Flow("f", "ir", graph=line(start(), Node("ask", "llm", "Ask", params={}), end())))[0]
-    inputs = next(node for node in document["nodes"] if node["id"] == "ask")["data"]["inputs"]
-    inputs["inputParameters"] = [{"name": "one", "input": {"type": "string", "value": each}}]
+    given = end(r=(Ref("ask", ("outputList",)), Type("array")))
+    model = Node("ask", "llm", "Ask", params={"mode": "chat", "messages": [{"role": "user", "text": "x"}]})
+    document: dict[str, Any] = coze.build(Flow("f", "ir", graph=line(start(q=Type("array")), model, given)))[0]
+    data = next(node for node in document["nodes"] if node["id"] == "ask")["data"]
+    data["inputs"]["inputParameters"] = [{"name": "one", "input": {"type": "string", "value": each}}]
     lists = [{"name": "item1", "input": {"type": "list", "value": walked}}]
-    inputs["batch"] = {"batchEnable": True, "batchSize": 10, "concurrentSize": 2, "inputLists": lists}
-    node = nodes(coze.read(document))["ask"]
+    data["inputs"]["batch"] = {"batchEnable": True, "batchSize": 10, "concurrentSize": 2, "inputLists": lists}
+    params = {each["name"]: each for each in data["inputs"]["llmParam"]}
+    params["prompt"]["input"] = literal("string", "about {{one}}")
+    params["responseFormat"]["input"] = literal("integer", "2" if len(fields) > 1 else "0")
+    row = [{"name": name, "type": "string"} for name in fields]
+    data["outputs"] = [{"name": "outputList", "type": "list", "schema": {"type": "object", "schema": row}}]
+    return document
+
+
+def literal(kind: str, value: str) -> dict[str, Any]:
+    return {"type": kind, "value": {"type": "literal", "content": value}}
+
+
+def test_what_a_node_that_runs_over_lists_reads_of_itself_is_the_element() -> None:
+    node = nodes(coze.read(over_lists("output")))["ask"]
     assert node.body is not None and node.body.nodes[0].inputs == {"one": Ref("ask", ("item1", "name"), "item")}
+
+
+@pytest.mark.parametrize(
+    ("fields", "collected"),
+    [
+        (("output",), {"output": Ref("ask_inner", ("text",))}),
+        (("city", "days"), {name: Ref("ask_inner", ("structured", name)) for name in ("city", "days")}),
+    ],
+)
+def test_the_list_of_a_node_that_runs_over_lists_holds_what_it_gives_out_by_name(
+    fields: tuple[str, ...], collected: dict[str, Ref]
+) -> None:
+    read = coze.read(over_lists(*fields))
+    assert nodes(read)["ask"].params["collect"] == {"outputList": collected}
+    assert [each for each in dsl.check(read) if each.code in ("title.twice", "ref.output")] == []
+    (again,) = [node for node in coze.build(read)[0]["nodes"] if node["id"] == "ask"]
+    (before,) = [node for node in over_lists(*fields)["nodes"] if node["id"] == "ask"]
+    assert again["data"]["outputs"] == before["data"]["outputs"]
+    assert again["data"]["inputs"]["batch"]["batchEnable"] is True
+
+
+@pytest.mark.engines
+def test_a_model_that_coze_runs_over_a_list_answers_for_each_on_dify() -> None:
+    document = dsl.write(coze.read(over_lists("output")), "dify").document
+    for node in document["workflow"]["graph"]["nodes"]:
+        if node["data"]["type"] == "llm":
+            node["data"]["model"] |= MODEL
+    document["dependencies"] = [{"type": "marketplace", "value": {"marketplace_plugin_unique_identifier": PLUGIN}}]
+    ran = run_dify(json.dumps(document), {"q": '[{"name": "x"}, {"name": "y"}]'})
+    rows = [{"output": f"LLM<about {name}>"} for name in "xy"]
+    assert (ran.status, ran.outputs) == ("succeeded", {"r": rows}), ran
 
 
 def test_the_question_of_a_workflow_that_is_no_chat_is_empty_and_told() -> None:

@@ -4,11 +4,12 @@ import re
 import time
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
+from itertools import combinations, pairwise, product
 
 import pytest
 
 from dsl import DslError
-from dsl.boxes import Box, Drawing, arrange
+from dsl.boxes import Box, Drawing, Line, arrange
 from dsl.drawing import draw
 from dsl.ir import Edge, Flow, Graph, Node
 from dsl.kinds import KINDS
@@ -146,6 +147,25 @@ def test_an_edge_goes_round_the_box_in_its_way() -> None:
     middle = drawing.boxes[1]
     assert [len(line.points) for line in drawing.lines[:2]] == [2, 2]
     assert not any(middle.y <= y <= middle.y + middle.h for _, y in drawing.lines[2].points[2:4])
+
+
+def level(line: Line) -> list[tuple[float, float, float]]:
+    """The pieces of an edge that run level between its corners: at what height, from where to where."""
+    pieces = pairwise(line.points[1:-1])
+    return [(y, min(x, to_x), max(x, to_x)) for (x, y), (to_x, to_y) in pieces if y == to_y]
+
+
+def test_edges_that_go_back_to_the_next_row_are_told_apart() -> None:
+    rows = [
+        Node(f"{row}{i}", "pass", position=(300.0 * i + 80, 200.0 * row + 80)) for row in range(2) for i in range(6)
+    ]
+    ahead = [Edge(f"{row}{i}", f"{row}{i + 1}") for row in range(2) for i in range(5)]
+    back = [Edge(f"0{i}", f"1{j}") for i, j in ((5, 0), (4, 1), (3, 2), (5, 2), (4, 0), (3, 1), (5, 1))]
+    lines = [line for line in arrange(flow(rows, [*ahead, *back])).lines if line.edge in back]
+    for one, other in combinations(lines, 2):
+        if one.edge.source != other.edge.source and one.edge.target != other.edge.target:
+            for (y, x, to_x), (at, since, to) in product(level(one), level(other)):
+                assert abs(y - at) > 3 or min(to_x, to) - max(x, since) < 5, (one.edge, other.edge)
 
 
 def test_what_only_one_platform_has_is_dashed_and_said_in_words() -> None:

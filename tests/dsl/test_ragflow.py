@@ -251,10 +251,17 @@ def test_a_value_is_assigned_as_what_the_variable_holds(
     assert notes == []
 
 
-@pytest.mark.parametrize(
-    ("op", "value"),
-    [("add", Ref("begin", ("q",))), ("append", "x"), ("extend", ["x"]), ("set", [Ref("begin", ("q",))])],
-)
+def test_a_list_of_references_is_assigned_as_what_a_step_in_front_makes_of_it() -> None:
+    made, notes = assigned("set", [Ref("begin", ("q",))], "array")
+    [set_] = made["params"]["variables"]
+    assert (set_["operator"], set_["parameter"]) == ("overwrite", "set_value@returned.output")
+    assert {(note.severity, note.code) for note in notes} == {
+        ("equivalent", "text.joined"),
+        ("equivalent", "code.step"),
+    }
+
+
+@pytest.mark.parametrize(("op", "value"), [("add", Ref("begin", ("q",))), ("append", "x"), ("extend", ["x"])])
 def test_a_value_that_ragflow_does_not_look_up_raises(op: str, value: Any) -> None:
     made, notes = assigned(op, value)
     assert made["component_name"] == "CodeExec" and "raise Exception" in made["params"]["script"]
