@@ -147,6 +147,33 @@ IF = {"case_id": "a", "logical_operator": "and", "conditions": [{"comparison_ope
 CLEAR = {"input_type": "constant", "operation": "clear"}
 GROUPS = {"group_enabled": True, "groups": [{"group_name": "g", "output_type": "array", "variables": []}]}
 BELOW = {"type": "object", "children": {"n": {"type": "any"}}}
+ABOVE = {"variable_selector": ["begin", "n"], "comparison_operator": ">", "value": "many"}
+MANY = {"case_id": "a", "conditions": [ABOVE]}
+ASKED = {"variable": "x", "type": "text-input", "label": "x"}
+
+
+def _system(document: Any) -> None:
+    _data(2, type="code", variables=[{"variable": "x", "value_selector": ["sys", "query"]}])(document)
+
+
+def _added(document: Any) -> None:
+    item = {"variable_selector": ["conversation", "told"], "operation": "+=", "input_type": "constant", "value": 1}
+    _data(2, type="assigner", version="2", items=[item])(document)
+    document["workflow"]["conversation_variables"] = [{"name": "told", "value_type": "array[string]", "value": []}]
+
+
+def _unstructured(document: Any) -> None:
+    _data(3, type="llm", model=MODEL, prompt_template=[{"role": "user", "text": "x"}])(document)
+    _data(2, type="document-extractor", variable_selector=["no", "structured_output", "x"])(document)
+    document["workflow"]["graph"]["nodes"].pop(4)
+
+
+def _inside(document: Any) -> None:
+    """A node of which an iteration that follows it is read."""
+    _data(3, type="loop", loop_count=3)(document)
+    document["workflow"]["graph"]["nodes"][2]["parentId"] = "no"
+
+
 PLANTED = [
     ("dify", lambda document: document.pop("kind"), "kind.missing", "/kind", "kind: app"),
     ("dify", _data(2, type="start", variables=[]), "start.twice", "/workflow/graph/nodes/2/data", "knows one only"),
@@ -166,6 +193,23 @@ PLANTED = [
     ("dify", _data(2, type="variable-aggregator", variables=[]), "ref.empty", "/data", "its values from nowhere"),
     ("dify", _data(2, type="variable-aggregator", advanced_settings=GROUPS), "ref.empty", "/groups/0", "from nowhere"),
     ("dify", _data(2, type="variable-aggregator", advanced_settings=GROUPS), "group.type", "/groups/0", "'array'"),
+    ("dify", _system, "ref.system", "/0/value_selector", "reads sys.query, which there is in chats only"),
+    ("dify", _data(2, type="llm", model=MODEL, prompt_template=[]), "prompt.missing", "/prompt_template", "nothing"),
+    (
+        "dify",
+        _data(2, type="template-transform", template="{% if x %}"),
+        "code.syntax",
+        "/nodes/2",
+        "a template that cannot be parsed",
+    ),
+    ("dify", _data(2, type="code", code="def main(:"), "code.syntax", "/nodes/2", "invalid syntax (line 1): it fails"),
+    ("dify", _data(2, type="code", code="def run(): 0"), "code.main", "/nodes/2", "without a main"),
+    ("dify", _data(2, type="if-else", cases=[MANY]), "condition.number", "/conditions/0/value", "the text 'many'"),
+    ("dify", _added, "assign.type", "/nodes/2", "'add' to 'told', which is declared as array"),
+    ("dify", _data(0, variables=[ASKED, ASKED]), "input.twice", "/variables/1", "asks for 'x' twice"),
+    ("dify", _data(2, type="answer", answer="x"), "end.type", "/nodes/2/data", "which only chats give"),
+    ("dify", _unstructured, "ref.output", "/nodes/2", "which answers in text only"),
+    ("dify", _inside, "ref.scope", "", "outside of 'No': it is nothing"),
     ("dify", _data(2, type="loop", loop_count=3), "container.start", "/nodes/2/data", "does not say with which node"),
     ("dify", _data(2, type="iteration", start_node_id="no"), "container.start", "/data", "stands outside of it"),
     (
