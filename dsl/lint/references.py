@@ -19,7 +19,7 @@ def references(flow: Flow) -> Iterator[Finding]:
         around = set(_above(node.id, parents))
         for ref in dict.fromkeys(node_refs(node)):
             owner = parents.get(ref.node, node.id)
-            if flow.dialect == "dify" and owner not in {*around, node.id}:  # whose rounds keep what they give
+            if flow.dialect in ("dify", "coze") and owner not in {*around, node.id}:  # whose rounds keep what they give
                 yield _outside(ref, node, every[owner])
             else:
                 yield from _reference(ref, node, every, around, before, flow)

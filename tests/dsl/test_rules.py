@@ -174,6 +174,32 @@ def _inside(document: Any) -> None:
     document["workflow"]["graph"]["nodes"][2]["parentId"] = "no"
 
 
+IS = {"to": ["no"], "items": [{"cpn_id": "sys.query", "operator": "is", "value": "x"}]}
+
+
+def _hyphened(document: Any) -> None:
+    document["dsl"]["components"]["a-b"] = {"obj": {"component_name": "Message", "params": {"content": ["x"]}}}
+
+
+def _prompted(document: Any) -> None:
+    content = {"type": "string", "value": {"type": "literal", "content": "Say {{ nmae.x }}"}}
+    inputs = {"inputParameters": [{"name": "name", "input": content}]}
+    inputs["llmParam"] = [{"name": "prompt", "input": content}]
+    document["nodes"][2] |= {"type": "3"}
+    document["nodes"][2]["data"]["inputs"] = inputs
+
+
+def _broken_off(document: Any) -> None:
+    document["nodes"][2] |= {"type": "19"}
+
+
+def _set_in_loop(document: Any) -> None:
+    left = {"type": "ref", "content": {"source": "block-output", "blockID": document["nodes"][2]["id"], "name": "summ"}}
+    inside = {"inputs": {"inputParameters": [{"left": {"value": left}, "input": {"value": left}}]}, "nodeMeta": {}}
+    document["nodes"][2] |= {"type": "21", "blocks": [{"id": "7", "type": "20", "data": inside}], "edges": []}
+    document["nodes"][2]["data"]["inputs"] = {"variableParameters": [{"name": "sum", "input": {}}]}
+
+
 PLANTED = [
     ("dify", lambda document: document.pop("kind"), "kind.missing", "/kind", "kind: app"),
     ("dify", _data(2, type="start", variables=[]), "start.twice", "/workflow/graph/nodes/2/data", "knows one only"),
@@ -284,6 +310,9 @@ PLANTED = [
     ("coze", _coze(2, lambda data: data.update(outputs=[{"assistType": 99}])), "coze.assist", "/outputs/0", "99"),
     ("coze", _coze(2, lambda data: data.update(outputs=[{"name": "nil"}])), "coze.word", "/nodes/2", "'nil'"),
     ("coze", _as("9", inputParameters=[FILE]), "coze.file", "/data/inputs/inputParameters/0/input", "fileName"),
+    ("coze", _prompted, "input.missing", "/llmParam/0/input/value/content", "Did you mean 'name'?"),
+    ("coze", _broken_off, "coze.outside", "/nodes/2", "outside of a loop"),
+    ("coze", _set_in_loop, "ref.variable", "/blocks/0/data/inputs/inputParameters/0/left", "sets 'summ'"),
     ("ragflow", _ragflow("Loop", maximum_loop_count=3), "loop.ends", "/dsl/components/yes", "first round"),
     ("ragflow", _ragflow("Loop", logical_operator="or", maximum_loop_count=0), "loop.ends", "/yes", "0 rounds"),
     ("ragflow", _ragflow("Invoke", url="https://e.com", method="DELETE"), "http.method", "/yes", "'DELETE'"),
@@ -301,6 +330,12 @@ PLANTED = [
     ("ragflow", _code(a={}, b={}), "code.outputs", "/yes", "and not 2"),
     ("ragflow", _code(content={}, attachments={}), "code.outputs", "/yes", "and not 0"),
     ("ragflow", _code(a={}), "code.literal", "/yes", "looks up what is given for x"),
+    ("ragflow", _ragflow("Message", content=[]), "message.empty", "/yes", "nothing to say"),
+    ("ragflow", _ragflow("Invoke", url="https://e.com", headers="A: b"), "http.headers", "/yes", "are no JSON"),
+    ("ragflow", _ragflow("Switch", conditions=[IS], end_cpn_ids=["no"]), "switch.operator", "/yes", "'is'"),
+    ("ragflow", _ragflow("Switch", conditions=[IS], end_cpn_ids=["gone"]), "edge.dangling", "cpn_ids/0", "'gone'"),
+    ("ragflow", _ragflow("Categorize", category_description={"A": {"to": ["off"]}}), "edge.dangling", "/to/0", "'off'"),
+    ("ragflow", _hyphened, "name.pattern", "/dsl/components/a-b", "no reference can name 'a-b'"),
     (
         "ragflow",
         _ragflow("LLM", llm_id="m@x", prompts=[], temperature=0.2, temperatureEnabled=False),
@@ -382,6 +417,13 @@ def test_what_n8n_takes_is_not_found(change: Change) -> None:
             _edge("Yes", 1)(document)
 
     assert [each for each in check(flow("n8n", changed)) if each.level != "note"] == []
+
+
+def test_a_canvas_of_ragflow_without_a_key_that_it_needs_is_told_which() -> None:
+    document = flow("ragflow").raw
+    document["dsl"].pop("path")
+    with pytest.raises(dsl.DslError, match="it looks like RAGFlow's, which needs `path` \\(a list"):
+        dsl.read(json.dumps(document))
 
 
 def test_n8n_may_run_in_circles_until_something_is_done() -> None:
