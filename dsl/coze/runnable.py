@@ -10,7 +10,7 @@ from typing import Any
 
 from dsl.coze import imports
 from dsl.coze.reading import mapping, mappings
-from dsl.coze.tables import FILES, RESERVED, TIME, WORDS
+from dsl.coze.tables import FILES, INCOMPARABLE, RESERVED, TIME, WORDS
 from dsl.lint import Finding, Level
 
 CLOUD = frozenset({"14", "16", "23", "26", "63", "64", "65", "66", "67"})  # node types that only coze.cn has
@@ -23,6 +23,10 @@ _CUT_OFF = re.compile(r"\{\{\s*block_output_\w+\.?\s*\}\}")
 _BARE = re.compile(r"\{\{\s*(?!block_output_|global_variable_)([A-Za-z_][\w.\[\]]*)\s*\}\}")
 _FILLED = re.compile(r"\{\{\s*(?!block_output_|global_variable_)([A-Za-z_]\w*)(?:[.\[][^{}]*)?\s*\}\}")
 _IN_LOOPS = frozenset({"19", "20", "29"})
+_OPERATORS = (
+    "", "=", "≠", "length >", "length ≥", "length <", "length ≤", "contains", "contains not", "is empty",
+    "is not empty", "is true", "is false", ">", "≥", "<", "≤",
+)  # fmt: skip
 Said = tuple[Level, str, str, str, str]  # level, code, message, place in the node, what to do
 
 
@@ -75,6 +79,22 @@ def _prompts(kind: str, data: dict[str, Any]) -> Iterator[Said]:
                 hint = f"Did you mean {near[0]!r}?" if near else "Add it to the inputs."
                 message = f"The text uses {name!r}, which is none of the node's inputs: nothing is put in there."
                 yield "warning", "input.missing", message, f"/data/inputs{place}", hint
+
+
+def _conditions(kind: str, data: dict[str, Any]) -> Iterator[Said]:
+    """What is compared, by the type that the condition gives it."""
+    branches = mapping(data.get("inputs")).get("branches")
+    for i, branch in enumerate(branches if kind == "8" and isinstance(branches, list) else []):
+        conditions = mapping(mapping(branch).get("condition")).get("conditions")
+        for j, each in enumerate(conditions if isinstance(conditions, list) else []):
+            op, type_ = (
+                mapping(each).get("operator"),
+                mapping(mapping(mapping(each).get("left")).get("input")).get("type"),
+            )
+            if isinstance(op, int) and isinstance(type_, str) and type_ in INCOMPARABLE.get(op, ()):
+                message = f"A {type_} is compared by operator {op} ({_OPERATORS[op]}): Coze Studio fails."
+                place = f"/data/inputs/branches/{i}/condition/conditions/{j}"
+                yield "error", "condition.operator", message, place, "Choose one that there is for the type."
 
 
 def _templates(kind: str, inputs: dict[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -181,5 +201,6 @@ def _names(kind: str, data: dict[str, Any]) -> Iterator[Said]:
 
 
 CHECKS: tuple[Callable[[str, dict[str, Any]], Iterator[Said]], ...] = (
-    _kind, _on_error, _literals, _code, _texts, _values, _names, _prompts
+    _kind, _on_error, _literals, _code, _texts, _values, _names, _prompts,
+    _conditions,
 )  # fmt: skip

@@ -189,6 +189,12 @@ def _prompted(document: Any) -> None:
     document["nodes"][2]["data"]["inputs"] = inputs
 
 
+def _listed(document: Any) -> None:
+    (fork,) = [each for each in document["nodes"] if each["type"] == "8"]
+    condition = fork["data"]["inputs"]["branches"][0]["condition"]["conditions"][0]
+    condition["operator"], condition["left"]["input"]["type"] = 13, "list"
+
+
 def _broken_off(document: Any) -> None:
     document["nodes"][2] |= {"type": "19"}
 
@@ -311,6 +317,7 @@ PLANTED = [
     ("coze", _coze(2, lambda data: data.update(outputs=[{"name": "nil"}])), "coze.word", "/nodes/2", "'nil'"),
     ("coze", _as("9", inputParameters=[FILE]), "coze.file", "/data/inputs/inputParameters/0/input", "fileName"),
     ("coze", _prompted, "input.missing", "/llmParam/0/input/value/content", "Did you mean 'name'?"),
+    ("coze", _listed, "condition.operator", "/conditions/0", "A list is compared by operator 13 (>)"),
     ("coze", _broken_off, "coze.outside", "/nodes/2", "outside of a loop"),
     ("coze", _set_in_loop, "ref.variable", "/blocks/0/data/inputs/inputParameters/0/left", "sets 'summ'"),
     ("ragflow", _ragflow("Loop", maximum_loop_count=3), "loop.ends", "/dsl/components/yes", "first round"),
