@@ -62,6 +62,10 @@ def dialect_of(document: Any, dialect: str | None) -> str:
 def _why_none(document: Any) -> str:
     if not isinstance(document, dict):
         return f"it holds {'a list' if isinstance(document, list) else 'a single value'} where a mapping is wanted"
+    canvas = document.get("dsl", document)
+    if isinstance(canvas, dict) and isinstance(canvas.get("components"), dict):
+        lacking = " and ".join(f"`{key}`" for key in ("path", "history") if key not in canvas)
+        return f"it looks like RAGFlow's, which needs {lacking} (a list, which may be empty)"
     keys = ", ".join(str(key)[:40] for key in list(document)[:8]) or "none"
     return (
         "Dify has `app` and `workflow`, Coze and n8n have `nodes` with edges or connections, RAGFlow has `dsl` or "

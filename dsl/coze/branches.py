@@ -3,7 +3,7 @@
 from typing import Any
 
 from dsl.coze.reading import Reading, mapping, mappings, type_of
-from dsl.coze.tables import OPERATORS, SIGNS
+from dsl.coze.tables import INCOMPARABLE, OPERATORS, SIGNS
 from dsl.coze.writing import Made, Writing
 from dsl.ir import Value
 from dsl.kinds import UNARY
@@ -72,6 +72,9 @@ def _condition(writing: Writing, each: dict[str, Any]) -> list[dict[str, Any]]:
     if each.get("type") in ("number", "boolean") and made["left"]["input"]["type"] == "string":
         message = f"What is compared as a {each['type']} is declared as text, for nothing says of what type it is."
         writing.note("degraded", "condition.type", message, "Declare its field where it comes from.")
+    elif (kind := made["left"]["input"]["type"]) in INCOMPARABLE.get(number, ()):
+        message = f"A {kind} is compared by {operator}, which Coze Studio does not do: it fails."
+        writing.note("degraded", "condition.type", message, "Make of it what can be compared, before.")
     if operator not in UNARY and OPERATORS[number] not in ("empty", "not_empty", "true", "false"):
         made["right"] = {"input": writing.block(right)}
     return [made]

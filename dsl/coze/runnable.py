@@ -3,13 +3,14 @@
 Only what the file itself tells: whether a plugin or a database is there is not known (coze.md, 2, 3, 6, 7 and 12).
 """
 
+import difflib
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from dsl.coze import imports
 from dsl.coze.reading import mapping, mappings
-from dsl.coze.tables import FILES, RESERVED, TIME, WORDS
+from dsl.coze.tables import FILES, INCOMPARABLE, RESERVED, TIME, WORDS
 from dsl.lint import Finding, Level
 
 CLOUD = frozenset({"14", "16", "23", "26", "63", "64", "65", "66", "67"})  # node types that only coze.cn has
@@ -20,6 +21,12 @@ _AS_TEXT = frozenset({
 })  # fmt: skip
 _CUT_OFF = re.compile(r"\{\{\s*block_output_\w+\.?\s*\}\}")
 _BARE = re.compile(r"\{\{\s*(?!block_output_|global_variable_)([A-Za-z_][\w.\[\]]*)\s*\}\}")
+_FILLED = re.compile(r"\{\{\s*(?!block_output_|global_variable_)([A-Za-z_]\w*)(?:[.\[][^{}]*)?\s*\}\}")
+_IN_LOOPS = frozenset({"19", "20", "29"})
+_OPERATORS = (
+    "", "=", "≠", "length >", "length ≥", "length <", "length ≤", "contains", "contains not", "is empty",
+    "is not empty", "is true", "is false", ">", "≥", "<", "≤",
+)  # fmt: skip
 Said = tuple[Level, str, str, str, str]  # level, code, message, place in the node, what to do
 
 
@@ -28,6 +35,12 @@ def check(canvas: Any, place: str = "") -> Iterator[Finding]:
     for node, where in _nodes(mapping(canvas).get("nodes"), f"{place}/nodes"):
         data = mapping(node.get("data"))
         title = str(mapping(data.get("nodeMeta")).get("title") or "")
+        if str(node.get("type")) in _IN_LOOPS and "/blocks/" not in where:
+            message = "It stands outside of a loop, where it has none to work on."
+            yield Finding("error", "coze.outside", message, where, str(node.get("id")), title, "Put it into one.")
+        for place_in, name in _unknown_variables(node):
+            message = f"It sets {name!r}, which is no variable of its loop."
+            yield Finding("error", "ref.variable", message, where + place_in, str(node.get("id")), title, "Declare it.")
         for one in CHECKS:
             for level, code, message, inside, fix in one(str(node.get("type")), data):
                 yield Finding(level, code, message, where + inside, str(node.get("id")), title, fix)
@@ -38,6 +51,63 @@ def _nodes(nodes: Any, place: str) -> Iterator[tuple[dict[str, Any], str]]:
         if isinstance(node, dict):
             yield node, f"{place}/{i}"
             yield from _nodes(node.get("blocks"), f"{place}/{i}/blocks")
+
+
+def _unknown_variables(loop: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """What the nodes in a loop set, and it does not have."""
+    inputs = mapping(mapping(loop.get("data")).get("inputs"))
+    known = {str(each.get("name")) for each in mappings(inputs.get("variableParameters"))}
+    blocks = loop.get("blocks") if str(loop.get("type")) == "21" else None
+    for i, block in enumerate(blocks if isinstance(blocks, list) else []):
+        given = mapping(mapping(mapping(block).get("data")).get("inputs")).get("inputParameters")
+        for j, each in enumerate(given if isinstance(given, list) and str(block.get("type")) == "20" else []):
+            content = mapping(mapping(mapping(mapping(each).get("left")).get("value")).get("content"))
+            name = str(content.get("name") or "").partition(".")[0]
+            if content.get("blockID") == loop.get("id") and name not in known:
+                yield f"/blocks/{i}/data/inputs/inputParameters/{j}/left", name
+
+
+def _prompts(kind: str, data: dict[str, Any]) -> Iterator[Said]:
+    """Texts that are filled in by the names of the node's own inputs."""
+    inputs = mapping(data.get("inputs"))
+    given = [*mappings(inputs.get("inputParameters")), *mappings(mapping(inputs.get("batch")).get("inputLists"))]
+    known = {str(each.get("name")) for each in given}
+    for place, words in _templates(kind, inputs):
+        for name in dict.fromkeys(_FILLED.findall(words) if isinstance(words, str) else ()):
+            if name not in known:
+                near = difflib.get_close_matches(name, known, 1)
+                hint = f"Did you mean {near[0]!r}?" if near else "Add it to the inputs."
+                message = f"The text uses {name!r}, which is none of the node's inputs: nothing is put in there."
+                yield "warning", "input.missing", message, f"/data/inputs{place}", hint
+
+
+def _conditions(kind: str, data: dict[str, Any]) -> Iterator[Said]:
+    """What is compared, by the type that the condition gives it."""
+    branches = mapping(data.get("inputs")).get("branches")
+    for i, branch in enumerate(branches if kind == "8" and isinstance(branches, list) else []):
+        conditions = mapping(mapping(branch).get("condition")).get("conditions")
+        for j, each in enumerate(conditions if isinstance(conditions, list) else []):
+            op, type_ = (
+                mapping(each).get("operator"),
+                mapping(mapping(mapping(each).get("left")).get("input")).get("type"),
+            )
+            if isinstance(op, int) and isinstance(type_, str) and type_ in INCOMPARABLE.get(op, ()):
+                message = f"A {type_} is compared by operator {op} ({_OPERATORS[op]}): Coze Studio fails."
+                place = f"/data/inputs/branches/{i}/condition/conditions/{j}"
+                yield "error", "condition.operator", message, place, "Choose one that there is for the type."
+
+
+def _templates(kind: str, inputs: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    listed = {"3": ("llmParam", ("prompt", "systemPrompt")), "15": ("concatParams", ("concatResult",))}.get(kind)
+    given = inputs.get(listed[0]) if listed else None
+    for i, each in enumerate(given if isinstance(given, list) else []):
+        if listed and mapping(each).get("name") in listed[1]:
+            place = f"/{listed[0]}/{i}/input/value/content"
+            yield place, mapping(mapping(mapping(each).get("input")).get("value")).get("content")
+    if kind == "13" or (kind == "2" and inputs.get("terminatePlan") == "useAnswerContent"):
+        yield "/content/value/content", mapping(mapping(inputs.get("content")).get("value")).get("content")
+    if kind == "18":
+        yield "/question", inputs.get("question")
 
 
 def _kind(kind: str, data: dict[str, Any]) -> Iterator[Said]:
@@ -131,5 +201,6 @@ def _names(kind: str, data: dict[str, Any]) -> Iterator[Said]:
 
 
 CHECKS: tuple[Callable[[str, dict[str, Any]], Iterator[Said]], ...] = (
-    _kind, _on_error, _literals, _code, _texts, _values, _names
+    _kind, _on_error, _literals, _code, _texts, _values, _names, _prompts,
+    _conditions,
 )  # fmt: skip

@@ -212,6 +212,7 @@ def ask(writing: Writing) -> Made:
     if not options and not params.get("question"):
         schema = json.dumps(variables(node.outputs), ensure_ascii=False)
         return "30", {"outputSchema": schema, "inputParameters": []}, variables(node.outputs)
+    _ask_told(writing, bool(options))
     words, given = writing.template(params.get("question", ""))
     said = []
     for each in options:
@@ -244,6 +245,19 @@ def ask(writing: Writing) -> Made:
         else {"USER_RESPONSE": Type("string", required=True)}
     )
     return "18", made, variables(outs | node.outputs)
+
+
+def _ask_told(writing: Writing, chosen: bool) -> None:
+    """A question takes one text here, and a model reads the fields out of it."""
+    fields = writing.node.outputs
+    if writing.canvas.flow.dialect == "coze" or chosen or not fields:
+        return
+    if listed := [f"{name} ({', '.join(each.options)})" for name, each in fields.items() if each.options]:
+        message = f"What can be chosen of {'; '.join(listed)} is not offered here."
+        writing.note("degraded", "type.narrowed", message, "Name the choices in the question.")
+    message = f"One text is asked for here; a model reads {', '.join(fields)} out of it, and may miss them."
+    writing.note("degraded", "ask.fields", message, "Ask for each in a question of its own where it matters.")
+    writing.note("needs_binding", "resource.model", "A model reads the answer here, and none is chosen.", "Choose one.")
 
 
 def note(writing: Writing) -> Made:

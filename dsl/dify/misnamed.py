@@ -12,7 +12,7 @@ from dsl.values import pointer
 
 def misnamed(data: dict[str, Any], place: str, known: dict[str, Node]) -> Iterator[Finding]:
     title = str(data.get("title", ""))
-    for where, steps in _references(data, place):
+    for where, steps in references(data, place):
         producer = known.get(steps[0])
         if producer is None or not (meant := _meant(producer, steps[1])):
             continue
@@ -27,15 +27,15 @@ def _meant(producer: Node, name: str) -> str:
     return "" if name in own else NATIVE_OUTPUTS.get(producer.kind, {}).get(name, "")
 
 
-def _references(value: Any, place: str) -> Iterator[tuple[str, list[str]]]:
+def references(value: Any, place: str) -> Iterator[tuple[str, list[str]]]:
     """Every selector and every reference in a text, with its place."""
     if isinstance(value, str):
         yield from ((place, steps) for match in TOKEN.finditer(value) if len(steps := match[1].split(".")) > 1)
     elif isinstance(value, dict):
         for key, inner in value.items():
-            yield from _references(inner, place + pointer(str(key)))
+            yield from references(inner, place + pointer(str(key)))
     elif isinstance(value, list):
         if len(value) > 1 and all(isinstance(step, str) for step in value):
             yield place, value
         for i, inner in enumerate(value):
-            yield from _references(inner, f"{place}/{i}")
+            yield from references(inner, f"{place}/{i}")

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from dsl.dify import sources
+from dsl.dify import refused, sources
 from dsl.dify.handles import handle
 from dsl.dify.misnamed import misnamed
 from dsl.dify.names import CODE_TYPES, CONTAINERS, FIELD, KINDS, STARTS
@@ -40,7 +40,11 @@ def check(flow: Flow) -> Iterator[Finding]:
     for place, data in nodes:
         yield from _node(place, data, installed)
         yield from _known(place, data)
+        for level, code, inside, said, fix in refused.of_node(data, str((document.get("app") or {}).get("mode"))):
+            title = str(data.get("title", ""))
+            yield Finding(level, code, f"'{title}' {said}", place + inside, title=title, fix=fix)
         yield from misnamed(data, place, known)
+    yield from refused.of_flow(flow)
     yield from _containers(document)
 
 

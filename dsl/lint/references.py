@@ -18,7 +18,16 @@ def references(flow: Flow) -> Iterator[Finding]:
     for node in every.values():
         around = set(_above(node.id, parents))
         for ref in dict.fromkeys(node_refs(node)):
-            yield from _reference(ref, node, every, around, before, flow)
+            owner = parents.get(ref.node, node.id)
+            if flow.dialect in ("dify", "coze") and owner not in {*around, node.id}:  # whose rounds keep what they give
+                yield _outside(ref, node, every[owner])
+            else:
+                yield from _reference(ref, node, every, around, before, flow)
+
+
+def _outside(ref: Ref, node: Node, container: Node) -> Finding:
+    message = f"{called(node)} refers to {shown(ref)} outside of {called(container)}: it is nothing."
+    return at_node("error", "ref.scope", node, message, "Use what the container gives out.")
 
 
 def _above(name: str, parents: dict[str, str]) -> Iterator[str]:
@@ -62,8 +71,7 @@ def _reference(
         )
     elif ref.scope != "node":
         if ref.node not in around and ref.node != node.id:
-            message = f"{called(node)} refers to {shown(ref)} outside of {called(producer)}."
-            yield at_node("error", "ref.scope", node, message, "Use what the container gives out.")
+            yield _outside(ref, node, producer)
     else:
         yield from _output(ref, node, producer, around, platform(flow.dialect))
         yield from _order(ref, node, producer, around, before)

@@ -103,6 +103,7 @@ class _Reader:
         logic = [node for node in made.values() if node.kind == "template" and node.inputs]
         told += [_note("template.values", message, node) for node in logic]
         told += [_note("rounds.stale", ELSEWHERE, node) for node in made.values() if is_stale(node)]
+        told += [_note("retrieve.empty", _EMPTY, node) for node in made.values() if _speaks_when_empty(node)]
         message = "RAGFlow renders the message as a template: elsewhere its tags are said as they stand."
         rendered = [made[key] for key, each in texts.items() if isinstance(each, list) and _has_logic(each[:1])]
         return told + [_note("template.logic", message, node) for node in rendered if node.kind == "answer"]
@@ -262,6 +263,13 @@ class _Reader:
 def _has_logic(said: list[Any]) -> bool:
     texts = (each for each in said if isinstance(each, str) and "{%" in each)
     return any(jinja.words(each, lambda name: None) is None for each in texts)
+
+
+_EMPTY = "RAGFlow gives words of their own when nothing is found: elsewhere the result is empty then."
+
+
+def _speaks_when_empty(node: Node) -> bool:
+    return node.kind == "retrieve" and bool(node.params["search"].get("empty_response"))
 
 
 def _note(code: str, message: str, node: Node) -> Note:

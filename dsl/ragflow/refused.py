@@ -1,5 +1,6 @@
 """What RAGFlow asks of each component before it runs a canvas: if one has it not, it refuses them all."""
 
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -7,6 +8,9 @@ from dsl.lint import Level
 from dsl.ragflow.reading import listing
 
 Found = tuple[Level, str, str, str]
+_OPERATORS = frozenset(
+    {"contains", "not contains", "start with", "end with", "empty", "not empty", "=", "≠", ">", "<", "≥", "≤"}
+)
 _METHODS = ("get", "post", "put")
 _WITHIN = ("temperature", "top_p", "presence_penalty", "frequency_penalty")
 
@@ -21,6 +25,11 @@ def _switch(params: dict[str, Any]) -> Iterator[Found]:
     cases = [each for each in listing(params.get("conditions")) if isinstance(each, dict)]
     if any(not each.get("to") for each in cases):
         yield "error", "switch.case", "a case of it leads nowhere, and it is refused.", "Lead each case somewhere."
+    items = [item for each in cases for item in listing(each.get("items")) if isinstance(item, dict)]
+    for word in dict.fromkeys(str(item.get("operator")) for item in items if item.get("cpn_id")):
+        if word not in _OPERATORS:
+            message = f"it compares by {word!r}, which RAGFlow's switch does not have: it fails."
+            yield "error", "switch.operator", message, f"It has: {', '.join(sorted(_OPERATORS))}."
 
 
 def _categorize(params: dict[str, Any]) -> Iterator[Found]:
@@ -55,6 +64,24 @@ def _invoke(params: dict[str, Any]) -> Iterator[Found]:
     limit = params.get("timeout", 60)
     if type(limit) is not int or limit < 1:
         yield "error", "http.timeout", "its time limit is no whole number of seconds, and it is refused.", "Write one."
+    if _no_json(params.get("headers")):
+        yield "error", "http.headers", "its headers are no JSON: it fails.", 'Write {"name": "value"}.'
+
+
+def _no_json(headers: Any) -> bool:
+    """Of references in them it is not known what they become."""
+    if not isinstance(headers, str) or not headers or "{" in headers[1:]:
+        return False
+    try:
+        json.loads(headers)
+    except ValueError:
+        return True
+    return False
+
+
+def _message(params: dict[str, Any]) -> Iterator[Found]:
+    if not params.get("content"):
+        yield "error", "message.empty", "it has nothing to say, and is refused.", "Write a text."
 
 
 _ASKED: dict[str, Callable[[dict[str, Any]], Iterator[Found]]] = {
@@ -63,4 +90,5 @@ _ASKED: dict[str, Callable[[dict[str, Any]], Iterator[Found]]] = {
     "Agent": _model,
     "LLM": _model,
     "Invoke": _invoke,
+    "Message": _message,
 }

@@ -1,12 +1,14 @@
 """What RAGFlow takes when a canvas is saved, and fails on or passes over when it runs (ragflow-canvas.md, 4)."""
 
 import ipaddress
+import re
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
 from dsl.ir import Flow
 from dsl.lint import Finding
+from dsl.ragflow.reading import listing
 from dsl.ragflow.refused import Found, asked
 from dsl.ragflow.returned import BESIDE
 from dsl.ragflow.sandbox import refused
@@ -16,6 +18,7 @@ from dsl.ragflow.text import is_name
 from dsl.reach import Reach
 from dsl.values import node_refs, nodes, pointer
 
+_ID = re.compile(r"[a-zA-Z0-9_:]+")
 _SWITCHED = ("temperature", "top_p", "max_tokens", "presence_penalty", "frequency_penalty")
 
 
@@ -26,11 +29,43 @@ def check(flow: Flow) -> Iterator[Finding]:
     for key, component in (body.get("components") or {}).items():
         obj, title = component["obj"], titles.get(str(key)) or str(key)
         found = [*_component(obj["component_name"], obj.get("params", {})), *_form(str(key), obj["component_name"])]
+        found += _name(str(key))
         for level, code, message, fix in found:
             place = base + pointer("components", str(key))
             yield Finding(level, code, f"'{title}': {message}", place, str(key), title, fix)
     yield from _missing(flow)
     yield from _passed_by(flow)
+    yield from _lost(body.get("components") or {}, base)
+
+
+def _lost(components: dict[str, Any], base: str) -> Iterator[Finding]:
+    """Where switches and categories lead to components that are not there, by their own words for it."""
+    for key, component in components.items():
+        params = component["obj"].get("params", {})
+        for path, target in _targets(params):
+            if str(target) not in components:
+                place = base + pointer("components", str(key), "obj", "params", *path)
+                message = f"'{key}' leads to {target!r}, which does not exist here: the run fails."
+                yield Finding("error", "edge.dangling", message, place, str(key), str(key), "Lead it to a component.")
+
+
+def _targets(params: dict[str, Any]) -> Iterator[tuple[tuple[str | int, ...], Any]]:
+    described = params.get("category_description")
+    held: list[tuple[tuple[str | int, ...], Any]] = [(("end_cpn_ids",), params.get("end_cpn_ids"))]
+    held += [(("conditions", i, "to"), _to(each)) for i, each in enumerate(listing(params.get("conditions")))]
+    for name, each in described.items() if isinstance(described, dict) else ():
+        held.append((("category_description", name, "to"), _to(each)))
+    yield from (((*path, i), target) for path, to in held for i, target in enumerate(listing(to)))
+
+
+def _to(way: Any) -> Any:
+    return way.get("to") if isinstance(way, dict) else None
+
+
+def _name(key: str) -> Iterator[Found]:
+    if not _ID.fullmatch(key):
+        message = f"no reference can name {key!r}: RAGFlow leaves it in the text as it stands."
+        yield "warning", "name.pattern", message, "Use letters, digits, _ and : only."
 
 
 def _form(key: str, name: str) -> Iterator[Found]:

@@ -329,3 +329,16 @@ def test_a_name_that_is_no_text_stops_no_check() -> None:
     document = coze.build(Flow("f", "ir", graph=line(start(), end())))[0]
     document["nodes"][0]["data"]["outputs"] = [{"name": ["nil"]}]
     assert isinstance(dsl.check(coze.read(document)), list)
+
+
+def test_a_form_of_several_fields_is_told_to_be_one_question_whose_answer_a_model_reads() -> None:
+    fields = {"order": Type("string"), "mood": Type("string", options=("bad", "worse"))}
+    ask = Node("form", "ask", "Form", params={"question": "How was it?"}, outputs=fields)
+    graph = Graph([Node("begin", "start", "Begin"), ask], [Edge("begin", "form")])
+    told = dsl.write(Flow("F", "ragflow", graph=graph), "coze").notes
+    assert [(note.severity, note.code) for note in told if note.node == "form" and note.severity != "equivalent"] == [
+        ("degraded", "type.narrowed"),
+        ("degraded", "ask.fields"),
+        ("needs_binding", "resource.model"),
+    ]
+    assert "mood (bad, worse)" in next(note.message for note in told if note.code == "type.narrowed")

@@ -90,3 +90,9 @@ def test_the_condition_asks_what_was_found_and_leaves_what_coze_can_say() -> Non
 def test_what_coze_can_say_needs_no_code() -> None:
     nodes, _ = written(flow(case("contains", "a"), case("length_gt", 1, left="xs")))
     assert "5" not in nodes
+
+
+@pytest.mark.parametrize(("left", "op"), [("q", "gt"), ("xs", "lt"), ("xs", "eq")])
+def test_what_coze_studio_does_not_compare_is_told(left: str, op: str) -> None:
+    _, notes = written(flow(case(op, 3, left=left)))
+    assert [(note.severity, note.node) for note in notes if note.code == "condition.type"] == [("degraded", "f")]

@@ -55,3 +55,12 @@ def test_a_filter_that_ragflow_has_alone_stays_in_its_file() -> None:
     read = ragflow.read(document)
     assert "filter" not in nodes(read)["facts"].params
     assert ragflow.build(read)[0]["dsl"]["components"]["facts"]["obj"]["params"]["meta_data_filter"] == filter_
+
+
+def test_what_is_said_when_nothing_is_found_is_told_to_be_gone_elsewhere() -> None:
+    document = ragflow.build(searching())[0]
+    document["dsl"]["components"]["facts"]["obj"]["params"]["empty_response"] = "Nothing."
+    for target in ("dify", "coze", "n8n"):
+        told = [note for note in dsl.write(ragflow.read(document), target).notes if note.code == "retrieve.empty"]
+        assert [(note.severity, note.node) for note in told] == [("degraded", "facts")]
+    assert "retrieve.empty" not in {note.code for note in dsl.write(searching(), "dify").notes}

@@ -147,6 +147,65 @@ IF = {"case_id": "a", "logical_operator": "and", "conditions": [{"comparison_ope
 CLEAR = {"input_type": "constant", "operation": "clear"}
 GROUPS = {"group_enabled": True, "groups": [{"group_name": "g", "output_type": "array", "variables": []}]}
 BELOW = {"type": "object", "children": {"n": {"type": "any"}}}
+ABOVE = {"variable_selector": ["begin", "n"], "comparison_operator": ">", "value": "many"}
+MANY = {"case_id": "a", "conditions": [ABOVE]}
+ASKED = {"variable": "x", "type": "text-input", "label": "x"}
+
+
+def _system(document: Any) -> None:
+    _data(2, type="code", variables=[{"variable": "x", "value_selector": ["sys", "query"]}])(document)
+
+
+def _added(document: Any) -> None:
+    item = {"variable_selector": ["conversation", "told"], "operation": "+=", "input_type": "constant", "value": 1}
+    _data(2, type="assigner", version="2", items=[item])(document)
+    document["workflow"]["conversation_variables"] = [{"name": "told", "value_type": "array[string]", "value": []}]
+
+
+def _unstructured(document: Any) -> None:
+    _data(3, type="llm", model=MODEL, prompt_template=[{"role": "user", "text": "x"}])(document)
+    _data(2, type="document-extractor", variable_selector=["no", "structured_output", "x"])(document)
+    document["workflow"]["graph"]["nodes"].pop(4)
+
+
+def _inside(document: Any) -> None:
+    """A node of which an iteration that follows it is read."""
+    _data(3, type="loop", loop_count=3)(document)
+    document["workflow"]["graph"]["nodes"][2]["parentId"] = "no"
+
+
+IS = {"to": ["no"], "items": [{"cpn_id": "sys.query", "operator": "is", "value": "x"}]}
+
+
+def _hyphened(document: Any) -> None:
+    document["dsl"]["components"]["a-b"] = {"obj": {"component_name": "Message", "params": {"content": ["x"]}}}
+
+
+def _prompted(document: Any) -> None:
+    content = {"type": "string", "value": {"type": "literal", "content": "Say {{ nmae.x }}"}}
+    inputs = {"inputParameters": [{"name": "name", "input": content}]}
+    inputs["llmParam"] = [{"name": "prompt", "input": content}]
+    document["nodes"][2] |= {"type": "3"}
+    document["nodes"][2]["data"]["inputs"] = inputs
+
+
+def _listed(document: Any) -> None:
+    (fork,) = [each for each in document["nodes"] if each["type"] == "8"]
+    condition = fork["data"]["inputs"]["branches"][0]["condition"]["conditions"][0]
+    condition["operator"], condition["left"]["input"]["type"] = 13, "list"
+
+
+def _broken_off(document: Any) -> None:
+    document["nodes"][2] |= {"type": "19"}
+
+
+def _set_in_loop(document: Any) -> None:
+    left = {"type": "ref", "content": {"source": "block-output", "blockID": document["nodes"][2]["id"], "name": "summ"}}
+    inside = {"inputs": {"inputParameters": [{"left": {"value": left}, "input": {"value": left}}]}, "nodeMeta": {}}
+    document["nodes"][2] |= {"type": "21", "blocks": [{"id": "7", "type": "20", "data": inside}], "edges": []}
+    document["nodes"][2]["data"]["inputs"] = {"variableParameters": [{"name": "sum", "input": {}}]}
+
+
 PLANTED = [
     ("dify", lambda document: document.pop("kind"), "kind.missing", "/kind", "kind: app"),
     ("dify", _data(2, type="start", variables=[]), "start.twice", "/workflow/graph/nodes/2/data", "knows one only"),
@@ -166,6 +225,23 @@ PLANTED = [
     ("dify", _data(2, type="variable-aggregator", variables=[]), "ref.empty", "/data", "its values from nowhere"),
     ("dify", _data(2, type="variable-aggregator", advanced_settings=GROUPS), "ref.empty", "/groups/0", "from nowhere"),
     ("dify", _data(2, type="variable-aggregator", advanced_settings=GROUPS), "group.type", "/groups/0", "'array'"),
+    ("dify", _system, "ref.system", "/0/value_selector", "reads sys.query, which there is in chats only"),
+    ("dify", _data(2, type="llm", model=MODEL, prompt_template=[]), "prompt.missing", "/prompt_template", "nothing"),
+    (
+        "dify",
+        _data(2, type="template-transform", template="{% if x %}"),
+        "code.syntax",
+        "/nodes/2",
+        "a template that cannot be parsed",
+    ),
+    ("dify", _data(2, type="code", code="def main(:"), "code.syntax", "/nodes/2", "invalid syntax (line 1): it fails"),
+    ("dify", _data(2, type="code", code="def run(): 0"), "code.main", "/nodes/2", "without a main"),
+    ("dify", _data(2, type="if-else", cases=[MANY]), "condition.number", "/conditions/0/value", "the text 'many'"),
+    ("dify", _added, "assign.type", "/nodes/2", "'add' to 'told', which is declared as array"),
+    ("dify", _data(0, variables=[ASKED, ASKED]), "input.twice", "/variables/1", "asks for 'x' twice"),
+    ("dify", _data(2, type="answer", answer="x"), "end.type", "/nodes/2/data", "which only chats give"),
+    ("dify", _unstructured, "ref.output", "/nodes/2", "which answers in text only"),
+    ("dify", _inside, "ref.scope", "", "outside of 'No': it is nothing"),
     ("dify", _data(2, type="loop", loop_count=3), "container.start", "/nodes/2/data", "does not say with which node"),
     ("dify", _data(2, type="iteration", start_node_id="no"), "container.start", "/data", "stands outside of it"),
     (
@@ -240,6 +316,10 @@ PLANTED = [
     ("coze", _coze(2, lambda data: data.update(outputs=[{"assistType": 99}])), "coze.assist", "/outputs/0", "99"),
     ("coze", _coze(2, lambda data: data.update(outputs=[{"name": "nil"}])), "coze.word", "/nodes/2", "'nil'"),
     ("coze", _as("9", inputParameters=[FILE]), "coze.file", "/data/inputs/inputParameters/0/input", "fileName"),
+    ("coze", _prompted, "input.missing", "/llmParam/0/input/value/content", "Did you mean 'name'?"),
+    ("coze", _listed, "condition.operator", "/conditions/0", "A list is compared by operator 13 (>)"),
+    ("coze", _broken_off, "coze.outside", "/nodes/2", "outside of a loop"),
+    ("coze", _set_in_loop, "ref.variable", "/blocks/0/data/inputs/inputParameters/0/left", "sets 'summ'"),
     ("ragflow", _ragflow("Loop", maximum_loop_count=3), "loop.ends", "/dsl/components/yes", "first round"),
     ("ragflow", _ragflow("Loop", logical_operator="or", maximum_loop_count=0), "loop.ends", "/yes", "0 rounds"),
     ("ragflow", _ragflow("Invoke", url="https://e.com", method="DELETE"), "http.method", "/yes", "'DELETE'"),
@@ -257,6 +337,12 @@ PLANTED = [
     ("ragflow", _code(a={}, b={}), "code.outputs", "/yes", "and not 2"),
     ("ragflow", _code(content={}, attachments={}), "code.outputs", "/yes", "and not 0"),
     ("ragflow", _code(a={}), "code.literal", "/yes", "looks up what is given for x"),
+    ("ragflow", _ragflow("Message", content=[]), "message.empty", "/yes", "nothing to say"),
+    ("ragflow", _ragflow("Invoke", url="https://e.com", headers="A: b"), "http.headers", "/yes", "are no JSON"),
+    ("ragflow", _ragflow("Switch", conditions=[IS], end_cpn_ids=["no"]), "switch.operator", "/yes", "'is'"),
+    ("ragflow", _ragflow("Switch", conditions=[IS], end_cpn_ids=["gone"]), "edge.dangling", "cpn_ids/0", "'gone'"),
+    ("ragflow", _ragflow("Categorize", category_description={"A": {"to": ["off"]}}), "edge.dangling", "/to/0", "'off'"),
+    ("ragflow", _hyphened, "name.pattern", "/dsl/components/a-b", "no reference can name 'a-b'"),
     (
         "ragflow",
         _ragflow("LLM", llm_id="m@x", prompts=[], temperature=0.2, temperatureEnabled=False),
@@ -338,6 +424,13 @@ def test_what_n8n_takes_is_not_found(change: Change) -> None:
             _edge("Yes", 1)(document)
 
     assert [each for each in check(flow("n8n", changed)) if each.level != "note"] == []
+
+
+def test_a_canvas_of_ragflow_without_a_key_that_it_needs_is_told_which() -> None:
+    document = flow("ragflow").raw
+    document["dsl"].pop("path")
+    with pytest.raises(dsl.DslError, match="it looks like RAGFlow's, which needs `path` \\(a list"):
+        dsl.read(json.dumps(document))
 
 
 def test_n8n_may_run_in_circles_until_something_is_done() -> None:

@@ -196,3 +196,28 @@ def test_groups_of_any_type_load_and_give_their_values(version: str) -> None:
 def test_code_gives_out_what_has_another_name_on_dify(dialect: str, lang: str, version: str) -> None:
     text = str(dsl.write(asked(dialect, lang), "dify").data)
     assert run_dify(text, {"q": "Ja"}, version=version).outputs == {"r": "Ja!"}
+
+
+Q_IN = {"variable": "q", "value_selector": ["start", "q"]}
+CODE = {"id": "x", "type": "code", "variables": [Q_IN], "outputs": {"r": {"type": "string"}}}
+SOME = {"variable_selector": ["start", "q"], "comparison_operator": ">", "value": "many", "varType": "number"}
+ADDED = {"variable_selector": ["conversation", "told"], "operation": "+=", "input_type": "constant", "value": 1}
+TOLD = [{"id": "t", "name": "told", "value_type": "array[string]", "value": []}]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "code"),
+    [
+        (CODE | {"code_language": "python3", "code": "def main(q:\n  return {'r': q}"}, "code.syntax"),
+        (CODE | {"code_language": "python3", "code": "def run(q):\n  return {'r': q}"}, "code.main"),
+        ({"id": "x", "type": "template-transform", "variables": [Q_IN], "template": "{% if q %}"}, "code.syntax"),
+        ({"id": "x", "type": "if-else", "cases": [{"case_id": "true", "conditions": [SOME]}]}, "condition.number"),
+        ({"id": "x", "type": "llm", "model": MODEL, "prompt_template": []}, "prompt.missing"),
+        ({"id": "x", "type": "assigner", "version": "2", "items": [ADDED]}, "assign.type"),
+    ],
+)
+def test_what_check_finds_in_a_node_fails(wrong: Json, code: str) -> None:
+    begin = {"id": "start", "type": "start", "variables": [{"variable": "q", "label": "q", "type": "number"}]}
+    document = dify([begin, wrong, end(q="start.q")], "start>x x>end", conversation_variables=TOLD)
+    assert code in {each.code for each in check(dsl.read(document))}
+    assert run_dify(document, {"q": 3}).status == "failed"

@@ -1,11 +1,14 @@
 """n8n's own execution engine runs workflows of base nodes here."""
 
 import itertools
+import json
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+import dsl
+from dsl.lint import check
 from tests.doubles.echo import echo
 from tests.dsl.engines.build import Json, assign, conditions, node, workflow
 from tests.dsl.engines.lane import EngineError
@@ -180,3 +183,34 @@ def test_a_workflow_that_never_ends_is_ended_and_the_next_one_runs() -> None:
         run_n8n_core(after_trigger(node("C", "code", 2, jsCode="while (true) {}")), {}, seconds=2)
     unharmed: Any = run_n8n_core(after_trigger(node("N", "noOp")), {"n": 1})
     assert unharmed.outputs == {"n": 1}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "={{ $('Nope').item.json.x }}",
+        "={{ $node.Nope.json.x }}",
+        "={{ $items('Nope') }}",
+        "={{ ($json.n }}",
+        "=a {{ $json.n } b",
+        "={{ $env.HOME }}",
+    ],
+)
+def test_what_check_finds_in_an_expression_fails(source: str) -> None:
+    document = after_trigger(assign("S", text=source))
+    assert [each for each in check(dsl.read(json.dumps(document))) if each.pointer.endswith("/0/value")]
+    assert run_n8n_core(document, NUMBERS).status == "failed"
+
+
+@pytest.mark.parametrize(("source", "given"), [("=n {{ $json.n", "n 3"), ("n {{ $json.n }}", "n {{ $json.n }}")])
+def test_braces_may_stay_open_and_are_text_without_a_sign(source: str, given: str) -> None:
+    assert run_n8n_core(after_trigger(assign("S", text=source)), NUMBERS[:1]).items == [{"text": given}]
+
+
+@pytest.mark.parametrize(("link", "came"), [("T>S", NUMBERS), ("T>S.1", []), ("T.1>S", [])])
+def test_nothing_comes_by_a_connection_that_a_node_does_not_have(link: str, came: list[Json]) -> None:
+    document = workflow([TRIGGER, node("S", "noOp")], link)
+    found = [each.code for each in check(dsl.read(json.dumps(document))) if each.code.startswith("port.")]
+    ran = run_n8n_core(document, NUMBERS)
+    assert bool(found) == (came == [])
+    assert ran.nodes.get("S", [[]])[0] == came
