@@ -14,17 +14,28 @@ OUTPUTS = ("class_id", "class_name")
 _GIVEN = {"dify": ("class_id", "class_name"), "coze": ("class_id",), "ragflow": ("class_name",)}
 
 
-def words(dialect: str, output: str, classes: list[dict[str, Value]]) -> tuple[list[Value], Value]:
+def words(dialect: str, output: str, classifier: Node) -> tuple[list[Value], Value]:
     """What an output holds on a platform for each class, and for what fits none: Dify takes the first class then, and
-    RAGFlow the last."""
+    RAGFlow the last; n8n what flowstill wrote."""
+    classes = classifier.params.get("classes", [])
+    found, rest = _words(dialect, output, classes)
+    return found, classifier.params.get("rest", {}).get(output, rest) if dialect == "n8n" else rest
+
+
+def _words(dialect: str, output: str, classes: list[dict[str, Value]]) -> tuple[list[Value], Value]:
     if output == "class_name":
         found, rest = [each.get("name", "") for each in classes], ""
-    elif dialect == "dify":
+    elif _by_id(dialect, classes):
         found, rest = [str(each.get("id", i + 1)) for i, each in enumerate(classes)], ""
     else:
         return [i + 1 for i in range(len(classes))], 0
     taken = {"dify": found[:1], "ragflow": found[-1:]}.get(dialect)
     return found, taken[0] if taken else rest
+
+
+def _by_id(dialect: str, classes: list[dict[str, Value]]) -> bool:
+    """Elsewhere they are counted from 1; n8n has the ids of a flow that came from Dify."""
+    return dialect == "dify" or (dialect == "n8n" and any("id" in each for each in classes))
 
 
 def translate(flow: Flow, dialect: str, taken: set[str], told: Told) -> None:
@@ -34,7 +45,7 @@ def translate(flow: Flow, dialect: str, taken: set[str], told: Told) -> None:
         changed: dict[Ref, Ref] = {}
         for ref in dict.fromkeys(node_refs(node)):
             classifier = classifiers.get(ref.node) if ref.path[:1] in [(name,) for name in OUTPUTS] else None
-            if classifier is None or _same(flow.dialect, dialect, str(ref.path[0])):
+            if classifier is None or _same(flow.dialect, dialect, classifier, str(ref.path[0])):
                 continue
             made = _code(flow.dialect, dialect, classifier, str(ref.path[0]), taken)
             _put(node, graph, classifier, made)
@@ -48,17 +59,16 @@ def _with(value: Value, changed: Mapping[Ref, Ref]) -> Value:
     return map_refs(value, lambda ref: changed.get(ref, ref))
 
 
-def _same(source: str, target: str, output: str) -> bool:
-    counts = [dialect == "dify" for dialect in (source, target)]  # the others count from 1
-    return output in _GIVEN[target] and (output == "class_name" or counts[0] == counts[1])
+def _same(source: str, target: str, classifier: Node, output: str) -> bool:
+    by_id = [_by_id(dialect, classifier.params.get("classes", [])) for dialect in (source, target)]
+    return output in _GIVEN[target] and (output == "class_name" or by_id[0] == by_id[1])
 
 
 def _code(source: str, target: str, classifier: Node, output: str, taken: set[str]) -> Node:
     """The words of the source by those that the target gives out."""
-    classes = classifier.params.get("classes", [])
-    read, rest = words(source, output, classes)
+    read, rest = words(source, output, classifier)
     given = _GIVEN[target][0]
-    keys = words(target, given, classes)[0]
+    keys = words(target, given, classifier)[0]
     table = json.dumps({str(key): value for key, value in zip(keys, read, strict=True)}, ensure_ascii=False)
     lines = f'def main(given):\n    return {{"output": {table}.get(str(given), {json.dumps(rest)})}}\n'
     made = Node(unique(f"{classifier.id}_{output}", taken), "code", f"{output} of {classifier.title or classifier.id}")
