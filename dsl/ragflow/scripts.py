@@ -4,7 +4,7 @@ import copy
 from collections.abc import Callable
 from typing import Any, Literal
 
-from dsl import computed, typescript
+from dsl import computed, onlyn8n, typescript
 from dsl.lacking import there
 from dsl.ragflow.constants import constants, given, taken_out
 from dsl.ragflow.exports import called, handed_out
@@ -55,6 +55,8 @@ def write_code(writing: Writing) -> Made:
         writing.note("equivalent", "code.wrapped", "The code is called as its platform calls it, by lines around it.")
     if params.get("lang") == "javascript" and typescript.has_more(params.get("source", "")):
         writing.note("degraded", "code.typescript", typescript.MORE, typescript.ADVICE)
+    if writing.flow.dialect != "ragflow" and (message := onlyn8n.told(params)):
+        writing.note("degraded", "code.n8n", message, onlyn8n.ADVICE)
     if params.get("packages"):
         writing.note("needs_binding", "code.packages", "The packages of the code have to be in RAGFlow's sandbox.")
     if writing.flow.dialect != "ragflow" and (found := refused(params.get("lang", "python3"), source)):
