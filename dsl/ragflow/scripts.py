@@ -39,6 +39,15 @@ def read_code(reading: Reading) -> None:
             source = boxed(lang, source, *next(iter(outputs.items())))
         node.kind, node.inputs, node.outputs = "code", arguments, outputs
         node.params = {"lang": lang, "style": "kwargs", "source": source}
+    _call(reading)
+
+
+def _call(reading: Reading) -> None:
+    """What a step from elsewhere calls has to be bound again, wherever it goes."""
+    for kind, name in (("tool", "tool"), ("subflow", "flow")):
+        called = reading.node.params.get(name) if reading.node.kind == kind else None
+        if isinstance(called, str):
+            reading.node.params[name] = reading.resource(kind, called.removeprefix(f"{kind}:"), {})
 
 
 def write_code(writing: Writing) -> Made:
