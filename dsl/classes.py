@@ -1,7 +1,9 @@
 """What a classifier calls the class that it chose: by a number on one platform, by an id or a name on another."""
 
 import json
+import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from dsl.collected import last
 from dsl.computed import insert
@@ -41,6 +43,8 @@ def _by_id(dialect: str, classes: list[dict[str, Value]]) -> bool:
 def translate(flow: Flow, dialect: str, taken: set[str], told: Told) -> None:
     """Code in front of who reads a class gives what it reads where the flow comes from. The flow given is changed."""
     classifiers = {node.id: node for node, _, _ in walk(flow.graph) if node.kind == "classify"}
+    if flow.dialect != dialect and classifiers:
+        _take_back(flow, dialect, classifiers)
     for node, graph, _ in list(walk(flow.graph)) if classifiers else ():
         changed: dict[Ref, Ref] = {}
         for ref in dict.fromkeys(node_refs(node)):
@@ -53,6 +57,45 @@ def translate(flow: Flow, dialect: str, taken: set[str], told: Told) -> None:
             told(node, made)
         if changed:
             node.params, node.inputs = _with(node.params, changed), _with(node.inputs, changed)
+
+
+_TRANSLATION = re.compile(r'def main\(given\):\n    return \{"output": (\{.*\})\.get\(str\(given\), (.*)\)\}\n')
+
+
+def _take_back(flow: Flow, dialect: str, classifiers: Mapping[str, Node]) -> None:
+    """What was translated on the way here into what the target gives out as it is, is read as that."""
+    known: dict[Ref, Ref] = {}
+    for node, graph, _ in list(walk(flow.graph)):
+        if (said := _translated(flow.dialect, dialect, node, classifiers)) is not None:
+            known[Ref(node.id, ("output",))] = said
+            _take_out(graph, node)
+    for node, _, _ in walk(flow.graph) if known else ():
+        node.params, node.inputs = _with(node.params, known), _with(node.inputs, known)
+
+
+def _translated(source: str, target: str, node: Node, classifiers: Mapping[str, Node]) -> Ref | None:
+    given = node.inputs.get("given")
+    match = _TRANSLATION.fullmatch(str(node.params.get("source"))) if node.kind == "code" else None
+    if match is None or not isinstance(given, Ref) or given.node not in classifiers or len(given.path) != 1:
+        return None
+    try:
+        table, rest = json.loads(match[1]), json.loads(match[2])
+    except ValueError:
+        return None
+    classifier = classifiers[given.node]
+    keys = [str(key) for key in words(source, str(given.path[0]), classifier)[0]]
+    for output in _GIVEN[target]:
+        if list(table) == keys and words(target, output, classifier) == (list(table.values()), rest):
+            return Ref(given.node, (output,))
+    return None
+
+
+def _take_out(graph: Graph, node: Node) -> None:
+    """What led to the node leads to what followed it."""
+    behind = [edge.target for edge in graph.edges if edge.source == node.id]
+    ways = [replace(edge, target=each) for edge in graph.edges if edge.target == node.id for each in behind]
+    graph.edges[:] = [edge for edge in graph.edges if node.id not in (edge.source, edge.target)] + ways
+    graph.nodes.remove(node)
 
 
 def _with(value: Value, changed: Mapping[Ref, Ref]) -> Value:

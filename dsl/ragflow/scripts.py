@@ -43,11 +43,13 @@ def read_code(reading: Reading) -> None:
 
 
 def _call(reading: Reading) -> None:
-    """What a step from elsewhere calls has to be bound again, wherever it goes."""
-    for kind, name in (("tool", "tool"), ("subflow", "flow")):
-        called = reading.node.params.get(name) if reading.node.kind == kind else None
-        if isinstance(called, str):
-            reading.node.params[name] = reading.resource(kind, called.removeprefix(f"{kind}:"), {})
+    """What a step from elsewhere calls, and with which credential, has to be bound again, wherever it goes."""
+    params = reading.node.params
+    auth = params.get("auth")
+    for held, kind, name in ((params, "tool", "tool"), (params, "subflow", "flow"), (auth, "credential", "credential")):
+        if isinstance(held, dict) and isinstance(called := held.get(name), str):
+            hint = {"type": held.get("type")} if kind == "credential" else {}
+            held[name] = reading.resource(kind, called.removeprefix(f"{kind}:"), hint)
 
 
 def write_code(writing: Writing) -> Made:
