@@ -390,9 +390,12 @@ def named(fields: Fields, name: Callable[[str], str]) -> Fields:
 
 
 RUNS = {  # n8n's code, a function called `run`, once for all items or once for each; `x` is what `context` gives
-    "items": "run(x.$input, x.items, x.items[0], x.$json, x.$, x.$node)",
-    "item": "Promise.all(x.items.map((item) => run({ ...x.$input, item }, x.items, item, item.json, x.$, x.$node)))",
+    "items": "run({ ...x, item: x.items[0] })",
+    "item": "Promise.all(x.items.map((item, $itemIndex) => "
+    "run({ ...x, $input: { ...x.$input, item }, item, $json: item.json, $itemIndex })))",
 }
+# n8n's words for the code, which is a function of its own in there: it may call its variables by them, too
+HEAD = "({ $input, items, item, $json, $, $node, $now, $items, $execution, $runIndex, $itemIndex }) => "
 HANDED = """  const all = [].concat(result ?? []).map((item) => item?.json ?? item);
   result = { ALL: all, ...all[0] };
 """.replace("ALL", ALL)
@@ -401,8 +404,8 @@ HANDED = """  const all = [].concat(result ?? []).map((item) => item?.json ?? it
 def around(style: str, fields: Fields, head: str) -> tuple[str, str]:
     """Lines before and behind n8n's code that call it; `head` begins a function `main` whose parameter is `input`."""
     run = f"  const x = context(input);\n  let result = await {RUNS[style]};\n{HANDED}  return result;\n}}\n"
-    after = f"}};\n{CONTEXT.format(fields=printed(of_input(fields)))}{head}{run}"
-    return "const run = async ($input, items, item, $json, $, $node) => {\n", after
+    after = f"}})();\n{CONTEXT.format(fields=printed(of_input(fields)))}{head}{run}"
+    return f"const run = {HEAD}(async () => {{\n", after
 
 
 def printed(fields: Fields) -> str:
@@ -419,7 +422,7 @@ def _printed(value: Fields | tuple[str, ...] | str) -> str:
     return value if isinstance(value, str) else f"{{ {printed(value)} }}"
 
 
-WORDS = "{ $input, $json, $, $node, $now }"
+WORDS = "{ $input, $json, $, $node, $now, $items, $execution, $runIndex, $itemIndex }"
 CONTEXT = """function context(input) {{
   const read = (value) => {{
     try {{
@@ -437,6 +440,12 @@ CONTEXT = """function context(input) {{
     return [read(fields[name] ?? {{}})].flat(2).map((json) => ({{ json }})); // a list is many items
   }};
   const item = (name, place = 0) => items(name).at(place) ?? {{ json: {{}} }};
+  const left = (name, output = 0) => {{
+    const all = items(name);
+    if (output && !all.some(({{ json }}) => "error" in Object(json)))
+      throw new Error(`What left ${{name}} by its output ${{output}} is not known here.`);
+    return all;
+  }};
   const node = (name) => ({{
     get item() {{
       return item(name);
@@ -444,9 +453,9 @@ CONTEXT = """function context(input) {{
     get json() {{
       return item(name).json;
     }},
-    first: () => item(name),
-    last: () => item(name, -1),
-    all: () => items(name),
+    first: (output) => left(name, output).at(0) ?? {{ json: {{}} }},
+    last: (output) => left(name, output).at(-1) ?? {{ json: {{}} }},
+    all: (output) => left(name, output),
     itemMatching: (place) => item(name, place),
     get isExecuted() {{
       return name in fields && ran(read(fields[name]));
@@ -456,6 +465,8 @@ CONTEXT = """function context(input) {{
   const now = new Date();
   const $now = {{ valueOf: () => +now, toMillis: () => +now }};
   $now.toISO = $now.toJSON = $now.toString = () => now.toISOString();
-  return {{ $input: node(""), items: items(""), $json: item("").json, $: node, $node, $now }};
+  const $items = (name = "", output = 0) => left(name, output);
+  const known = {{ $node, $now, $items, $execution: {{ id: `${{+now}}` }}, $runIndex: 0, $itemIndex: 0 }};
+  return {{ $input: node(""), items: items(""), $json: item("").json, $: node, ...known }};
 }}
 """

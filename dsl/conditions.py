@@ -10,7 +10,7 @@ from dsl.steps import arguments, expression
 from dsl.values import unique
 
 Computed = Callable[[Node, Node], None]  # told for each: the condition node, the code node
-Says = Callable[[dict[str, Any]], bool]  # whether the platform has words for a condition
+Says = Callable[[dict[str, Any], bool], bool]  # whether the platform has words for a condition; True: in any case
 
 
 def compute(graph: Graph, taken: set[str], says: Says, computed: Computed) -> None:
@@ -31,7 +31,7 @@ def _is_hard(case: dict[str, Any], fold: bool, says: Says) -> bool:
     asked = list(_conditions(case))
     scripts = any(isinstance(each.get(side), Script) for each in asked for side in ("left", "right"))
     nested = any("op" not in each for each in case.get("conditions", []))
-    return not scripts and (fold or nested or not all(map(says, asked)))
+    return not scripts and (nested or not all(says(each, fold) for each in asked))
 
 
 def _conditions(group: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -215,7 +215,7 @@ KINDS: dict[str, Kind] = {
     ),
     "if": Kind({"cases": list[Conditions], "ignore_case": bool}),
     "classify": Kind(
-        _MODEL | {"query": Value, "instruction": Words, "classes": list[Class]},
+        _MODEL | {"query": Value, "instruction": Words, "classes": list[Class], "rest": dict[str, str | int]},
         {"class_name": STRING, "class_id": ANY, "reason": STRING, "usage": OBJECT},
     ),
     # outputs: the fields with their descriptions

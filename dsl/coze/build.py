@@ -121,7 +121,7 @@ class _Builder:
         composed.compose(graph, {*nodes(self.flow)}, _is_no_object, self._added)
         uses.imply(self.flow)
         answers.parse(graph, {*nodes(self.flow)}, self._parsed)
-        conditions.compute(graph, {*nodes(self.flow)}, lambda each: each["op"] in SIGNS, self._computed)
+        conditions.compute(graph, {*nodes(self.flow)}, _says, self._computed)
         classes.translate(self.flow, "coze", {*nodes(self.flow)}, self._translated)
         for node in supply(self.flow, platform(self.flow), self.notes.add):
             self.notes.made(node)
@@ -286,6 +286,10 @@ class _Builder:
         title = workflow_name(node.title) or workflow_name(node.id) or "loop"
         name = unique(f"{workflow_name(self.flow.name) or 'workflow'}_{title}", taken)
         return name, f"workflow/{name}-draft.yaml", str(len(self.loops) + 1) if self.form == "F4" else ""
+
+
+def _says(condition: dict[str, Any], any_case: bool) -> bool:
+    return not any_case and condition["op"] in SIGNS
 
 
 def _names(flow: Flow) -> dict[str, str]:

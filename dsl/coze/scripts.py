@@ -1,6 +1,6 @@
 """Code and text nodes on Coze, and stubs that fail."""
 
-from dsl import computed
+from dsl import computed, onlyn8n
 from dsl.coze import imports
 from dsl.coze.lacking import lacks
 from dsl.coze.shims import step, wrapped
@@ -39,6 +39,8 @@ def code(writing: Writing) -> Made:
         writing.note("degraded", "code.import", message, "Do without, or run it on coze.cn.")
     if style != "args":
         writing.note("equivalent", "code.wrapped", "The code is called as its platform calls it, by lines around it.")
+    if writing.canvas.flow.dialect != "coze" and (message := onlyn8n.told(params)):
+        writing.note("degraded", "code.n8n", message, onlyn8n.ADVICE)
     given = [{"name": name, "input": writing.block(value)} for name, value in node.inputs.items() if value is not None]
     return (
         "5",

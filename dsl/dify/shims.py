@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dsl import itemspython, typescript
-from dsl.computed import CONTEXT, HANDED, RUNS, Fields, of_input, printed
+from dsl.computed import CONTEXT, HANDED, HEAD, RUNS, Fields, of_input, printed
 from dsl.dify.expressions import BEGIN, END
 
 STYLES = ("args", "items", "item", "kwargs")
@@ -137,11 +137,12 @@ def _javascript(code: Code) -> tuple[str, str]:
     if code.style in ("args", "kwargs"):
         call = "originalMain({ params: input })" if code.style == "args" else "originalMain(input)"
         return "const originalMain = (() => {\n", f"return main;\n}})();\n{finish}{_MAIN.format(call=call)}"
-    head = f"const originalMain = {waits}($input, items, item, $json, $, $node) => {{\n"
+    head = f"const originalMain = {HEAD}({waits}() => {{\n"
     fields = printed(of_input(code.fields))
     call = RUNS[code.style].replace("run(", "originalMain(")
     call = call if waits else call.removeprefix("Promise.all(").removesuffix(")") if code.style == "item" else call
-    return head, f"}};\n{CONTEXT.format(fields=fields)}{finish}{_MAIN.format(call=f'((x) => {call})(context(input))')}"
+    main = _MAIN.format(call=f"((x) => {call})(context(input))")
+    return head, f"}})();\n{CONTEXT.format(fields=fields)}{finish}{main}"
 
 
 _FINISH = """function finish(result) {{

@@ -392,7 +392,7 @@ class Builder:
 
     def _class(self, node: Node, ref: Ref) -> str:
         """The class that was chosen is the output that holds the item."""
-        found, rest = words(self.flow.dialect, str(ref.path[0]), node.params.get("classes", []))
+        found, rest = words(self.flow.dialect, str(ref.path[0]), node)
         output = f"(_, i) => $({quoted(self.names[node.id])}).all(i).length"
         printer = text.Printer(str, str)
         return f"({printer.js(found)}.find({output}) ?? {printer.js(rest)})"

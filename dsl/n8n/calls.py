@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def http(reader: "Reader", raw: Raw, node: Node) -> None:
-    if raw.mark and raw.mark[0] == "tool" and _called_tool(reader, raw, node):
+    if is_tool(raw) and _called_tool(reader, raw, node):
         return
     url = reader.words(raw.params.get("url", ""), raw)
     headers, query = _pairs(reader, raw, "header", "Headers"), _pairs(reader, raw, "query", "Query")
@@ -39,6 +39,11 @@ def http(reader: "Reader", raw: Raw, node: Node) -> None:
     _http_options(raw, node)
     if not is_full(raw):
         node.outputs = {"body": tables.ANY}
+
+
+def is_tool(raw: Raw) -> bool:
+    """Whether it is a tool from elsewhere, as flowstill writes one."""
+    return raw.mark is not None and raw.mark[0] == "tool" and '"arguments"' in str(raw.params.get("jsonBody"))
 
 
 def _called_tool(reader: "Reader", raw: Raw, node: Node) -> bool:

@@ -14,6 +14,7 @@ from dsl.ir import Edge, Flow, Graph, Node, OnError, Ref, Resource, Type, Value,
 from dsl.kinds import KINDS, outputs
 from dsl.n8n import (
     branches,
+    classes,
     forms,
     implied,
     items,
@@ -85,6 +86,7 @@ class Reader:
         self.streams = items.streams(self)
         self.before, self.after = self._beside()
         self.defaults: dict[str, dict[str, Any]] = {}
+        self.chosen: dict[str, dict[str, text.Path]] = {}  # by id of a classifier and output
 
     def _parts(self) -> dict[str, dict[str, list[Raw]]]:
         """The nodes that flowstill wrote beside others: by owner's id and role."""
@@ -134,6 +136,7 @@ class Reader:
             self.fold((self.before.get(name) or self.after[name]), self.nodes[name])
         self._leftover(graph, made, folded)
         self._defaults(made)
+        classes.settle(self, made)
         self._edges(graph, bodies, made)
         for name, body in bodies.items():
             made[name].body = body
@@ -350,6 +353,8 @@ class Reader:
             other = self.nodes.get(path.name)
             ref = self.ref(raw, other, path.steps) if other else None
             return self._with_default(ref, other, path) if path.has_default and other else ref
+        if path.root == "class":
+            return classes.named(self, path)
         if path.root in ("env", "vars"):
             return self._variable(path)
         known = _SYSTEM.get((path.root, str(path.steps[0]) if path.steps else ""))

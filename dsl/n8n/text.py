@@ -44,6 +44,11 @@ _LATEST = re.compile(
     rf"(?: && \$\({QUOTED}\)\.first\(\)\.json\.\$round === \$\({QUOTED}\)\.first\(\)\.json\.\$round)?"
     rf" \? \$\({QUOTED}\) : )+\$\((?P<name>{QUOTED})\)\)\.first\(\)\.json"
 )
+# The class that was chosen: its word in a list of them, by the output that was taken, or the word for none (n8n.build)
+_CHOSEN = re.compile(
+    rf"\((?P<words>\[(?:{QUOTED}|[\d, ])*\])\.find\(\(_, i\) => "
+    rf"\$\((?P<name>{QUOTED})\)\.all\(i\)\.length\) \?\? (?P<rest>{QUOTED}|\d+)\)"
+)
 _NUMBER = re.compile(r"-?\d{1,15}(?:\.\d{1,17})?(?:[eE][+-]?\d{1,3})?(?![\w.])")
 _WORDS = {"true": True, "false": False, "null": None}
 _NAME = re.compile(r"[A-Za-z_$][\w$]*\Z")
@@ -53,7 +58,10 @@ _ABSENT = object()
 
 @dataclass(frozen=True)
 class Path:
-    """What an expression reads: `$json.a` is ("json", "", ("a",)), `$('N').item.json.a` is ("node", "N", ("a",))."""
+    """What an expression reads: `$json.a` is ("json", "", ("a",)), `$('N').item.json.a` is ("node", "N", ("a",)).
+
+    Of a class that was chosen, ("class", "N", ...), the steps are the words for each class and for none.
+    """
 
     root: str
     name: str
@@ -94,7 +102,7 @@ def path_at(source: str, start: int) -> tuple[Path, int] | None:
         found, end = _steps(source, latest.end())
         return Path("node", unquote(latest["name"]), found), end
     if not root:
-        return None
+        return _chosen(source, start)
     end, name, bare = root.end(), "", root["bare"]
     if bare is None:
         literal = root["call"] or root["index"]
@@ -107,6 +115,15 @@ def path_at(source: str, start: int) -> tuple[Path, int] | None:
     steps, end = _steps(source, end)
     kind = "node" if bare is None else "json" if bare == "input" else bare
     return Path(kind, name, steps), end
+
+
+def _chosen(source: str, start: int) -> tuple[Path, int] | None:
+    match = _CHOSEN.match(source, start)
+    try:
+        words = json.loads(f"[{match['words']}, {match['rest']}]") if match else None
+    except ValueError:
+        return None
+    return (Path("class", unquote(match["name"]), (*words[0], words[1])), match.end()) if match and words else None
 
 
 def _steps(source: str, end: int) -> tuple[tuple[str | int, ...], int]:
@@ -175,7 +192,7 @@ class _Parser:
         return unquote(literal[0])
 
     def inside(self) -> Value:
-        if _LATEST.match(self.source, self.at):
+        if _LATEST.match(self.source, self.at) or _CHOSEN.match(self.source, self.at):
             return self.path()
         if not self.take(AS_TEXT):
             self.need("(")

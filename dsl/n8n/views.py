@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 def view_of(reader: "Reader", raw: Raw) -> names.View:
     if raw.kind in _VIEWS:
         return _VIEWS[raw.kind]
-    if raw.kind == "httpRequest":
+    if raw.kind == "httpRequest" and not calls.is_tool(raw):
         return names.RESPONSE if calls.is_full(raw) else names.BODY
     if raw.kind == "ai:agent":
         return _agent_view(reader, raw)

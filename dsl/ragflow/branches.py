@@ -1,9 +1,9 @@
 """Switch, and conditions, which loops have as well."""
 
 import math
-from collections.abc import Callable
 from typing import Any
 
+from dsl.conditions import Says
 from dsl.ir import Flow, Node, Ref, Text, Value
 from dsl.kinds import UNARY, declared
 from dsl.notes import Note
@@ -53,11 +53,11 @@ def _is_boolean(value: Value, known: dict[str, Node], flow: Flow) -> bool:
     return isinstance(value, Ref) and declared(value, known, flow).name == "boolean"
 
 
-def says(flow: Flow) -> Callable[[dict[str, Any]], bool]:
+def says(flow: Flow) -> Says:
     """Whether a switch can say a condition: it fails where the value on its left is of another type than it takes."""
     known = nodes(flow)
 
-    def said(each: dict[str, Any]) -> bool:
+    def said(each: dict[str, Any], fold: bool) -> bool:
         left, op, right = each.get("left"), each["op"], each.get("right")
         if _is_of_elements(right):  # nobody can say it
             return True
@@ -66,6 +66,8 @@ def says(flow: Flow) -> Callable[[dict[str, Any]], bool]:
         of = declared(left, known, flow).name if isinstance(left, Ref) else "string"
         if of in ("number", "integer"):
             return op in COMPARED and _is_number(right)
+        if fold and op not in IGNORES_CASE | UNARY:
+            return False
         return op in SAID.get(of, EMPTINESS)
 
     return said

@@ -11,7 +11,7 @@ from dsl.ir import Edge, Flow, Graph, Node, Ref, Resource, Type
 from dsl.kinds import ports
 from dsl.layout import Point, layout, size
 from dsl.notes import Note, Severity
-from dsl.ragflow import branches, choices, inputs, joined, models, returned, skipped
+from dsl.ragflow import branches, choices, dialogue, inputs, joined, models, returned, skipped
 from dsl.ragflow.tables import NODE_TYPES, STATE
 from dsl.ragflow.types import word_of
 from dsl.ragflow.writers import component
@@ -46,6 +46,7 @@ class _Builder:
         """What RAGFlow has no words for, in words that it has."""
         graph = self.flow.graph
         computed.as_lists(self.flow)
+        dialogue.end_with_messages(graph)
         inputs.parse(self.flow, {*nodes(self.flow)}, self._parsed)
         loops.give_out(graph)
         loops.spread(graph, self._walked)

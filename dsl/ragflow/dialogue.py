@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from dsl.ir import Type
+from dsl.ir import Graph, Type
 from dsl.ragflow import jinja
 from dsl.ragflow.reading import Reading
 from dsl.ragflow.tables import INPUT_TYPES
@@ -96,6 +96,17 @@ def write_ask(writing: Writing) -> Made:
         "tips": writing.prompt(node.params.get("question", "")),
         "enable_tips": True,
     }
+
+
+def end_with_messages(graph: Graph) -> None:
+    """A canvas ends with what it says: an end that says nothing more is none, for RAGFlow refuses empty messages."""
+    answers = {node.id for node in graph.nodes if node.kind == "answer"}
+    for node in [each for each in graph.nodes if each.kind == "end" and not each.inputs]:
+        ways = [edge for edge in graph.edges if edge.target == node.id]
+        said = bool(ways) and all(edge.source in answers and edge.port == "out" for edge in ways)
+        if said and not node.params.get("message"):
+            graph.nodes.remove(node)
+            graph.edges[:] = [edge for edge in graph.edges if edge.target != node.id]
 
 
 def write_end(writing: Writing) -> Made:

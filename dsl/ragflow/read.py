@@ -7,7 +7,7 @@ from typing import Any
 from dsl import DslError, delimiters
 from dsl.ir import Edge, Flow, Graph, Node, OnError, Ref, Resource, Variable
 from dsl.notes import Note
-from dsl.ragflow import jinja
+from dsl.ragflow import errors, jinja
 from dsl.ragflow.branches import settle
 from dsl.ragflow.readers import READERS
 from dsl.ragflow.reading import Reading
@@ -136,6 +136,7 @@ class _Reader:
             _opaque(reading, name)
         else:
             read_tool(reading, name)
+        errors.name_default(node)
         return node
 
     def _starts(self) -> dict[str, list[str]]:

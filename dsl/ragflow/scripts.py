@@ -4,7 +4,7 @@ import copy
 from collections.abc import Callable
 from typing import Any, Literal
 
-from dsl import computed, typescript
+from dsl import computed, onlyn8n, typescript
 from dsl.lacking import there
 from dsl.ragflow.constants import constants, given, taken_out
 from dsl.ragflow.exports import called, handed_out
@@ -39,6 +39,17 @@ def read_code(reading: Reading) -> None:
             source = boxed(lang, source, *next(iter(outputs.items())))
         node.kind, node.inputs, node.outputs = "code", arguments, outputs
         node.params = {"lang": lang, "style": "kwargs", "source": source}
+    _call(reading)
+
+
+def _call(reading: Reading) -> None:
+    """What a step from elsewhere calls, and with which credential, has to be bound again, wherever it goes."""
+    params = reading.node.params
+    auth = params.get("auth")
+    for held, kind, name in ((params, "tool", "tool"), (params, "subflow", "flow"), (auth, "credential", "credential")):
+        if isinstance(held, dict) and isinstance(called := held.get(name), str):
+            hint = {"type": held.get("type")} if kind == "credential" else {}
+            held[name] = reading.resource(kind, called.removeprefix(f"{kind}:"), hint)
 
 
 def write_code(writing: Writing) -> Made:
@@ -55,6 +66,8 @@ def write_code(writing: Writing) -> Made:
         writing.note("equivalent", "code.wrapped", "The code is called as its platform calls it, by lines around it.")
     if params.get("lang") == "javascript" and typescript.has_more(params.get("source", "")):
         writing.note("degraded", "code.typescript", typescript.MORE, typescript.ADVICE)
+    if writing.flow.dialect != "ragflow" and (message := onlyn8n.told(params)):
+        writing.note("degraded", "code.n8n", message, onlyn8n.ADVICE)
     if params.get("packages"):
         writing.note("needs_binding", "code.packages", "The packages of the code have to be in RAGFlow's sandbox.")
     if writing.flow.dialect != "ragflow" and (found := refused(params.get("lang", "python3"), source)):

@@ -429,3 +429,34 @@ def test_a_class_that_rounds_collect_is_translated_in_them() -> None:
     read = dsl.read(dsl.write(made, "coze").data)
     body = next(node.body for node in nodes(read).values() if node.body is not None)
     assert [node.kind for node in body.nodes] == ["classify", "code"]
+
+
+@pytest.mark.parametrize("output", ["class_id", "class_name"])
+@pytest.mark.parametrize("source", ["dify", "coze", "ragflow"])
+@pytest.mark.parametrize("target", ["dify", "coze", "ragflow"])
+def test_the_class_is_called_the_same_after_a_journey_over_n8n(source: str, target: str, output: str) -> None:
+    there = dsl.read(dsl.write(classified(source, output), "n8n").data)
+    assert nodes(there)["done"].inputs == {"r": Ref("ask", (output,))}
+    written = dsl.write(there, target)
+    assert [note for note in written.notes if note.code == "ref.script"] == []
+    assert [each.message for each in dsl.check(dsl.read(written.data)) if each.level == "error"] == []
+
+
+@pytest.mark.parametrize(("given", "read"), [(1, "Prices"), (2, "Rest"), (0, "Prices")])
+def test_what_fits_no_class_of_dify_has_the_name_of_the_first_on_coze_over_n8n(given: int, read: str) -> None:
+    there = dsl.read(dsl.write(classified("dify", "class_name"), "n8n").data)
+    (code,) = [node for node in nodes(dsl.read(dsl.write(there, "coze").data)).values() if node.kind == "code"]
+    space: dict[str, Any] = {}
+    exec(code.params["source"], space)
+    assert space["main"](given) == {"output": read}
+
+
+@pytest.mark.parametrize("words", ["[1 2]", '["\\x", "b"]', "['a', 'b']", '["Prices"]', "[1, 2]"])
+def test_what_only_looks_like_a_class_that_was_chosen_is_an_expression(words: str) -> None:
+    document = dsl.write(classified("dify", "class_id"), "n8n").document
+    document = json.loads(json.dumps(document).replace(json.dumps('["1", "1712"]')[1:-1], json.dumps(words)[1:-1]))
+    ask = next(each for each in document["nodes"] if each["name"] == "Ask")
+    ask["disabled"] = words == "[1, 2]"
+    for target in ("dify", "coze", "ragflow"):
+        codes = {note.code for note in dsl.write(dsl.read(json.dumps(document)), target).notes}
+        assert "ref.script" in codes

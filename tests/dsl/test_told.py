@@ -58,3 +58,33 @@ def test_the_same_is_not_said_twice_of_one_node(target: str) -> None:
     flow = Flow("t", "ir", mode="chat", graph=graph, variables=[Variable("session", "mood", Type("string"))])
     notes = dsl.write(flow, target).notes
     assert len({*notes}) == len(notes), notes
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize(
+    ("code", "word"),
+    [
+        ("return { a: $workflow.name }", "$workflow"),
+        ("return { a: DateTime.now().toISO() }", "DateTime"),
+        ("return { a: await this.helpers.httpRequest({ url: $json.url }) }", "this.helpers"),
+        ("return { a: $jmespath($json, 'x') }", "$jmespath"),
+        ("return { a: $now.minus({ days: 1 }) }", "$now.minus"),
+        ("return { a: $vars.x + $env.Y }", "$vars, $env"),
+        ("return $getWorkflowStaticData('global')", "$getWorkflowStaticData"),
+        ("return { a: $execution.id }", "$execution.id"),
+        ("return { a: $execution.mode }", "$execution.mode"),
+        ("return { a: $runIndex }", "$runIndex"),
+        ("return { a: `${$today}` }", "$today"),
+        ("// $workflow\nreturn { a: '$today', /* DateTime.now() */ b: $now.toISO(), c: my.DateTime.now() }", ""),
+        ("return { a: $items('In')[0].json.x, b: $input.first().json, c: $itemIndex }", ""),
+    ],
+)
+def test_code_of_n8n_that_uses_what_only_n8n_has_is_told_with_the_words(target: str, code: str, word: str) -> None:
+    at = {"position": [0, 0], "typeVersion": 2}
+    start = {"id": "in", "name": "In", "type": "n8n-nodes-base.manualTrigger", "parameters": {}, **at}
+    node = {"id": "code", "name": "Code", "type": "n8n-nodes-base.code", "parameters": {"jsCode": code}, **at}
+    links = {"In": {"main": [[{"node": "Code", "type": "main", "index": 0}]]}}
+    flow = dsl.read(dump_json({"nodes": [start, node], "connections": links}))
+    told = [note for note in dsl.write(flow, target).notes if note.code == "code.n8n"]
+    assert [(note.severity, note.node) for note in told] == [("degraded", "code")] * bool(word), told
+    assert all(word in note.message for note in told)

@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from dsl import computed, typescript
+from dsl import computed, onlyn8n, typescript
 from dsl.dify import names, shims
 from dsl.dify.lacking import PLATFORM
 from dsl.dify.work import ANY, Recipe, Work
@@ -33,6 +33,8 @@ def _code(work: Work, node: Node) -> None:
     node.params = {**node.params, "source": shims.wrapped(code), "style": "done"}
     if not work.own:
         work.note(node, "equivalent", "code.wrapped", "Generated lines around the code call it in its own way.")
+        if message := onlyn8n.told(node.params | {"source": source, "style": style}):
+            work.note(node, "degraded", "code.n8n", message, onlyn8n.ADVICE)
     if lang == "javascript" and typescript.has_more(code.source):
         work.note(node, "degraded", "code.typescript", typescript.MORE, typescript.ADVICE)
 

@@ -1,6 +1,8 @@
 """What Dify's agents and classifiers lack: a schema, a class for what fits none."""
 
 import json
+from dataclasses import replace
+from typing import Any
 
 from dsl.dify import names
 from dsl.dify.work import Recipe, Work
@@ -35,11 +37,23 @@ def _classify(work: Work, node: Node) -> None:
     if default in (first, last):
         graph.edges[:] = [edge for edge in graph.edges if (edge.source, edge.port) != (node.id, "default")]
     if default and default == last != first:
-        note = "What fits no class takes the last one, which leads to the same node."
+        note = "What fits no class takes the first one, which leads to the same node: it was the last."
         work.note(node, "equivalent", "classify.default", note)
+        classes = _last_first(graph, node, classes)
     elif default and default != first:
         classes.append({"name": "anything else", "id": names.OTHER_CLASS})
     node.params["classes"] = classes
+
+
+def _last_first(graph: Graph, node: Node, classes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The classes with the last one in front, and the ways that lead from them; each keeps the id that it has."""
+    count = len(classes)
+    ports = {f"class:{i}": f"class:{(i + 1) % count}" for i in range(count)}
+    graph.edges[:] = [
+        replace(edge, port=ports.get(edge.port, edge.port)) if edge.source == node.id else edge for edge in graph.edges
+    ]
+    known = [{"id": str(i + 1)} | each for i, each in enumerate(classes)]
+    return [*known[-1:], *known[:-1]]
 
 
 def _targets(graph: Graph, node: Node, port: str) -> set[str]:

@@ -69,6 +69,15 @@ def test_code_behind_a_chat_sees_what_was_asked(target: str) -> None:
             "const by = await $('In').first().json.by;\nreturn {json: {n: $input.item.json.n + by}};",
             "runOnceForEachItem",
         ),
+        (
+            "const items = $items();\nconst by = $('In').first(0).json.by + $runIndex;\n"
+            "return items.map(({ json }) => ({ json: { n: json.n + by } }));",
+            "runOnceForAllItems",
+        ),
+        (
+            "const item = $items()[$itemIndex];\nreturn { n: item.json.n + $('In').all(0)[0].json.by };",
+            "runOnceForEachItem",
+        ),
     ],
 )
 def test_code_of_n8n_sees_all_items_and_gives_all_of_them(target: str, source: str, mode: str) -> None:
@@ -82,3 +91,14 @@ def test_code_of_n8n_sees_all_items_and_gives_all_of_them(target: str, source: s
     assert items == [{"n": 1}, {"n": 2}]
     made = run(second, {"in_0": items, "in_1": 10}, CALLS[target])
     assert made == {"all_items": [{"n": 11}, {"n": 12}], "n": 11}
+
+
+@pytest.mark.parametrize("target", ["coze", "ragflow"])
+def test_what_left_a_node_by_another_output_than_the_first_is_not_made_up(target: str) -> None:
+    values = [{"name": "by", "type": "number"}]
+    start = node("In", "executeWorkflowTrigger", 1.1, inputSource="workflowInputs", workflowInputs={"values": values})
+    source = "let said = '';\ntry { $('In').all(1) } catch (error) { said = error.message }\nreturn { said };"
+    more = node("More", "code", 2, jsCode=source, mode="runOnceForEachItem")
+    written = dsl.write(dsl.read(json.dumps(workflow([start, more], "In>More"))), target)
+    made = run(javascript(written.document)[0], {"in_0": 10}, CALLS[target])
+    assert made["said"] == "What left In by its output 1 is not known here."

@@ -171,3 +171,20 @@ def test_an_expression_over_the_round_of_a_list_that_was_written_for_n8n_has_it_
     there = run_n8n_core(document, {"q": "a,b", "n": 1})
     back = run_dify(str(dsl.write(dsl.read(json.dumps(document)), "dify").data), {"q": "a,b", "n": 1})
     assert (there.outputs, back.outputs) == ({"r": ["A1", "B2"]}, {"r": ["A1", "B2"]}), back
+
+
+@pytest.mark.parametrize("target", ["coze", "n8n"])
+@pytest.mark.parametrize(("asked", "chosen"), [("What will the weather be?", "weather"), ("Some other thing", "other")])
+def test_the_class_that_was_chosen_is_read_after_a_journey(target: str, asked: str, chosen: str) -> None:
+    sort = Node("sort", "classify", "Sort", params={"model": "model:1", "query": Ref("begin", ("q",))})
+    sort.params["classes"] = [{"name": "other", "id": "7"}, {"name": "weather", "id": "8"}]
+    ends = [Node(f"end{i}", "end", f"End {i}", inputs={"c": Ref("sort", ("class_name",))}) for i in (0, 1)]
+    for each in ends:
+        each.inputs["id"], each.outputs = Ref("sort", ("class_id",)), {"c": STRING, "id": STRING}
+    ways = [Edge("sort", "end0", "class:0"), Edge("sort", "end1", "class:1"), Edge("sort", "end0", "default")]
+    edges = [Edge("begin", "sort"), *ways]
+    made = replace(flow("T", Graph([start(q=STRING), sort, *ends], edges), MODEL), dialect="dify")
+    there = dsl.read(dsl.write(made, target).data)
+    there.resources = [replace(MODEL, id=each.id) for each in there.resources]
+    ran = run_dify(str(dsl.write(there, "dify").data), {"q": asked})
+    assert (ran.status, ran.outputs) == ("succeeded", {"c": chosen, "id": "8" if chosen == "weather" else "7"}), ran

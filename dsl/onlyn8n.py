@@ -1,0 +1,32 @@
+"""What n8n's code uses that only n8n has, and what stands for it elsewhere is not the same."""
+
+import re
+
+_WORD = re.compile(
+    r"""(?<![\w$.])(?:
+      \$(?:workflow|vars|env|secrets|prevNode|parameter|today|jmespath|getWorkflowStaticData|binary|fromAI|
+         if|ifEmpty|min|max|evaluateExpression|mode|nodeVersion|nodeId|webhookId|execution\.(?!id\b)\w+)\b
+    | \$now\s*\.\s*(?!valueOf|toMillis|toISO\b|toJSON|toString)\w+
+    | (?:DateTime|Duration|Interval)(?=\s*\.\s*\w+\s*\()
+    | this\.helpers | getWorkflowStaticData(?=\s*\()
+    )""",
+    re.X,
+)
+_STAND_INS = {
+    "$execution.id": "$execution.id is another one in every step.",
+    "$runIndex": "$runIndex is 0, in rounds too.",
+}
+_ASIDE = re.compile(  # what has no end ends with the line, or the code
+    r"""//[^\n]*|/\*[\s\S]*?(?:\*/|\Z)|"(?:[^"\\\n]|\\(?:.|\n|\Z))*"?|'(?:[^'\\\n]|\\(?:.|\n|\Z))*'?"""
+)
+ADVICE = "Write the code without, or hand it what it needs."
+
+
+def told(params: dict[str, object]) -> str:
+    """What there is to say of a code node with these parameters; empty: nothing."""
+    if params.get("lang") != "javascript" or params.get("style") not in ("items", "item"):
+        return ""
+    source = _ASIDE.sub(" ", str(params.get("source", "")))
+    fails = list(dict.fromkeys("".join(each.split()) for each in _WORD.findall(source)))
+    said = [f"The code uses {', '.join(fails)}, which only n8n has: it fails when it runs."] if fails else []
+    return " ".join(said + [each for word, each in _STAND_INS.items() if word in source])
