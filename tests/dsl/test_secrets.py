@@ -91,6 +91,57 @@ def test_a_secret_is_found(value: str, key: str, secret: str) -> None:
     assert [value[each.start : each.end] for each in found(value, key)] == [secret]
 
 
+HEX, UUID = "0123456789abcdef" * 2, "01234567-89ab-cdef-0123-456789abcdef"
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        f"SK{HEX}",
+        f"key-{HEX}",
+        f"sq0atp-{RUN}abcdef",
+        f"{HEX}-us12",
+        f"glptt-{RUN}",
+        f"lin_api_{RUN * 2}",
+        f"dp.pt.{RUN * 3}",
+        f"ATATT3xFfGF0{RUN * 4}",
+        f"pypi-AgEIcHlwaS5vcmc{RUN * 3}",
+        f"dapi{HEX}",
+        f"dop_v1_{HEX * 2}",
+        f"PMAK-{HEX[:24]}-{HEX}01",
+        f"pplx-{RUN * 3}",
+        f"fc-{HEX}",
+        f"GOCSPX-{RUN}abcdefghijkl",
+        f"ya29.{RUN * 3}",
+        f"EAAG{RUN * 6}",
+        f"figd_{RUN * 3}",
+        f"sbp_{HEX}01234567",
+        f"sb_secret_{RUN * 2}",
+        f"pat-na1-{UUID}",
+        f"lsv2_pt_{HEX}_0123456789",
+        f"jina_{RUN * 4}",
+        f"e2b_{HEX}01234567",
+        f"vercel_{RUN * 2}",
+    ],
+)
+def test_a_token_of_a_form_that_is_known_is_a_secret_wherever_it_stands(token: str) -> None:
+    for text in (f"see {token} ok", f"https://a.example/{token}", token):
+        assert [text[each.start : each.end] for each in found(text)] == [token]
+
+
+@pytest.mark.parametrize(
+    ("address", "secret"),
+    [
+        ("https://open.feishu.cn/open-apis/bot/v2/hook/", UUID),
+        ("https://x.webhook.office.com/webhookb2/", f"{UUID}@{UUID}/IncomingWebhook/{HEX}/{UUID}"),
+        ("https://hook.eu1.make.com/", RUN * 2),
+        ("https://hooks.zapier.com/hooks/catch/", "123456/abc1d2e"),
+    ],
+)
+def test_an_address_that_takes_what_anyone_sends_has_its_secret_at_the_end(address: str, secret: str) -> None:
+    assert [(each.start, each.end) for each in found(address + secret)] == [(len(address), len(address + secret))]
+
+
 @pytest.mark.parametrize(
     ("value", "key", "secret"),
     [
