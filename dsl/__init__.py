@@ -168,7 +168,7 @@ def _converted(
     others = beside(masked, **options) if beside else {}
     notes += unreported(flow, document, named(flow.dialect), target, notes)
     notes = [*dict.fromkeys(notes)]  # a node that has two values of a kind says the same of both
-    return document, discreet(notes, secrets_of(flow)) if secrets else notes, masked.resources, others
+    return document, discreet(notes, secrets_of(flow).told()) if secrets else notes, masked.resources, others
 
 
 def _by_id(notes: list[Note], flow: Flow, renamed: Flow) -> list[Note]:

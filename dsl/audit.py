@@ -14,7 +14,7 @@ from dsl.ir import Flow
 from dsl.merge import same
 from dsl.notes import Note, Severity
 from dsl.renamed import original
-from dsl.values import at, leaves, pointer, steps, upwards, walk
+from dsl.values import at, leaves, nearest, pointer, steps, walk
 
 _GONE = object()
 
@@ -28,7 +28,8 @@ def unreported(flow: Flow, document: Any, source: Dialect, target: Dialect, note
     back = kept if kept is not None else _again(source, returned, flow.raw)
     whole = {node.pointer for node, _, _ in walk(flow.graph)}
     named = {note.source_pointer for note in notes if note.source_pointer and _says_all(note, whole)}
-    lost = [place for place in differing(flow.raw, back) if not _covered(place[0], named)]
+    covered = nearest(named)
+    lost = [place for place in differing(flow.raw, back) if not covered(place[0])]
     return [_note(flow, group, places, source) for group, places in _grouped(flow, lost).items()]
 
 
@@ -148,16 +149,13 @@ def _apart(place: str, mine: Any, theirs: Any) -> Iterator[tuple[str, bool]]:
             yield where, False
 
 
-def _covered(place: str, named: set[str]) -> bool:
-    return any(each in named for each in upwards(place))
-
-
 def _grouped(flow: Flow, lost: list[tuple[str, bool]]) -> dict[tuple[str, str, str, str], list[tuple[str, bool]]]:
     """The places by node (id, title, its pointer) and the key below it that they have in common."""
     owners = {place: (node.id, node.title) for node, _, _ in walk(flow.graph) for place in (node.pointer, *node.folded)}
     groups: dict[tuple[str, str, str, str], list[tuple[str, bool]]] = {}
+    owner_of = nearest(owners)
     for place, gone in lost:
-        owner = next((each for each in upwards(place) if each in owners), "")
+        owner = owner_of(place)
         common = owner + "/".join(place[len(owner) :].split("/")[: 3 if owner else 4])
         groups.setdefault((*owners.get(owner, ("", "")), owner, common), []).append((place, gone))
     return groups

@@ -35,7 +35,7 @@ Found = dict[tuple[Any, ...], Change]  # by what is different, whatever it is an
 def diff(one: Flow, other: Flow) -> list[Change]:
     """The changes that lead from `one` to `other`, without secrets. Positions, ids and the order of nodes are none."""
     masked = _changes(mask(one)[0], mask(other)[0])
-    mine, theirs = secrets_of(one), secrets_of(other)
+    mine, theirs = secrets_of(one).told(), secrets_of(other).told()
     found: list[Change] = []
     for key, each in _changes(one, other).items():
         known = masked.get(without(key, mine)) or masked.get(without(key, theirs))
@@ -68,7 +68,7 @@ def _unread(one: Flow, other: Flow) -> Iterator[Change]:
     """What no common form shows; secrets are told apart by the names of their places."""
     if pairs(one, other) != {name: name for name in nodes(one)}:
         return  # where nodes have other ids, all that refers to them differs
-    known, secret = nodes(one), hidden(one.raw)[1] + hidden(other.raw)[1]
+    known, secret = nodes(one), [place for flow in (one, other) for place in hidden(flow.raw, secrets_of(flow))[1]]
     for key, place, was, is_ in unread(one, other, lambda flow: bool(_changes(one, flow))):
         if place not in secret:
             name = ".".join(steps(place.removeprefix(known[key].pointer)))

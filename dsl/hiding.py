@@ -1,65 +1,140 @@
 """Plain data and words without secrets: `${NAME}` stands where one stood, in keys and names too."""
 
-import copy
-from collections.abc import Callable, Iterator
-from dataclasses import fields, is_dataclass, replace
-from functools import partial
+import functools
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any
 
-from dsl.sensitive import Found, found, is_random
+from dsl.sensitive import Found, is_random, is_telling
+from dsl.spotting import SHORTEST, by_itself, found
+from dsl.standing import Under, by_leaf
 from dsl.tokens import likely
-from dsl.values import at, leaves, pointer, put, steps, unique
+from dsl.values import at, leaves, put, unique
 
-# Between a name and what stands under it, as in `{"name": "Authorization", "input": {"value": {"content": ...}}}`.
-_BETWEEN = {"value", "content", "input", "default"}
 _CODE = ("code", "jsCode", "pythonCode", "script", "functionCode")
+Look = Callable[..., list[Found]]
 
 
-def hidden(document: Any, secrets: dict[str, str] | None = None) -> tuple[Any, list[str]]:
-    """A document without secrets, and the pointers of the values that held one; `secrets` are known, with their names.
+@dataclass(frozen=True)
+class Known:
+    """Secrets that are known, with what stands for each elsewhere."""
+
+    names: dict[str, str] = field(default_factory=dict)
+    anywhere: frozenset[str] = frozenset()  # those that are taken out wherever they stand
+    within: dict[str, frozenset[str]] = field(default_factory=dict)  # by place, those that are so below it
+
+    def told(self) -> dict[str, str]:
+        """Those that are taken out of what is told to people: a lone word is not, as it is too often said."""
+        return {each: name for each, name in self.names.items() if each in self.anywhere or not each.isalpha()}
+
+
+NOTHING = Known()
+
+
+def looking(told: Iterable[str]) -> Look:
+    """`found` for these texts, which looks at each of them once."""
+    return functools.partial(found, look=functools.cache(functools.partial(by_itself, forms=likely(told))))
+
+
+class Hiding:
+    """Takes secrets out of plain data by what they stand under, and remembers them."""
+
+    def __init__(self, look: Look, known: Known = NOTHING, *, by_name: bool = False) -> None:
+        self.look, self.by_name = look, by_name  # by_name: only what stands under a name that tells
+        self.names, self.anywhere = dict(known.names), set(known.anywhere)
+        self.declared: dict[str, str] = {}  # those that the file says are secrets, with the names that it gives them
+        self.taken = set(self.names.values())
+
+    def clean(self, document: Any) -> Any:
+        return by_leaf(document, self.leaf)
+
+    def leaf(self, value: Any, under: Under) -> Any:
+        named = under.secret or is_telling(under.key)
+        if not named and (self.by_name or type(value) is not str or len(value) < SHORTEST):
+            return value
+        shown = words(value)
+        spans = self.look(shown, under, code=under.key in _CODE) if shown else []
+        for span in spans:
+            self.learn(shown[span.start : span.end], span.name)
+        if spans and under.secret:
+            self.declared[shown] = under.key
+            self.anywhere |= {shown} if len(shown) >= 6 else set()
+        return _cut(shown, spans, self.names) if spans else value
+
+    def learn(self, secret: str, name: str) -> None:
+        self.names[secret] = self.names.get(secret) or unique(name, self.taken)
+        if is_random(secret):
+            self.anywhere.add(secret)
+
+    def keys(self, document: Any) -> None:
+        """What stands in a key is taken out wherever else it stands: references stay whole."""
+        for key in dict.fromkeys(_keys(document)):
+            for span in self.look(key, code=True):
+                self.learn(key[span.start : span.end], span.name)
+                self.anywhere.add(key[span.start : span.end])
+
+
+def hidden(document: Any, known: Known = NOTHING) -> tuple[Any, list[str]]:
+    """A document without secrets, and the pointers of the values that held one.
 
     What stands in a key, or looks like chance, is taken out wherever else it stands: references stay whole.
     """
-    names, anywhere = dict(secrets or {}), dict(secrets or {})
-    look = partial(found, forms=likely(texts(document)))
-    taken, changed = set(names.values()), {}
-    for place, value in leaves(document):
-        spans = _found_at(document, place, value, look) if isinstance(value, str) else []
-        for span in spans:
-            secret = value[span.start : span.end]
-            names[secret] = names.get(secret) or unique(span.name, taken)
-        if spans:
-            changed[place] = _cut(value, spans, names)
-    for key in dict.fromkeys(_keys(document)):
-        for span in look(key, code=True):
-            secret = key[span.start : span.end]
-            anywhere[secret] = names[secret] = names.get(secret) or unique(span.name, taken)
-    if not names:
+    hiding = Hiding(looking(texts(document)), known)
+    result = hiding.clean(document)
+    hiding.keys(document)
+    if not hiding.names:
         return document, []
-    result = copy.deepcopy(document)
-    for place, value in changed.items():
-        put(result, place, value)
-    result = without(result, anywhere | {secret: name for secret, name in names.items() if is_random(secret)})
+    for place, some in known.within.items():
+        try:
+            put(result, place, without(at(result, place), {secret: hiding.names[secret] for secret in some}))
+        except (LookupError, ValueError):  # the document was changed since
+            continue
+    result = without(result, {secret: hiding.names[secret] for secret in hiding.anywhere})
     both = zip(leaves(document), leaves(result), strict=True)
-    return result, [place for (_, old), (place, new) in both if isinstance(old, str) and old != new]
+    return result, [place for (_, old), (place, new) in both if words(old) and old != new]
+
+
+def words(value: Any) -> str:
+    """What can be a secret, as text: "" for what cannot. A number is one where it is long."""
+    if isinstance(value, str):
+        return value
+    return shown if type(value) is int and len(shown := str(value)) >= 6 else ""
+
+
+def standing_in(text: str, secrets: dict[str, str]) -> list[Found]:
+    """Where secrets that are known stand in a text, no part of another word."""
+    return (
+        [Found(*match.span(), secrets[match[0]]) for match in _any_of(tuple(secrets)).finditer(text)] if secrets else []
+    )
+
+
+@functools.lru_cache(8)
+def _any_of(secrets: tuple[str, ...]) -> "re.Pattern[str]":
+    longest = sorted(secrets, key=len, reverse=True)
+    return re.compile("|".join(_whole(each) for each in longest))
+
+
+def _whole(secret: str) -> str:
+    """As it is where it looks like chance, for that may stand in a longer word."""
+    if is_random(secret):
+        return re.escape(secret)
+    before = r"(?<![^\W_])" if secret[0].isalnum() else ""
+    return before + re.escape(secret) + (r"(?![^\W_])" if secret[-1].isalnum() else "")
 
 
 def without(value: Any, secrets: dict[str, str]) -> Any:
     """Plain data or a part of a flow with `${NAME}` for each of these secrets, by their names."""
-    longest = sorted(secrets, key=len, reverse=True)
-
-    def spelt(each: str) -> str:
-        for secret in longest:
-            each = each.replace(secret, "${" + secrets[secret] + "}")
-        return each
-
-    return _each_text(value, spelt) if secrets else value
+    if not secrets:
+        return value
+    pattern = _any_of(tuple(secrets))
+    return _each_text(value, lambda text: pattern.sub(lambda match: "${" + secrets[match[0]] + "}", text))
 
 
 def discreet(value: Any, secrets: dict[str, str] | None = None) -> Any:
     """What is told to people without these secrets, and without any other that is known by its look."""
     names, told = dict(secrets or {}), texts(value)
-    look = partial(found, forms=likely(told))
+    look = looking(told)
     for each in told:
         for span in look(each, code=True):
             names.setdefault(each[span.start : span.end], span.name)
@@ -111,18 +186,3 @@ def _cut(value: str, spans: list[Found], names: dict[str, str]) -> str:
     for span in reversed(spans):
         value = value[: span.start] + "${" + names[value[span.start : span.end]] + "}" + value[span.end :]
     return value
-
-
-def _found_at(document: Any, place: str, value: str, look: Callable[..., list[Found]]) -> list[Found]:
-    """By what the value stands under; of `{"name": "Authorization", "value": ...}` the name."""
-    path = steps(place)
-    is_sent = any(word in step.lower() for step in path for word in ("header", "query", "auth"))
-    code = bool(path) and path[-1] in _CODE
-    if "credentials" in path[:-1] and path[-1] not in ("id", "name", "type"):
-        return look(value, "credentials", sent=is_sent)
-    while path and path[-1] in _BETWEEN:
-        path = path[:-1]
-        parent = at(document, pointer(*path))
-        if isinstance(parent, dict) and isinstance(parent.get("name"), str):
-            return look(value, parent["name"], sent=is_sent, code=code)
-    return look(value, path[-1] if path else "", sent=is_sent, code=code)

@@ -1,21 +1,22 @@
 """Secrets in a workflow are kept out of what is written: each becomes a reference to an environment variable.
 
 Where no reference can stand (code, notes, titles, ids, what a kind wants as plain text) `${NAME}` takes its place: that
-is text, and the note about it says so.
+is text, and the note about it says so. What is a secret in the file that a flow was read from is one in the flow, and
+the other way about: the two are looked at by the same rules, and what is found in either is taken out of both.
 """
 
 import copy
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
-from dsl.hiding import texts, without
+from dsl.hiding import Hiding, Known, looking, standing_in, texts, without, words
 from dsl.ir import Flow, Node, OnError, Ref, Resource, Script, Text, Type, Variable
 from dsl.irjson import fits
 from dsl.notes import Note
-from dsl.sensitive import Found, found, is_random, is_secret_name, variable
-from dsl.tokens import likely
-from dsl.values import at, leaves, refs, text, unique, walk
+from dsl.sensitive import Found, is_random
+from dsl.spotting import SHORTEST, apart
+from dsl.standing import NOWHERE, Under, below, by_leaf
+from dsl.values import at, leaves, text, unique, walk
 
 
 def mask(flow: Flow) -> tuple[Flow, list[Note]]:
@@ -25,22 +26,28 @@ def mask(flow: Flow) -> tuple[Flow, list[Note]]:
     return (masked, masker.notes) if masker.names else (flow, [])
 
 
-def secrets_of(flow: Flow) -> dict[str, str]:
-    """The secrets of a flow that cannot be taken for a word, by what stands for each elsewhere."""
+def secrets_of(flow: Flow) -> Known:
+    """The secrets of a flow and of the file that it was read from."""
     masker = _Masker(flow)
     masker.masked()
-    return masker.anywhere()
+    return masker.known()
 
 
 class _Masker:
     def __init__(self, flow: Flow) -> None:
         self.flow = flow
         self.texts = texts(flow)
-        self.found = partial(found, forms=likely(self.texts))
+        self.look = looking(self.texts)
+        self.file = Hiding(self.look, by_name=True)  # what is found in the file that the flow was read from
+        self.file.clean(flow.raw)
         self.names: dict[str, str] = {}  # secret -> the variable's name
         self.in_names: dict[str, str] = {}  # those of them that stand where no variable can
         self.referred: set[str] = set()  # secrets in whose place a reference stands
-        self.spelled: set[str] = set()  # and those that are `${NAME}` in the node at hand
+        self.here: dict[str, str] = {}  # what is a secret where the node at hand stands in the file
+        self.spelled: set[str] = set()  # secrets that are `${NAME}` in the node at hand
+        self.left_out: set[str] = set()  # those that were the default of an input of it
+        self.taken_out: set[str] = set()  # all that are not in it any more
+        self.within: dict[str, frozenset[str]] = {}  # the same for each node, by its places in the file
         self.ids: dict[str, str] = {}  # of resources, as they were -> as they are now
         self.taken = {variable.name for variable in flow.variables}
         self.notes: list[Note] = []
@@ -49,10 +56,16 @@ class _Masker:
 
     def masked(self) -> Flow:
         flow = self.flow
+        for secret, name in self.file.declared.items():  # whose values the flow does not have
+            self.names[secret] = name
+            self.tell(secret)
+        before = self.begin()
+        description = self.described(flow.description)
+        self.tell_but(before)
         resources = [self.resource(resource) for resource in flow.resources]
         changed = {id(node): self.node(node) for node, _, _ in walk(flow.graph)}
         variables = [self.variable(variable) for variable in flow.variables]
-        result = replace(flow, resources=resources, variables=variables)
+        result = replace(flow, description=description, resources=resources, variables=variables)
         if self.names:
             result.graph = copy.deepcopy(flow.graph)
             for mine, theirs in zip(walk(result.graph), walk(flow.graph), strict=True):
@@ -64,105 +77,151 @@ class _Masker:
 
     def anywhere(self) -> dict[str, str]:
         """What is taken out wherever it stands."""
-        return self.in_names | {secret: name for secret, name in self.names.items() if is_random(secret)}
+        known = self.file.anywhere
+        return self.in_names | {each: name for each, name in self.names.items() if each in known or is_random(each)}
+
+    def known(self) -> Known:
+        taken = set(self.names.values())
+        of_file = {each: name for each, name in self.file.names.items() if each not in self.names}
+        names = self.names | {each: unique(name, taken) for each, name in of_file.items()}
+        return Known(names, frozenset(self.file.anywhere | self.anywhere().keys()), self.within)
 
     def look_at_names(self, flow: Flow) -> None:
         """Titles, ids, descriptions, notes of reading: what no variable can stand for."""
         for each in texts(flow) if self.names else self.texts:
-            for span in self.found(each, code=True):
+            for span in self.look(each, code=True) if len(each) >= SHORTEST else []:
                 secret = each[span.start : span.end]
                 if secret not in self.names:
                     self.names[secret] = unique(span.name, self.taken)
                     self.notes += [replace(_IN_A_NAME, source_pointer=at) for at in places(self.flow, secret, None)]
                 self.in_names[secret] = self.names[secret]
 
+    # -- the parts of a flow
+
     def node(self, node: Node) -> dict[str, Any]:
-        self.at, self.spelled = node, set()
-        before = set(self.names)
+        before = self.begin(node)
         made = {
             "params": {name: self.param(name, value) for name, value in node.params.items()},
-            "inputs": self.value(node.inputs, ""),
-            "outputs": self.types(node.outputs),
+            "inputs": by_leaf(node.inputs, self.leaf),
+            "outputs": by_leaf(node.outputs, self.leaf),
+            "description": self.described(node.description),
             "on_error": self.policy(node.on_error),
         }
-        for secret in [each for each in self.names if each not in before or each in self.spelled]:
+        for secret in [each for each in self.names if each not in before or each in self.spelled | self.left_out]:
             self.tell(secret, node)
+        if self.taken_out:
+            self.within |= {place: frozenset(self.taken_out) for place in (node.pointer, *node.folded) if place}
         return made
+
+    def begin(self, node: Node | None = None) -> set[str]:
+        """With a part of the flow; gives the secrets that are known by then."""
+        self.at, self.here = node, self.seen_at(node) if node else {}
+        self.spelled, self.left_out, self.taken_out = set(), set(), set()
+        return set(self.names)
+
+    def seen_at(self, node: Node) -> dict[str, str]:
+        """What the file shows to be a secret of a node is one in the node, in whichever form it stands there."""
+        if not self.file.names:
+            return {}
+        seen = Hiding(self.look, by_name=True)
+        for place in (node.pointer, *node.folded):
+            seen.clean(_standing(self.flow, place) if place else None)
+        known = self.file.anywhere | seen.names.keys()
+        return {secret: name for secret, name in self.file.names.items() if secret in known}
 
     def param(self, name: str, value: Any) -> Any:
         """With references where the kind of the node lets them stand, else in plain text."""
-        masked = self.value(value, name)
+        masked = by_leaf(value, self.leaf, below(NOWHERE, name))
         if self.at is None or masked == value or fits(self.at.kind, name, masked):
             return masked
-        return self.spelt(value, name)
+        return self.spelt(value, below(NOWHERE, name))
 
-    def spelt(self, value: Any, key: str = "") -> Any:
+    def spelt(self, value: Any, under: Under = NOWHERE) -> Any:
         self.refers = False
         try:
-            return self.value(value, key)
+            return by_leaf(value, self.leaf, under)
         finally:
             self.refers = True
-
-    def types(self, types: dict[str, Type]) -> dict[str, Type]:
-        return {name: replace(each, default=None) if self.holds(each, name) else each for name, each in types.items()}
-
-    def holds(self, what: Type | Variable, name: str) -> bool:
-        """Whether the default is a secret."""
-        return isinstance(what.default, str) and bool(self.found(what.default, name))
 
     def policy(self, policy: OnError) -> OnError:
         return replace(policy, default=self.spelt(policy.default)) if policy.default else policy
 
     def resource(self, resource: Resource) -> Resource:
         """Their ids and names hold addresses, and those may hold tokens."""
-        self.at, before = None, set(self.names)
+        before = self.begin()
         id_, name, hint = (self.spelt(each) for each in (resource.id, resource.name, resource.hint))
         self.ids[resource.id] = id_
-        for secret in [each for each in self.names if each not in before]:
-            self.tell(secret, None)
+        self.tell_but(before)
         return replace(resource, id=id_, name=name, hint=hint)
 
     def variable(self, variable: Variable) -> Variable:
-        if not self.holds(variable, variable.name):
-            return variable
-        secret = str(variable.default)
-        self.names[secret] = variable.name
-        self.referred.add(secret)
-        self.tell(secret, None)
-        return replace(variable, type=Type("secret"), default=None)
+        """One that has a secret in it is to be filled in; of an object what is one is spelt there."""
+        before = self.begin()
+        variable = replace(variable, description=self.described(variable.description))
+        self.tell_but(before)
+        under, whole = Under(variable.name, secret=variable.type.name == "secret"), words(variable.default)
+        if whole and variable.type.name != "object" and self.found(whole, under):
+            self.names[whole] = variable.name
+            self.referred.add(whole)
+            self.tell(whole)
+            return replace(variable, type=Type("secret"), default=None)
+        before = self.begin()
+        default = self.spelt(variable.default, under)
+        self.tell_but(before)
+        return replace(variable, default=default)
 
-    def value(self, value: Any, key: str, *, sent: bool = False) -> Any:
-        if isinstance(value, str):
-            return self.string(value, key, sent)
+    def described(self, words: str) -> str:
+        return self.plain(words, self.found(words))
+
+    # -- the values in them
+
+    def leaf(self, value: Any, under: Under) -> Any:
         if isinstance(value, Text):
-            return self.text(value, key, sent)
+            return self.text(value, under)
         if isinstance(value, Script):
-            return replace(value, source=self.plain(value.source, self.found(value.source, key, sent=sent, code=True)))
-        if isinstance(value, dict):
-            return self.mapping(value, key)
-        if isinstance(value, list) and len(value) == 2 and isinstance(value[0], str):  # a header
-            return [value[0], self.value(value[1], value[0], sent=True)]
-        return [self.value(inner, key) for inner in value] if isinstance(value, list) else value
-
-    def mapping(self, value: dict[str, Any], key: str) -> dict[str, Any]:
-        under = value.get("name") if isinstance(value.get("name"), str) and "value" in value else None
-        under = "authorization" if key == "auth" else under
-        made = {name: self.value(inner, under if under and name == "value" else name) for name, inner in value.items()}
-        if isinstance(made.get("right"), str) and is_random(made["right"]) and _asks_for_a_secret(value.get("left")):
-            made["right"] = self.cut(made["right"], [Found(0, len(made["right"]), _asks_for_a_secret(value["left"]))])
-        return made
-
-    def string(self, value: str, key: str, sent: bool) -> Any:
-        if value in self.ids:
+            code = value.lang != "jinja2"  # which is text for the most part
+            spans = self.found(value.source, under, code=code)
+            return replace(value, source=self.plain(value.source, spans)) if spans else value
+        if isinstance(value, Type):
+            return self.type(value, under)
+        if isinstance(value, str) and value in self.ids:
             return self.ids[value]
-        if key == "source" or (self.at and self.at.kind == "note"):
-            return self.plain(value, self.found(value, code=key == "source"))
-        return self.cut(value, self.found(value, key, sent=sent))
+        return self.words(value, words(value), under)
 
-    def text(self, value: Text, key: str, sent: bool) -> Any:
+    def words(self, value: Any, shown: str, under: Under) -> Any:
+        code = under.key == "source"
+        if shown and (code or (self.at and self.at.kind == "note")):
+            return self.plain(shown, self.found(shown, code=code)) if isinstance(value, str) else value
+        spans = self.found(shown, under) if shown else []
+        return text(self.pieces(shown, spans)) if spans else value
+
+    def type(self, type_: Type, under: Under) -> Type:
+        """Of an input: a default that is a secret is left out, and an option that is one is spelt."""
+        if type_.default is None and not (type_.options or type_.props or type_.items):
+            return type_
+        default, options = (
+            self.default(type_, under),
+            [self.plain(each, self.found(each, under)) for each in type_.options],
+        )
+        inner = {"items": type_.items and self.type(type_.items, under), "props": by_leaf(type_.props, self.leaf)}
+        return replace(type_, default=default, options=tuple(options), **inner)
+
+    def default(self, type_: Type, under: Under) -> Any:
+        shown = words(type_.default)
+        spans = self.found(shown, under) if shown else []
+        for span in spans:
+            self.name(shown[span.start : span.end], span.name)
+            self.left_out.add(shown[span.start : span.end])
+        return None if spans else type_.default
+
+    def found(self, value: str, under: Under = NOWHERE, *, code: bool = False) -> list[Found]:
+        spans = self.look(value, under, code=code)
+        return apart(spans + standing_in(value, self.here)) if self.here else spans
+
+    def text(self, value: Text, under: Under) -> Any:
         """Looked at as a whole, with `{{...}}` for what is no text."""
         shown = [part if isinstance(part, str) else "{{" + getattr(part, "source", "") + "}}" for part in value.parts]
-        spans = self.found("".join(shown), key, sent=sent)
+        spans = self.found("".join(shown), under)
         result: list[Any] = []
         start = 0
         for part, as_shown in zip(value.parts, shown, strict=True):
@@ -175,9 +234,6 @@ class _Masker:
                 result.append(part)
             start = end
         return text(result) if spans else value
-
-    def cut(self, value: str, spans: list[Found]) -> Any:
-        return text(self.pieces(value, spans)) if spans else value
 
     def pieces(self, value: str, spans: list[Found]) -> list[Any]:
         result: list[Any] = []
@@ -198,13 +254,18 @@ class _Masker:
         return source
 
     def name(self, secret: str, wanted: str) -> str:
+        self.taken_out.add(secret)
         if secret not in self.names:
             self.names[secret] = unique(wanted, self.taken)
         return self.names[secret]
 
-    def tell(self, secret: str, node: Node | None) -> None:
+    def tell_but(self, told: set[str]) -> None:
+        for secret in [each for each in self.names if each not in told]:
+            self.tell(secret)
+
+    def tell(self, secret: str, node: Node | None = None) -> None:
         name = self.names[secret]
-        message, advice = _told(name, node, secret in self.spelled)
+        message, advice = _LEFT_OUT if secret in self.left_out else _told(name, node, secret in self.spelled)
         for place in places(self.flow, secret, node) or [node.pointer if node else ""]:
             self.notes.append(
                 Note(
@@ -236,33 +297,32 @@ def _inside(spans: list[Found], start: int, end: int, zero: int) -> list[Found]:
     ]
 
 
-def _asks_for_a_secret(left: Any) -> str:
-    """The variable for what is compared with a value that is called like a secret; "" for any other value."""
-    names = [str(ref.path[-1]) for ref in refs(left) if ref.path]
-    return next((variable(name) for name in names if is_secret_name(name)), "")
+_LEFT_OUT = ("A secret stood as the default of an input; there is none now.", "Give it where the workflow is run.")
 
 
 def _told(name: str, node: Node | None, spelled: bool) -> tuple[str, str]:
     """What became of a secret, and what to do: programs and notes know no variables of the platform."""
-    if node is None or not spelled:
+    if not spelled:
         return (
             f"A secret became the environment variable {name}; it is not in the file.",
             f"Give {name} its value on the target.",
         )
-    where = {"note": "the note", "code": "the code"}.get(node.kind, "an expression or a plain text")
+    kind = node.kind if node else ""
+    where = {"note": "the note", "code": "the code"}.get(kind, "an expression or a plain text")
     message = f"A secret stood in {where}; ${{{name}}} stands there as text."
-    if node.kind == "note":
+    if kind == "note":
         return message, ""
     return message, f"Put it in where ${{{name}}} stands, or hand it to the node as an input: nothing fills it in."
 
 
 def places(flow: Flow, secret: str, node: Node | None) -> list[str]:
     """Where the secret stands in the file that the flow was read from."""
-    if flow.raw is None:
-        return []
-    try:
-        inside = at(flow.raw, node.pointer) if node and node.pointer else flow.raw
-    except (LookupError, ValueError):
-        return []
     start = node.pointer if node else ""
-    return [place for place, value in leaves(inside, start) if isinstance(value, str) and secret in value]
+    return [place for place, value in leaves(_standing(flow, start), start) if standing_in(words(value), {secret: ""})]
+
+
+def _standing(flow: Flow, place: str) -> Any:
+    try:
+        return at(flow.raw, place)
+    except (LookupError, ValueError, TypeError):  # the file was changed since, or there is none
+        return None

@@ -8,13 +8,19 @@ _FORMS: dict[str, tuple[tuple[str, ...], str]] = {
     "openai": (("sk-",), r"\bsk-[A-Za-z0-9_-]{16,}"),
     "stripe": (("k_live_", "k_test_"), r"\b[rs]k_(?:live|test)_[A-Za-z0-9]{16,}"),
     "github": (("gh", "github_pat_"), r"\b(?:gh[pousr]_[A-Za-z0-9]{30,}|github_pat_[A-Za-z0-9_]{30,})"),
-    "gitlab": (("glpat-",), r"\bglpat-[A-Za-z0-9_-]{16,}"),
+    "gitlab": (
+        ("glpat-", "glptt-", "gldt-", "glrt-", "glsoat-"),
+        r"\bgl(?:pat|ptt|dt|rt|soat)-[A-Za-z0-9_-]{16,}",
+    ),
     "slack": (("xox",), r"\bxox[abeoprs]-[A-Za-z0-9-]{10,}"),
     "slack_hook": (("hooks.slack.com/services/",), r"(?<=hooks\.slack\.com/services/)[A-Za-z0-9/_-]{8,}"),
     "discord": (("/api/webhooks/",), r"(?<=/api/webhooks/)\d{6,}/[A-Za-z0-9_-]{16,}"),
     "telegram": ((":AA",), r"(?<!\d)\d{8,10}:AA[A-Za-z0-9_-]{30,}"),
     "aws": (("AKIA", "ASIA"), r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"),
-    "google": (("AIza",), r"\bAIza[0-9A-Za-z_-]{35}"),
+    "google": (
+        ("AIza", "GOCSPX-", "ya29."),
+        r"\bAIza[0-9A-Za-z_-]{35}|\bGOCSPX-[A-Za-z0-9_-]{20,}|\bya29\.[A-Za-z0-9_-]{20,}",
+    ),
     "hugging_face": (("hf_",), r"\bhf_[A-Za-z0-9]{30,}"),
     "replicate": (("r8_",), r"\br8_[A-Za-z0-9]{30,}"),
     "groq": (("gsk_",), r"\bgsk_[A-Za-z0-9]{30,}"),
@@ -25,6 +31,34 @@ _FORMS: dict[str, tuple[tuple[str, ...], str]] = {
     "shopify": (("shp",), r"\bshp(?:at|ca|pa|ss)_[0-9a-fA-F]{32}"),
     "notion": (("ntn_", "secret_"), r"\b(?:ntn|secret)_[A-Za-z0-9]{36,}"),
     "airtable": (("pat",), r"\bpat[A-Za-z0-9]{14}\.[0-9a-f]{64}"),
+    "atlassian": (("ATATT3",), r"\bATATT3[A-Za-z0-9_=-]{40,}"),
+    "databricks": (("dapi",), r"\bdapi[0-9a-f]{32}\b"),
+    "digitalocean": (("_v1_",), r"\bdo[opr]_v1_[0-9a-f]{64}\b"),
+    "doppler": (("dp.",), r"\bdp\.(?:pt|st|ct|sa)\.[A-Za-z0-9]{40,}"),
+    "e2b": (("e2b_",), r"\be2b_[0-9a-f]{32,}"),
+    "facebook": (("EAA",), r"\bEAA[A-Za-z0-9]{40,}"),
+    "figma": (("figd_",), r"\bfigd_[A-Za-z0-9_-]{30,}"),
+    "firecrawl": (("fc-",), r"\bfc-[0-9a-f]{32}\b"),
+    "hubspot": (("pat-",), r"\bpat-[a-z]{2}\d-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"),
+    "jina": (("jina_",), r"\bjina_[A-Za-z0-9_-]{40,}"),
+    "langsmith": (("lsv2_",), r"\blsv2_(?:pt|sk)_[0-9a-f]{32}_[0-9a-f]{10}"),
+    "linear": (("lin_api_",), r"\blin_api_[A-Za-z0-9]{32,}"),
+    "mailchimp": (("-us",), r"\b[0-9a-f]{32}-us\d{1,2}\b"),
+    "mailgun": (("key-",), r"\bkey-[0-9a-f]{32}\b"),
+    "perplexity": (("pplx-",), r"\bpplx-[A-Za-z0-9]{32,}"),
+    "postman": (("PMAK-",), r"\bPMAK-[0-9a-f]{24}-[0-9a-f]{34}"),
+    "pypi": (("pypi-",), r"\bpypi-[A-Za-z0-9_-]{40,}"),
+    "square": (("sq0",), r"\bsq0[a-z]{3}-[A-Za-z0-9_-]{22,}"),
+    "supabase": (("sbp_", "sb_secret_"), r"\bsbp_[0-9a-f]{40}\b|\bsb_secret_[A-Za-z0-9_-]{20,}"),
+    "twilio": (("SK",), r"\bSK[0-9a-f]{32}\b"),
+    "vercel": (("vercel_",), r"\bvercel_[A-Za-z0-9]{24,}"),
+    # Its second half: what begins with a sign that is rare is looked for fast.
+    "zhipu": ((".",), r"\.(?<=\b[0-9a-f]{32}\.)[A-Za-z0-9]{16}\b"),
+    # Addresses that take what anyone sends.
+    "feishu_hook": (("/bot/v2/hook/",), r"(?<=/bot/v2/hook/)[A-Za-z0-9-]{16,}"),
+    "teams_hook": (("/webhookb2/",), r"(?<=/webhookb2/)[A-Za-z0-9@/-]{36,}"),
+    "make_hook": ((".make.com/",), r"(?<=\.make\.com/)[A-Za-z0-9]{24,}"),
+    "zapier_hook": (("hooks.zapier.com/hooks/catch/",), r"(?<=hooks\.zapier\.com/hooks/catch/)\d+/\w+"),
     "jwt": (("eyJ",), r"\beyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{5,}"),
     "n8n": (("n8n_api_",), r"\bn8n_api_[A-Za-z0-9]{20,}"),
     "dify": (("app-", "dataset-"), r"\b(?:app|dataset)-[A-Za-z0-9]{24}\b"),
@@ -52,6 +86,7 @@ def likely(texts: Iterable[str]) -> Forms:
 def tokens(text: str, forms: Forms = ALL) -> Iterator[tuple[int, int, str]]:
     """Where a token begins and ends, and what it is."""
     for name, hints, form in forms:
-        if any(hint in text for hint in hints):
-            for match in form.finditer(text):
-                yield match.start(), match.end(), name
+        for hint in hints:
+            if hint in text:
+                yield from ((*match.span(), name) for match in form.finditer(text))
+                break

@@ -13,7 +13,7 @@ from dsl import DslError
 from dsl.audit import differing
 from dsl.dialects import named
 from dsl.ir import Flow
-from dsl.values import at, nodes, put, steps, upwards
+from dsl.values import at, nearest, nodes, put, steps
 
 MOST = 100  # values that are tried one by one
 _GONE = object()
@@ -26,9 +26,10 @@ def unread(one: Flow, other: Flow, read: Callable[[Flow], bool]) -> Iterator[tup
     target = named(one.dialect)
     mine, theirs = nodes(one), nodes(other)
     owners = {place: node.id for node in mine.values() for place in (node.pointer, *node.folded) if place}
+    owner_of = nearest(owners)
     for key in mine.keys() & theirs.keys():
         for place in islice(_places(mine[key].pointer, one, other, theirs[key].pointer), MOST):
-            owner = next((each for each in upwards(place) if each in owners), "")
+            owner = owner_of(place)
             cosmetic = target.COSMETIC & {*steps(place[len(mine[key].pointer) :])}
             there = theirs[key].pointer + place[len(mine[key].pointer) :]
             if owners.get(owner) == key and not cosmetic and not _shows(one, place, _at(other.raw, there), read):

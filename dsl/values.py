@@ -1,9 +1,10 @@
 """The values of the common form: their JSON, the references in them, and places in documents (JSON pointers)."""
 
+import functools
 import json
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -15,18 +16,27 @@ from dsl.ir import Edge, Flow, Graph, Node, Ref, Script, Text, Value, Variable
 
 def pointer(*steps: str | int) -> str:
     """The JSON pointer (RFC 6901) of a place."""
-    return "".join(["/" + str(step).replace("~", "~0").replace("/", "~1") for step in steps])
+    return "".join(map(_step, steps))
+
+
+@functools.lru_cache(4096, typed=True)
+def _step(step: str | int) -> str:
+    return "/" + str(step).replace("~", "~0").replace("/", "~1")
 
 
 def steps(place: str) -> list[str]:
-    return [step.replace("~1", "/").replace("~0", "~") for step in place.split("/")[1:]]
+    found = place.split("/")[1:]
+    return [step.replace("~1", "/").replace("~0", "~") for step in found] if "~" in place else found
 
 
-def upwards(place: str) -> Iterator[str]:
-    """The place and all above it, but for the whole document."""
-    while place:
-        yield place
-        place = place.rpartition("/")[0]
+def nearest(places: Container[str]) -> Callable[[str], str]:
+    """Of a place the next one of these: itself or one above it; "" where none is."""
+
+    @functools.cache
+    def found(place: str) -> str:
+        return place if not place or place in places else found(place.rpartition("/")[0])
+
+    return found
 
 
 def at(document: Any, place: str) -> Any:

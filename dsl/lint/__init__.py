@@ -30,7 +30,7 @@ def check(flow: Flow) -> list[Finding]:
     if rules := rules_of(flow.dialect):
         found += rules.check(flow)
     order = {"error": 0, "warning": 1, "note": 2}
-    return sorted(dict.fromkeys(discreet(found, secrets)), key=lambda each: order[each.level])
+    return sorted(dict.fromkeys(discreet(found, secrets.told())), key=lambda each: order[each.level])
 
 
 def mend(flow: Flow) -> tuple[Flow, list[str]]:

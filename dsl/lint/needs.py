@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Iterator
 
 from dsl import syntax, used
-from dsl.hiding import hidden
+from dsl.hiding import Known, hidden
 from dsl.ir import Flow, Node, Ref, Script
 from dsl.kinds import declared, walked
 from dsl.lint.finding import Finding, Level, at_node, called
@@ -82,7 +82,7 @@ def resources(flow: Flow) -> Iterator[Finding]:
 _OF_KNOWLEDGE = {"retrieve": "searches", "add_document": "writes into", "delete_document": "deletes from"}
 
 
-def secrets_in(flow: Flow, secrets: dict[str, str]) -> Iterator[Finding]:
+def secrets_in(flow: Flow, secrets: Known) -> Iterator[Finding]:
     for place in hidden(flow.raw, secrets)[1]:
         message = "A secret stands here in plain text: whoever gets the file has it."
         yield Finding("warning", "secret.found", message, place, fix="Use an environment variable or a credential.")

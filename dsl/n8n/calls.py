@@ -6,6 +6,8 @@ from dsl.ir import Node, Resource, Type, Value
 from dsl.n8n import jsontext, others, subnodes, tables
 from dsl.n8n.source import Raw, dig, is_number, members
 from dsl.sensitive import found
+from dsl.spotting import found
+from dsl.standing import Under
 from dsl.values import words
 
 if TYPE_CHECKING:
@@ -103,7 +105,7 @@ def _secret(reader: "Reader", raw: Raw, item: dict[str, Any], kind: str) -> Valu
     """A value, or a variable in its place when it is a secret."""
     name, value = item.get("name"), item.get("value", "")
     literal = isinstance(value, str) and not value.startswith("=")
-    if literal and isinstance(name, str) and found(value, name, sent=True):
+    if literal and isinstance(name, str) and found(value, Under(name, sent=True)):
         return reader.secret(raw, name, value, f"/parameters/{kind}Parameters")
     return reader.value(value, raw)
 

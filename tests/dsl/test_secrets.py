@@ -1,22 +1,32 @@
 """A secret never passes into a file of another platform."""
 
 import json
+from itertools import pairwise
+from typing import Any
 
 import pytest
 
 import dsl
 from dsl.hiding import hidden
-from dsl.ir import Edge, Flow, Graph, Node, Ref, Resource, Script, Text, Type, Variable
+from dsl.ir import Edge, Flow, Graph, Json, Node, Ref, Resource, Script, Text, Type, Variable
 from dsl.report import report
 from dsl.secrets import mask
-from dsl.sensitive import found
+from dsl.sensitive import Found
 from dsl.sidecar import make
+from dsl.spotting import found as found_under
+from dsl.standing import Under
 from dsl.summary import summarise
 from tests.dsl.kitchen import kitchen_sink
 
 OPENAI = "sk-" + "a1B2c3D4" * 4
 CHANCE = "Qm81xVery9Secret7Value0x1122"
+RUN = "Zq7xW3nB9tR5vK2m"
+WEAK = "hunter2!Xy"  # which looks like no secret
 TELEGRAM = "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsawQ"
+
+
+def found(value: str, key: str = "", *, sent: bool = False, code: bool = False) -> list[Found]:
+    return found_under(value, Under(key, sent), code=code)
 
 
 @pytest.mark.parametrize(
@@ -61,10 +71,75 @@ TELEGRAM = "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsawQ"
         (f"The password: {CHANCE}\nGood luck.", "text", CHANCE),
         (f"curl -s -u me:{CHANCE} https://h.example.com", "text", CHANCE),
         ("curl --user 'me:swordfish' https://h.example.com", "text", "swordfish"),
+        (f"curl https://x \\\n  -u 'admin:{WEAK}'", "text", WEAK),
+        (f"curl https://x -uadmin:{WEAK}", "text", WEAK),
+        (f"curl -b 'session={WEAK}' https://x", "text", f"session={WEAK}"),
+        (f"curl -H 'X-Api-Key: {WEAK}' https://x", "text", WEAK),
+        (f"curl https://x \\\n -H 'Authorization: Bearer {WEAK}'", "text", WEAK),
+        (f"https://{{{{ $json.user }}}}:{WEAK}@a.example/x", "url", WEAK),
+        (f"user=a\npassword={WEAK}", "body", WEAK),
+        (f"select * from u where password='{WEAK}'", "sql", WEAK),
+        (f"login password: {WEAK}", "notes", WEAK),
+        (f"Use API key {RUN} to call.", "text", RUN),
+        (f"The api key is {RUN}.", "text", RUN),
+        *((f"https://h.example.com/x?{name}={RUN}", "url", RUN) for name in ("session", "ak", "sk", "otp", "hook")),
+        (f"https://h.example.com/x?AWSAccessKeyId={RUN}&q=1", "url", RUN),
+        (f"https://h.example.com/x?user_key={WEAK}", "url", WEAK),
     ],
 )
 def test_a_secret_is_found(value: str, key: str, secret: str) -> None:
     assert [value[each.start : each.end] for each in found(value, key)] == [secret]
+
+
+HEX, UUID = "0123456789abcdef" * 2, "01234567-89ab-cdef-0123-456789abcdef"
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        f"SK{HEX}",
+        f"key-{HEX}",
+        f"sq0atp-{RUN}abcdef",
+        f"{HEX}-us12",
+        f"glptt-{RUN}",
+        f"lin_api_{RUN * 2}",
+        f"dp.pt.{RUN * 3}",
+        f"ATATT3xFfGF0{RUN * 4}",
+        f"pypi-AgEIcHlwaS5vcmc{RUN * 3}",
+        f"dapi{HEX}",
+        f"dop_v1_{HEX * 2}",
+        f"PMAK-{HEX[:24]}-{HEX}01",
+        f"pplx-{RUN * 3}",
+        f"fc-{HEX}",
+        f"GOCSPX-{RUN}abcdefghijkl",
+        f"ya29.{RUN * 3}",
+        f"EAAG{RUN * 6}",
+        f"figd_{RUN * 3}",
+        f"sbp_{HEX}01234567",
+        f"sb_secret_{RUN * 2}",
+        f"pat-na1-{UUID}",
+        f"lsv2_pt_{HEX}_0123456789",
+        f"jina_{RUN * 4}",
+        f"e2b_{HEX}01234567",
+        f"vercel_{RUN * 2}",
+    ],
+)
+def test_a_token_of_a_form_that_is_known_is_a_secret_wherever_it_stands(token: str) -> None:
+    for text in (f"see {token} ok", f"https://a.example/{token}", token):
+        assert [text[each.start : each.end] for each in found(text)] == [token]
+
+
+@pytest.mark.parametrize(
+    ("address", "secret"),
+    [
+        ("https://open.feishu.cn/open-apis/bot/v2/hook/", UUID),
+        ("https://x.webhook.office.com/webhookb2/", f"{UUID}@{UUID}/IncomingWebhook/{HEX}/{UUID}"),
+        ("https://hook.eu1.make.com/", RUN * 2),
+        ("https://hooks.zapier.com/hooks/catch/", "123456/abc1d2e"),
+    ],
+)
+def test_an_address_that_takes_what_anyone_sends_has_its_secret_at_the_end(address: str, secret: str) -> None:
+    assert [(each.start, each.end) for each in found(address + secret)] == [(len(address), len(address + secret))]
 
 
 @pytest.mark.parametrize(
@@ -83,6 +158,9 @@ def test_a_secret_is_found(value: str, key: str, secret: str) -> None:
         ("a1b2c", "X-Password", None),
         (f"{CHANCE}{{{{ $json.more }}}}", "X-Api-Key", CHANCE),
         (f"={{{{ 'Bearer ' + '{CHANCE}' }}}}", "Authorization", CHANCE),
+        (f"={{{{ 'Bearer ' + '{WEAK}' }}}}", "Authorization", WEAK),
+        (f"{{{{#env.A#}}}}{WEAK}", "X-Api-Key", WEAK),
+        (RUN, "X-Foo", None),
     ],
 )
 def test_all_that_is_sent_under_a_telling_name_is_a_secret(value: str, key: str, secret: str | None) -> None:
@@ -99,11 +177,17 @@ def test_all_that_is_sent_under_a_telling_name_is_a_secret(value: str, key: str,
         f"d = 'Server=x;User=a;Password={CHANCE};'",
         f"k = '-----BEGIN PRIVATE KEY-----\\n{CHANCE}'",
         f"fetch('https://h.example.com/?token={CHANCE}')",
+        f"const h = {{'X-Key': '{CHANCE}'}};",
     ],
 )
 def test_what_code_gives_to_a_telling_name_is_a_secret_if_it_looks_like_chance(source: str) -> None:
     (each,) = found(source, code=True)
     assert CHANCE in source[each.start : each.end] and source[: each.start].strip()[-1] in "'\"`:=-"
+
+
+@pytest.mark.parametrize("source", ["const password = 'letmein99';", 'db = {"user": "a", "passwd": "letmein99"}'])
+def test_a_password_in_quotes_needs_no_more_than_letters_and_digits(source: str) -> None:
+    assert [source[each.start : each.end] for each in found(source, code=True)] == ["letmein99"]
 
 
 @pytest.mark.parametrize(
@@ -157,6 +241,8 @@ def test_a_long_text_is_looked_through_at_once() -> None:
         ('={{ $json["x-auth2token4x1"] }}', "Authorization"),
         ("={{ $('Get token 1a2b3c').item.json.token }}", "Authorization"),
         ("$json.token", "token"),
+        ("={{ $json.user1.token2 }}", "Authorization"),
+        ("={{ $('Get token 1').item.json['auth1token2'] }}", "Authorization"),
         ("my-api-key", "api_key"),
         ("my secret token", "token"),
         ("<your token>", "Authorization"),
@@ -165,6 +251,12 @@ def test_a_long_text_is_looked_through_at_once() -> None:
         ("https://someone@git.example.com/repo.git", "url"),
         ("Use the session token: the one that you were given.", "text"),
         ("docker run -u me:staff curl", "text"),
+        ("curl -u $USER:$PASS -H 'Authorization: Bearer {{ token }}' -b cookies.txt https://x", "text"),
+        ("Write to {{ $json.name }}:me@a.example", "text"),
+        ("The password is required. Password: at least eight characters.", "text"),
+        ("Use the API key that you were given, and no token.", "text"),
+        ("https://h.example.com/x?session={{ $json.session }}&pin=1234", "url"),
+        ("if password == 'undefined' or password == $json.password1: pass", "text"),
     ],
 )
 def test_what_is_no_secret_stays(value: str, key: str) -> None:
@@ -304,6 +396,222 @@ def _all_that_is_told(data: bytes) -> dict[str, str]:
 def test_nothing_that_is_written_drawn_or_told_holds_the_secret_wherever_it_stood(document: dict[str, object]) -> None:
     told = _all_that_is_told(json.dumps(document).encode())
     assert [name for name, text in told.items() if OPENAI in text or CHANCE in text] == []
+
+
+def _dify(*data: dict[str, Any], start: Json = (), env: Json = (), session: Json = ()) -> dict[str, object]:
+    steps: list[dict[str, Any]] = [{"type": "start", "title": "Start", "variables": list(start)}, *data]
+    nodes: list[dict[str, Any]] = [
+        {"id": f"n{i}", "type": "custom", "position": {"x": 300 * i, "y": 0}, "data": {"title": f"N{i}", **each}}
+        for i, each in enumerate([*steps, {"type": "answer", "answer": "Done"}])
+    ]
+    edges = [
+        {"id": f"e{i}", "source": f"n{i}", "sourceHandle": "source", "target": f"n{i + 1}", "targetHandle": "target"}
+        for i in range(len(nodes) - 1)
+    ]
+    flow = {"graph": {"nodes": nodes, "edges": edges}, "features": {}}
+    flow |= {"environment_variables": env, "conversation_variables": session}
+    return {"kind": "app", "version": "0.6.0", "app": {"name": "f", "mode": "advanced-chat"}, "workflow": flow}
+
+
+def _dify_http(**more: object) -> dict[str, object]:
+    none = {"authorization": {"type": "no-auth", "config": None}, "headers": "", "params": ""}
+    return {"type": "http-request", "method": "post", "url": "https://a.example", **none, **more}
+
+
+def _dify_variable(type_: str, value: object, name: str = "FOO", description: str = "") -> list[dict[str, object]]:
+    return [{"id": "1", "name": name, "value_type": type_, "value": value, "description": description}]
+
+
+def _coze(type_: str = "", inputs: object = None, **start: object) -> dict[str, object]:
+    def node(id_: str, kind: str, **data: object) -> dict[str, object]:
+        return {"id": id_, "type": kind, "meta": {"position": {"x": 0, "y": 0}}, "data": data}
+
+    outputs = [{"type": "string", "name": "q", "required": True, **start}]
+    end = {"terminatePlan": "returnVariables", "inputParameters": []}
+    nodes = [node("100001", "1", nodeMeta={"title": "Start"}, outputs=outputs)]
+    nodes += [node("100002", type_, nodeMeta={"title": "Ask"}, inputs=inputs, outputs=[])] if type_ else []
+    nodes += [node("900001", "2", nodeMeta={"title": "End"}, inputs=end)]
+    ids = [each["id"] for each in nodes]
+    edges = [{"sourceNodeID": one, "targetNodeID": other} for one, other in pairwise(ids)]
+    return {"nodes": nodes, "edges": edges, "versions": {"loop": "v2"}}
+
+
+def _coze_auth(is_open: bool) -> dict[str, object]:
+    given = [
+        {"name": name, "input": {"type": "string", "value": {"type": "literal", "content": value}}}
+        for name, value in (("Key", "X-A"), ("Value", WEAK))
+    ]
+    data = {"customData": {"addTo": "header", "data": given}}
+    auth = {"authType": "CUSTOM_AUTH", "authOpen": is_open, "authData": data}
+    body = {"bodyType": "EMPTY", "bodyData": {}}
+    return {"apiInfo": {"method": "POST", "url": "https://a.example"}, "body": body, "headers": [], "auth": auth}
+
+
+def _ragflow(name: str, **params: object) -> dict[str, object]:
+    begin = {"component_name": "Begin", "params": {"mode": "conversational", "inputs": {}}}
+    components = {
+        "begin": {"obj": begin, "upstream": [], "downstream": ["A:1"]},
+        "A:1": {"obj": {"component_name": name, "params": params}, "upstream": ["begin"], "downstream": []},
+    }
+    return {"title": "f", "dsl": {"components": components, "globals": {}, "history": [], "path": []}}
+
+
+def _n8n_body(text: str) -> dict[str, object]:
+    sent = {"method": "POST", "sendBody": True, "specifyBody": "json", "jsonBody": text}
+    return _n8n("Ask", {"url": "https://a.example.com", **sent})
+
+
+def _n8n_if(left: str, right: str) -> dict[str, object]:
+    one = {"leftValue": left, "rightValue": right, "operator": {"type": "string", "operation": "equals"}}
+    return _n8n("Known?", {"conditions": {"combinator": "and", "conditions": [one]}}, "if")
+
+
+def _n8n_set(name: str, value: object, type_: str) -> dict[str, object]:
+    one = {"id": "1", "name": name, "value": value, "type": type_}
+    return _n8n("Set", {"assignments": {"assignments": [one]}}, "set")
+
+
+_SESSION: dict[str, object] = {
+    "variable_selector": ["conversation", "api_key"],
+    "operation": "over-write",
+    "write_mode": "over-write",
+}
+_FORM = {"type": "form-data", "data": [{"id": "1", "key": "password", "type": "text", "value": WEAK}]}
+_SERVERS = json.dumps({"a": {"url": "https://x/sse", "headers": {"Authorization": f"Bearer {WEAK}"}}})
+_AGENT = {"agent_strategy_name": "x", "agent_strategy_provider_name": "y", "agent_strategy_label": "z"}
+_IF: dict[str, object] = {
+    "id": "1",
+    "variable_selector": ["n0", "api_key"],
+    "comparison_operator": "is",
+    "varType": "string",
+}
+_CASES = [{"case_id": "true", "id": "true", "logical_operator": "and", "conditions": [_IF | {"value": WEAK}]}]
+_INPUT: dict[str, object] = {"variable": "api_key", "label": "Key", "required": True}
+_JS_HEADERS = {"sendHeaders": True, "specifyHeaders": "json", "jsonHeaders": f"={{{{ {{'x-api-key':'{WEAK}'}} }}}}"}
+
+
+@pytest.mark.parametrize(
+    ("document", "secret"),
+    [
+        pytest.param(_dify(env=_dify_variable("secret", WEAK)), WEAK, id="a secret variable of Dify"),
+        pytest.param(_dify(env=_dify_variable("secret", 9812763)), "9812763", id="a number that is one"),
+        pytest.param(
+            _dify(_dify_http(url=f"https://a.example/{WEAK}"), env=_dify_variable("secret", WEAK)),
+            WEAK,
+            id="a secret variable's value in an address",
+        ),
+        pytest.param(
+            _dify(env=_dify_variable("secret", WEAK, description=f"it is {WEAK}")),
+            WEAK,
+            id="a secret variable's value in what is said of it",
+        ),
+        pytest.param(_dify(_dify_http(body=_FORM)), WEAK, id="a field of a form"),
+        pytest.param(
+            _dify(_dify_http(body={"type": "x-www-form-urlencoded", "data": f"password:{WEAK}"})),
+            WEAK,
+            id="a form in lines",
+        ),
+        pytest.param(_coze("45", _coze_auth(True)), WEAK, id="a header of one's own that signs in"),
+        pytest.param(_coze("45", _coze_auth(False)), WEAK, id="such a header, switched off"),
+        pytest.param(
+            _ragflow("Invoke", url="https://a.example", method="POST", variables=[{"key": "password", "value": WEAK}]),
+            WEAK,
+            id="a variable of a request of RAGFlow",
+        ),
+        pytest.param(
+            _dify({"type": "agent", "agent_parameters": {"mcp": {"type": "constant", "value": _SERVERS}}, **_AGENT}),
+            WEAK,
+            id="headers of a server in JSON text",
+        ),
+        pytest.param(
+            _dify(session=_dify_variable("object", {"password": WEAK})), WEAK, id="an object that a variable holds"
+        ),
+        pytest.param(
+            _dify(
+                {"type": "template-transform", "template": f'{{"api_key":"{WEAK}","x":{{{{ x }}}}}}', "variables": []}
+            ),
+            WEAK,
+            id="JSON in a template",
+        ),
+        pytest.param(
+            _n8n("Ask", {"url": "https://a.example.com", **_JS_HEADERS}), WEAK, id="headers that an expression makes"
+        ),
+        pytest.param(_n8n_body('{"password":"correct horse battery"}'), "correct horse battery", id="words in a body"),
+        pytest.param(_n8n_body(r'{"password":"ab\"cd9zz"}'), "cd9zz", id="a quote in a body"),
+        pytest.param(_n8n_body(r'{"password":"ab\\cd9zz"}'), "cd9zz", id="a backslash in a body"),
+        pytest.param(_n8n_body('{"password":98127634}'), "98127634", id="a number in a body"),
+        pytest.param(_n8n_body('{"password":"abc1"}'), "abc1", id="a short password in a body"),
+        pytest.param(_n8n_body(f'{{"auth":{{"user":"a","pass":"{WEAK}"}}}}'), WEAK, id="pass beside a user"),
+        pytest.param(_n8n_body(f'={{"password":"{WEAK}","n":{{{{ $json.n }}}}}}'), WEAK, id="JSON with an expression"),
+        pytest.param(_n8n_set("password", 98127634, "number"), "98127634", id="a number that is set"),
+        pytest.param(
+            _dify(start=[_INPUT | {"type": "text-input", "default": WEAK}]), WEAK, id="the default of an input"
+        ),
+        pytest.param(
+            _dify(start=[_INPUT | {"type": "select", "options": [WEAK, "b"]}]), WEAK, id="an option of an input"
+        ),
+        pytest.param(_coze(name="api_key", defaultValue=WEAK), WEAK, id="the default of an input of Coze"),
+        pytest.param(_dify(env=_dify_variable("number", 9812763, "PASSWORD")), "9812763", id="a number in a variable"),
+        pytest.param(
+            _dify(
+                {"type": "assigner", "version": "2", "items": [_SESSION | {"input_type": "constant", "value": WEAK}]}
+            ),
+            WEAK,
+            id="what a variable is set to",
+        ),
+        pytest.param(_dify({"type": "if-else", "cases": _CASES}), WEAK, id="what a value is compared with"),
+        pytest.param(
+            _n8n_if("={{ $json.headers.authorization }}", f"Bearer {WEAK}"), WEAK, id="what a header is compared with"
+        ),
+        pytest.param(
+            _n8n_if("={{ $json.headers['x-api-key'] }}", WEAK), WEAK, id="what a header in quotes is compared with"
+        ),
+        pytest.param(_n8n("Ask", {}, notes=f"login password: {WEAK}"), WEAK, id="notes on a node"),
+        pytest.param(_n8n("Ask", {}) | {"description": f"The password: {WEAK}"}, WEAK, id="what is said of the flow"),
+        pytest.param(
+            _dify(env=_dify_variable("string", "x", description=f"password: {WEAK}")),
+            WEAK,
+            id="what is said of a variable",
+        ),
+        pytest.param(_ragflow("BaiduFanyi", appid=CHANCE, secret_key=WEAK), CHANCE, id="an id beside its key"),
+    ],
+)
+def test_a_secret_of_any_look_is_in_nothing_that_is_written_or_told(document: dict[str, object], secret: str) -> None:
+    told = _all_that_is_told(json.dumps(document).encode())
+    assert [name for name, text in told.items() if secret in text] == []
+
+
+def test_a_secret_variable_of_dify_is_told_of_and_referred_to_where_its_value_stood() -> None:
+    app = _dify(_dify_http(url=f"https://a.example/{WEAK}"), env=_dify_variable("secret", WEAK))
+    masked, notes = mask(dsl.read(json.dumps(app)))
+    assert masked.graph.nodes[1].params["url"] == Text(("https://a.example/", Ref("", ("FOO",), "env")))
+    assert [each.name for each in masked.variables] == ["FOO"]
+    places = {"/workflow/environment_variables/0/value", "/workflow/graph/nodes/1/data/url"}
+    assert {note.source_pointer for note in notes if note.code == "secret.found"} == places
+
+
+def test_the_default_of_an_input_that_is_a_secret_is_left_out_and_told_of() -> None:
+    app = _dify(start=[_INPUT | {"type": "text-input", "default": WEAK}])
+    masked, (note,) = mask(dsl.read(json.dumps(app)))
+    assert masked.graph.nodes[0].outputs["api_key"].default is None and masked.variables == []
+    assert "the default of an input" in note.message
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        pytest.param(
+            _dify({"type": "tool", "tool_parameters": {"token": {"type": "variable", "value": ["n0", "user1token2"]}}}),
+            id="a selector under a telling name",
+        ),
+        pytest.param(_n8n_body('{"token": "{{ $json.token }}", "max_tokens": 4096, "n": 98127634}'), id="references"),
+        pytest.param(_dify(env=_dify_variable("secret", "")), id="a secret variable without a value"),
+        pytest.param(_n8n_if("={{ $json.token }}", "={{ $json.other_token }}"), id="two values compared"),
+    ],
+)
+def test_what_refers_to_a_secret_is_none(document: dict[str, object]) -> None:
+    flow = dsl.read(json.dumps(document))
+    assert mask(flow) == (flow, []) and hidden(flow.raw) == (flow.raw, [])
 
 
 def test_a_secret_in_the_name_of_a_node_is_told_and_all_references_still_find_the_node() -> None:

@@ -1,0 +1,211 @@
+"""Where secrets stand in a text: given to a name in an address, a form, JSON, headers, code, prose or a command."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Protocol
+from urllib.parse import unquote
+
+from dsl.sensitive import (
+    Found,
+    is_chance,
+    is_mixed,
+    is_perhaps,
+    is_placeholder,
+    is_random,
+    is_secret_name,
+    is_telling,
+    may_be,
+    named,
+    refers,
+    says_more,
+    variable,
+)
+from dsl.standing import NOWHERE, Under, below, scalars
+from dsl.tokens import ALL, Forms, tokens
+
+SHORTEST = 8  # of a text that holds a secret, where it stands under no name that tells
+_LONG = 6  # digits of a number that may be a secret
+_GIVING = re.compile(r"[:= <]")  # without one of these nothing is given to a name
+
+# `name=value` of an address or a form, `"name": "value"` of JSON, a line of headers, a value given in code or prose.
+_SENT = re.compile(r"""(?m)(?:^|(?<=[?&\#;]))(?P<name>[\w.%-]{2,40})=(?P<value>(?:[^?&\#;\s{}"'<>]|\?(?!\w+=)){4,})""")
+_MEMBER = re.compile(
+    r"""(?P<q>["'])(?P<name>[\w.-]{2,40})(?P=q)\s{0,9}:\s{0,9}(?P<r>["'])(?P<value>(?:\\.|(?!(?P=r))[^\\])*+)(?P=r)"""
+)
+_LINE = re.compile(r"(?m)^[ \t]*(?P<name>[\w.-]{2,40})[ \t]*:[ \t]*(?P<value>\S.{3,}?)[ \t]*$")
+_GIVEN = re.compile(
+    r"""(?<![\w.-])(?P<name>[\w.-]{2,40})["'`]?\]?\s{0,3}(?:=>|:=|[:=])\s{0,3}\\?["'`]?"""
+    r"""(?=(?P<value>[^\s"'`<>{}()\[\],;&|\\]{12,512}+)(?![(\[]))"""  # which may hold another such pair
+)
+_ELEMENT = re.compile(r"<(?P<name>[\w.-]{2,40})>(?P<value>[^<>\s{}]{6,})</")
+_USER = re.compile(r"(?<=://)[^\s/@:?#{}]{12,200}(?=:?@)")
+_BEHIND_A_USER = re.compile(r"://\{\{(?:[^{}]|\{(?!\{)|\}(?!\}))*+\}\}:(?P<value>[^\s/@{}?#\"'<>]{1,200})@")
+_IN_AN_ADDRESS = re.compile(
+    r"(?i)^(key|user_?key|phpsessid|sig|signature|x-amz-signature|x-signature|x-amz-credential)$"
+)
+# A password needs no look of chance: what is quoted in code or SQL, and what stands behind a colon in prose.
+_PASSWORD = r"""(?i)(?<![a-z])(?:password|passwd|pwd|passphrase)["'`]?\]?\s{0,3}"""
+_QUOTED = re.compile(_PASSWORD + r"""(?:=>|:=|[:=])\s{0,3}(?P<q>["'`])(?P<value>[^\s"'`{}$<>]{6,64})(?P=q)""")
+_IN_PROSE = re.compile(_PASSWORD + r"""[:=]\s{0,3}(?P<value>[^\s"'`{}()\[\],;&|<>\\]{6,64})(?![\w(])""")
+_SAID = re.compile(
+    r"""(?i)(?<![\w-])(?P<name>(?:api|access|auth|secret)[ _-]?key|(?:access[ _-]?)?token|password|secret)(?: is)?:?"""
+    r"""\s{1,3}["'`]?(?P<value>[^\s"'`<>{}()\[\],;&|\\]{12,512})(?<!\.)"""
+)
+# A command goes on behind a backslash at the end of a line.
+_COMMAND = re.compile(r"\bcurl\b(?:[^\n\\]|\\[\s\S])*+")
+_CURL_USER = re.compile(r"""(?<!\S)(?:-u\s*|--user[ =]\s*)["']?[^\s:"'{}]{1,60}:(?P<value>[^\s"'{}]{4,})""")
+_CURL_COOKIE = re.compile(r"""(?<!\S)(?:-b\s*|--cookie[ =]\s*)["']?(?P<value>[\w.-]+=[^"'\s{}]{4,})""")
+_CURL_HEADER = re.compile(
+    r"""(?<!\S)(?:-H\s*|--header[ =]\s*)(?P<q>["'])(?P<name>[\w-]{2,40})\s*:\s*(?P<value>(?:(?!(?P=q)).){4,}?)(?P=q)"""
+)
+_IN_NAMES = ("authorization", "key", "secret", "passw", "passphrase", "pwd", "cookie", "credential", "token", "x-")
+
+
+class Look(Protocol):
+    """Of a text the secrets in it wherever it stands, and those that are so if it is no code."""
+
+    def __call__(self, value: str) -> tuple[list[Found], list[Found]]: ...
+
+
+def by_itself(value: str, forms: Forms = ALL) -> tuple[list[Found], list[Found]]:
+    """As `Look` says; `forms`: those that tokens in it may have."""
+    if len(value) < SHORTEST:
+        return [], []
+    known = [Found(start, end, variable(name)) for start, end, name in tokens(value, forms)]
+    if not _GIVING.search(value):
+        return known, []
+    return [*_given(value), *known], [*_sent(value), *_in_prose(value)]
+
+
+def found(value: str, under: Under = NOWHERE, *, code: bool = False, look: Look = by_itself) -> list[Found]:
+    """The secrets in a text by what it stands under; `code`: of a program; `look`: what it is by itself.
+
+    References are as the platforms write them: `{{...}}`, `{...}`, `${...}`.
+    """
+    if under.secret:
+        return [] if is_placeholder(value) else [Found(0, len(value), under.key)]
+    spans, others = look(value)
+    if not code:
+        spans = [*others, *_members(value, under), *spans]
+    whole = named(value, under, code) if is_telling(under.key) else []
+    if not spans:
+        return whole
+    spans = apart([_called(each, under.key) for each in spans])
+    return whole if whole and under.sent and says_more(value, spans) else spans
+
+
+def apart(spans: list[Found]) -> list[Found]:
+    """In the order of the text; of two that overlap the first."""
+    result: list[Found] = []
+    for each in sorted(spans, key=lambda span: (span.start, -span.end)):
+        if not result or each.start >= result[-1].end:
+            result.append(each)
+    return result
+
+
+def _called(span: Found, key: str) -> Found:
+    """By the name that it stands under where its own says no more than that it is a token."""
+    return replace(span, name=variable(key)) if span.name in _UNSPECIFIC and is_secret_name(key) else span
+
+
+_UNSPECIFIC = {variable(form) for form in ("bearer", "basic", "jwt")}
+
+
+def _sent(value: str) -> Iterator[Found]:
+    if "=" in value:
+        for match in _SENT.finditer(value):
+            if _is_sent(unquote(match["name"]), match["value"]):
+                yield from _value(match, unquote(match["name"]))
+
+
+def _members(value: str, under: Under) -> Iterator[Found]:
+    if '"' in value or "':" in value:
+        yield from _of_json(value, under)
+    if under.key in ("headers", "params") and ":" in value:  # Dify has each on a line of a text
+        yield from _headers(_LINE.finditer(value))
+
+
+def _is_sent(name: str, value: str) -> bool:
+    if len(value) < 6 and not is_chance(value):
+        return False
+    return bool(_IN_AN_ADDRESS.match(name)) or is_secret_name(name) or may_be(name, value)
+
+
+def _of_json(value: str, under: Under) -> Iterator[Found]:
+    """By the names in it; where it is no JSON, by those right in front of a value, and among words by its look."""
+    members = [*scalars(value, under)]
+    for start, end, beneath in members:
+        if value[start - 1] == '"' or end - start >= _LONG:
+            yield from _moved(named(value[start:end], beneath), start)
+    if members:
+        return
+    is_document = value.lstrip("= \n")[:1] in ("{", "[")
+    for match in _MEMBER.finditer(value):
+        said = match["value"]
+        sure = is_document or is_random(said) or (len(said) >= 8 and is_chance(said))
+        spans = named(said, below(under if is_document else NOWHERE, match["name"])) if sure else []
+        yield from _moved(spans, match.start("value"))
+
+
+def _headers(matches: Iterator["re.Match[str]"]) -> Iterator[Found]:
+    for match in matches:
+        yield from _moved(named(match["value"], Under(match["name"], sent=True)), match.start("value"))
+
+
+def _moved(spans: list[Found], by: int) -> Iterator[Found]:
+    return (replace(each, start=each.start + by, end=each.end + by) for each in spans)
+
+
+def _in_prose(value: str) -> Iterator[Found]:
+    low = value.lower()
+    if "passw" in low or "pwd" in low or "passphrase" in low:
+        for match in _IN_PROSE.finditer(value):
+            if is_mixed(match["value"]):
+                yield from _value(match, "password")
+    if any(word in low for word in ("key", "token", "password", "secret")):
+        for match in _SAID.finditer(value):
+            if is_random(match["value"]):
+                yield from _value(match, match["name"])
+
+
+def _given(value: str) -> Iterator[Found]:
+    """What is given to a name in code, in prose or on a command line, if it looks like chance."""
+    low = value.lower()
+    if (":" in value or "=" in value) and any(word in low for word in _IN_NAMES):
+        for match in _GIVEN.finditer(value):
+            if is_random(match["value"]) and (is_secret_name(match["name"]) or _is_header(match["name"])):
+                yield from _value(match, match["name"])
+        for match in _QUOTED.finditer(value):
+            if is_mixed(match["value"]):
+                yield from _value(match, "password")
+    if "://" in value:
+        for match in _USER.finditer(value):
+            if is_random(match[0]):
+                yield Found(*match.span(), variable("user"))
+        for match in _BEHIND_A_USER.finditer(value):
+            yield from _value(match, "password")
+    if "</" in value:
+        for match in _ELEMENT.finditer(value):
+            if is_secret_name(match["name"]) and (is_chance(match["value"]) or is_random(match["value"])):
+                yield from _value(match, match["name"])
+    if "curl" in value:
+        for match in _COMMAND.finditer(value):
+            yield from _moved([*_of_curl(match[0])], match.start())
+
+
+def _is_header(name: str) -> bool:
+    return name[:2].lower() == "x-" and is_perhaps(name)
+
+
+def _of_curl(command: str) -> Iterator[Found]:
+    for match in _CURL_USER.finditer(command):
+        yield from _value(match, "password")
+    for match in _CURL_COOKIE.finditer(command):
+        yield from _value(match, "cookie")
+    yield from _headers(_CURL_HEADER.finditer(command))
+
+
+def _value(match: "re.Match[str]", name: str) -> Iterator[Found]:
+    if not is_placeholder(match["value"]) and not refers(match["value"]):
+        yield Found(*match.span("value"), variable(name))
