@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 from dsl.ir import Node, Resource, Type, Value
 from dsl.n8n import jsontext, others, subnodes, tables
 from dsl.n8n.source import Raw, dig, is_number, members
-from dsl.sensitive import found
 from dsl.spotting import found
 from dsl.standing import Under
 from dsl.values import words

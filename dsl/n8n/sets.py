@@ -1,5 +1,6 @@
 """Set nodes, in all their versions (n8n.md, section 15): what they set, and what they hand on as it came in."""
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from dsl import values
@@ -109,8 +110,16 @@ def keeps(reader: "Reader", raw: Raw, first: names.Path) -> bool:
     if raw.kind != "set" or not first or not keeps_all(raw) or not reader.source.into[raw.name]:
         return False
     if raw.name not in reader.assigned:
-        reader.assigned[raw.name] = {name.split(".")[0] for name, _, _ in assignments(raw)}
-    return first[0] not in reader.assigned[raw.name]
+        reader.assigned[raw.name] = {*fields_of(raw)}
+    return first[0] not in reader.assigned[raw.name] and _chosen(raw, str(first[0]))
+
+
+def _chosen(raw: Raw, field: str) -> bool:
+    """Whether a field of what came in is one of those that stay."""
+    lists = {"selected": "includeFields", "except": "excludeFields"}
+    listed = raw.params.get(lists.get(str(raw.params.get("include")), ""))
+    names = {name.strip() for name in listed.split(",")} if isinstance(listed, str) else None
+    return names is None or (field in names) == (raw.params["include"] == "selected")
 
 
 # -- all the fields of an item
@@ -156,8 +165,18 @@ def _names(reader: "Reader", maker: Raw, met: set[str]) -> list[str]:
 
 def fields_of(maker: Raw) -> list[str]:
     """The fields that a node itself says it gives, beside those that it keeps."""
-    own = [name.split(".")[0] for name, _, _ in assignments(maker)] if maker.kind == "set" else ()
+    own = [name.split(".")[0] for name, _, _ in assignments(maker)] if maker.kind == "set" else []
+    if maker.kind == "set" and maker.params.get("mode") == "raw":
+        own = [*_written(maker.params.get("jsonOutput", "{}"))]
     return [*dict.fromkeys([*own, *_KNOWN.get(maker.kind, ())])]
+
+
+def _written(source: Any) -> dict[str, Value]:
+    """The fields of JSON, whatever the expressions in it come to."""
+    code = source[3:-2] if isinstance(source, str) and re.fullmatch(r"=\{\{.*\}\}", source, re.S) else None
+    made = text.plain(code, lambda path: [Ref("", ("x",), "env")]) if code else None
+    made = jsontext.parsed(source, lambda code: None) if made is None and isinstance(source, str) else made
+    return made if isinstance(made, dict) else {}
 
 
 def tell(reader: "Reader", raw: Raw) -> None:
