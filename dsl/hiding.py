@@ -40,8 +40,8 @@ def looking(told: Iterable[str]) -> Look:
 class Hiding:
     """Takes secrets out of plain data by what they stand under, and remembers them."""
 
-    def __init__(self, look: Look, known: Known = NOTHING, *, by_name: bool = False) -> None:
-        self.look, self.by_name = look, by_name  # by_name: only what stands under a name that tells
+    def __init__(self, look: Look, known: Known = NOTHING) -> None:
+        self.look = look
         self.names, self.anywhere = dict(known.names), set(known.anywhere)
         self.declared: dict[str, str] = {}  # those that the file says are secrets, with the names that it gives them
         self.taken = set(self.names.values())
@@ -51,7 +51,7 @@ class Hiding:
 
     def leaf(self, value: Any, under: Under) -> Any:
         named = under.secret or is_telling(under.key)
-        if not named and (self.by_name or type(value) is not str or len(value) < SHORTEST):
+        if not named and (type(value) is not str or len(value) < SHORTEST):
             return value
         shown = words(value)
         spans = self.look(shown, under, code=under.key in _CODE) if shown else []

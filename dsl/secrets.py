@@ -9,6 +9,7 @@ import copy
 from dataclasses import replace
 from typing import Any
 
+from dsl.byname import telling
 from dsl.hiding import Hiding, Known, looking, standing_in, texts, without, words
 from dsl.ir import Flow, Node, OnError, Ref, Resource, Script, Text, Type, Variable
 from dsl.irjson import fits
@@ -38,8 +39,9 @@ class _Masker:
         self.flow = flow
         self.texts = texts(flow)
         self.look = looking(self.texts)
-        self.file = Hiding(self.look, by_name=True)  # what is found in the file that the flow was read from
-        self.file.clean(flow.raw)
+        self.file = Hiding(self.look)  # what is found by its name in the file that the flow was read from
+        for value, under in telling(flow.raw):
+            self.file.leaf(value, under)
         self.names: dict[str, str] = {}  # secret -> the variable's name
         self.in_names: dict[str, str] = {}  # those of them that stand where no variable can
         self.referred: set[str] = set()  # secrets in whose place a reference stands
@@ -123,9 +125,10 @@ class _Masker:
         """What the file shows to be a secret of a node is one in the node, in whichever form it stands there."""
         if not self.file.names:
             return {}
-        seen = Hiding(self.look, by_name=True)
+        seen = Hiding(self.look)
         for place in (node.pointer, *node.folded):
-            seen.clean(_standing(self.flow, place) if place else None)
+            for value, under in telling(_standing(self.flow, place) if place else None):
+                seen.leaf(value, under)
         known = self.file.anywhere | seen.names.keys()
         return {secret: name for secret, name in self.file.names.items() if secret in known}
 

@@ -30,7 +30,7 @@ _COMPARED = {"left": "right", "leftValue": "rightValue", "variable_selector": "v
 _USERS = frozenset({"user", "username", "login", "email"})
 # A name that says enough only beside another: who signs in, and what an application is known by.
 _BESIDE = {"pass": (_USERS, "password"), "appid": (frozenset({"secret_key", "appsecret", "app_secret"}), "app_key")}
-_TELLING = _BETWEEN | _BESIDE.keys() | frozenset(_COMPARED.values())
+TELLING = _BETWEEN | _BESIDE.keys() | frozenset(_COMPARED.values())
 _WORD = re.compile(r"[\w-]+")
 _SCALAR = re.compile(r'"(?P<text>(?:[^"\\]|\\.)*+)"(?P<named>\s*+:)?|(?P<bare>[^\s{}\[\],:"]++)', re.S)
 _REFERENCE = re.compile(r"\{\{(?:[^{}]|\{(?!\{)|\}(?!\}))*+\}\}|\{[\w.@#:/ -]++\}")
@@ -41,7 +41,7 @@ def by_leaf(value: Any, change: Callable[[Any, Under], Any], under: Under = NOWH
     if isinstance(value, dict):
         return {
             name: by_leaf(inner, change, beneath) if isinstance(inner, (dict, list)) else change(inner, beneath)
-            for name, inner, beneath in _members(value, under)
+            for name, inner, beneath in members(value, under)
         }
     if not isinstance(value, list):
         return change(value, under)
@@ -77,8 +77,8 @@ def _span(match: "re.Match[str]") -> tuple[int, int]:
     return match.span("bare" if match["text"] is None else "text")
 
 
-def _members(value: dict[Any, Any], under: Under) -> Iterator[tuple[Any, Any, Under]]:
-    if _TELLING.isdisjoint(value):
+def members(value: dict[Any, Any], under: Under) -> Iterator[tuple[Any, Any, Under]]:
+    if TELLING.isdisjoint(value):
         for name, inner in value.items():
             yield name, inner, below(under, name)
         return
