@@ -99,6 +99,8 @@ def llm(writing: Writing) -> Made:
     def said(value: Value) -> Value:
         return map_refs(value, lambda ref: context if ref == found and context is not None else ref)
 
+    if "max_rounds" in params and writing.canvas.flow.dialect != "coze":
+        writing.note("degraded", "agent.rounds", "How often it may call its tools cannot be set here.")
     system: list[str] = []
     user: list[str] = []
     given: list[dict[str, Any]] = []

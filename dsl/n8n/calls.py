@@ -38,6 +38,7 @@ def http(reader: "Reader", raw: Raw, node: Node) -> None:
     if body := _body(reader, raw):
         node.params["body"] = body
     _http_options(raw, node)
+    _sent_otherwise(reader, raw, node)
     if not is_full(raw):
         node.outputs = {"body": tables.ANY}
 
@@ -69,6 +70,17 @@ def _http_options(raw: Raw, node: Node) -> None:
     follow = dig(options, "redirect", "redirect", "followRedirects")
     if follow is False or dig(options, "followRedirect") is False:
         node.params["follow_redirects"] = False
+
+
+def _sent_otherwise(reader: "Reader", raw: Raw, node: Node) -> None:
+    """What a request of n8n has in words of its own: the type of a text is a header elsewhere, a proxy is nowhere."""
+    type_ = raw.params.get("rawContentType")
+    named = any(str(name).lower() == "content-type" for name, _ in node.params["headers"])
+    if node.params.get("body", {}).get("type") == "text" and type_ not in (None, "", "text/plain") and not named:
+        node.params["headers"].append(["Content-Type", reader.words(type_, raw)])
+    if dig(raw.params, "options", "proxy"):
+        message = "The request goes through a proxy in n8n, and not elsewhere."
+        reader.note(raw, "degraded", "http.proxy", message, "Set the proxy of the platform itself.")
 
 
 def _answer(raw: Raw, name: str, old: str = "") -> bool:

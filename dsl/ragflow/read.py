@@ -104,6 +104,10 @@ class _Reader:
         told += [_note("template.values", message, node) for node in logic]
         told += [_note("rounds.stale", ELSEWHERE, node) for node in made.values() if is_stale(node)]
         told += [_note("retrieve.empty", _EMPTY, node) for node in made.values() if _speaks_when_empty(node)]
+        message = "The request goes through a proxy in RAGFlow, and not elsewhere."
+        calls = [key for key, node in made.items() if node.kind == "http"]
+        proxied = [key for key in calls if _mapping(self.components[key]["obj"].get("params")).get("proxy")]
+        told += [_note("http.proxy", message, made[key]) for key in proxied]
         message = "RAGFlow renders the message as a template: elsewhere its tags are said as they stand."
         rendered = [made[key] for key, each in texts.items() if isinstance(each, list) and _has_logic(each[:1])]
         return told + [_note("template.logic", message, node) for node in rendered if node.kind == "answer"]

@@ -148,10 +148,10 @@ def test_ways_out_and_edges_are_called_as_the_file_calls_them() -> None:
             "It has: 'source'.",
         ),
         (
-            "An edge leaves 'Topic' by '1', which it does not have: the branch never runs.",
-            "It has: '9' (price), '2' (other).",
+            "An edge leaves 'Topic' by '2', which it does not have: the branch never runs.",
+            "It has: '9' (other), '1' (price).",
         ),
-        ("Nothing follows 'Topic' on 'price': the run ends there.", "Wire it, or leave it if that is meant."),
+        ("Nothing follows 'Topic' on 'other': the run ends there.", "Wire it, or leave it if that is meant."),
     ]
 
 

@@ -88,3 +88,34 @@ def test_code_of_n8n_that_uses_what_only_n8n_has_is_told_with_the_words(target: 
     told = [note for note in dsl.write(flow, target).notes if note.code == "code.n8n"]
     assert [(note.severity, note.node) for note in told] == [("degraded", "code")] * bool(word), told
     assert all(word in note.message for note in told)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_request_of_n8n_names_the_type_of_its_body_and_tells_of_its_proxy(target: str) -> None:
+    at = {"position": [0, 0], "typeVersion": 4.2}
+    start = {"id": "in", "name": "In", "type": "n8n-nodes-base.manualTrigger", "parameters": {}, **at}
+    sent = {"method": "POST", "sendBody": True, "contentType": "raw", "rawContentType": "text/csv", "body": "a,b"}
+    params = {"url": "https://a.example", **sent, "options": {"proxy": "http://proxy.example:3128"}}
+    node = {"id": "call", "name": "Call", "type": "n8n-nodes-base.httpRequest", "parameters": params, **at}
+    links = {"In": {"main": [[{"node": "Call", "type": "main", "index": 0}]]}}
+    written = dsl.write(dsl.read(dump_json({"nodes": [start, node], "connections": links})), target)
+    assert [(each.severity, each.node) for each in written.notes if each.code == "http.proxy"] == [("degraded", "call")]
+    assert "text/csv" in str(written.data)
+
+
+@pytest.mark.parametrize(("target", "told"), [("dify", 0), ("n8n", 0), ("ragflow", 0), ("coze", 1)])
+def test_how_often_an_agent_may_call_its_tools_is_told_where_it_cannot_be_set(target: str, told: int) -> None:
+    ask = Node("ask", "agent", "Ask", params={"query": "Hi", "tools": [], "max_rounds": 7})
+    graph = Graph([Node("begin", "start", "Begin"), ask], [Edge("begin", "ask")])
+    notes = dsl.write(Flow("t", "ir", graph=graph), target).notes
+    assert len([note for note in notes if note.code == "agent.rounds"]) == told
+
+
+def test_the_proxy_of_a_request_of_ragflow_is_told() -> None:
+    obj = {"component_name": "Invoke", "params": {"url": "https://a.example", "method": "get", "proxy": "http://p:1"}}
+    begin = {"obj": {"component_name": "Begin", "params": {}}, "downstream": ["Invoke:A"], "upstream": []}
+    parts = {"begin": begin, "Invoke:A": {"obj": obj, "downstream": [], "upstream": ["begin"]}}
+    flow = dsl.read(dump_json({"components": parts, "path": [], "history": [], "retrieval": []}))
+    for target in ("dify", "coze", "n8n"):
+        notes = [note for note in dsl.write(flow, target).notes if note.code == "http.proxy"]
+        assert [(note.severity, note.node) for note in notes] == [("degraded", "Invoke:A")]
