@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from dsl.dify import sources
+from dsl.dify.assigned import assigned
 from dsl.dify.handles import handle
 from dsl.dify.misnamed import misnamed
 from dsl.dify.names import CODE_TYPES, CONTAINERS, FIELD, KINDS, STARTS
@@ -41,6 +42,7 @@ def check(flow: Flow) -> Iterator[Finding]:
         yield from _node(place, data, installed)
         yield from _known(place, data)
         yield from misnamed(data, place, known)
+        yield from assigned(data, place, known, flow)
     yield from _containers(document)
 
 
