@@ -57,7 +57,7 @@ def _lists(mine: list[Any], before: list[Any], after: list[Any]) -> list[Any]:
     for key in (_id, _name, _edge):
         if all(_keyed(items, key) for items in (mine, before, after)) and _overlap(mine, before, key):
             return _by_key(mine, before, after, key)
-    if _words(mine) and _words(before) and _words(after) and {*mine} == {*before}:
+    if mine != before and all(map(_words, (mine, before, after))) and {*mine} == {*before}:  # in another order
         return [each for each in mine if each in after] + [each for each in after if each not in before]
     if len(mine) == len(before):
         return _by_place(mine, before, after)

@@ -203,6 +203,9 @@ ASSIGNMENTS = {
     "remove-last": "remove_last",
 }
 NATIVE_ASSIGNMENTS = {ours: theirs for theirs, ours in ASSIGNMENTS.items() if theirs != "over-write"}
+WITHOUT_VALUE = frozenset({"clear", "remove-first", "remove-last"})
+BY_VARIABLE = WITHOUT_VALUE | {"append", "extend"}  # operations that take no constant; with one the run fails
+BY_CONSTANT = frozenset({"set", "+=", "-=", "*=", "/="})  # and those that take nothing else
 
 ITEM_ERRORS = {"terminated": "stop", "continue-on-error": "null", "remove-abnormal-output": "skip"}
 NATIVE_ITEM_ERRORS = {ours: theirs for theirs, ours in ITEM_ERRORS.items()}

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from dsl.dify import refused, sources
+from dsl.dify.assigned import assigned
 from dsl.dify.handles import handle
 from dsl.dify.misnamed import misnamed
 from dsl.dify.names import CODE_TYPES, CONTAINERS, FIELD, KINDS, STARTS
@@ -44,6 +45,7 @@ def check(flow: Flow) -> Iterator[Finding]:
             title = str(data.get("title", ""))
             yield Finding(level, code, f"'{title}' {said}", place + inside, title=title, fix=fix)
         yield from misnamed(data, place, known)
+        yield from assigned(data, place, known, flow)
     yield from refused.of_flow(flow)
     yield from _containers(document)
 

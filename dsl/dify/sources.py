@@ -3,9 +3,10 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from dsl.dify.names import WITHOUT_VALUE
+
 Data = dict[str, Any]
 Found = Iterator[tuple[str, str]]  # the place in the file, and what is taken from nowhere
-_ALONE = ("clear", "remove-first", "remove-last")  # operations without a value
 
 
 def empty(data: Data, place: str) -> Found:
@@ -64,7 +65,7 @@ def _assigned(data: Data, place: str) -> Found:
     for where, item in _mappings(data, "items", place):
         if not item.get("variable_selector"):
             yield where, "its target"
-        elif item.get("input_type") == "variable" and not item.get("value") and item.get("operation") not in _ALONE:
+        elif item.get("input_type") == "variable" and not (item.get("value") or item.get("operation") in WITHOUT_VALUE):
             yield where, "the value to assign"
 
 

@@ -395,7 +395,7 @@ def test_variables_take_what_dify_lets_them_take() -> None:
     flow = _flow(Node("a", "assign", params={"items": items}), mode="chat", variables=variables)
     data = _written(flow)
     given = [(each["operation"], each["input_type"]) for each in data["a"]["items"]]
-    assert given == [("append", "variable"), ("over-write", "variable"), ("*=", "constant"), ("clear", "constant")]
+    assert given == [("append", "variable"), ("over-write", "variable"), ("*=", "constant"), ("clear", "variable")]
     assert _run(data["a_in"], q="x", n=3, count=4) == {"value": "-x", "value_2": 7}
     back = _back(flow)["a"].params["items"]
     assert [(each["op"], each["value"]) for each in back] == [(each["op"], each["value"]) for each in items]

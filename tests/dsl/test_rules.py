@@ -145,6 +145,9 @@ FILE["input"] |= {"assistType": 2, "value": FILE["input"]["value"] | {"rawMeta":
 MODEL = {"provider": "langgenius/openai/openai", "name": "gpt-4o", "mode": "chat", "completion_params": {}}
 IF = {"case_id": "a", "logical_operator": "and", "conditions": [{"comparison_operator": "empty"}]}
 CLEAR = {"input_type": "constant", "operation": "clear"}
+ASSIGNED = {"variable_selector": ["begin", "n"], "value": ["begin", "n"]}
+BY_CONSTANT = ASSIGNED | {"input_type": "constant", "operation": "append"}
+BY_VARIABLE = ASSIGNED | {"input_type": "variable", "operation": "+="}
 GROUPS = {"group_enabled": True, "groups": [{"group_name": "g", "output_type": "array", "variables": []}]}
 BELOW = {"type": "object", "children": {"n": {"type": "any"}}}
 ABOVE = {"variable_selector": ["begin", "n"], "comparison_operator": ">", "value": "many"}
@@ -222,6 +225,8 @@ PLANTED = [
     ("dify", _data(2, type="iteration", iterator_selector=[]), "ref.empty", "/data/iterator_selector", "its list from"),
     ("dify", _data(2, type="if-else", cases=[IF]), "ref.empty", "/cases/0/conditions/0", "comparison from nowhere"),
     ("dify", _data(2, type="assigner", version="2", items=[CLEAR]), "ref.empty", "/items/0", "its target from nowhere"),
+    ("dify", _data(2, type="assigner", items=[BY_CONSTANT]), "assign.input", "/items/0", "'append' from a constant"),
+    ("dify", _data(2, type="assigner", items=[BY_VARIABLE]), "assign.input", "/items/0", "'+=' from a variable"),
     ("dify", _data(2, type="variable-aggregator", variables=[]), "ref.empty", "/data", "its values from nowhere"),
     ("dify", _data(2, type="variable-aggregator", advanced_settings=GROUPS), "ref.empty", "/groups/0", "from nowhere"),
     ("dify", _data(2, type="variable-aggregator", advanced_settings=GROUPS), "group.type", "/groups/0", "'array'"),
@@ -526,7 +531,7 @@ def test_two_flows_that_start_alike_are_served_at_two_addresses() -> None:
 
 
 DSL = Path(dsl.__file__).parent
-NAMES = ("rules", "refused", "runnable", "evaluated", "wiring")
+NAMES = ("rules", "assigned", "refused", "runnable", "evaluated", "wiring")
 CHECKERS = [*DSL.glob("lint/*.py"), *(path for path in DSL.rglob("*.py") if path.stem in NAMES)]
 
 

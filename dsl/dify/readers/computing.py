@@ -61,7 +61,7 @@ def _assignment(place: Place, node: Node, source: Source) -> dict[str, Value]:
     if word not in names.ASSIGNMENTS:
         raise place.at("operation").wants(f"one of {', '.join(names.ASSIGNMENTS)}")
     op = names.ASSIGNMENTS[word]
-    if op in ("clear", "remove_first", "remove_last"):
+    if word in names.WITHOUT_VALUE:
         return {"op": op, "value": None}
     if place.text("input_type") == "variable":
         value = place.at("value")

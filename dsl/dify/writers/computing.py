@@ -84,7 +84,7 @@ def _item(work: Work, item: dict[str, Any]) -> Data:
     by_variable = isinstance(value, Ref)
     word = "over-write" if op == "set" and by_variable else names.NATIVE_ASSIGNMENTS[op]
     made: Data = {"variable_selector": selector(work, item["target"]), "operation": word}
-    made["input_type"] = "variable" if by_variable else "constant"
+    made["input_type"] = "variable" if by_variable or word in names.BY_VARIABLE else "constant"
     made["value"] = selector(work, value) if by_variable else plain(work, value)
     return made | {"write_mode": "over-write"}
 

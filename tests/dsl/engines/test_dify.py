@@ -1,5 +1,6 @@
 """Dify's own engine runs workflow files here, with the model and the sandbox faked."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 
 import dsl
 from dsl.coze.tables import FILES
-from dsl.ir import Flow, Node, Ref, Type
+from dsl.ir import Flow, Node, Ref, Text, Type, Variable
 from dsl.lint import check
 from tests.doubles.echo import echo
 from tests.dsl import small
@@ -221,3 +222,45 @@ def test_what_check_finds_in_a_node_fails(wrong: Json, code: str) -> None:
     document = dify([begin, wrong, end(q="start.q")], "start>x x>end", conversation_variables=TOLD)
     assert code in {each.code for each in check(dsl.read(document))}
     assert run_dify(document, {"q": 3}).status == "failed"
+
+
+@pytest.mark.parametrize(("op", "left"), [("clear", []), ("remove_first", ["b", "c"]), ("remove_last", ["a", "b"])])
+def test_an_operation_without_a_value_changes_a_list_of_a_chat(op: str, left: list[str]) -> None:
+    seen = Ref("", ("seen",), "session")
+    change = Node("c", "assign", params={"items": [{"target": seen, "op": op, "value": None}]})
+    say = Node("a", "answer", params={"text": Text((seen,))})
+    variables = [Variable("session", "seen", STRINGS, ["a", "b", "c"])]
+    chat = Flow("f", "ir", mode="chat", graph=line(begin(), change, say), variables=variables)
+    ran = run_dify(str(dsl.write(chat, "dify").data), {"query": "hi"})
+    assert (ran.status, re.findall("[abc]", ran.outputs["answer"])) == ("succeeded", left), ran
+
+
+GIVEN = ("constant", "variable")
+ASSIGNED = [  # an operation, from what, on what
+    *((op, given, "lists") for op in ("clear", "append", "extend", "remove-first", "over-write") for given in GIVEN),
+    *((op, given, "count") for op in ("over-write", "set", "+=", "clear") for given in GIVEN),
+]
+
+
+@pytest.mark.parametrize(("op", "given", "target"), ASSIGNED)
+def test_what_an_assigner_does_not_take_is_found_and_what_it_takes_is_not(op: str, given: str, target: str) -> None:
+    name = "n" if target == "count" else "x" if op == "append" else "xs"
+    value = MADE[name] if given == "constant" else ["m", name]
+    item = {"variable_selector": ["conversation", target], "operation": op, "input_type": given, "value": value}
+    file = _chat_that_does(item)
+    ran = run_dify(file, {"query": "hi"})
+    assert [each.code for each in check(dsl.read(file))] == ([] if ran.status == "succeeded" else ["assign.input"]), ran
+
+
+MADE = {"xs": ["x"], "x": "x", "n": 1}
+
+
+def _chat_that_does(item: Json) -> str:
+    types = {"xs": "array[string]", "x": "string", "n": "number"}
+    code: Json = {"id": "m", "type": "code", "code_language": "python3", "variables": []}
+    code |= {"code": f"def main():\n    return {MADE}\n", "outputs": {name: {"type": types[name]} for name in MADE}}
+    change = {"id": "c", "type": "assigner", "version": "2", "items": [item]}
+    held: list[Json] = [{"name": "lists", "value_type": types["xs"], "value": ["a"]}]
+    held += [{"name": "count", "value_type": "number", "value": 1}]
+    nodes = [start(), code, change, {"id": "a", "type": "answer", "answer": "done"}]
+    return dify(nodes, "start>m m>c c>a", "advanced-chat", conversation_variables=held)
