@@ -547,7 +547,7 @@ def test_every_code_is_explained_and_nothing_else() -> None:
 
 # Strings of the same form that are paths of parameters or names of values, and no codes.
 PATHS = {"body.file", "groups.values", "inputs.limit", "items.target", "sys.conversation_turns", "sys.files"}
-PATHS |= {"this.helpers", "sys.query", "sys.user_id"}
+PATHS |= {"sys.query", "sys.user_id"}
 
 
 def test_every_note_of_a_conversion_is_explained_and_nothing_else() -> None:
