@@ -79,15 +79,23 @@ def _field(name: str, value: Value) -> dict[str, Value]:
 # -- JSON with references in it
 
 
+def in_strings(source: Value) -> Iterator[tuple[str | Ref | Script, bool]]:
+    """The parts of JSON text, and whether each begins within a string of it."""
+    quoted = False
+    for part in parts(source):
+        yield part, quoted
+        if isinstance(part, str):
+            quoted ^= len(re.findall(r'(?<!\\)(?:\\\\)*"', part)) % 2 == 1
+
+
 def _object(source: Value, held: list[Value]) -> dict[str, Any] | None:
     """The object that it is, with marks for what it refers to, which is added to `held`; None for anything else."""
     if not isinstance(source, str | Text) or (isinstance(source, str) and not source.strip()):
         return None
-    marked, quoted = "", False
-    for part in parts(source):
+    marked = ""
+    for part, quoted in in_strings(source):
         if isinstance(part, str):
             marked += part
-            quoted ^= len(re.findall(r'(?<!\\)(?:\\\\)*"', part)) % 2 == 1
         else:
             mark = f"{_REF if quoted else _BARE}{len(held)}{_END}"
             marked += mark if quoted else f'"{mark}"'

@@ -18,7 +18,7 @@ def http(builder: "Builder", node: Node) -> None:
         if pairs := params.get(key):
             items = [{"name": printer.param(name), "value": printer.param(value)} for name, value in pairs]
             written |= {sends: True, held: {"parameters": items}}
-    written |= _http_body(printer, _fetched(builder, node, params.get("body")))
+    written |= _http_body(builder, node)
     written["options"] = _http_options(builder, node)
     more = _credentials(builder, node)
     builder.add(node, "httpRequest", written, **more)
@@ -56,7 +56,8 @@ _CONTENT = {
 }
 
 
-def _http_body(printer: text.Printer, body: Any) -> dict[str, Any]:
+def _http_body(builder: "Builder", node: Node) -> dict[str, Any]:
+    printer, body = builder.printer(node), _fetched(builder, node, node.params.get("body"))
     if not body:
         return {}
     kind = body["type"]
@@ -68,7 +69,8 @@ def _http_body(printer: text.Printer, body: Any) -> dict[str, Any]:
     if "fields" in body:
         return written | {"bodyParameters": {"parameters": [_form_field(printer, each) for each in body["fields"]]}}
     if kind == "json":
-        return written | {"specifyBody": "json", "jsonBody": printer.param(body.get("text", ""))}
+        said = printer.json_text if builder.own else printer.param  # n8n's own text escapes what it has to
+        return written | {"specifyBody": "json", "jsonBody": said(body.get("text", ""))}
     return written | {"specifyBody": "string", "body": printer.param(body.get("text", ""))}
 
 

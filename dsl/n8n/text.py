@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dsl import values
+from dsl.bodies import in_strings
 from dsl.ir import Ref, Script, Text, Value
 
 QUOTED = r"(?:'(?:[^'\\\n]|\\.)*'|\"(?:[^\"\\\n]|\\.)*\")"
@@ -207,6 +208,8 @@ class _Parser:
         self.need("JSON.stringify(")
         value = self.value()
         self.need(")")
+        if isinstance(value, Text) and self.take(_IN_QUOTES):
+            return value
         if self.take("??"):
             self.need("null")
         if isinstance(value, Ref) and value.scope == "node" and value.path == ("structured",):
@@ -427,7 +430,8 @@ def expression(source: str, resolve: Resolve) -> Value:
             parts.append(text)
             continue
         value = javascript(text, resolve)
-        parts.append(value if isinstance(value, (str, Ref, Script)) else script(text.strip(), resolve))
+        known = isinstance(value, (str, Ref, Script, Text))
+        parts += values.parts(value if known else script(text.strip(), resolve))
     return values.text(parts)
 
 
@@ -451,7 +455,7 @@ def pieces(source: str) -> list[tuple[bool, str]]:
 
 
 AS_TEXT = '((v) => (v && typeof v === "object" ? JSON.stringify(v) : v))('  # n8n prints "[object Object]" else
-
+_IN_QUOTES = ".slice(1, -1)"  # what JSON.stringify makes of a text, for a place that has quotes already
 
 JOINED = re.compile(rf"\[\]\.concat\((?P<list>.*)\)\.join\((?P<between>{QUOTED})\)", re.S)
 
@@ -519,6 +523,17 @@ class Printer:
             inner = self.js(value)
             return "={{ " + (f"({inner})" if isinstance(value, dict) else inner) + " }}"
         return self.param(value)
+
+    def json_text(self, value: Value) -> Any:
+        """A parameter that is JSON text: what stands in a string of it is escaped as JSON escapes it."""
+        if not isinstance(value, Text):
+            return self.param(value)
+        return "=" + "".join(self._json_part(part, quoted) for part, quoted in in_strings(value))
+
+    def _json_part(self, part: str | Ref | Script, quoted: bool) -> str:
+        if quoted and not isinstance(part, str):
+            return "{{ JSON.stringify(" + self.js(Text((part,))) + f"){_IN_QUOTES} }}}}"
+        return self._text(Text((part,)))
 
     def _text(self, value: Text) -> str:
         result = ""

@@ -122,3 +122,10 @@ def test_a_request_in_a_loop_gets_its_body_there() -> None:
     read = nodes(dsl.read(dsl.write(made, "coze").data))
     body = read["each"].body
     assert body is not None and {node.kind for node in body.nodes} == {"json_dump", "http"}
+
+
+def test_what_n8n_escapes_in_a_body_is_the_same_text_on_the_way_back() -> None:
+    text = Text(('{"q": "Re: ', Q, '", "n": ', N, "}"))
+    there = dsl.read(dsl.write(asking({"text": text}), "n8n").data)
+    back = dsl.read(dsl.write(there, "dify").data)
+    assert nodes(back)["ask"].params["body"] == {"type": "json", "text": text}

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import dsl
-from dsl.ir import Edge, Graph, Node, Ref, Resource, Text
+from dsl.ir import Edge, Graph, Node, Ref, Resource, Text, Type
 from tests.doubles.chat import chat_model
 from tests.doubles.echo import echo
 from tests.dsl.corpus import SHARED
@@ -287,3 +287,21 @@ def test_a_list_is_given_to_dify_as_json_text() -> None:
     made = flow("list", line(start(xs=STRINGS), walk, end(r=(Ref("w", ("output",)), STRINGS))))
     ran = run_dify(str(dsl.write(made, "dify").data), {"xs": '["a", "b"]'})
     assert ran.outputs == {"r": ["a!", "b!"]}, ran
+
+
+@pytest.mark.engines
+def test_a_request_sends_quotes_and_line_breaks_within_its_json(echo_url: str) -> None:
+    said, n, tags = Ref("begin", ("q",)), Ref("begin", ("n",)), Ref("begin", ("tags",))
+    text = Text(('{"q": "Re: ', said, '", "n": ', n, ', "text": "', tags, '"}'))
+    params = {"method": "POST", "url": echo_url, "headers": [], "query": [], "body": {"type": "json", "text": text}}
+    ask = Node("ask", "http", "Ask", params=params)
+    begin = start(q=STRING, n=Type("integer"), tags=STRINGS)
+    made = flow("ask", line(begin, ask, end(r=(Ref("ask", ("body",)), STRING))))
+    given = {"q": 'say "hi"\nnow {{ 1 }}', "n": 2, "tags": ["a"]}
+    for ran in (
+        run_n8n_core(dsl.write(made, "n8n", trigger="call").document, given),
+        run_dify(str(dsl.write(made, "dify").data), given),
+    ):
+        assert ran.status == "succeeded", ran.error
+        sent = json.loads(ran.outputs["r"])["json"]
+        assert sent == {"q": f"Re: {given['q']}", "n": 2, "text": '["a"]'}
