@@ -5,6 +5,7 @@ import io
 import json
 import math
 import re
+import sys
 from collections import Counter
 from typing import Any, NoReturn
 
@@ -47,7 +48,9 @@ def load(source: str) -> Any:
 
 def load_json(source: str) -> Any:
     try:
-        document = json.loads(source, object_pairs_hook=_pairs, parse_constant=_constant, parse_float=_number)
+        document = json.loads(
+            source, object_pairs_hook=_pairs, parse_constant=_constant, parse_float=_float, parse_int=_int
+        )
     except RecursionError:
         raise DslError(f"The JSON is nested deeper than {MAX_DEPTH} levels.") from None
     except json.JSONDecodeError as error:
@@ -79,11 +82,22 @@ def _constant(name: str) -> NoReturn:
     raise DslError(f"{name} is no JSON number.")
 
 
-def _number(digits: str) -> float:
+def _float(digits: str) -> float:
     value = float(digits)
     if math.isinf(value):
-        raise DslError(f"The number {digits[:40]} is too large to be kept.")
+        raise DslError(_TOO_LARGE.format(digits[:40]))
     return value
+
+
+def _int(digits: str) -> int:
+    value = int(digits)
+    if len(digits) > _DIGITS and abs(value) > sys.float_info.max:
+        raise DslError(_TOO_LARGE.format(f"{digits[:40]}..."))
+    return value
+
+
+_TOO_LARGE = "The number {} is too large to be kept."
+_DIGITS = sys.float_info.max_10_exp  # of a whole number that a float holds for sure: places are read as floats
 
 
 def _check_depth(document: Any) -> None:
@@ -189,8 +203,8 @@ class _Builder:
             value = self.yaml.construct_object(yaml.ScalarNode(tag, event.value))
         except (ValueError, LookupError, AttributeError, yaml.YAMLError):
             return event.value  # looks like a date or a number and is none
-        if isinstance(value, float) and not math.isfinite(value):
-            raise self.error(event, f"{event.value} is no number that can be kept")
+        if isinstance(value, (int, float)) and not abs(value) <= sys.float_info.max:
+            raise self.error(event, f"{event.value[:40]} is no number that can be kept")
         return value
 
     def too_many(self, event: yaml.Event) -> DslError:

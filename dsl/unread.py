@@ -10,10 +10,10 @@ from itertools import islice
 from typing import Any
 
 from dsl import DslError
-from dsl.audit import differing
 from dsl.dialects import named
 from dsl.ir import Flow
-from dsl.values import at, nearest, nodes, put, steps
+from dsl.merge import same
+from dsl.values import at, nearest, nodes, pointer, put, steps
 
 MOST = 100  # values that are tried one by one
 _GONE = object()
@@ -36,20 +36,32 @@ def unread(one: Flow, other: Flow, read: Callable[[Flow], bool]) -> Iterator[tup
                 yield key, place, _shown(_at(one.raw, place)), _shown(_at(other.raw, there))
 
 
-def _places(pointer: str, one: Flow, other: Flow, there: str) -> Iterator[str]:
+def _places(here: str, one: Flow, other: Flow, there: str) -> Iterator[str]:
     """Where a node differs, in the file of `one`."""
-    mine, theirs = _at(one.raw, pointer), _at(other.raw, there)
-    if pointer and isinstance(mine, dict) and isinstance(theirs, dict):
-        yield from (pointer + place for place, _ in differing(mine, theirs) if not isinstance(_at(mine, place), dict))
+    mine, theirs = _at(one.raw, here), _at(other.raw, there)
+    if here and isinstance(mine, dict) and isinstance(theirs, dict):
+        yield from _unlike(mine, theirs, here)
+
+
+def _unlike(one: Any, other: Any, place: str) -> Iterator[str]:
+    """What is a list or a mapping in one file only, or a list that has become longer, differs as a whole."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        for key in [*one, *(key for key in other if key not in one)]:
+            yield from _unlike(one.get(key, _GONE), other.get(key, _GONE), place + pointer(key))
+    elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+        for i, pair in enumerate(zip(one, other, strict=True)):
+            yield from _unlike(*pair, f"{place}/{i}")
+    elif not same(_shown(one), _shown(other)):
+        yield place
 
 
 def _shows(one: Flow, place: str, value: Any, read: Callable[[Flow], bool]) -> bool:
     document = copy.deepcopy(one.raw)
-    if value is _GONE or _at(document, place) is _GONE:
-        parent, key = _at(document, place.rpartition("/")[0]), steps(place)[-1]
-        if not isinstance(parent, dict):  # an element more, or below what is not there
-            return True
-        parent.pop(key) if value is _GONE else parent.update({key: value})
+    above, key = at(document, place.rpartition("/")[0]), steps(place)[-1]
+    if _at(document, place) is _GONE:
+        above[key] = value
+    elif value is _GONE:
+        above.pop(key if key in above else int(key))
     else:
         put(document, place, value)
     try:

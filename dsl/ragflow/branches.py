@@ -80,7 +80,7 @@ def _is_of_elements(right: Value) -> bool:
 def _is_number(value: Value) -> bool:
     try:
         return not isinstance(value, bool) and math.isfinite(float(value))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return False
 
 

@@ -119,7 +119,7 @@ def test_values_that_look_alike_are_told_apart() -> None:
 
 
 def test_what_only_one_platform_has_is_told_as_its_file_says_it() -> None:
-    def call(**options: str) -> Flow:
+    def call(**options: Any) -> Flow:
         ask = {"url": "https://a.example", "options": options}
         node = {"name": "Ask", "type": "n8n-nodes-base.httpRequest", "typeVersion": 4.2, "parameters": ask}
         return dsl.read(json.dumps({"nodes": [node | {"position": [len(options), 0]}], "connections": {}}))
@@ -133,6 +133,15 @@ def test_what_only_one_platform_has_is_told_as_its_file_says_it() -> None:
     assert told(call(), call(proxy="http://b")) == ["~ 'Ask': parameters.options.proxy: nothing -> http://b"]
     assert told(call(proxy="http://a"), call()) == ["~ 'Ask': parameters.options.proxy: http://a -> nothing"]
     assert told(call(timeout="1"), call(timeout="1")) == []
+
+    text, several, mapping = call(proxy="http://a"), call(proxy=["http://a", "http://b"]), call(proxy={"a": 1})
+    for one, was in ((text, "http://a"), (several, "[http://a, http://b]"), (mapping, "{a: 1}"), (call(), "nothing")):
+        for other, is_ in ((text, "http://a"), (several, "[http://a, http://b]"), (mapping, "{a: 1}")):
+            change = [f"~ 'Ask': parameters.options.proxy: {was} -> {is_}"] if one is not other else []
+            assert told(one, other) == change
+    assert told(several, call(proxy=["http://a"])) == [
+        "~ 'Ask': parameters.options.proxy: [http://a, http://b] -> [http://a]"
+    ]
 
 
 def test_no_secret_is_told_and_another_one_is_a_change() -> None:
