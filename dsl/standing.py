@@ -27,6 +27,7 @@ _BETWEEN = frozenset({"value", "content", "input", "default", "defaultValue", "o
 _NAMING = ("name", "key", "variable")
 _KINDS = ("type", "value_type", "input_type")
 _COMPARED = {"left": "right", "leftValue": "rightValue", "variable_selector": "value", "target": "value"}
+_LEFT = frozenset(_COMPARED)
 _USERS = frozenset({"user", "username", "login", "email"})
 # A name that says enough only beside another: who signs in, and what an application is known by.
 _BESIDE = {"pass": (_USERS, "password"), "appid": (frozenset({"secret_key", "appsecret", "app_secret"}), "app_key")}
@@ -78,12 +79,13 @@ def _span(match: "re.Match[str]") -> tuple[int, int]:
 
 
 def members(value: dict[Any, Any], under: Under) -> Iterator[tuple[Any, Any, Under]]:
+    known = _known_below(under)
     if TELLING.isdisjoint(value):
         for name, inner in value.items():
-            yield name, inner, below(under, name)
+            yield name, inner, known.get(name) or known.setdefault(name, below(under, name))
         return
     inherited = _named(value, under)
-    compared = {right: left for left, right in _COMPARED.items() if left in value and right in value}
+    compared = {} if _LEFT.isdisjoint(value) else {right: left for left, right in _COMPARED.items() if left in value}
     for name, inner in value.items():
         if name in compared:
             yield name, inner, under._replace(key="" if _refers(value) else _last_name(value[compared[name]]))
@@ -92,7 +94,7 @@ def members(value: dict[Any, Any], under: Under) -> Iterator[tuple[Any, Any, Und
         elif name in _BESIDE and _BESIDE[name][0] & value.keys():
             yield name, inner, below(under, _BESIDE[name][1])
         else:
-            yield name, inner, below(under, name)
+            yield name, inner, known.get(name) or known.setdefault(name, below(under, name))
 
 
 def _named(value: dict[Any, Any], under: Under) -> Under:
@@ -102,6 +104,12 @@ def _named(value: dict[Any, Any], under: Under) -> Under:
         own = "authorization"
     inherited = below(under, own) if own else under
     return inherited._replace(secret=True) if "secret" in (value.get("value_type"), value.get("type")) else inherited
+
+
+@functools.lru_cache(256)
+def _known_below(under: Under) -> dict[Any, Under]:
+    """What was below it so far: of a large file most keys stand there many times."""
+    return {}
 
 
 @functools.lru_cache(4096)
