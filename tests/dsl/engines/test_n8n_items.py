@@ -164,7 +164,7 @@ FLOWS = {
                 ("b", "string", "={{ $json.q === 'hi' }}"),
                 ("m", "number", "={{ $json.tags.length > 0 }}"),
                 ("t", "string", "={{ $json.tags }}"),
-                ("k", "boolean", "={{ $json.tags.length }}"),
+                ("k", "boolean", "={{ $json.tags.length - 1 }}"),
             ),
             assign(
                 "Say", all="={{ typeof $json.n }} {{ typeof $json.b }} {{ typeof $json.m }} {{ $json.t }} {{ $json.k }}"
