@@ -36,6 +36,16 @@ def of_scripts(graph: Graph) -> None:
             node.params["body"] = {"type": "json", "fields": fields}
 
 
+def of_dumps(graph: Graph) -> None:
+    """A body that a JSON node makes of an object is given by its fields."""
+    made = {Ref(node.id, ("output",)): node.params.get("value") for node, *_ in walk(graph) if node.kind == "json_dump"}
+    for node, _, body in _requests(graph):
+        whole = parts(body.get("text"))
+        known = made.get(whole[0]) if len(whole) == 1 and isinstance(whole[0], Ref) else None
+        if isinstance(known, dict) and all(isinstance(value, str | Ref | Text) for value in known.values()):
+            node.params["body"] = {"type": "json", "fields": [_field(name, value) for name, value in known.items()]}
+
+
 def as_fields(graph: Graph, taken: set[str], told: Told) -> None:
     """A code node in front makes the fields of a body in JSON that are more than texts and references."""
     for node, inside, body in list(_requests(graph)):

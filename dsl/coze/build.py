@@ -153,8 +153,8 @@ class _Builder:
         graph = self.flow.graph
         if self.flow.dialect == "coze" and not any(node.kind == "end" for node in graph.nodes):
             return
-        if (merged := ends.one_end(graph, self._merged)) is not None:
-            self.notes.made(merged)
+        for made in ends.one_end(self.flow, self._merged):
+            self.notes.made(made)
 
     def _joined(self, start: Node) -> None:
         message = "A workflow has one start here: this one joined the first."

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 
-from dsl.ir import Edge, Graph, Node, Ref, Type
-from dsl.values import map_refs, place_of, walk
+from dsl.computed import insert
+from dsl.ir import Edge, Flow, Graph, Node, Ref, Type, Value
+from dsl.reach import Reach
+from dsl.values import map_refs, place_of, unique, walk
 
 Told = Callable[[Node], None]  # for each: the start that joined the first, or the end before which results are merged
 
@@ -40,15 +42,17 @@ def _refer(graph: Graph, names: dict[str, str]) -> None:
         node.params, node.inputs = map_refs(node.params, changed), map_refs(node.inputs, changed)
 
 
-def one_end(graph: Graph, merged: Told) -> Node | None:
+def one_end(flow: Flow, merged: Told) -> list[Node]:
     """What merges the results of several ends before the one that is left, where there are several."""
+    graph = flow.graph
     ends = [node for node in graph.nodes if node.kind == "end"]
     if not ends:
         graph.nodes.append(Node("new end", "end", "End"))
     if len(ends) < 2:
-        return None
+        return []
     for node in ends:
         merged(node)
+    held = _held(flow, ends)
     first, *others = ends
     made = _merge(ends)
     first.inputs = {name: Ref(made.id, (name,)) for name in made.outputs}
@@ -59,7 +63,30 @@ def one_end(graph: Graph, merged: Told) -> Node | None:
     graph.edges = [*dict.fromkeys(edges), Edge(made.id, first.id)]
     graph.nodes = [node for node in graph.nodes if node.id not in gone]
     graph.nodes.insert(place_of(graph, first), made)
+    return [*held, made]
+
+
+def _held(flow: Flow, ends: list[Node]) -> list[Node]:
+    """Nodes on the ways to the ends, which hold what is there whether or not its end is reached."""
+    reach, taken, made = Reach(flow), {node.id for node, _, _ in walk(flow.graph)}, []
+    for node in ends:
+        if not all(_only_before(reach, value, node) for value in node.inputs.values()):
+            held = Node(unique(f"{node.id}_results", taken), "aggregate", f"Results of {node.title or node.id}")
+            held.outputs = {name: node.outputs.get(name, Type()) for name in node.inputs}
+            groups = [{"name": name, "type": held.outputs[name], "values": [node.inputs[name]]} for name in node.inputs]
+            held.params = {"groups": groups, "skip": "null"}
+            node.inputs = {name: Ref(held.id, (name,)) for name in node.inputs}
+            insert(flow.graph, held, node)
+            made.append(held)
     return made
+
+
+def _only_before(reach: Reach, value: Value, end: Node) -> bool:
+    """Whether it is there only where the end is reached."""
+    if not isinstance(value, Ref) or value.node not in reach.choices:
+        return not reach.choices.get(end.id)
+    have = reach.choices[value.node]
+    return all(branch in have and have[branch] <= ways for branch, ways in reach.choices[end.id].items())
 
 
 def _merge(ends: list[Node]) -> Node:

@@ -170,7 +170,7 @@ class Work:
         if ref.scope == "loop":
             variable = node.params.get("variables", {}).get(name, {})
             return variable["type"] if isinstance(variable, dict) and "type" in variable else ANY
-        if name == "error":
+        if name == "error" and name not in outputs(node):
             return OBJECT
         if node.kind == "http" and name == "body":
             return STRING  # whatever it holds, Dify hands it on as text
@@ -191,7 +191,8 @@ class Work:
         if ref.scope in ("node", "item", "index", "loop"):
             node = self.nodes.get(ref.node)
             if node is not None and ref.path[:1] == ("error",) and ref.scope == "node" and not self.own:
-                return node.on_error.then == "branch" or "error" in outputs(node)
+                given = "error" in outputs(node) or (node.id, "error") in self.moved
+                return given or node.on_error.then == "branch"
             return node is not None
         if ref.scope in ("env", "session", "app", "user"):
             return bool(ref.path) and (ref.scope, str(ref.path[0])) in self.types

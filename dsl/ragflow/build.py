@@ -55,6 +55,7 @@ class _Builder:
         self._ask(graph, taken)
         collected.compute(graph, taken, self._added)
         bodies.of_scripts(graph)
+        bodies.of_dumps(graph)
         loops.gather(graph, self._gathered)
         computed.compute(graph, nodes(self.flow), taken, self._expressions)
         bodies.as_fields(graph, taken, self._added)

@@ -7,7 +7,7 @@ from typing import Any
 from dsl import DslError, delimiters
 from dsl.ir import Edge, Flow, Graph, Node, OnError, Ref, Resource, Variable
 from dsl.notes import Note
-from dsl.ragflow import errors, jinja
+from dsl.ragflow import errors, jinja, services
 from dsl.ragflow.branches import settle
 from dsl.ragflow.readers import READERS
 from dsl.ragflow.reading import Reading
@@ -90,6 +90,7 @@ class _Reader:
             self.document,
         )
         delimiters.settle(flow)
+        services.settle(flow)
         settle(flow)
         return flow
 

@@ -5,12 +5,13 @@ import math
 from typing import Any
 from urllib.parse import quote
 
-from dsl.ir import Ref, Text, Type, Value
+from dsl.ir import Flow, Node, Ref, Text, Type, Value
+from dsl.kinds import declared, outputs
 from dsl.ragflow.reading import Reading
 from dsl.ragflow.scripts import stub
 from dsl.ragflow.text import read_exact
 from dsl.ragflow.writing import Made, Writing
-from dsl.values import parts
+from dsl.values import nodes, parts
 from dsl.values import text as joined
 
 
@@ -28,9 +29,28 @@ def read_invoke(reading: Reading) -> None:
     elif pairs:
         form = params.get("datatype") == "formdata"
         said = [{"name": name, "type": "text", "value": value} for name, value in pairs]
-        node.params["body"] = {"type": "form", "fields": said} if form else {"type": "json", "text": _object(pairs)}
+        node.params["body"] = {"type": "form" if form else "json", "fields": said}
     if isinstance(params.get("timeout"), (int, float)):
         node.params["timeout"] = {"read": params["timeout"]}
+
+
+def settle(flow: Flow) -> None:
+    """A JSON body that takes only texts from elsewhere is a text; what is, or may be, of another type stays a field."""
+    every = nodes(flow)
+    for node in every.values():
+        body = node.params.get("body") or {} if node.kind == "http" else {}
+        if body.get("type") == "json" and "fields" in body:
+            pairs = [(each["name"], each["value"]) for each in body["fields"]]
+            if all(_is_text(value, every, flow) for _, value in pairs if isinstance(value, Ref)):
+                node.params["body"] = {"type": "json", "text": _object(pairs)}
+
+
+def _is_text(ref: Ref, every: dict[str, Node], flow: Flow) -> bool:
+    if ref.scope == "system":
+        return ref.path == ("query",)
+    producer = every.get(ref.node)
+    asked = outputs(producer) if producer is not None and producer.kind == "start" and len(ref.path) == 1 else {}
+    return (asked.get(str(ref.path[0]) if ref.path else "") or declared(ref, every, flow)).name == "string"
 
 
 def _headers(reading: Reading) -> list[list[Value]]:
@@ -53,7 +73,14 @@ def _object(pairs: list[tuple[str, Value]]) -> Value:
     for i, (name, value) in enumerate(pairs):
         made.append(f"{', ' if i else ''}{json.dumps(name, ensure_ascii=False)}: ")
         if isinstance(value, (Ref, Text)):
-            made += ['"', *(value.parts if isinstance(value, Text) else (value,)), '"']
+            made += [
+                '"',
+                *(
+                    json.dumps(each, ensure_ascii=False)[1:-1] if isinstance(each, str) else each
+                    for each in parts(value)
+                ),
+                '"',
+            ]
         else:
             made.append(json.dumps(value, ensure_ascii=False, default=str))
 

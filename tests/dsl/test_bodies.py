@@ -129,3 +129,41 @@ def test_what_n8n_escapes_in_a_body_is_the_same_text_on_the_way_back() -> None:
     there = dsl.read(dsl.write(asking({"text": text}), "n8n").data)
     back = dsl.read(dsl.write(there, "dify").data)
     assert nodes(back)["ask"].params["body"] == {"type": "json", "text": text}
+
+
+def from_ragflow(*variables: dict[str, Any]) -> Flow:
+    fields = {"n": {"name": "N", "type": "integer"}, "s": {"name": "S", "type": "line"}}
+    asks = {"url": URL, "method": "post", "headers": "{}", "datatype": "json", "variables": list(variables)}
+    made = {
+        "begin": ("Begin", {"mode": "task", "inputs": fields}, ["Invoke:Ask"]),
+        "Invoke:Ask": ("Invoke", asks, []),
+    }
+    components = {
+        name: {"obj": {"component_name": kind, "params": params}, "downstream": after, "upstream": []}
+        for name, (kind, params, after) in made.items()
+    }
+    return dsl.read(json.dumps({"components": components, "path": [], "history": []}))
+
+
+def test_what_ragflow_sends_of_elsewhere_keeps_its_type() -> None:
+    read = from_ragflow({"key": "n", "ref": "begin@n", "value": ""}, {"key": "s", "ref": "begin@s", "value": ""})
+    written = [each["parameters"] for each in dsl.write(read, "n8n").document["nodes"]]
+    (sent,) = [each["bodyParameters"]["parameters"] for each in written if "bodyParameters" in each]
+    assert [(each["name"], each["value"]) for each in sent] == [
+        ("n", "={{ $('begin').first().json.n }}"),
+        ("s", "={{ $('begin').first().json.s }}"),
+    ]
+    dumps = [each for each in nodes(dsl.read(dsl.write(read, "coze").data)).values() if each.kind == "json_dump"]
+    assert [each.params["value"].keys() for each in dumps] == [{"n", "s"}]
+    back = dsl.write(dsl.read(dsl.write(read, "dify").data), "ragflow").document["dsl"]["components"]
+    (asks,) = [each["obj"]["params"] for each in back.values() if each["obj"]["component_name"] == "Invoke"]
+    assert [(each["key"], each["ref"]) for each in asks["variables"]] == [("n", "begin@n"), ("s", "begin@s")]
+
+
+def test_texts_that_ragflow_sends_are_one_json_text() -> None:
+    read = from_ragflow(
+        {"key": "s", "ref": "begin@s", "value": ""}, {"key": "said", "ref": "", "value": 'say "{begin@s}"'}
+    )
+    body = nodes(read)["Invoke:Ask"].params["body"]
+    ref = Ref("begin", ("s",))
+    assert body == {"type": "json", "text": Text(('{"s": "', ref, '", "said": "say \\"', ref, '\\""}'))}

@@ -18,7 +18,23 @@ from tests.dsl.engines.dify import run_dify
 from tests.dsl.engines.lane import Ran
 from tests.dsl.engines.n8n_core import run_n8n_core
 from tests.dsl.engines.n8n_server import N8nServer, api_body
-from tests.dsl.small import OBJECT, OBJECTS, STRING, STRINGS, Case, cases, end, flow, javascript, line, services, start
+from tests.dsl.small import (
+    NUMBER,
+    OBJECT,
+    OBJECTS,
+    STRING,
+    STRINGS,
+    Case,
+    N,
+    cases,
+    end,
+    flow,
+    javascript,
+    line,
+    services,
+    start,
+    when,
+)
 
 PURE = [pytest.param(case, id=case.name) for case in cases() if not case.needs]
 # n8n renders no Jinja; in the core lane a code node that fails hands on what it got, unlike on the server
@@ -305,3 +321,31 @@ def test_a_request_sends_quotes_and_line_breaks_within_its_json(echo_url: str) -
         assert ran.status == "succeeded", ran.error
         sent = json.loads(ran.outputs["r"])["json"]
         assert sent == {"q": f"Re: {given['q']}", "n": 2, "text": '["a"]'}
+
+
+@pytest.mark.engines
+@pytest.mark.parametrize(("n", "expected"), [(1, {"said": "yes", "n": 1}), (-1, {"said": "no", "n": -1})])
+def test_a_result_of_two_ends_is_on_coze_what_the_one_that_was_reached_gives(n: int, expected: dict[str, Any]) -> None:
+    forked = Node("fork", "if", "Fork", params={"cases": [when((N, "gt", 0, "number"))]})
+    types = {"said": STRING, "n": NUMBER}
+    good = Node("good", "end", "Good", inputs={"said": "yes", "n": N}, outputs=types)
+    bad = Node("bad", "end", "Bad", inputs={"said": "no", "n": N}, outputs=types)
+    ways = [Edge("begin", "fork"), Edge("fork", "good", "case:0"), Edge("fork", "bad", "else")]
+    made = flow("ends", Graph([start(), forked, good, bad], ways))
+    ran = run_dify(str(dsl.write(dsl.read(dsl.write(made, "coze").data), "dify").data), {"q": "", "n": n})
+    assert (ran.status, ran.outputs) == ("succeeded", expected), ran.error
+
+
+@pytest.mark.engines
+@pytest.mark.parametrize(("n", "expected"), [(1, {"result": "ok 1"}), (-1, {"error": "why -1"})])
+def test_only_the_results_of_the_end_that_was_reached_come_out_of_coze(n: int, expected: dict[str, Any]) -> None:
+    source = "function main({n}) { return {ok: 'ok ' + n, why: 'why ' + n}; }"
+    code = javascript("c", source, {"n": N}, ok=STRING, why=STRING)
+    forked = Node("fork", "if", "Fork", params={"cases": [when((N, "gt", 0, "number"))]})
+    good = Node("good", "end", "Good", inputs={"result": Ref("c", ("ok",))}, outputs={"result": STRING})
+    bad = Node("bad", "end", "Bad", inputs={"error": Ref("c", ("why",))}, outputs={"error": STRING})
+    ways = [Edge("begin", "c"), Edge("c", "fork"), Edge("fork", "good", "case:0"), Edge("fork", "bad", "else")]
+    made = flow("ends", Graph([start(), code, forked, good, bad], ways))
+    ran = run_dify(str(dsl.write(dsl.read(dsl.write(made, "coze").data), "dify").data), {"q": "", "n": n})
+    assert ran.status == "succeeded", ran.error
+    assert {name: value for name, value in ran.outputs.items() if value} == expected
