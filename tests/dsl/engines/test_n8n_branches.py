@@ -129,3 +129,14 @@ def test_what_is_said_of_a_request_that_failed_is_known(name: str) -> None:
         for status, text in ((200, "fine"), (404, f"bad {FAILED[name]}")):
             ran = run_dify(document, {"n": status, "who": "Ann"})
             assert (ran.outputs.get("text"), ran.error) == (text, ""), ran
+
+
+@pytest.mark.parametrize(("operation", "said"), [("equals", "5"), ("equals", "7"), ("notEquals", "5"), ("gt", "7")])
+def test_a_text_is_compared_as_a_number(operation: str, said: str) -> None:
+    asked = conditions("={{ $json.who }}", "number", operation, 5)
+    asked["options"]["typeValidation"] = "loose"
+    fork = node("Fork", "if", 2.2, conditions=asked, looseTypeValidation=True, options={})
+    ways = [assign("Yes", text="yes"), assign("No", text="no")]
+    flow, inputs = workflow([IN, fork, *ways], "In>Fork Fork>Yes Fork.1>No"), {"n": 1, "who": said}
+    there = run_dify(str(dsl.write(dsl.read(json.dumps(flow)), "dify").data), inputs)
+    assert (there.error, there.outputs) == ("", run_n8n_core(flow, inputs).outputs)
