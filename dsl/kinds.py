@@ -1,7 +1,8 @@
 """What a node of each kind holds: the contract between the dialects. One line in KINDS for each kind.
 
 The parameters are declared by their types; a file in the common form with others is refused. References to outputs use
-the names given here, whatever a dialect calls them; on the port "error" they are `error.message` and `error.type`.
+the names given here, whatever a dialect calls them; on the port "error" they are `error.message` and `error.type`,
+and of a request that was answered `error.status`.
 Names of the scope "system": query, files, user_id, conversation_id, turns (of the conversation, with this one),
 workflow_id, execution_id, timestamp, and others as their dialect says.
 """

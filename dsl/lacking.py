@@ -26,7 +26,8 @@ Told = Callable[[Node, Severity, str, str], None]  # a note: who reads, severity
 class Platform:
     """`gives` says what its nodes give out beside the common form, `unread` are parameters that they do not have.
 
-    `system` is what it knows of the system; None: anything. `error` is what it calls the kinds of errors by.
+    `system` is what it knows of the system; None: anything. `error` is what it calls the kinds of errors by, `status`
+    whether it tells of a request that failed with what status it was answered.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Platform:
     unread: Collection[str] = ()
     system: Collection[str] | None = None
     error: str = ""
+    status: bool = False
 
 
 IR = Platform("The common form", lambda node, path: False)
@@ -62,6 +64,12 @@ def unasked(node: Node, path: Path) -> bool:
 def of_error(ref: Ref, producer: Node | None) -> bool:
     """Whether it reads what is known of a failure, and not an output of that name."""
     return ref.path[:1] == ("error",) and producer is not None and "error" not in producer.outputs
+
+
+def tells(platform: Platform, node: Node, path: Path) -> bool:
+    """Whether it tells this of a failure: the message and the kind are known everywhere, of a request the status."""
+    answered = platform.status and node.kind == "http"
+    return path[1:] in ((), ("message",), ("type",)) or (answered and path[1:] == ("status",))
 
 
 def fields(node: Node) -> Collection[str]:
@@ -150,6 +158,8 @@ class _Supply:
         producer = self.known.get(ref.node) if ref.scope == "node" else None
         if producer is None:
             return False
+        if of_error(ref, producer):
+            return self.platform.name != self.source.name and not tells(self.platform, producer, ref.path)
         own = among({"ask": {"chosen_id"}}, producer, ref.path) or self.source.gives(producer, ref.path)
         return own or self.platform.lacks(producer, ref.path)
 

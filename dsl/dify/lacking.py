@@ -46,4 +46,5 @@ SYSTEM = frozenset(
         *("timestamp", "context", "histories"),
     }
 )
-PLATFORM = Platform("Dify", lacks, instead, gives=gives, system=SYSTEM, error="the name of an error of its engine")
+ERROR = "the name of an error of its engine"
+PLATFORM = Platform("Dify", lacks, instead, gives=gives, system=SYSTEM, error=ERROR, status=True)

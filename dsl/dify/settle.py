@@ -209,6 +209,8 @@ def condition_is_native(work: Work, condition: dict[str, Any]) -> bool:
     if isinstance(right, dict) and "logic" in right:
         return op in ("contains", "not_contains", "all_of", "exists", "not_exists")
     type_ = work.type_of(left) if isinstance(left, Ref) else ANY
+    if type_.name == "string" and condition.get("type") in ("number", "integer") and op not in _COMMON:
+        return False  # Dify compares no text as a number: the run fails
     if op not in _NATIVE.get(type_.name, _COMMON):
         texts = type_.name == "array" and type_.items is not None and type_.items.name == "string"
         return texts and op in ("contains", "not_contains") and isinstance(right, (str, Text))

@@ -18,4 +18,5 @@ def lacks(node: Node, path: Path) -> bool:
     return among(LACKED, node, path)
 
 
-PLATFORM = Platform("n8n", lacks, lang="javascript", error="the name of JavaScript's error, and of code nothing")
+ERROR = "the name of JavaScript's error, and of code nothing"
+PLATFORM = Platform("n8n", lacks, lang="javascript", error=ERROR, status=True)

@@ -13,6 +13,7 @@ CHAT: View = (
     (("files",), ("files",), "system"),
 )
 ERROR: View = ((("error", "name"), ("error", "type"), "node"),)  # after a failure, of every node
+HTTP_ERROR: View = ((("error", "httpCode"), ("error", "status"), "node"), *ERROR)  # by the one name or the other
 BODY: View = (((), ("body",), "node"),)  # http without fullResponse: the answer is the item
 RESPONSE: View = ((("statusCode",), ("status",), "node"),)
 CHAIN: View = ((("output",), ("structured",), "node"),)

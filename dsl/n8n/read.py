@@ -414,7 +414,7 @@ class Reader:
     def _made_by(self, asker: Raw, name: str, steps: names.Path, failed: bool) -> Ref | None:
         raw = self.nodes[name]
         if failed:
-            return Ref(raw.id, steps)
+            return _of_error(raw, steps)
         return self._output(asker, raw, steps)
 
     def producers(self, raw: Raw, first: names.Path) -> set[tuple[str, bool]]:
@@ -464,7 +464,7 @@ class Reader:
         if self._passes(raw, steps[:1]):
             return self.incoming(raw, steps) if self.source.into[raw.name] else None
         if steps[:1] == ("error",) and raw.failing != "stop":
-            return names.to_common(names.ERROR, raw.id, steps)
+            return _of_error(raw, steps)
         return self._output(asker, raw, steps)
 
     def _output(self, asker: Raw, raw: Raw, steps: names.Path) -> Ref | None:
@@ -481,7 +481,7 @@ class Reader:
         if self.over(asker, raw):
             return None
         if steps[:1] == ("error",) and raw.failing != "stop":
-            return names.to_common(names.ERROR, raw.id, steps)
+            return _of_error(raw, steps)
         if not steps:
             sets.tell(self, raw)
         return names.to_common(self.view(raw), raw.id, steps)
@@ -522,6 +522,10 @@ def _answers(raw: Raw) -> bool:
     mode = dig(raw.params, "options", "responseMode")
     chats = raw.kind in ("ai:chatTrigger", "ai:manualChatTrigger") and mode in (None, "lastNode", "streaming")
     return (chats or raw.kind == "executeWorkflowTrigger") and not raw.disabled
+
+
+def _of_error(raw: Raw, steps: names.Path) -> Ref:
+    return names.to_common(names.HTTP_ERROR if raw.kind == "httpRequest" else names.ERROR, raw.id, steps)
 
 
 def _on_error(raw: Raw) -> OnError:

@@ -6,10 +6,10 @@ from typing import Any
 
 from dsl.ir import Edge, Flow, Node, Ref, Script, Text, Value
 from dsl.kinds import declared
-from dsl.lacking import of_error
+from dsl.lacking import of_error, tells
 from dsl.notes import Note, Severity
 from dsl.ragflow import jinja
-from dsl.ragflow.lacking import gives, lacks
+from dsl.ragflow.lacking import PLATFORM, gives, lacks
 from dsl.ragflow.returned import NAME, returns
 from dsl.ragflow.tables import MISSING, NAMES, SYSTEM
 from dsl.ragflow.text import swallowed, write_prompt, write_text
@@ -55,7 +55,8 @@ class Writing:
             start = f"IterationItem:{ref.node.replace(':', '')}"
             path = ref.path if len(ref.path) > 1 or ref.path[:1] == ("item",) else ("item", *ref.path[1:])
             return f"{start}@index" if ref.scope == "index" else f"{start}@{'.'.join(map(str, path))}"
-        if self.flow.dialect != "ragflow" and lacks(producer, ref.path):
+        untold = of_error(ref, producer) and not tells(PLATFORM, producer, ref.path)
+        if self.flow.dialect != "ragflow" and (untold or lacks(producer, ref.path)):
             return self._lacked(ref, producer)
         return f"{ref.node}@{'.'.join(map(str, self._path(ref, producer, text)))}"
 

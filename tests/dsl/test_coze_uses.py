@@ -7,9 +7,11 @@ import pytest
 
 import dsl
 from dsl.coze.formats import inside
-from dsl.ir import Flow
+from dsl.ir import Edge, Flow, Graph, Node, Ref, Type
 from dsl.values import nodes
+from tests.dsl import small
 from tests.dsl.engines.build import Json, assign, conditions, node, workflow
+from tests.dsl.small import OBJECT, STRING, STRINGS, javascript, line
 
 
 def read(*parts: Json, wires: str) -> Flow:
@@ -81,3 +83,30 @@ def test_an_object_of_code_has_the_fields_that_are_read_of_it() -> None:
     (user,) = made(read(CALL, clean, last, wires="In>Clean Clean>Last"))["Clean"]["outputs"]
     assert user["type"] == "object"
     assert {each["name"]: each["type"] for each in user["schema"]} == {"age": "float", "name": "string"}
+
+
+def test_what_lies_in_an_object_and_is_only_printed_is_told_to_be_text() -> None:
+    clean = node("Clean", "code", 2, jsCode="return [{json: {user: {name: 'Bo', age: 3}}}];")
+    last = assign("Last", ("age", "number", "={{ $json.user.age }}"), who="={{ $json.user.name }}")
+    notes = dsl.write(read(CALL, clean, last, wires="In>Clean Clean>Last"), "coze").notes
+    (told,) = [each.message for each in notes if each.code == "code.types" and "user" in each.message]
+    assert told.endswith("as text here: user.name.")
+
+
+@pytest.mark.parametrize(
+    ("source", "element"),
+    [
+        ("function main({o}) { return {r: o.s + '!'}; }", "object"),
+        ("function main({o}) { return {r: o['s'] + '!'}; }", "object"),
+        ("function main({o}) { return {r: o.trim() + o.length}; }", "string"),
+    ],
+)
+def test_a_list_whose_elements_code_looks_into_is_of_objects(source: str, element: str) -> None:
+    rows = javascript("rows", "function main() { return {result: {}}; }", {}, result=OBJECT)
+    look = javascript("look", source, {"o": Ref("w", ("item",), "item")}, r=STRING)
+    walked = Node("w", "iterate", "Walk", params={"collect": {"output": Ref("look", ("r",))}})
+    walked.inputs, walked.outputs = {"item": Ref("rows", ("result", "list"))}, {"output": STRINGS}
+    walked.body = Graph([look], [Edge("w", "look", "body")])
+    flow = small.flow("f", line(small.start(), rows, walked, small.end(r=(Ref("w", ("output",)), STRINGS))))
+    there = nodes(dsl.read(dsl.write(flow, "coze").data))["rows"].outputs["result"]
+    assert there.props and there.props["list"].items == Type(element)  # type: ignore[arg-type]

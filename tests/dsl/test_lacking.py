@@ -14,6 +14,7 @@ from dsl import ragflow
 from dsl.coze.formats import inside
 from dsl.ir import Edge, Flow, Graph, Node, OnError, Ref, Resource, Text, Type
 from dsl.values import leaves, nodes
+from tests.dsl.engines.build import assign, node, workflow
 from tests.dsl.engines.n8n_core import run_n8n_core
 
 MODEL = Resource("model:1", "model", "gpt", {"provider": "langgenius/openai/openai"})
@@ -460,3 +461,17 @@ def test_what_only_looks_like_a_class_that_was_chosen_is_an_expression(words: st
     for target in ("dify", "coze", "ragflow"):
         codes = {note.code for note in dsl.write(dsl.read(json.dumps(document)), target).notes}
         assert "ref.script" in codes
+
+
+@pytest.mark.parametrize(
+    ("target", "told"), [("dify", ["code"]), ("coze", ["status", "code"]), ("ragflow", ["status", "code"])]
+)
+def test_what_a_platform_does_not_tell_of_a_failure_is_told_and_fails_there(target: str, told: list[str]) -> None:
+    said = assign("Bad", s="={{ $json.error.status }}", c="={{ $json.error.code }}", m="={{ $json.error.message }}")
+    written = dsl.write(dsl.read(json.dumps(workflow([FAILING, said], "H.1>Bad"))), target)
+    lost = [note.message for note in written.notes if note.code == "ref.output"]
+    assert sorted(message.partition(" of ")[0].rpartition("error.")[2] for message in lost) == sorted(told)
+    assert [each.message for each in dsl.check(dsl.read(written.data)) if each.code == "ref.output"] == []
+
+
+FAILING = node("H", "httpRequest", 4.2, url="https://e.com", options={}) | {"onError": "continueErrorOutput"}

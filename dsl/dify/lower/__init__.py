@@ -64,6 +64,7 @@ def lowered(flow: Flow) -> Work:
     for node in work.all():
         failures.on_error(work, node)
         settle(work, node)
+    failures.statuses(work)
     work.insert()
     return work
 

@@ -4,8 +4,9 @@ from dataclasses import replace
 from typing import Any
 
 from dsl.dify.work import Work
-from dsl.ir import Node, Ref
+from dsl.ir import Node, Ref, Type, Value
 from dsl.kinds import outputs
+from dsl.values import map_refs, node_refs
 
 _ZEROS = {"string": "", "number": 0, "integer": 0, "object": {}, "array": []}
 
@@ -22,3 +23,39 @@ def on_error(work: Work, node: Node) -> None:
         work.note(node, "degraded", "error.continue", message)
     if node.on_error.timeout_ms and node.kind != "http" and not work.own:
         work.note(node, "degraded", "error.timeout", "Dify has a timeout for HTTP requests only.")
+
+
+_STATUS = """import re
+
+
+def main(message):
+    found = re.search(r"status code ([0-9]{3})", message or "")
+    return {"status": int(found[1]) if found else None}
+"""
+
+
+def statuses(work: Work) -> None:
+    """With what a request that failed was answered: Dify says it in its message alone."""
+    found: dict[Ref, Ref] = {}
+    for node in work.all():
+        for ref in {each for each in node_refs(node) if _is_status(work, each)} - {*found}:
+            found[ref] = Ref(_status(work, work.nodes[ref.node]).id, ("status",))
+    for node in work.all() if found else ():
+        node.params = map_refs(node.params, lambda ref: found.get(ref, ref))
+        node.inputs = map_refs(node.inputs, lambda ref: found.get(ref, ref))
+
+
+def _is_status(work: Work, ref: Ref) -> bool:
+    producer = work.nodes.get(ref.node)
+    return ref.path == ("error", "status") and producer is not None and producer.kind == "http"
+
+
+def _status(work: Work, failed: Node) -> Node:
+    params = {"lang": "python3", "style": "done", "source": _STATUS}
+    inputs: dict[str, Value] = {"message": Ref(failed.id, ("error", "message"))}
+    title = f"Status of {failed.title or failed.id}"
+    made = Node(work.new_id(f"{failed.id}_status"), "code", title, "", params, inputs, {"status": Type("number")})
+    work.add(made, failed, after=True)
+    work.after(failed, made, "error" if failed.on_error.then == "branch" else "out")
+    work.note(failed, "equivalent", "output.computed", "A code node takes the status out of the error's message.")
+    return made

@@ -38,6 +38,8 @@ def _steps(work: Work, name: str, path: list[str]) -> list[str]:
     node = work.nodes.get(name)
     if node is None or not path:
         return path
+    if path == ["error"] and "error" not in node.outputs and node.on_error.then != "stop" and not work.own:
+        return ["error_message"]  # the whole of it, which is a text of many nodes of n8n
     if path[0] == "error" and len(path) > 1 and "error" not in node.outputs:
         return [f"error_{path[1]}", *path[2:]]
     first = work.moved.get((name, path[0]), path[0])

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 import dsl
+from tests.doubles.echo import echo
 from tests.dsl.engines.build import Json, assign, conditions, node, workflow
 from tests.dsl.engines.dify import run_dify
 from tests.dsl.engines.n8n_core import run_n8n_core
@@ -108,3 +109,34 @@ def test_what_is_behind_branches_reads_the_one_that_ran(name: str, way: str) -> 
 def _dify(flow: Any, way: str) -> str:
     data = dsl.read(json.dumps(flow))
     return str(dsl.write(dsl.read(dsl.write(data, way).data) if way else data, "dify").data)
+
+
+FAILED = {
+    ".status": "404",
+    ".httpCode": "404",
+    ".status || $json.error.httpCode": "404",
+    "": "Request failed with status code 404",
+}
+
+
+@pytest.mark.parametrize("name", FAILED)
+def test_what_is_said_of_a_request_that_failed_is_known(name: str) -> None:
+    with echo() as url:
+        ask = node("Ask", "httpRequest", 4.2, url=f"={url}/status/{{{{ $json.n }}}}", options={})
+        fine, bad = assign("Fine", text="fine"), assign("Bad", text=f"=bad {{{{ $json.error{name} }}}}")
+        flow = workflow([IN, ask | {"onError": "continueErrorOutput"}, fine, bad], "In>Ask Ask>Fine Ask.1>Bad")
+        document = str(dsl.write(dsl.read(json.dumps(flow)), "dify").data)
+        for status, text in ((200, "fine"), (404, f"bad {FAILED[name]}")):
+            ran = run_dify(document, {"n": status, "who": "Ann"})
+            assert (ran.outputs.get("text"), ran.error) == (text, ""), ran
+
+
+@pytest.mark.parametrize(("operation", "said"), [("equals", "5"), ("equals", "7"), ("notEquals", "5"), ("gt", "7")])
+def test_a_text_is_compared_as_a_number(operation: str, said: str) -> None:
+    asked = conditions("={{ $json.who }}", "number", operation, 5)
+    asked["options"]["typeValidation"] = "loose"
+    fork = node("Fork", "if", 2.2, conditions=asked, looseTypeValidation=True, options={})
+    ways = [assign("Yes", text="yes"), assign("No", text="no")]
+    flow, inputs = workflow([IN, fork, *ways], "In>Fork Fork>Yes Fork.1>No"), {"n": 1, "who": said}
+    there = run_dify(str(dsl.write(dsl.read(json.dumps(flow)), "dify").data), inputs)
+    assert (there.error, there.outputs) == ("", run_n8n_core(flow, inputs).outputs)
