@@ -214,6 +214,8 @@ def condition_is_native(work: Work, condition: dict[str, Any]) -> bool:
     if op not in _NATIVE.get(type_.name, _COMMON):
         texts = type_.name == "array" and type_.items is not None and type_.items.name == "string"
         return texts and op in ("contains", "not_contains") and isinstance(right, (str, Text))
+    if type_.name == "string" and condition.get("type") in ("number", "integer") and op in ("eq", "ne"):
+        return False  # n8n and RAGFlow take a text for the number in it; Dify fails
     return _right_is_native(type_.name, str(op), right)
 
 

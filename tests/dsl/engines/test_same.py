@@ -26,9 +26,11 @@ from tests.dsl.small import (
     STRINGS,
     Case,
     N,
+    Q,
     cases,
     end,
     flow,
+    fork,
     javascript,
     line,
     services,
@@ -349,3 +351,11 @@ def test_only_the_results_of_the_end_that_was_reached_come_out_of_coze(n: int, e
     ran = run_dify(str(dsl.write(dsl.read(dsl.write(made, "coze").data), "dify").data), {"q": "", "n": n})
     assert ran.status == "succeeded", ran.error
     assert {name: value for name, value in ran.outputs.items() if value} == expected
+
+
+@pytest.mark.engines
+@pytest.mark.parametrize(("q", "expected"), [("5", "yes"), ("6", "no"), ("five", "no")])
+def test_a_text_that_is_compared_as_a_number_is_one_on_dify(q: str, expected: str) -> None:
+    made = fork("a number in a text", when((Q, "eq", 5, "number")), types={"q": STRING})
+    ran = run_dify(str(dsl.write(made, "dify").data), {"q": q})
+    assert (ran.status, ran.outputs) == ("succeeded", {"r": expected}), ran.error
