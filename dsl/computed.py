@@ -4,6 +4,7 @@ The code has n8n's own words ($json, $input, $('A node')) for what an expression
 is not there, and fails when it runs.
 """
 
+import functools
 import json
 import re
 from collections.abc import Callable, Collection, Mapping
@@ -123,19 +124,19 @@ class _Lift:
 
 def _node(lift: _Lift, known: Mapping[str, Node]) -> Node:
     places = Places()
-    inputs: dict[str, Value] = {}
+    variables: dict[Ref, str] = {}
     lines = []
     for name, script in lift.found.items():
         for ref in in_order(script):
             for part in _parts(ref, known):
-                variable = next((key for key, one in inputs.items() if one == part), f"in_{len(inputs)}")
-                inputs[variable] = part
+                variable = variables.setdefault(part, f"in_{len(variables)}")
                 places.add(script, known.get(part.node), part, f"input.{variable}")
         lines.append(f"    {name}: ({script.source}) ?? null,\n")
     source = f"{CONTEXT.format(fields=printed(places.fields()))}function main(input) {{\n"
     source += f"  const {WORDS} = context(input);\n  return {{\n{''.join(lines)}  }};\n}}\n"
     params = {"lang": "javascript", "style": "kwargs", "source": source}
     title = f"Expressions of {lift.node.title or lift.node.id}"
+    inputs: dict[str, Value] = {variable: part for part, variable in variables.items()}
     return Node(lift.id, "code", title, "", params, inputs, _types(lift))
 
 
@@ -191,21 +192,21 @@ class Places:
         self._coming: list[tuple[tuple[bool, bool], Node | None, Ref, str]] = []
 
     def add(self, script: Script, source: Node | None, ref: Ref, variable: str) -> None:
-        steps = [each[:1] for each in _called(source, ref)]
+        steps = [tuple(each[:1]) for each in _called(source, ref)]
         names = {ref.node, source.title if source else ref.node} - {""} or _givers_of(script, steps)
         for name in sorted(names):
             place_under(name, self._fields, source, ref, variable)
         names |= self._in_a_round(script, ref, variable, names)
-        by_name, asked = not names.isdisjoint(_names(script)), _asked(script)
-        if not by_name or [] in asked or any(each in asked for each in steps):
-            self._coming.append(((by_name, [] not in steps), source, ref, variable))
+        by_name, asked = not names.isdisjoint(_names(script.source)), _asked(script.source)
+        if not by_name or () in asked or not asked.isdisjoint(steps):
+            self._coming.append(((by_name, () not in steps), source, ref, variable))
 
     def _in_a_round(self, script: Script, ref: Ref, variable: str, known: set[str]) -> set[str]:
         """The step that begins a round, where flowstill wrote the rounds: it holds the element by that name."""
         if ref.scope not in ("item", "index", "loop"):
             return set()
         steps = ["$index"] if ref.scope == "index" else [str(step) for step in ref.path]
-        found = _givers_of(script, [steps[:1]]) - known
+        found = _givers_of(script, [tuple(steps[:1])]) - known
         for name in sorted(found):
             _put(self._fields, [name, *steps], variable, several=False)
         return found
@@ -223,9 +224,10 @@ _COMING = re.compile(
 )
 
 
-def _asked(script: Script) -> list[list[str]]:
+@functools.lru_cache(16)  # of one script, for each of the thousands that it may read
+def _asked(source: str) -> frozenset[tuple[str, ...]]:
     """The first steps into what comes in; no step for all of it."""
-    return [[name or key] if name or key else [] for name, key in _COMING.findall(script.source)]
+    return frozenset((name or key,) if name or key else () for name, key in _COMING.findall(source))
 
 
 _PART = re.compile(
@@ -233,13 +235,23 @@ _PART = re.compile(
 )
 
 
-def _givers_of(script: Script, steps: list[list[str]]) -> set[str]:
+def _givers_of(script: Script, steps: list[tuple[str, ...]]) -> set[str]:
     """The names that a part of no node's is asked for by: the system's words stand in a start of n8n's."""
-    return {name for name, part in _PART.findall(script.source) if [part] in steps}
+    givers = _givers_by_part(script.source)
+    return {name for each in steps if each for name in givers.get(each[0], ())}
 
 
-def _names(script: Script) -> set[str]:
-    return {*_NAMED.findall(script.source), *re.findall(r"\$node\.([A-Za-z_]\w*)", script.source)}
+@functools.lru_cache(16)
+def _givers_by_part(source: str) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for name, part in _PART.findall(source):
+        found.setdefault(part, set()).add(name)
+    return found
+
+
+@functools.lru_cache(16)
+def _names(source: str) -> frozenset[str]:
+    return frozenset(_NAMED.findall(source)) | frozenset(re.findall(r"\$node\.([A-Za-z_]\w*)", source))
 
 
 def place_under(

@@ -36,7 +36,7 @@ def _gives(node: ast.AST, name: str) -> bool:
 _TOKEN = re.compile(
     r"""
       (?P<text> "(?:\\.|[^"\\\n])*" | '(?:\\.|[^'\\\n])*' )
-    | (?P<space> \s+ | //[^\n]* | /\*[\s\S]*?\*/ )
+    | (?P<space> \s+ | //[^\n]* | /\*[\s\S]*?(?:\*/|\Z) )
     | (?P<open> [(\[{`] ) | (?P<close> [)\]}] ) | (?P<pattern> / ) | (?P<endless> ["'] ) | (?P<word> [\w$]+ | . )
     """,
     re.VERBOSE | re.DOTALL,
@@ -44,6 +44,7 @@ _TOKEN = re.compile(
 _PATTERN = re.compile(r"/(?![*/])(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\[\n])+/")
 _QUOTED = re.compile(r"(?:\\.|\$(?!\{)|[^`\\$])*(?P<end>`|\$\{|\Z)", re.DOTALL)
 _CLOSED = {"(": ")", "[": "]", "{": "}", "${": "}"}
+_TRIES = 100  # patterns that do not end, each of which is looked for up to the end of its line
 _VALUE = re.compile(r"[\w$)\]\"'`]")  # what ends one: / divides behind it, elsewhere it begins a pattern
 _WORDS = {"return", "typeof", "case", "in", "of", "delete", "void", "throw", "new", "else", "do", "await", "yield"}
 
@@ -51,13 +52,14 @@ _WORDS = {"return", "typeof", "case", "in", "of", "delete", "void", "throw", "ne
 def javascript(source: str) -> str:
     """Which bracket or string of JavaScript is not closed, or closes nothing; empty where they all fit."""
     opened: list[tuple[str, int]] = []
-    at, before = 0, ""
+    at, before, tries = 0, "", _TRIES
     while at < len(source):
         token = (_QUOTED if opened and opened[-1][0] == "`" else _TOKEN).match(source, at)
         assert token
         kind, text = token.lastgroup, token[0]
-        if kind == "pattern" and (before in _WORDS or not _VALUE.match(before)):
-            token = _PATTERN.match(source, at) or token
+        if kind == "pattern" and tries and (before in _WORDS or not _VALUE.match(before)):
+            found = _PATTERN.match(source, at)
+            token, tries = found or token, tries - (found is None)
         if kind == "endless":
             return _said(source, at, "a string that does not end")
         if kind == "open":

@@ -250,12 +250,12 @@ def _right_is_native(type_: str, op: str, right: Value) -> bool:
 def _expressions(work: Work, node: Node, owner: Node, scripts: dict[str, Script]) -> None:
     """A JavaScript node that evaluates expressions, with n8n's words for what they read."""
     places = computed.Places()
-    node.inputs, lines = {}, []
+    variables: dict[Ref, str] = {}
+    lines = []
     for name, script in scripts.items():
         read = []
         for ref in computed.in_order(script):
-            variable = next((key for key, known in node.inputs.items() if known == ref), f"in_{len(node.inputs)}")
-            node.inputs[variable] = ref
+            variable = variables.setdefault(ref, f"in_{len(variables)}")
             read.append(variable)
             meant = work.meant(ref)
             places.add(script, work.nodes.get(meant.node), meant, f"input.{variable}")
@@ -267,5 +267,5 @@ def _expressions(work: Work, node: Node, owner: Node, scripts: dict[str, Script]
     node.outputs = dict.fromkeys(scripts, ANY)
     work.boxed |= {(node.id, name) for name in scripts}
     helper = _Helper(work, node, owner)
-    node.inputs = {name: helper.reference(ref, name) for name, ref in node.inputs.items()}
+    node.inputs = {name: helper.reference(ref, name) for ref, name in variables.items()}
     helper.finish()

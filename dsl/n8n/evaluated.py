@@ -9,7 +9,7 @@ from dsl.itemspython import indented
 from dsl.lint import Level
 from dsl.n8n import tables
 from dsl.n8n.source import Raw
-from dsl.n8n.text import QUOTED, pieces, unquote
+from dsl.n8n.text import QUOTED, pieces, searchable, unquote
 from dsl.values import at, leaves, pointer, steps
 
 Found = tuple[str, Level, str, str, str]  # place, level, code, message, what to do
@@ -100,7 +100,7 @@ def _names(raw: Raw, place: str, code: str, known: set[str]) -> Iterator[Found]:
 
 def _asked(code: str) -> Iterator[str]:
     """The names of nodes that JavaScript asks for, outside of its comments and texts."""
-    for match in _NAMED.finditer(code):
+    for match in _NAMED.finditer(searchable(code)):
         if literal := match["call"] or match["index"] or match["items"]:
             yield unquote(literal)
         elif match["member"]:

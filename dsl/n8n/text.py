@@ -13,6 +13,7 @@ from typing import Any
 from dsl import values
 from dsl.bodies import in_strings
 from dsl.ir import Ref, Script, Text, Value
+from dsl.load import MAX_DEPTH
 
 QUOTED = r"(?:'(?:[^'\\\n]|\\.)*'|\"(?:[^\"\\\n]|\\.)*\")"
 _ROOT = re.compile(
@@ -129,7 +130,7 @@ def _chosen(source: str, start: int) -> tuple[Path, int] | None:
 
 def _steps(source: str, end: int) -> tuple[tuple[str | int, ...], int]:
     steps: list[str | int] = []
-    while (step := _STEP.match(source, end)) and step["name"] != "length":
+    while len(steps) < MAX_DEPTH and (step := _STEP.match(source, end)) and step["name"] != "length":
         key = step["key"]
         steps.append(step["name"] or (int(step["index"]) if step["index"] else unquote(key)))
         end = step.end()
@@ -404,13 +405,40 @@ def membership(source: str, resolve: Resolve) -> tuple[list[Value], Value, bool]
 def reads(source: str, resolve: Resolve) -> list[tuple[int, int, Path, Sequence[Ref]]]:
     """Every place of JavaScript that reads something: where its root begins and ends, the path, what it is."""
     found: list[tuple[int, int, Path, Sequence[Ref]]] = []
+    source, end = searchable(source), 0
     for root in _ROOT.finditer(source):
+        if root.start() < end:  # a step of the path in front: `$json.$json`
+            continue
         path = path_at(source, root.start())
         if path is None and (literal := root["call"] or root["index"]):
             path = Path("node", unquote(literal), ()), root.end()
         if path:
+            end = path[1]
             found.append((root.start(), root.end(), path[0], resolve(path[0])))
     return found
+
+
+def searchable(source: str) -> str:
+    """JavaScript without the quotes and comments that do not end, where they are many.
+
+    A search for names asks from each of them up to the end of what it stands in.
+    """
+    for quote, closed in _CLOSED.items():
+        if source.count(quote) > _MANY:
+            source = closed.sub(_blanked, source)
+    close = max(source.rfind("*/") - 1, 0)
+    return source[:close] + source[close:].replace("/*", "/ ") if source.count("/*", close) > _MANY else source
+
+
+_MANY = 50
+_CLOSED = {  # from quote to quote, and from one that nothing closes to the end of its line
+    quote: re.compile(rf"{quote}(?:[^{quote}\\\n]|\\.)*(?={quote})|(?P<open>{quote}[^\n]*)") for quote in "'\""
+}
+
+
+def _blanked(match: "re.Match[str]") -> str:
+    text, quote = match[0], match[0][0]
+    return text.replace(quote, " ") if match["open"] and text.count(quote) > _MANY else text
 
 
 def script(source: str, resolve: Resolve) -> Script:

@@ -156,6 +156,25 @@ def test_a_long_chain_costs_no_more_than_its_length() -> None:
     assert time.process_time() - begun < 10
 
 
+@pytest.mark.parametrize(
+    "piece", ["$json.", "'\\", '"\\', "$('\\", "$json['\\", "/[", "/*a", "$('N').", "$json+"], ids=range(9)
+)
+@pytest.mark.timeout(60)
+def test_code_that_repeats_itself_costs_no_more_than_its_length(piece: str) -> None:
+    code = piece * 20_000
+    fields = [{"name": "a", "value": f"={{{{ {code} }}}}", "type": "string"}]
+    nodes = (
+        _node("N", "n8n-nodes-base.code", parameters={"jsCode": code}),
+        _node("M", "n8n-nodes-base.set", parameters={"assignments": {"assignments": fields}}),
+    )
+    links = {"N": {"main": [[{"node": "M", "type": "main", "index": 0}]]}}
+    begun = time.process_time()
+    flow = n8n.read(_flow(*nodes, connections=links))
+    dsl.check(flow)
+    dsl.write(flow, "dify")
+    assert time.process_time() - begun < 10
+
+
 class Counted(set[str]):
     """Names that are taken, and how often one asked for some."""
 
