@@ -1,5 +1,6 @@
 """Types that nothing declares and that Coze wants declared: how an output is read says what it is."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
@@ -25,7 +26,15 @@ def imply(flow: Flow) -> None:
     for (name, output), found in _read(flow, known).items():
         declared = known[name].outputs[output]
         if kind := _implied(declared, found):
+            kind = _guessed(kind) if known[name].kind == "code" else kind
             known[name].outputs[output] = replace(declared, name=kind.name, items=kind.items, props=kind.props)
+
+
+def _guessed(kind: Type) -> Type:
+    """With what is a text only for want of a better word told apart, below the output itself."""
+    props = {name: ANY if each == STRING else _guessed(each) for name, each in (kind.props or {}).items()}
+    items = ANY if kind.items == STRING else _guessed(kind.items) if kind.items else None
+    return replace(kind, props=props or kind.props, items=items)
 
 
 def _read(flow: Flow, known: dict[str, Node]) -> dict[tuple[str, str], list[Found]]:
@@ -89,6 +98,21 @@ def _compared(held: dict[str, Any]) -> Iterator[tuple[Value, Type]]:
 
 def _looks_inside(node: Node) -> bool:
     """Whether fields of the elements are read."""
-    inner = (each for each, _, _ in walk(node.body)) if node.body is not None else ()
+    inner = [each for each, _, _ in walk(node.body)] if node.body is not None else []
     read = [ref for each in inner for ref in node_refs(each)]
-    return any((ref.node, ref.scope) == (node.id, "item") and len(ref.path) > 1 for ref in read)
+    below = any((ref.node, ref.scope) == (node.id, "item") and len(ref.path) > 1 for ref in read)
+    return below or any(_names_a_field(each, node.id) for each in inner if each.kind == "code")
+
+
+def _names_a_field(code: Node, walked_by: str) -> bool:
+    """Whether code reads a field of the element that it is given."""
+    elements = [
+        name
+        for name, value in code.inputs.items()
+        if isinstance(value, Ref) and (value.node, value.scope, len(value.path)) == (walked_by, "item", 1)
+    ]
+    source = str(code.params.get("source", ""))
+    return any(re.search(_FIELD.format(re.escape(name)), source) for name in elements)
+
+
+_FIELD = r"(?<![\w.]){}\s*(?:\?\.\[?|\.(?!length\b)\w+(?!\w|\s*\()|\.get\(|\[\s*['\"])"  # `o.s`, `o.get(`, `o["s"]`

@@ -7,9 +7,10 @@ import pytest
 
 import dsl
 from dsl.coze.formats import inside
-from dsl.ir import Flow
+from dsl.ir import Edge, Flow, Graph, Node, Ref, Type
 from dsl.values import nodes
 from tests.dsl.engines.build import Json, assign, conditions, node, workflow
+from tests.dsl.small import STRING, STRINGS, end, flow, javascript, line, start
 
 
 def read(*parts: Json, wires: str) -> Flow:
@@ -81,3 +82,33 @@ def test_an_object_of_code_has_the_fields_that_are_read_of_it() -> None:
     (user,) = made(read(CALL, clean, last, wires="In>Clean Clean>Last"))["Clean"]["outputs"]
     assert user["type"] == "object"
     assert {each["name"]: each["type"] for each in user["schema"]} == {"age": "float", "name": "string"}
+
+
+def test_fields_of_code_that_are_only_said_are_told_to_be_texts_and_are_of_any_type_on_the_way_back() -> None:
+    clean = node("Clean", "code", 2, jsCode="return [{json: {user: {name: 'Bo', age: 3}}}];")
+    last = assign("Last", ("age", "number", "={{ $json.user.age }}"), who="={{ $json.user.name }}")
+    written = dsl.write(read(CALL, clean, last, wires="In>Clean Clean>Last"), "coze")
+    (told,) = [note for note in written.notes if note.code == "code.types" and note.node == "Clean"]
+    assert "user.name" in told.message and "user.age" not in told.message
+    (back,) = [each for each in nodes(dsl.read(written.data)).values() if each.title == "Clean"]
+    assert back.outputs["user"] == Type("object")
+
+
+@pytest.mark.parametrize(
+    ("source", "type_"),
+    [
+        ("({o}) => o.s + '!'", "object"),
+        ("({o}) => o['s']", "object"),
+        ("({o}) => o.trim() + o.length", "string"),
+    ],
+)
+def test_a_list_whose_elements_code_reads_fields_of_is_a_list_of_objects(source: str, type_: str) -> None:
+    clean = javascript("clean", "() => ({made: {list: []}})", {}, made=Type("object"))
+    inner = javascript("inner", source, {"o": Ref("each", ("item",), "item")}, said=STRING)
+    each = Node("each", "iterate", "Each", inputs={"item": Ref("clean", ("made", "list"))})
+    each.params, each.outputs = {"collect": {"output": Ref("inner", ("said",))}}, {"output": STRINGS}
+    each.body = Graph([inner], [Edge("each", "inner", "body")])
+    flow_ = flow("lists", line(start(), clean, each, end(r=(Ref("each", ("output",)), STRINGS))))
+    (made_,) = made(flow_)["Clean"]["outputs"]
+    (listed,) = made_["schema"]
+    assert (listed["type"], listed["schema"]["type"]) == ("list", type_)
