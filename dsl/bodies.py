@@ -60,7 +60,7 @@ def as_fields(graph: Graph, taken: set[str], told: Told) -> None:
         made = Node(unique(f"{node.id}_body", taken), "code", f"Body of {node.title or node.id}")
         made.inputs = {f"a{i}": value for i, value in enumerate(held)}
         outputs = {name: name if re.fullmatch(r"\w+", name, re.ASCII) else f"field_{i}" for i, name in enumerate(rich)}
-        made.outputs = {outputs[name]: _TYPES.get(type(known[name]), Type()) for name in rich}
+        made.outputs = {outputs[name]: TYPES.get(type(known[name]), Type()) for name in rich}
         returned = ", ".join(f"{outputs[name]!r}: {_python(known[name])}" for name in rich)
         source = _CODE.format(arguments=", ".join(made.inputs), returned=returned)
         made.params = {"lang": "python3", "style": "kwargs", "source": source}
@@ -137,7 +137,7 @@ def _python(value: Any) -> str:
     return f"value({pieces[0]})" if value.startswith(_BARE) else f"text({', '.join(pieces)})"
 
 
-_TYPES = {dict: Type("object"), list: Type("array"), bool: Type("boolean"), int: Type("number"), float: Type("number")}
+TYPES = {dict: Type("object"), list: Type("array"), bool: Type("boolean"), int: Type("number"), float: Type("number")}
 _CODE = """def main({arguments}):
     import json
 

@@ -119,7 +119,7 @@ class _Builder:
         loops.ask_first(graph, {*nodes(self.flow)}, self._asked_first)
         computed.compute(graph, nodes(self.flow), {*nodes(self.flow)}, self._expressions)
         composed.compose(graph, {*nodes(self.flow)}, _is_no_object, self._added)
-        uses.imply(self.flow, self._guessed)
+        uses.imply(self.flow)
         answers.parse(graph, {*nodes(self.flow)}, self._parsed)
         conditions.compute(graph, {*nodes(self.flow)}, _says, self._computed)
         classes.translate(self.flow, "coze", {*nodes(self.flow)}, self._translated)
@@ -129,11 +129,6 @@ class _Builder:
             self.notes.add(node, "degraded", "conversation.name", chats.NAMED)
         unheld.look_up(self.flow, self._looked_up)
         renamed.rename(self.flow, NAME, self._renamed)
-
-    def _guessed(self, node: Node, paths: list[str]) -> None:
-        if node.kind == "code" and self.notes.is_own(node):
-            message = f"Nothing says of what type these are, and they are declared as text here: {', '.join(paths)}."
-            self.notes.add(node, "degraded", "code.types", message, "Give them their types in the code node.")
 
     def _looked_up(self, node: Node, before: Node, name: str) -> None:
         self.notes.made(before)

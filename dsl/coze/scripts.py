@@ -1,5 +1,7 @@
 """Code and text nodes on Coze, and stubs that fail."""
 
+from collections.abc import Iterator
+
 from dsl import computed, onlyn8n
 from dsl.coze import imports
 from dsl.coze.lacking import lacks
@@ -18,13 +20,14 @@ def code(writing: Writing) -> Made:
     if params.get("style") in computed.RUNS:
         canvas = writing.canvas
         node.inputs, fields = computed.seen(node, graph_of(canvas.flow, node), canvas.known, there(lacks))
-    loose = [name for name, each in node.outputs.items() if each.name == "any"]
+    untold = [place for name, each in node.outputs.items() for place in _untold(name, each)]
+    loose = list(dict.fromkeys(place.partition(".")[0] for place in untold))
     lang, style = params.get("lang", "python3"), params.get("style", "args")
     source = wrapped(lang, style, params.get("source", ""), fields, loose)
     if source is None:
         return stub(writing, f"Coze does not run {lang} that is called as this is.", "code.language")
     if loose and writing.canvas.flow.dialect != "coze" and writing.canvas.notes.is_own(node):
-        message = f"Nothing says of what type these are, and they are declared as text here: {', '.join(loose)}."
+        message = f"Nothing says of what type these are, and they are declared as text here: {', '.join(untold)}."
         writing.note("degraded", "code.types", message, "Give them their types in the code node.")
     javascript = lang == "javascript"
     if javascript and writing.canvas.flow.dialect != "coze":
@@ -47,6 +50,16 @@ def code(writing: Writing) -> Made:
         {"code": source, "language": 5 if javascript else 3, "inputParameters": given},
         [variable(name, each) for name, each in node.outputs.items()],
     )
+
+
+def _untold(place: str, kind: Type) -> Iterator[str]:
+    """What is of any type, in an output or below it."""
+    if kind.name == "any":
+        yield place
+    for name, each in (kind.props or {}).items():
+        yield from _untold(f"{place}.{name}", each)
+    if kind.items:
+        yield from _untold(f"{place}.0", kind.items)
 
 
 def steps(writing: Writing) -> Made:

@@ -67,8 +67,11 @@ def unwrapped(node: Node, lang: str, source: str, arguments: dict[str, Value], o
 
 
 def _loose(names: list[str], outputs: dict[str, Type]) -> dict[str, Type]:
-    """Outputs that are of any type still: nobody has given them another than text."""
-    return {name: replace(outputs[name], name="any") for name in names if outputs.get(name, Type()).name == "string"}
+    """Outputs that are of any type still: nobody has given them another than text; or what they hold is."""
+    given = {name: outputs[name] for name in names if name in outputs}
+    texts = {name: replace(each, name="any") for name, each in given.items() if each.name == "string"}
+    rich = {name: each for name, each in given.items() if each.name in ("object", "array")}
+    return texts | {name: replace(each, items=None, props=None) for name, each in rich.items()}
 
 
 def _step(node: Node, source: str, arguments: dict[str, Value]) -> bool:

@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -18,29 +18,23 @@ COMPARED = {"number": NUMBER, "integer": NUMBER, "boolean": BOOLEAN, "object": O
 Found = tuple[tuple[str | int, ...], Type]  # a place below an output that is read, and what is read there
 
 
-def imply(flow: Flow, guessed: Callable[[Node, list[str]], None]) -> None:
-    """Give outputs of any type, and objects with no fields, the type that is read of them. The flow is changed.
-
-    `guessed` is told of what lies in such objects and becomes a text, for want of anything that says what it is.
-    """
+def imply(flow: Flow) -> None:
+    """Give outputs of any type, and objects with no fields, the type that is read of them. The flow is changed."""
     known = nodes(flow)
     if not any(_is_open(type_) for node in known.values() for type_ in node.outputs.values()):
         return
-    texts: defaultdict[str, list[str]] = defaultdict(list)
     for (name, output), found in _read(flow, known).items():
         declared = known[name].outputs[output]
         if kind := _implied(declared, found):
+            kind = _guessed(kind) if known[name].kind == "code" else kind
             known[name].outputs[output] = replace(declared, name=kind.name, items=kind.items, props=kind.props)
-            texts[name] += [f"{output}.{path}" for path in _texts(kind)]
-    for name, paths in texts.items():
-        if paths:
-            guessed(known[name], paths)
 
 
-def _texts(kind: Type) -> Iterator[str]:
-    """Where texts lie in an object."""
-    for name, each in (kind.props or {}).items():
-        yield from [name] if each.name == "string" else (f"{name}.{path}" for path in _texts(each))
+def _guessed(kind: Type) -> Type:
+    """With what is a text only for want of a better word told apart, below the output itself."""
+    props = {name: ANY if each == STRING else _guessed(each) for name, each in (kind.props or {}).items()}
+    items = ANY if kind.items == STRING else _guessed(kind.items) if kind.items else None
+    return replace(kind, props=props or kind.props, items=items)
 
 
 def _read(flow: Flow, known: dict[str, Node]) -> dict[tuple[str, str], list[Found]]:
@@ -103,17 +97,22 @@ def _compared(held: dict[str, Any]) -> Iterator[tuple[Value, Type]]:
 
 
 def _looks_inside(node: Node) -> bool:
-    """Whether fields of the elements are read, by references or in code."""
+    """Whether fields of the elements are read."""
     inner = [each for each, _, _ in walk(node.body)] if node.body is not None else []
-    read = [ref for each in inner for ref in node_refs(each) if (ref.node, ref.scope) == (node.id, "item")]
-    return any(len(ref.path) > 1 for ref in read) or any(_has_fields(each, read) for each in inner)
+    read = [ref for each in inner for ref in node_refs(each)]
+    below = any((ref.node, ref.scope) == (node.id, "item") and len(ref.path) > 1 for ref in read)
+    return below or any(_names_a_field(each, node.id) for each in inner if each.kind == "code")
 
 
-def _has_fields(code: Node, elements: list[Ref]) -> bool:
-    """Whether code looks into an argument that is one of the elements: `o.name` which is not called, `o["name"]`."""
-    given = [name for name, value in code.inputs.items() if code.kind == "code" and value in elements]
+def _names_a_field(code: Node, walked_by: str) -> bool:
+    """Whether code reads a field of the element that it is given."""
+    elements = [
+        name
+        for name, value in code.inputs.items()
+        if isinstance(value, Ref) and (value.node, value.scope, len(value.path)) == (walked_by, "item", 1)
+    ]
     source = str(code.params.get("source", ""))
-    return any(re.search(_FIELD.format(re.escape(name)), source) for name in given)
+    return any(re.search(_FIELD.format(re.escape(name)), source) for name in elements)
 
 
-_FIELD = r"\b{0}(?:\??\.(?!length\b)\w+\b(?!\s*\()|(?:\?\.)?\[\s*['\"]|\.get\()"
+_FIELD = r"(?<![\w.]){}\s*(?:\?\.\[?|\.(?!length\b)\w+(?!\w|\s*\()|\.get\(|\[\s*['\"])"  # `o.s`, `o.get(`, `o["s"]`

@@ -44,7 +44,7 @@ def check(flow: Flow) -> Iterator[Finding]:
         for level, code, inside, said, fix in refused.of_node(data, str((document.get("app") or {}).get("mode"))):
             title = str(data.get("title", ""))
             yield Finding(level, code, f"'{title}' {said}", place + inside, title=title, fix=fix)
-        yield from misnamed(data, place, known)
+        yield from misnamed(data, place, known, document)
         yield from assigned(data, place, known, flow)
     yield from refused.of_flow(flow)
     yield from _containers(document)

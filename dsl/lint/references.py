@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Iterator
 
-from dsl.ir import Flow, Node, Ref
+from dsl.ir import Flow, Node, Ref, Script, Text, Value
 from dsl.kinds import outputs
 from dsl.lacking import Platform, fields, platform
 from dsl.lint.finding import Finding, at_node, called
@@ -17,12 +17,31 @@ def references(flow: Flow) -> Iterator[Finding]:
     before = _upstream(flow)
     for node in every.values():
         around = set(_above(node.id, parents))
+        either = set(_either([node.params, node.inputs], every))
         for ref in dict.fromkeys(node_refs(node)):
+            if ref in either:
+                continue
             owner = parents.get(ref.node, node.id)
             if flow.dialect in ("dify", "coze") and owner not in {*around, node.id}:  # whose rounds keep what they give
                 yield _outside(ref, node, every[owner])
             else:
                 yield from _reference(ref, node, every, around, before, flow)
+
+
+def _either(value: Value, every: dict[str, Node]) -> Iterator[Ref]:
+    """What an expression reads of whichever node ran in front, where it is the other one that gives it."""
+    if isinstance(value, Script) and value.lang == "n8n" and "$json" in value.source:
+        there = [ref for ref in value.refs if ref.node in every and ref.scope == "node"]
+        given = {ref.path for ref in there if _gives(every[ref.node], ref)}
+        yield from (ref for ref in there if ref.path in given and not _gives(every[ref.node], ref))
+    elif isinstance(value, dict | list | Text):
+        inner = value.values() if isinstance(value, dict) else value.parts if isinstance(value, Text) else value
+        for each in inner:
+            yield from _either(each, every)
+
+
+def _gives(producer: Node, ref: Ref) -> bool:
+    return bool(ref.path) and ref.path[0] in outputs(producer)
 
 
 def _outside(ref: Ref, node: Node, container: Node) -> Finding:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from dsl.bodies import TYPES
 from dsl.computed import insert
 from dsl.ir import Graph, Node, Ref, Script, Text, Type, Value
 from dsl.ragflow.constants import is_constant
@@ -73,7 +74,7 @@ def _text(node: Node, value: Value, taken: set[str]) -> Node:
 
 
 def _constant(node: Node, value: Value, taken: set[str]) -> Node:
-    title, outputs = f"Value for {node.title or node.id}", {"output": Type()}
+    title, outputs = f"Value for {node.title or node.id}", {"output": TYPES.get(type(value), Type())}
     return Node(unique(f"{node.id}_value", taken), "set", title, inputs={"output": value}, outputs=outputs)
 
 

@@ -1,6 +1,7 @@
 """The linter: each defect planted in a good flow is found, at its place, and nothing else."""
 
 import copy
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -14,8 +15,9 @@ from dsl.lint import Finding, check, mend
 from dsl.load import dump_json
 from dsl.refused import refusals
 from dsl.values import nodes
+from tests.dsl.engines.build import assign, conditions, node, workflow
 from tests.dsl.kitchen import kitchen_sink
-from tests.dsl.small import cases
+from tests.dsl.small import STRING, STRINGS, Q, cases, end, flow, javascript, line, start
 
 
 def planted(change: Callable[[Flow], None]) -> list[Finding]:
@@ -238,3 +240,22 @@ def test_an_edge_to_nothing_is_found_in_the_file_of_each_platform_and_mended_the
     assert any("nothing" in each or "nowhere" in each for each in done)
     again = dsl.read(dsl.write(mended, dialect).data)
     assert "edge.dangling" not in {each.code for each in check(again)}
+
+
+def test_what_a_converted_file_reads_of_whichever_branch_ran_is_no_finding() -> None:
+    fork = node("If", "if", 2.2, conditions=conditions("={{ $json.n }}", "number", "gt", 5), options={})
+    one, other = assign("A", x="a", sub="s"), assign("B", x="b", h="h")
+    last = assign("Out", s="={{ $json.x }} {{ $json.sub ?? '-' }} {{ $json.h ?? '-' }}")
+    begin = node("In", "executeWorkflowTrigger", 1.1, inputSource="passthrough")
+    made = workflow([begin, fork, one, other, last], "In>If If>A If.1>B A>Out B>Out")
+    written = dsl.write(dsl.read(json.dumps(made)), "dify")
+    assert not [each for each in dsl.check(dsl.read(written.data)) if each.level == "error"]
+
+
+def test_code_that_stands_for_a_list_operation_gives_its_first_and_last() -> None:
+    params = {"list": Ref("make", ("xs",)), "limit": {"size": 2, "keep": "last"}}
+    make = javascript("make", "({q}) => ({xs: q.split(' ')})", {"q": Q}, xs=STRINGS)
+    last = Ref("cut", ("last",))
+    made = flow("cut", line(start(), make, Node("cut", "list", "Cut", params=params), end(r=(last, STRING))))
+    written = dsl.write(made, "dify")
+    assert not [each for each in dsl.check(dsl.read(written.data)) if each.code == "ref.output"]

@@ -9,9 +9,8 @@ import dsl
 from dsl.coze.formats import inside
 from dsl.ir import Edge, Flow, Graph, Node, Ref, Type
 from dsl.values import nodes
-from tests.dsl import small
 from tests.dsl.engines.build import Json, assign, conditions, node, workflow
-from tests.dsl.small import OBJECT, STRING, STRINGS, javascript, line
+from tests.dsl.small import STRING, STRINGS, end, flow, javascript, line, start
 
 
 def read(*parts: Json, wires: str) -> Flow:
@@ -85,28 +84,31 @@ def test_an_object_of_code_has_the_fields_that_are_read_of_it() -> None:
     assert {each["name"]: each["type"] for each in user["schema"]} == {"age": "float", "name": "string"}
 
 
-def test_what_lies_in_an_object_and_is_only_printed_is_told_to_be_text() -> None:
+def test_fields_of_code_that_are_only_said_are_told_to_be_texts_and_are_of_any_type_on_the_way_back() -> None:
     clean = node("Clean", "code", 2, jsCode="return [{json: {user: {name: 'Bo', age: 3}}}];")
     last = assign("Last", ("age", "number", "={{ $json.user.age }}"), who="={{ $json.user.name }}")
-    notes = dsl.write(read(CALL, clean, last, wires="In>Clean Clean>Last"), "coze").notes
-    (told,) = [each.message for each in notes if each.code == "code.types" and "user" in each.message]
-    assert told.endswith("as text here: user.name.")
+    written = dsl.write(read(CALL, clean, last, wires="In>Clean Clean>Last"), "coze")
+    (told,) = [note for note in written.notes if note.code == "code.types" and note.node == "Clean"]
+    assert "user.name" in told.message and "user.age" not in told.message
+    (back,) = [each for each in nodes(dsl.read(written.data)).values() if each.title == "Clean"]
+    assert back.outputs["user"] == Type("object")
 
 
 @pytest.mark.parametrize(
-    ("source", "element"),
+    ("source", "type_"),
     [
-        ("function main({o}) { return {r: o.s + '!'}; }", "object"),
-        ("function main({o}) { return {r: o['s'] + '!'}; }", "object"),
-        ("function main({o}) { return {r: o.trim() + o.length}; }", "string"),
+        ("({o}) => o.s + '!'", "object"),
+        ("({o}) => o['s']", "object"),
+        ("({o}) => o.trim() + o.length", "string"),
     ],
 )
-def test_a_list_whose_elements_code_looks_into_is_of_objects(source: str, element: str) -> None:
-    rows = javascript("rows", "function main() { return {result: {}}; }", {}, result=OBJECT)
-    look = javascript("look", source, {"o": Ref("w", ("item",), "item")}, r=STRING)
-    walked = Node("w", "iterate", "Walk", params={"collect": {"output": Ref("look", ("r",))}})
-    walked.inputs, walked.outputs = {"item": Ref("rows", ("result", "list"))}, {"output": STRINGS}
-    walked.body = Graph([look], [Edge("w", "look", "body")])
-    flow = small.flow("f", line(small.start(), rows, walked, small.end(r=(Ref("w", ("output",)), STRINGS))))
-    there = nodes(dsl.read(dsl.write(flow, "coze").data))["rows"].outputs["result"]
-    assert there.props and there.props["list"].items == Type(element)  # type: ignore[arg-type]
+def test_a_list_whose_elements_code_reads_fields_of_is_a_list_of_objects(source: str, type_: str) -> None:
+    clean = javascript("clean", "() => ({made: {list: []}})", {}, made=Type("object"))
+    inner = javascript("inner", source, {"o": Ref("each", ("item",), "item")}, said=STRING)
+    each = Node("each", "iterate", "Each", inputs={"item": Ref("clean", ("made", "list"))})
+    each.params, each.outputs = {"collect": {"output": Ref("inner", ("said",))}}, {"output": STRINGS}
+    each.body = Graph([inner], [Edge("each", "inner", "body")])
+    flow_ = flow("lists", line(start(), clean, each, end(r=(Ref("each", ("output",)), STRINGS))))
+    (made_,) = made(flow_)["Clean"]["outputs"]
+    (listed,) = made_["schema"]
+    assert (listed["type"], listed["schema"]["type"]) == ("list", type_)

@@ -2,7 +2,7 @@
 
 from dsl.dify.work import Recipe, Work
 from dsl.ir import Node, Ref, Value
-from dsl.kinds import ports
+from dsl.kinds import outputs, ports
 
 
 def _aggregate(work: Work, node: Node) -> None:
@@ -16,8 +16,18 @@ def _aggregate(work: Work, node: Node) -> None:
         node.outputs = {"output": groups[0]["type"]}
         groups[0]["name"] = "output"
     for group in groups:
+        if not work.own:  # of what n8n merges, one branch has a field and another has not
+            group["values"] = [value for value in group["values"] if not _lacks(work, value)] or group["values"]
         group["values"] = [_at_producer(work, node, value) for value in group["values"]]
     node.params["groups"] = groups
+
+
+def _lacks(work: Work, value: Value) -> bool:
+    """Whether it is none of the fields that a step sets, which may be code by now."""
+    producer = work.nodes.get(value.node) if isinstance(value, Ref) and value.scope == "node" and value.path else None
+    if producer is None or producer.kind not in ("set", "code") or (producer.id, value.path[0]) in work.moved:
+        return False
+    return value.path[0] not in outputs(producer)
 
 
 def _at_producer(work: Work, node: Node, value: Value) -> Value:

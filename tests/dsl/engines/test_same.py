@@ -359,3 +359,24 @@ def test_a_text_that_is_compared_as_a_number_is_one_on_dify(q: str, expected: st
     made = fork("a number in a text", when((Q, "eq", 5, "number")), types={"q": STRING})
     ran = run_dify(str(dsl.write(made, "dify").data), {"q": q})
     assert (ran.status, ran.outputs) == ("succeeded", {"r": expected}), ran.error
+
+
+@pytest.mark.engines
+@pytest.mark.parametrize("value", [-1, True], ids=str)
+def test_the_constant_that_is_left_when_no_branch_gives_a_value_travels_by_ragflow(value: Any) -> None:
+    forked = Node("fork", "if", "Fork", params={"cases": [when((Q, "eq", "a", "string"))]})
+    source = "function main({n}) { return {total: n}; }"
+    code = javascript("total", source, {"n": N}, total=NUMBER)
+    rest = Node("rest", "set", "Rest", inputs={"said": "no"}, outputs={"said": STRING})
+    group = {"name": "output", "type": NUMBER, "values": [Ref("total", ("total",)), value]}
+    first = Node(
+        "first", "aggregate", "First", params={"groups": [group], "skip": "missing"}, outputs={"output": NUMBER}
+    )
+    done = end(r=(Ref("first", ("output",)), NUMBER))
+    ways = [Edge("begin", "fork"), Edge("fork", "total", "case:0"), Edge("fork", "rest", "else")]
+    ways += [Edge("total", "first"), Edge("rest", "first"), Edge("first", "done")]
+    made = flow("left", Graph([start(), forked, code, rest, first, done], ways))
+    there = dsl.read(dsl.write(made, "ragflow").data)
+    ran = run_dify(str(dsl.write(there, "dify").data), {"query": "", "q": "b", "n": 2})
+    assert ran.status == "succeeded", ran.error
+    assert ran.outputs["answer"] == str(value), ran
