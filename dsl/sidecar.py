@@ -13,7 +13,7 @@ from dsl import DslError, load
 from dsl.changes import pairs
 from dsl.dialects import Dialect, named
 from dsl.hiding import hidden
-from dsl.ir import Flow
+from dsl.ir import Flow, Node
 from dsl.irjson import decode, encode
 from dsl.merge import merge, same
 from dsl.notes import Note
@@ -152,10 +152,16 @@ def _errors(flow: Flow) -> "list[Finding]":
 def _of_one(flow: Flow, written: Flow) -> bool:
     """Whether one may be the other, edited: some step is in both. Beginnings and ends look alike everywhere."""
     one, other = (
-        {(node.id, node.title) for node in nodes(each).values() if node.kind not in ("start", "end", "note")}
+        {node.id: node for node in nodes(each).values() if node.kind not in ("start", "end", "note")}
         for each in (flow, written)
     )
-    return bool(one & other) or not one or not other
+    return any(_is_step(one[id_], other[id_]) for id_ in one.keys() & other.keys()) or not one or not other
+
+
+def _is_step(one: Node, other: Node) -> bool:
+    """Whether two of one id are one: ids alone are small numbers in many files. It may be called something else."""
+    does, did = ((node.kind, node.params, node.inputs) for node in (one, other))
+    return one.title == other.title or does == did
 
 
 def _about(written: Flow, sidecar: Sidecar) -> str:
