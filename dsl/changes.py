@@ -93,7 +93,7 @@ def _changes(one: Flow, other: Flow) -> Found:
         changes |= _node(mine[key], theirs[key]) if key in theirs else {}
     changes |= _edges(one, copied, mine | theirs)
     changes |= _variables(one, other)
-    for name in ("name", "mode"):
+    for name in ("name", "mode", "description"):
         for place, told in _values(name, getattr(one, name), getattr(other, name)):
             changes["~", "", place] = Change("~", "flow", f"{place}: {told}")
     return changes

@@ -13,7 +13,7 @@ from dsl import DslError, load
 from dsl.changes import pairs
 from dsl.dialects import Dialect, named
 from dsl.hiding import hidden
-from dsl.ir import Flow
+from dsl.ir import Flow, Node
 from dsl.irjson import decode, encode
 from dsl.merge import merge, same
 from dsl.notes import Note
@@ -38,6 +38,7 @@ class Sidecar:
     file: str = ""  # the name of the original
     sha256: str = ""  # of its bytes
     secrets: list[str] = field(default_factory=list)
+    back: str = ""  # the same as `sha256` of what was last written over the original on the way back
 
     def plain(self) -> dict[str, Any]:
         """As JSON can hold it."""
@@ -46,12 +47,16 @@ class Sidecar:
 
     def is_of(self, data: bytes) -> bool:
         """Whether it was made from this very file."""
-        return bool(data) and hashlib.sha256(data).hexdigest() == self.sha256
+        return bool(data) and _sha256(data) == self.sha256
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def make(flow: Flow, target: str, written: Any, *, file: str = "", data: bytes = b"") -> Sidecar:
     document, secrets = hidden(flow.raw, secrets_of(flow))
-    return Sidecar(flow.dialect, target, document, written, file, hashlib.sha256(data).hexdigest(), secrets)
+    return Sidecar(flow.dialect, target, document, written, file, _sha256(data), secrets)
 
 
 def parse(plain: Any) -> Sidecar:
@@ -65,7 +70,9 @@ def parse(plain: Any) -> Sidecar:
     except TypeError as error:
         raise DslError(f"This is no sidecar of version {VERSION}: {error}.") from None
     places = made.secrets if isinstance(made.secrets, list) else [None]
-    if not all(isinstance(word, str) for word in (made.dialect, made.target, made.file, made.sha256, *places)):
+    if not all(
+        isinstance(word, str) for word in (made.dialect, made.target, made.file, made.sha256, made.back, *places)
+    ):
         raise DslError(f"This is no sidecar of version {VERSION}: all but its documents is text.")
     return made
 
@@ -152,10 +159,16 @@ def _errors(flow: Flow) -> "list[Finding]":
 def _of_one(flow: Flow, written: Flow) -> bool:
     """Whether one may be the other, edited: some step is in both. Beginnings and ends look alike everywhere."""
     one, other = (
-        {(node.id, node.title) for node in nodes(each).values() if node.kind not in ("start", "end", "note")}
+        {node.id: node for node in nodes(each).values() if node.kind not in ("start", "end", "note")}
         for each in (flow, written)
     )
-    return bool(one & other) or not one or not other
+    return any(_is_step(one[id_], other[id_]) for id_ in one.keys() & other.keys()) or not one or not other
+
+
+def _is_step(one: Node, other: Node) -> bool:
+    """Whether two of one id are one: ids alone are small numbers in many files. It may be called something else."""
+    does, did = ((node.kind, node.params, node.inputs) for node in (one, other))
+    return one.title == other.title or does == did
 
 
 def _about(written: Flow, sidecar: Sidecar) -> str:
@@ -169,6 +182,18 @@ def refuse_another(kept: Sidecar, made: Sidecar) -> None:
     if kept.sha256 == made.sha256 and kept.target != made.target:
         what = f"This is the sidecar of what {kept.file or 'this file'} became on {kept.target}"
         raise DslError(f"{what}, which could not come back without it: name another file.")
+
+
+def refuse_changed(kept: Sidecar, original: bytes) -> None:
+    """DslError when writing over the original would take away what somebody has changed there since."""
+    known = (kept.sha256,) if kept.secrets else (kept.sha256, kept.back)  # only of the first the secrets come back
+    if _sha256(original) not in known:
+        raise DslError(f"{kept.file} was changed since, and that would be lost: name another file with --out.")
+
+
+def brought_back(kept: Sidecar, data: str | bytes) -> Sidecar:
+    """The sidecar of an original that was written over with what came back: nobody else has changed it."""
+    return replace(kept, back=_sha256(data.encode() if isinstance(data, str) else data))
 
 
 def _known(sidecar: Sidecar) -> set[str]:

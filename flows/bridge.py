@@ -66,7 +66,7 @@ def convert(
     distinct(out=out, report=report, sidecar=sidecar)
     data = read(file)
     flow = _flow(file, data, dialect)
-    written, made = _written(flow, target, _options(options), sidecar, file, data)
+    written, made = _written(flow, target, _options(options), sidecar, file, data, out)
     if out != "-":
         distinct(FILE=file, report=report, sidecar=sidecar, **{name: _beside_out(out, name) for name in written.beside})
     _tell(written)
@@ -81,9 +81,9 @@ def convert(
 
 
 def _written(
-    flow: Flow, target: str, options: dict[str, Any], sidecar: Path | None, file: str, data: bytes
+    flow: Flow, target: str, options: dict[str, Any], sidecar: Path | None, file: str, data: bytes, out: str
 ) -> tuple[Written, Sidecar | None]:
-    """What is written, and the sidecar to keep beside it; none of what came back by one."""
+    """What is written, and the sidecar to keep beside it; of what came back by one only over its original."""
     import dsl
     from dsl import sidecar as side
 
@@ -91,7 +91,7 @@ def _written(
     comes_back = kept and (kept.target, kept.dialect) == (flow.dialect, target) and not kept.is_of(data)
     if sidecar and kept and comes_back:
         with _naming(sidecar):
-            return dsl.restored(flow, kept, _original(sidecar, kept.file), **options), None
+            return _restored(flow, kept, sidecar, options, out)
     kept_out, secrets = dsl.without_secrets(flow) if flow.dialect == target else (flow, [])
     written = dsl.write(kept_out, target, **options)
     written = replace(written, notes=[*secrets, *written.notes])
@@ -102,6 +102,21 @@ def _written(
         with _naming(sidecar):
             side.refuse_another(kept, made)
     return written, made
+
+
+def _restored(
+    flow: Flow, kept: Sidecar, sidecar: Path, options: dict[str, Any], out: str
+) -> tuple[Written, Sidecar | None]:
+    """What came back; over the original nothing that was changed there since is overwritten."""
+    import dsl
+    from dsl import sidecar as side
+
+    original = _original(sidecar, kept.file)
+    is_over = bool(original) and out != "-" and os.path.realpath(out) == os.path.realpath(sidecar.parent / kept.file)
+    if is_over:
+        side.refuse_changed(kept, original)
+    written = dsl.restored(flow, kept, original, **options)
+    return written, side.brought_back(kept, written.data) if is_over else None
 
 
 def _kept(path: Path) -> Sidecar:

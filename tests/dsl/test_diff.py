@@ -190,3 +190,12 @@ def test_what_else_changed_of_a_variable_is_told_and_a_whole_number_is_one() -> 
         "~ variable env.LIMIT: type: string -> number",
         "~ variable env.LIMIT: description: nothing -> rounds",
     ]
+
+
+def test_another_name_mode_or_description_of_the_flow_is_told() -> None:
+    one, other = Flow("a", "ir", description="Answers."), Flow("b", "ir", mode="chat", description="Asks.")
+    assert [str(each) for each in diff(one, other)] == [
+        "~ flow: name: a -> b",
+        "~ flow: mode: workflow -> chat",
+        "~ flow: description: Answers. -> Asks.",
+    ]

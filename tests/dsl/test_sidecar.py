@@ -76,3 +76,33 @@ def test_a_step_that_was_put_in_stands_where_it_was_put() -> None:
         ("new", "900001"),
     ]
     assert back.document["nodes"][0]["data"]["kept"] == "here"
+
+
+def _one_step(title: str, body: str = "x") -> Flow:
+    code = {"type": "code", "title": title, "code_language": "python3", "variables": [], "outputs": {}}
+    nodes_ = [
+        {"id": "1", "data": {"type": "start", "title": "Start", "variables": []}},
+        {"id": "2", "data": code | {"code": f"def main():\n    return {{}}  # {body}\n", "kept": "here"}},
+        {"id": "3", "data": {"type": "end", "title": "End", "outputs": []}},
+    ]
+    edges = [{"id": f"e{i}", "source": nodes_[i]["id"], "target": nodes_[i + 1]["id"]} for i in (0, 1)]
+    graph = {"nodes": nodes_, "edges": edges}
+    app = {"app": {"name": "one", "mode": "workflow"}, "kind": "app", "version": "0.6.0", "workflow": {"graph": graph}}
+    return dsl.read(json.dumps(app))
+
+
+def test_the_only_step_of_a_flow_may_be_called_something_else() -> None:
+    flow = _one_step("Compute")
+    written = dsl.write(flow, "n8n")
+    kept = sidecar.make(flow, "n8n", written.document)
+    assert isinstance(written.data, str)
+    edited = dsl.read(written.data.replace("Compute", "Count"), "n8n")
+    (step,) = (each["data"] for each in dsl.restored(edited, kept).document["workflow"]["graph"]["nodes"][1:2])
+    assert (step["title"], step["kept"]) == ("Count", "here")
+
+
+def test_another_flow_is_none_that_was_edited_though_its_ids_are_the_same() -> None:
+    flow, other = _one_step("Compute"), _one_step("Count", "y")
+    kept = sidecar.make(flow, "n8n", dsl.write(flow, "n8n").document)
+    with pytest.raises(dsl.DslError, match="the sidecar of another flow"):
+        dsl.restored(dsl.read(dsl.write(other, "n8n").data), kept)

@@ -202,6 +202,24 @@ def test_a_sidecar_of_another_file_is_neither_used_nor_overwritten(tmp_path: Pat
     assert json.loads(back.stdout) == json.loads((tmp_path / "one").read_text())
 
 
+def test_the_way_back_overwrites_no_original_that_was_changed_since(tmp_path: Path) -> None:
+    (original := tmp_path / "one.json").write_text(
+        json.dumps({"name": "one", "nodes": [{"name": "A", "type": "n8n-nodes-base.noOp"}], "connections": {}})
+    )
+    kept = ("--sidecar", tmp_path / "kept")
+    back = ("convert", tmp_path / "one.yml", "--to", "n8n", *kept, "-o")
+    assert flowstill("convert", original, "--to", "dify", "-o", tmp_path / "one.yml", *kept).returncode == 0
+    for was, name in (("one", "two"), ("two", "three")):  # what the way back wrote itself it may write over
+        (tmp_path / "one.yml").write_text((tmp_path / "one.yml").read_text().replace(f"name: {was}", f"name: {name}"))
+        assert flowstill(*back, original).returncode == 0
+        assert json.loads(original.read_text())["name"] == name
+    original.write_text(changed := original.read_text().replace('"A"', '"Mine"'))
+    refused = flowstill(*back, original)
+    assert refused.returncode == 1 and b"one.json was changed since, and that would be lost" in refused.stderr
+    assert original.read_text() == changed
+    assert flowstill(*back, tmp_path / "other.json").returncode == 0
+
+
 FLOW = b'{"flowstill": "1", "flow": {"name": "x", "dialect": "ir"}}'
 TO_IR = ("convert", "-", "--to", "ir")
 
