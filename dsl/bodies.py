@@ -7,7 +7,7 @@ from typing import Any
 
 from dsl.computed import insert
 from dsl.ir import Graph, Node, Ref, Script, Text, Type, Value
-from dsl.values import parts, text, unique, walk
+from dsl.values import parts, refs, text, unique, walk
 
 Told = Callable[[Node, Node], None]  # for each: the request, and the node in front that makes its body
 
@@ -50,23 +50,33 @@ def as_fields(graph: Graph, taken: set[str], told: Told) -> None:
     """A code node in front makes the fields of a body in JSON that are more than texts and references."""
     for node, inside, body in list(_requests(graph)):
         held: list[Value] = []
-        known = _object(body.get("text"), held)
+        known = _named(body["fields"]) if "fields" in body else _object(body.get("text"), held)
         # RAGFlow takes no empty text, and of all that is no text the text
-        rich = [
-            name for name, value in (known or {}).items() if not isinstance(value, str) or not value or _BARE in value
-        ]
+        rich = {name: value for name, value in (known or {}).items() if _is_rich(value)}
         if known is None or not rich:
             continue
         made = Node(unique(f"{node.id}_body", taken), "code", f"Body of {node.title or node.id}")
         made.inputs = {f"a{i}": value for i, value in enumerate(held)}
         outputs = {name: name if re.fullmatch(r"\w+", name, re.ASCII) else f"field_{i}" for i, name in enumerate(rich)}
-        made.outputs = {outputs[name]: TYPES.get(type(known[name]), Type()) for name in rich}
-        returned = ", ".join(f"{outputs[name]!r}: {_python(known[name])}" for name in rich)
+        made.outputs = {outputs[name]: TYPES.get(type(value), Type()) for name, value in rich.items()}
+        returned = ", ".join(f"{outputs[name]!r}: {_python(value)}" for name, value in rich.items())
         source = _CODE.format(arguments=", ".join(made.inputs), returned=returned)
         made.params = {"lang": "python3", "style": "kwargs", "source": source}
         values = {name: _plain(value, held) for name, value in known.items() if name not in rich}
         values |= {name: Ref(made.id, (outputs[name],)) for name in rich}
         _give(node, inside, made, {"fields": [_field(name, values[name]) for name in known]}, told)
+
+
+def _named(fields: list[dict[str, Any]]) -> dict[str, Value] | None:
+    names = [each["name"] for each in fields if isinstance(each["name"], str)]
+    return {each["name"]: each.get("value") for each in fields} if len({*names}) == len(fields) else None
+
+
+def _is_rich(value: Value) -> bool:
+    """Whether it is neither a text nor something that is referred to; what refers to something is made elsewhere."""
+    if isinstance(value, str):
+        return not value or _BARE in value
+    return not isinstance(value, Ref | Text | Script) and not any(refs(value))
 
 
 def _requests(graph: Graph) -> Iterator[tuple[Node, Graph, dict[str, Any]]]:
@@ -121,7 +131,9 @@ def _pieces(value: str, held: list[Value]) -> list[Any]:
     return [held[int(piece)] if i % 2 else piece for i, piece in enumerate(_MARK.split(value))]
 
 
-def _plain(value: str, held: list[Value]) -> Value:
+def _plain(value: Value, held: list[Value]) -> Value:
+    if not isinstance(value, str):
+        return value
     made = text(_pieces(value, held))
     return made.parts[0] if isinstance(made, Text) and len(made.parts) == 1 else made
 

@@ -88,6 +88,12 @@ def test_an_object_with_objects_and_numbers_in_it_is_sent_by_ragflow() -> None:
     assert sent == {"q": 'a "b"', "n": 2, "in": {"say": 'Hi a "b"!', "list": [2, 'a "b"']}, "no": False, "": ""}
 
 
+def test_constants_among_the_fields_keep_their_types_in_what_ragflow_sends() -> None:
+    values = {"q": Q, "n": 5, "yes": True, "list": [1, {"a": "b"}], "said": "x", "none": ""}
+    fields = [{"name": name, "type": "text", "value": value} for name, value in values.items()]
+    assert sent_by_ragflow(asking({"fields": fields}), q="hi") == values | {"q": "hi"}
+
+
 def test_what_stands_in_json_as_it_is_may_be_json_text() -> None:
     sent = sent_by_ragflow(asking({"text": Text(('{"a b": ', Q, "}"))}), q='{"x": [1]}')
     assert sent == {"a b": {"x": [1]}}
