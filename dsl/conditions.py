@@ -34,6 +34,11 @@ def _is_hard(case: dict[str, Any], fold: bool, says: Says) -> bool:
     return not scripts and (nested or not all(says(each, fold) for each in asked))
 
 
+def is_of_elements(right: Value) -> bool:
+    """Whether the elements of a list are asked one by one, as only Dify does with files."""
+    return isinstance(right, dict) and "conditions" in right
+
+
 def _conditions(group: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for each in group.get("conditions", []):
         yield from (each,) if "op" in each else _conditions(each)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from dsl.conditions import is_of_elements
 from dsl.coze.reading import Reading, mapping, mappings, type_of
 from dsl.coze.tables import INCOMPARABLE, OPERATORS, SIGNS
 from dsl.coze.writing import Made, Writing
@@ -48,6 +49,9 @@ def case(writing: Writing, case: dict[str, Any]) -> dict[str, Any]:
     return {"logic": 1 if case.get("logic") == "or" else 2, "conditions": found}
 
 
+_NO_FILE = "no file"  # which is no file's address
+
+
 def _condition(writing: Writing, each: dict[str, Any]) -> list[dict[str, Any]]:
     if "op" not in each:
         writing.note(
@@ -55,6 +59,10 @@ def _condition(writing: Writing, each: dict[str, Any]) -> list[dict[str, Any]]:
         )
         return [one for inner in each.get("conditions", []) for one in _condition(writing, inner)]
     operator, right = each["op"], each.get("right")
+    if is_of_elements(right):
+        message = "Files have no fields here, and no element of a list is looked at: it finds none."
+        writing.note("degraded", "condition.operator", message)
+        operator, right = "not_contains" if "not" in operator else "contains", _NO_FILE
     if operator in ("in", "not_in") and isinstance(right, list):
         writing.note(
             "degraded", "condition.in", "One of several values: became comparisons, all joined as the others are."

@@ -289,6 +289,8 @@ class _Builder:
 
 
 def _says(condition: dict[str, Any], any_case: bool) -> bool:
+    if conditions.is_of_elements(condition.get("right")):  # nobody can say it
+        return True
     return not any_case and condition["op"] in SIGNS
 
 

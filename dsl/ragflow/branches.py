@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from dsl.conditions import Says
+from dsl.conditions import Says, is_of_elements
 from dsl.ir import Flow, Node, Ref, Text, Value
 from dsl.kinds import UNARY, declared
 from dsl.notes import Note
@@ -59,7 +59,7 @@ def says(flow: Flow) -> Says:
 
     def said(each: dict[str, Any], fold: bool) -> bool:
         left, op, right = each.get("left"), each["op"], each.get("right")
-        if _is_of_elements(right):  # nobody can say it
+        if is_of_elements(right):  # nobody can say it
             return True
         if any(refs(right)) or not isinstance(left, Ref | Text | str):  # on the right are words alone
             return False
@@ -71,10 +71,6 @@ def says(flow: Flow) -> Says:
         return op in SAID.get(of, EMPTINESS)
 
     return said
-
-
-def _is_of_elements(right: Value) -> bool:
-    return isinstance(right, dict) and "conditions" in right
 
 
 def _is_number(value: Value) -> bool:
@@ -120,7 +116,7 @@ def _items(writing: Writing, each: dict[str, Any], signs: dict[str, str], left: 
         writing.note(
             "degraded", "condition.operator", f"The comparison {operator} does not exist here: it compares with =."
         )
-    if _is_of_elements(right):
+    if is_of_elements(right):
         message = "Files have no fields here, and no element of a list is looked at: it finds none."
         writing.note("degraded", "condition.operator", message)
         return [{left: writing.bare(each.get("left")), "operator": "≠" if "not" in operator else "=", "value": ""}]

@@ -96,3 +96,17 @@ def test_what_coze_can_say_needs_no_code() -> None:
 def test_what_coze_studio_does_not_compare_is_told(left: str, op: str) -> None:
     _, notes = written(flow(case(op, 3, left=left)))
     assert [(note.severity, note.node) for note in notes if note.code == "condition.type"] == [("degraded", "f")]
+
+
+@pytest.mark.parametrize(("op", "number"), [("contains", 7), ("not_contains", 8), ("all_of", 7)])
+def test_what_is_asked_of_each_file_is_told_and_found_of_none(op: str, number: int) -> None:
+    asked = {"left": Ref("f", ("type",), "item"), "op": "in", "right": ["image"], "type": "string"}
+    nodes, notes = written(flow(case(op, {"logic": "and", "conditions": [asked]}, "xs")))
+    assert "5" not in nodes
+    (branch,) = nodes["8"]["data"]["inputs"]["branches"]
+    (made,) = branch["condition"]["conditions"]
+    assert made["operator"] == number
+    assert made["right"]["input"]["value"]["content"] == "no file"
+    assert [note.message for note in notes if note.code == "condition.operator"] == [
+        "Files have no fields here, and no element of a list is looked at: it finds none."
+    ]
