@@ -10,7 +10,7 @@ from dsl.ir import Edge, Flow, Node, OnError, Type
 from dsl.secrets import mask, secrets_of
 from dsl.telling import change
 from dsl.unread import unread
-from dsl.values import at, nodes, rename, steps, walk
+from dsl.values import at, graphs, nodes, rename, steps, walk
 
 _COZE_LIMIT = 180_000  # milliseconds
 _FIELDS = ("kind", "title", "description", "params", "inputs", "outputs", "on_error")
@@ -178,17 +178,10 @@ def _values(name: str, one: Any, other: Any) -> Iterator[tuple[str, str]]:
 
 
 def _edges(one: Flow, other: Flow, nodes: dict[str, Node]) -> Found:
-    mine, theirs = ({edge for _, inside in _graphs(flow) for edge in inside} for flow in (one, other))
+    mine, theirs = ({edge for graph in graphs(flow.graph) for edge in graph.edges} for flow in (one, other))
     gone = {("-", edge, ""): Change("-", _edge(edge, nodes), "", edge.pointer) for edge in mine - theirs}
     new = {("+", edge, ""): Change("+", _edge(edge, nodes), "", edge.pointer) for edge in theirs - mine}
     return dict(sorted((gone | new).items(), key=lambda pair: str(pair[1])))
-
-
-def _graphs(flow: Flow) -> Iterator[tuple[str, list[Edge]]]:
-    yield "", flow.graph.edges
-    for node, _, _ in walk(flow.graph):
-        if node.body is not None:
-            yield node.id, node.body.edges
 
 
 def _edge(edge: Edge, nodes: dict[str, Node]) -> str:

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dsl.computed import HANDS_ON, RUNS
-from dsl.ir import Edge, Graph, Node, Script, Text, Value
+from dsl.ir import Edge, Graph, Node, Script
 from dsl.kinds import ports
 from dsl.rings import backward
-from dsl.values import node_refs, walk
+from dsl.values import node_refs, scripts, walk
 
 _ALONE = {"start", "ask", "answer"}  # what no loop can hold; nor should it hold another
 _SAME = {"set", "code", "tool"}  # whose outputs are called what they are on n8n
@@ -97,15 +97,7 @@ def _takes(node: Node) -> bool:
     """Whether a node reads what comes in as such, which is not the same in each round."""
     if node.kind == "code" and node.params.get("style") in RUNS:
         return _CODE_TAKES.search(str(node.params.get("source"))) is not None
-    return any(not each.refs and _TAKES.search(each.source) for each in _scripts([node.params, node.inputs]))
-
-
-def _scripts(value: Value) -> Iterator[Script]:
-    if isinstance(value, Script):
-        yield value
-    elif isinstance(value, (Text, dict, list, tuple)):
-        for inner in value.parts if isinstance(value, Text) else value.values() if isinstance(value, dict) else value:
-            yield from _scripts(inner)
+    return any(not each.refs and _TAKES.search(each.source) for each in scripts([node.params, node.inputs]))
 
 
 def _reads(circle: Circle, readers: Readers) -> bool:
@@ -120,7 +112,7 @@ def _reads(circle: Circle, readers: Readers) -> bool:
             fits = all(ref.node in before for ref in read)
         else:
             fits = all(ref.node in left and ref.scope == "node" and ref.path for ref in read)
-            fits = fits and all(_is_found(each, within) for each in _scripts([node.params, node.inputs]))
+            fits = fits and all(_is_found(each, within) for each in scripts([node.params, node.inputs]))
         if not fits:
             return False
     return True

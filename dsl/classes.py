@@ -8,7 +8,7 @@ from dataclasses import replace
 from dsl.collected import last
 from dsl.computed import insert
 from dsl.ir import Flow, Graph, Node, Ref, Type, Value
-from dsl.values import map_refs, node_refs, unique, walk
+from dsl.values import node_refs, redirect, unique, walk
 
 Told = Callable[[Node, Node], None]  # for each: who reads it, the code that translates
 
@@ -56,7 +56,7 @@ def translate(flow: Flow, dialect: str, taken: set[str], told: Told) -> None:
             changed[ref] = Ref(made.id, ("output",))
             told(node, made)
         if changed:
-            node.params, node.inputs = _with(node.params, changed), _with(node.inputs, changed)
+            redirect(node, changed)
 
 
 _TRANSLATION = re.compile(r'def main\(given\):\n    return \{"output": (\{.*\})\.get\(str\(given\), (.*)\)\}\n')
@@ -70,7 +70,7 @@ def _take_back(flow: Flow, dialect: str, classifiers: Mapping[str, Node]) -> Non
             known[Ref(node.id, ("output",))] = said
             _take_out(graph, node)
     for node, _, _ in walk(flow.graph) if known else ():
-        node.params, node.inputs = _with(node.params, known), _with(node.inputs, known)
+        redirect(node, known)
 
 
 def _translated(source: str, target: str, node: Node, classifiers: Mapping[str, Node]) -> Ref | None:
@@ -96,10 +96,6 @@ def _take_out(graph: Graph, node: Node) -> None:
     ways = [replace(edge, target=each) for edge in graph.edges if edge.target == node.id for each in behind]
     graph.edges[:] = [edge for edge in graph.edges if node.id not in (edge.source, edge.target)] + ways
     graph.nodes.remove(node)
-
-
-def _with(value: Value, changed: Mapping[Ref, Ref]) -> Value:
-    return map_refs(value, lambda ref: changed.get(ref, ref))
 
 
 def _same(source: str, target: str, classifier: Node, output: str) -> bool:

@@ -11,10 +11,10 @@ from typing import Literal, cast
 
 from dsl.computed import behind, insert
 from dsl.dialects import DIALECTS
-from dsl.ir import Edge, Flow, Graph, Node, Ref, Script, Text, Type, Value
+from dsl.ir import Edge, Flow, Graph, Node, Ref, Type
 from dsl.kinds import outputs
 from dsl.notes import Severity
-from dsl.values import map_refs, nodes, refs, unique, walk
+from dsl.values import nodes, redirect, refs, scripts, unique, walk
 
 Path = tuple[str | int, ...]
 Lacks = Callable[[Node, Path], bool]  # whether the node does not, or does, give out what stands at the path
@@ -125,7 +125,7 @@ class _Supply:
         lost = dict.fromkeys(ref for ref in refs([params, node.inputs]) if self._is_lost(ref))
         if not lost:
             return
-        written = {ref for script in _scripts([params, node.inputs]) for ref in script.refs}
+        written = {ref for script in scripts([params, node.inputs]) for ref in script.refs}
         changed: dict[Ref, Ref] = {}
         gone: list[Ref] = []
         for ref in lost:
@@ -140,9 +140,7 @@ class _Supply:
             insert(graph, fails, node, _ways(graph, producer, node))
             changed |= dict.fromkeys(asked, Ref(fails.id, ("value",)))
         if changed:
-            node.params, node.inputs = (
-                map_refs(value, lambda ref: changed.get(ref, ref)) for value in (node.params, node.inputs)
-            )
+            redirect(node, changed)
 
     def _errors(self, node: Node, read: Iterator[Ref]) -> None:
         """What kind of error it was is told everywhere, and everywhere in other words."""
@@ -216,12 +214,3 @@ def _ways(graph: Graph, producer: str, reader: Node) -> list[Edge]:
 
 def _near(node: Node) -> tuple[float, float] | None:
     return (node.position[0], node.position[1] + 140.0) if node.position else None
-
-
-def _scripts(value: Value) -> Iterator[Script]:
-    if isinstance(value, Script):
-        yield value
-    for inner in value.values() if isinstance(value, dict) else value.parts if isinstance(value, Text) else ():
-        yield from _scripts(inner)
-    for inner in value if isinstance(value, list | tuple) else ():
-        yield from _scripts(inner)

@@ -13,7 +13,7 @@ from dsl.circles import Circle, Readers, leading_to, plain, readers_of
 from dsl.ir import Edge, Graph, Node, Ref, Type, Value
 from dsl.kinds import NUMBER, STRING, outputs
 from dsl.rings import backward
-from dsl.values import map_refs, node_refs, place_of, unique, walk
+from dsl.values import graphs, map_refs, node_refs, place_of, unique
 
 MESSAGE = "The edges that lead back to it became a loop; where its rounds are limited, the run fails after them."
 WAY = "flowstill_way"  # the variable that says by which way the loop was left, from 1
@@ -24,7 +24,7 @@ _Held = dict[str, dict[str, Value]]  # by node of the circle: the outputs that a
 
 def as_loops(graph: Graph, taken: set[str], told: Callable[[Node, list[Node]], None]) -> None:
     """Puts each plain circle into a loop, in bodies as well. Told is where it begins, and what was made."""
-    every = [graph, *(node.body for node, _, _ in walk(graph) if node.body is not None)]
+    every = graphs(graph)
     if not any(map(backward, every)):
         return
     readers = readers_of(graph)

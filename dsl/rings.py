@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from dsl.ir import Edge, Graph, Node
-from dsl.values import unique, walk
+from dsl.values import graphs, unique
 
 MESSAGE = "Control comes back to it over an edge, which only a loop node does here: the run fails instead."
 ADVICE = "Put what repeats into a loop."
@@ -12,7 +12,7 @@ ADVICE = "Put what repeats into a loop."
 
 def cut(graph: Graph, taken: set[str], told: Callable[[Node, Node], None]) -> None:
     """Lets each such edge lead to a node that raises instead, in bodies as well."""
-    for each in [graph, *(node.body for node, _, _ in walk(graph) if node.body is not None)]:
+    for each in graphs(graph):
         known = {node.id: node for node in each.nodes}
         for edge in backward(each):
             node = known[edge.target]

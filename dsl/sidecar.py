@@ -19,7 +19,7 @@ from dsl.merge import merge, same
 from dsl.notes import Note
 from dsl.renamed import original as with_own_names
 from dsl.secrets import secrets_of
-from dsl.values import copied, nodes, rename, walk
+from dsl.values import copied, graphs, nodes, rename
 
 if TYPE_CHECKING:
     from dsl.lint import Finding
@@ -138,8 +138,7 @@ Ends = tuple[str, str, str]
 
 
 def _edges(flow: Flow) -> set[Ends]:
-    every = [flow.graph, *(node.body for node, _, _ in walk(flow.graph) if node.body is not None)]
-    return {(edge.source, edge.port, edge.target) for graph in every for edge in graph.edges}
+    return {(edge.source, edge.port, edge.target) for graph in graphs(flow.graph) for edge in graph.edges}
 
 
 def _without(edges: set[Ends], helpers: set[str]) -> set[Ends]:

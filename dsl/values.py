@@ -4,7 +4,7 @@ import functools
 import json
 import re
 from collections import defaultdict
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -178,6 +178,22 @@ def map_refs(value: Value, change: Callable[[Ref], Value]) -> Value:
     return value
 
 
+def scripts(value: Value) -> Iterator[Script]:
+    """Every expression in a value."""
+    if isinstance(value, Script):
+        yield value
+    elif isinstance(value, (Text, dict, list, tuple)):
+        for inner in value.parts if isinstance(value, Text) else value.values() if isinstance(value, dict) else value:
+            yield from scripts(inner)
+
+
+def redirect(node: Node, changed: Mapping[Any, Value]) -> None:
+    """Let the node read other values in place of these references."""
+    node.params, node.inputs = (
+        map_refs(held, lambda ref: changed.get(ref, ref)) for held in (node.params, node.inputs)
+    )
+
+
 def node_refs(node: Node) -> Iterator[Ref]:
     found: list[Ref] = []
     _collect(node.params, found)
@@ -197,6 +213,11 @@ def walk(graph: Graph) -> Iterator[tuple[Node, Graph, Node | None]]:
             yield node, inside, container
             if node.body is not None:
                 stack.append((node.body, node))
+
+
+def graphs(graph: Graph) -> list[Graph]:
+    """The graph itself and the bodies in it, outer ones before inner."""
+    return [graph, *(node.body for node, _, _ in walk(graph) if node.body is not None)]
 
 
 def graph_of(flow: Flow, node: Node) -> Graph:

@@ -244,7 +244,7 @@ def main() -> None:
         cli(prog_name="flowstill")
     except Stopped:
         goes_on = " A run that was under way goes on from here when it is started again."
-        click.echo("flowstill: stopped." + goes_on * bool({*sys.argv} & {"run", "schedule"}), err=True)
+        click.echo("flowstill: stopped." + goes_on * (sys.argv[1:2] in (["run"], ["schedule"])), err=True)
         raise
     except RowsLostError as error:
         _fail(error, ROWS_LOST)

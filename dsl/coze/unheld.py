@@ -6,9 +6,9 @@ from dataclasses import replace
 from dsl.collected import last
 from dsl.computed import insert
 from dsl.coze.names import is_held
-from dsl.ir import Flow, Graph, Node, Ref, Value
+from dsl.ir import Flow, Graph, Node, Ref
 from dsl.kinds import declared
-from dsl.values import map_refs, node_refs, nodes, unique, walk
+from dsl.values import node_refs, nodes, redirect, unique, walk
 
 Told = Callable[[Node, Node, str], None]  # for each: who reads, the code in front, the name
 _SOURCE = """async def main(args):
@@ -38,12 +38,7 @@ def look_up(flow: Flow, told: Told) -> None:
             found[ref] = Ref(code.id, ("value",))
             told(node, code, str(ref.path[place]))
         if found:
-            node.params, node.inputs = _with(found, node.params), _with(found, node.inputs)
-
-
-def _with(found: dict[Ref, Ref], held: dict[str, Value]) -> dict[str, Value]:
-    made: dict[str, Value] = map_refs(held, lambda ref: found.get(ref, ref))
-    return made
+            redirect(node, found)
 
 
 def _code(node: Node, ref: Ref, place: int, id_: str) -> Node:

@@ -12,7 +12,7 @@ from typing import Any
 
 from dsl import knowledge, loops, prompts, values
 from dsl.classes import words
-from dsl.ir import Edge, Flow, Graph, Node, Ref, Resource, Script, Type, Value, Variable
+from dsl.ir import Edge, Flow, Node, Ref, Resource, Script, Type, Value, Variable
 from dsl.kinds import outputs
 from dsl.lacking import of_error, supply
 from dsl.n8n import forms, implied, names, tables, text
@@ -96,7 +96,7 @@ class Builder:
             each()
         for id_, name in self.stamps.items():
             self.connect(self.exits.get(id_, self.names[id_]), name)
-        for graph in _graphs(self.flow.graph):
+        for graph in values.graphs(self.flow.graph):
             for edge in graph.edges:
                 self._edge(edge)
         self._joins()
@@ -489,10 +489,6 @@ def system_name(name: str) -> str:
 
 def _json(value: Value) -> str:
     return text.Printer(lambda ref: "null", lambda script: "null").js(value)
-
-
-def _graphs(graph: Graph) -> list[Graph]:
-    return [graph, *(inner for node in graph.nodes if node.body is not None for inner in _graphs(node.body))]
 
 
 def _positions(flow: Flow) -> dict[str, list[float]]:

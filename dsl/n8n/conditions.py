@@ -143,7 +143,3 @@ def _plain(printer: text.Printer, item: dict[str, Value]) -> str:
     if not isinstance(item.get("left"), Ref) and not re.fullmatch(r"[\w.\[\]\"']+", left):
         left = left if isinstance(item.get("left"), (Text, str, list)) else f"({left})"
     return tables.JAVASCRIPT[item["op"]].format(left, right)
-
-
-def simple(case: dict[str, Value]) -> bool:
-    return all("conditions" not in item for item in case.get("conditions", []))

@@ -16,7 +16,7 @@ from dsl.ragflow.tables import NODE_TYPES, STATE
 from dsl.ragflow.types import word_of
 from dsl.ragflow.writers import component
 from dsl.ragflow.writing import Writing
-from dsl.values import copied, leaving, map_refs, nodes, rename, undeclared, unique, walk
+from dsl.values import copied, leaving, nodes, redirect, rename, undeclared, unique, walk
 
 NAME = re.compile(r"[A-Za-z0-9_-]+")  # of an output that a reference can hold
 
@@ -107,9 +107,7 @@ class _Builder:
         chosen: dict[Ref, Ref] = {}
         choices.ask(graph, taken, partial(self._chosen, chosen))
         for each, _, _ in walk(graph) if chosen else ():
-            each.params, each.inputs = (
-                map_refs(value, lambda ref: chosen.get(ref, ref)) for value in (each.params, each.inputs)
-            )
+            redirect(each, chosen)
 
     def _chosen(self, chosen: dict[Ref, Ref], node: Node, made: tuple[Node, Ref] | None) -> None:
         if made is None:

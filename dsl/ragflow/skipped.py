@@ -6,10 +6,10 @@ Code is not left out: in front of who reads what another branch may give, it han
 from collections.abc import Callable
 
 from dsl.computed import insert
-from dsl.ir import Flow, Node, Ref, Value
+from dsl.ir import Flow, Node, Ref
 from dsl.kinds import declared
 from dsl.reach import Reach
-from dsl.values import map_refs, node_refs, nodes, unique, walk
+from dsl.values import node_refs, nodes, redirect, unique, walk
 
 Told = Callable[[Node, Node], None]  # who reads, and the code
 _LEFT_OUT = {"answer", "end", "llm", "agent", "classify", "extract"}
@@ -21,7 +21,7 @@ def hand_on(flow: Flow, taken: set[str], told: Told) -> None:
     for node, graph, _ in list(walk(flow.graph)):
         if unsure := passed_by(node, reach):
             made = _handing(flow, node, unsure, known, unique(f"{node.id}_given", taken))
-            _refer(node, {ref: Ref(made.id, (name,)) for name, ref in made.inputs.items()})
+            redirect(node, {ref: Ref(made.id, (name,)) for name, ref in made.inputs.items()})
             insert(graph, made, node)
             told(node, made)
 
@@ -30,10 +30,6 @@ def passed_by(node: Node, reach: Reach) -> list[Ref]:
     """What such a reader names of branches that may not have run when it is reached."""
     read = dict.fromkeys(node_refs(node) if node.kind in _LEFT_OUT else ())
     return [ref for ref in read if reach.comes_before(ref.node, node.id) and not reach.surely(ref.node, node.id)]
-
-
-def _refer(node: Node, handed: dict[Value, Ref]) -> None:
-    node.params, node.inputs = (map_refs(held, lambda ref: handed.get(ref, ref)) for held in (node.params, node.inputs))
 
 
 def _handing(flow: Flow, node: Node, unsure: list[Ref], known: dict[str, Node], id_: str) -> Node:

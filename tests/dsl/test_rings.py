@@ -10,10 +10,10 @@ import dsl
 from dsl.ir import Edge, Flow, Graph, Node, Ref, Type
 from dsl.looped import as_loops
 from dsl.rings import backward, cut
-from tests.dsl.engines.build import Json, assign, conditions, node, workflow
+from tests.dsl.engines.build import Json, assign, called, conditions, node, workflow
 from tests.dsl.engines.dify import run_dify
 from tests.dsl.engines.n8n_core import run_n8n_core
-from tests.dsl.engines.test_n8n_items import called, code
+from tests.dsl.engines.test_n8n_items import code
 
 
 def asks(name: str, right: str) -> Json:
@@ -23,19 +23,19 @@ def asks(name: str, right: str) -> Json:
 SAY = assign("Say", said="={{ $json.n }}")
 DRAW = assign("Draw", n="={{ Math.random() < 0.3 ? 'won' : 'lost' }}", q="={{ $('In').first().json.q }}")
 SAID = assign("Say", said="={{ $json.n + ' ' + $json.q }}")
-DRAWING = workflow([called("q"), DRAW, asks("Won", "won"), SAID], "In>Draw Draw>Won Won>Say Won.1>Draw")
+DRAWING = workflow([called(q="string"), DRAW, asks("Won", "won"), SAID], "In>Draw Draw>Won Won>Say Won.1>Draw")
 ROLL = code("Roll", "return [{json: {n: Math.random() < 0.3 ? 'won' : 'lost', at: 3, of: {a: [1]}}}];")
 ROLLED = assign("Say", said="={{ $json.n + $('Roll').first().json.at }}", n="={{ $json.n }}", a="={{ $json.of.a[0] }}")
-ROLLING = workflow([called("q"), ROLL, asks("Won", "won"), ROLLED], "In>Roll Roll>Won Won>Say Won.1>Roll")
+ROLLING = workflow([called(q="string"), ROLL, asks("Won", "won"), ROLLED], "In>Roll Roll>Won Won>Say Won.1>Roll")
 ASK = assign("Ask", n="={{ $('In').first().json.q.slice(0, 1) }}")
 NO = assign("No", said="no way")
 ASKING = workflow(
-    [called("q"), ASK, asks("Yes", "y"), asks("Never", "n"), node("Wait", "noOp"), SAY, NO],
+    [called(q="string"), ASK, asks("Yes", "y"), asks("Never", "n"), node("Wait", "noOp"), SAY, NO],
     "In>Ask Ask>Yes Yes>Say Yes.1>Never Never>No Never.1>Wait Wait>Ask",
 )
 POLL = code("Poll", "return [{json: {n: String($input.first().json.q ?? '').slice(0, 2)}}];")  # what comes in differs
 DONE = asks("Done", "hi")
-POLLING = workflow([DONE, POLL, called("q"), SAY], "In>Poll Poll>Done Done>Say Done.1>Poll")
+POLLING = workflow([DONE, POLL, called(q="string"), SAY], "In>Poll Poll>Done Done>Say Done.1>Poll")
 
 
 @pytest.mark.parametrize("target", ["dify", "coze"])

@@ -11,7 +11,7 @@ import pytest
 import dsl
 from dsl import sidecar
 from dsl.ir import Flow
-from dsl.values import nodes, walk
+from dsl.values import graphs, nodes
 from tests.dsl import corpus
 
 MOST = 3  # connections of a file that are cut, one at a time
@@ -24,8 +24,7 @@ def _connections(document: Any) -> Iterator[list[dict[str, Any]]]:
 
 
 def _edges(flow: Flow) -> set[tuple[str, str, str]]:
-    every = [flow.graph, *(node.body for node, _, _ in walk(flow.graph) if node.body is not None)]
-    return {(edge.source, edge.port, edge.target) for graph in every for edge in graph.edges}
+    return {(edge.source, edge.port, edge.target) for graph in graphs(flow.graph) for edge in graph.edges}
 
 
 def _errors(flow: Flow) -> set[str]:

@@ -6,7 +6,7 @@ from typing import Any
 from dsl.dify.work import Work
 from dsl.ir import Node, Ref, Type, Value
 from dsl.kinds import outputs
-from dsl.values import map_refs, node_refs
+from dsl.values import node_refs, redirect
 
 _ZEROS = {"string": "", "number": 0, "integer": 0, "object": {}, "array": []}
 
@@ -41,8 +41,7 @@ def statuses(work: Work) -> None:
         for ref in {each for each in node_refs(node) if _is_status(work, each)} - {*found}:
             found[ref] = Ref(_status(work, work.nodes[ref.node]).id, ("status",))
     for node in work.all() if found else ():
-        node.params = map_refs(node.params, lambda ref: found.get(ref, ref))
-        node.inputs = map_refs(node.inputs, lambda ref: found.get(ref, ref))
+        redirect(node, found)
 
 
 def _is_status(work: Work, ref: Ref) -> bool:

@@ -20,6 +20,12 @@ def node(name: str, kind: str, version: float = 1, /, **parameters: Any) -> Json
     }
 
 
+def called(**types: str) -> Json:
+    """How a workflow begins that another one calls: its inputs by name, with n8n's word for their type."""
+    values = [{"name": name, "type": type_} for name, type_ in types.items()]
+    return node("In", "executeWorkflowTrigger", 1.1, inputSource="workflowInputs", workflowInputs={"values": values})
+
+
 def assign(name: str, *typed: tuple[str, str, str], **values: str) -> Json:
     """A set node that gives just these fields: `typed` by name, type and value, `values` are text."""
     every = [*typed, *((key, "string", value) for key, value in values.items())]

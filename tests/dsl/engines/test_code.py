@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import dsl
-from tests.dsl.engines.build import Json, assign, node, workflow
+from tests.dsl.engines.build import Json, assign, called, node, workflow
 from tests.dsl.engines.lane import home
 from tests.dsl.engines.n8n_core import VERSION
 
@@ -81,8 +81,7 @@ def test_code_behind_a_chat_sees_what_was_asked(target: str) -> None:
     ],
 )
 def test_code_of_n8n_sees_all_items_and_gives_all_of_them(target: str, source: str, mode: str) -> None:
-    values = [{"name": "by", "type": "number"}]
-    start = node("In", "executeWorkflowTrigger", 1.1, inputSource="workflowInputs", workflowInputs={"values": values})
+    start = called(by="number")
     many = node("Many", "code", 2, jsCode="return [{json: {n: 1}}, {json: {n: 2}}];")
     more = node("More", "code", 2, jsCode=source, mode=mode)
     written = dsl.write(dsl.read(json.dumps(workflow([start, many, more], "In>Many Many>More"))), target)
@@ -95,8 +94,7 @@ def test_code_of_n8n_sees_all_items_and_gives_all_of_them(target: str, source: s
 
 @pytest.mark.parametrize("target", ["coze", "ragflow"])
 def test_what_left_a_node_by_another_output_than_the_first_is_not_made_up(target: str) -> None:
-    values = [{"name": "by", "type": "number"}]
-    start = node("In", "executeWorkflowTrigger", 1.1, inputSource="workflowInputs", workflowInputs={"values": values})
+    start = called(by="number")
     source = "let said = '';\ntry { $('In').all(1) } catch (error) { said = error.message }\nreturn { said };"
     more = node("More", "code", 2, jsCode=source, mode="runOnceForEachItem")
     written = dsl.write(dsl.read(json.dumps(workflow([start, more], "In>More"))), target)

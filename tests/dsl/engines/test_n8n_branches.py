@@ -7,19 +7,13 @@ import pytest
 
 import dsl
 from tests.doubles.echo import echo
-from tests.dsl.engines.build import Json, assign, conditions, node, workflow
+from tests.dsl.engines.build import Json, assign, called, conditions, node, workflow
 from tests.dsl.engines.dify import run_dify
 from tests.dsl.engines.n8n_core import run_n8n_core
 
 pytestmark = pytest.mark.engines
 
-IN = node(
-    "In",
-    "executeWorkflowTrigger",
-    1.1,
-    inputSource="workflowInputs",
-    workflowInputs={"values": [{"name": "n", "type": "number"}, {"name": "who", "type": "string"}]},
-)
+IN = called(n="number", who="string")
 BIG = node("Big", "if", 2.2, conditions=conditions("={{ $json.n }}", "number", "gt", 5), options={})
 YES = assign("Yes", ("n", "number", "={{ $json.n }}"), size="big")
 NO = assign("No", ("n", "number", "={{ $json.n }}"), size="small")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import dsl
-from tests.dsl.engines.build import Json, assign, conditions, node, workflow
+from tests.dsl.engines.build import Json, assign, called, conditions, node, workflow
 from tests.dsl.engines.dify import run_dify
 from tests.dsl.engines.lane import Ran
 from tests.dsl.engines.n8n_core import run_n8n_core
@@ -21,18 +21,7 @@ def code(name: str, source: str, **params: Any) -> Json:
     return node(name, "code", 2, jsCode=source, **params)
 
 
-def called(*names: str) -> Json:
-    values = [{"name": name, "type": "string"} for name in names]
-    return node("In", "executeWorkflowTrigger", 1.1, inputSource="workflowInputs", workflowInputs={"values": values})
-
-
-LISTED = node(
-    "In",
-    "executeWorkflowTrigger",
-    1.1,
-    inputSource="workflowInputs",
-    workflowInputs={"values": [{"name": "q", "type": "string"}, {"name": "tags", "type": "array"}]},
-)
+LISTED = called(q="string", tags="array")
 ROWS = code("Rows", f"return [{{json: {{list: {LIST}}}}}];")
 SPLIT = node("Split", "splitOut", 1, fieldToSplitOut="list", options={})
 DEAR = node("Dear", "filter", 2.2, conditions=conditions("={{ $json.price }}", "number", "gt", 10), options={})
@@ -105,9 +94,9 @@ RESULT = assign("Result", r="={{ $json.r }}")
 NAMED_FREELY = "In>Fields Fields>Content Content>Up Up>Last Last>Result"
 
 FLOWS = {
-    "all of an item": workflow([called("q"), PAIR, ASKED], "In>Pair Pair>Asked"),
-    "all of an item, and a part of it": workflow([called("q"), PAIR, COUNTED], "In>Pair Pair>Counted"),
-    "fields with any name": workflow([called("q"), FIELDS, CONTENT, UP, LAST, RESULT], NAMED_FREELY),
+    "all of an item": workflow([called(q="string"), PAIR, ASKED], "In>Pair Pair>Asked"),
+    "all of an item, and a part of it": workflow([called(q="string"), PAIR, COUNTED], "In>Pair Pair>Counted"),
+    "fields with any name": workflow([called(q="string"), FIELDS, CONTENT, UP, LAST, RESULT], NAMED_FREELY),
     "all the items": workflow([called(), ROWS, SPLIT, SHAPE, ALL], "In>Rows Rows>Split Split>Shape Shape>All"),
     "filtered items": workflow(
         [called(), ROWS, SPLIT, DEAR, SHAPE, ALL], "In>Rows Rows>Split Split>Dear Dear>Shape Shape>All"
@@ -137,7 +126,7 @@ FLOWS = {
     "the first of sorted items": workflow(
         [called(), MANY, SORT, FIRST, assign("Say", n="={{ $json.n }}")], "In>Many Many>Sort Sort>First First>Say"
     ),
-    "a single item in a list": workflow([called("q"), SKU, ALL, SAY], "In>Sku Sku>All All>Say"),
+    "a single item in a list": workflow([called(q="string"), SKU, ALL, SAY], "In>Sku Sku>All All>Say"),
     "code that takes a list beside a text": workflow(
         [
             LISTED,
@@ -200,7 +189,7 @@ FLOWS = {
     ),
     "an object as a whole and by a field": workflow(
         [
-            called("q"),
+            called(q="string"),
             code("Made", "return [{json: {u: {name: 'x', address: {city: 'R'}}}}];"),
             assign("Say", long="={{ $json.u.name?.length }}", all="={{ JSON.stringify($json.u) }}"),
         ],
@@ -214,7 +203,7 @@ FLOWS = {
         "In>Say",
     ),
     "conditions over expressions": workflow(
-        [called("q"), TELLS, HOW, assign("Say", n="={{ $json.n * 2 }}"), assign("No", n="none")],
+        [called(q="string"), TELLS, HOW, assign("Say", n="={{ $json.n * 2 }}"), assign("No", n="none")],
         "In>Tells Tells>How How>Say How.1>No",
     ),
     "code in a loop over items of code": workflow(
@@ -235,21 +224,21 @@ FLOWS = {
     ),
     "values typed as text": workflow(
         [
-            called("q"),
+            called(q="string"),
             assign("Typed", ("l", "array", "[1, 2]"), ("o", "object", '={"a": "{{ $json.q }}"}'), ("n", "number", "5")),
             assign("Say", first="={{ $json.l[1] }}", a="={{ $json.o.a }}", n="={{ $json.n + 1 }}"),
         ],
         "In>Typed Typed>Say",
     ),
     "what a Set node keeps": workflow(
-        [called("q"), SKU, KEPT, assign("Say", all="={{ JSON.stringify($json) + $('Kept').first().json.q }}")],
+        [called(q="string"), SKU, KEPT, assign("Say", all="={{ JSON.stringify($json) + $('Kept').first().json.q }}")],
         "In>Sku Sku>Kept Kept>Say",
     ),
     "what Set nodes keep, in code": workflow(
-        [called("q"), KEPT, KEPT_TOO, code("All", "return [{json: {all: JSON.stringify($json)}}];"), ALL_OF_IT],
+        [called(q="string"), KEPT, KEPT_TOO, code("All", "return [{json: {all: JSON.stringify($json)}}];"), ALL_OF_IT],
         "In>Kept Kept>Too Too>All All>Say",
     ),
-    "code that reads a node by its name": workflow([called("q"), NAMES, BOTH], "In>Names Names>Both"),
+    "code that reads a node by its name": workflow([called(q="string"), NAMES, BOTH], "In>Names Names>Both"),
 }
 
 
@@ -273,7 +262,7 @@ def test_items_become_the_same_values_on_dify(name: str) -> None:
     ],
 )
 def test_an_expression_tells_what_comes_in_from_what_it_asks_a_node_for(expression: str) -> None:
-    nodes = [called("q"), assign("Other", n="other"), assign("Near", n="near", m="={{ $json.n }}")]
+    nodes = [called(q="string"), assign("Other", n="other"), assign("Near", n="near", m="={{ $json.n }}")]
     flow = workflow([*nodes, assign("Say", said=f"={{{{ {expression} }}}}")], "In>Other Other>Near Near>Say")
     here, there = both(flow)
     assert there.outputs == here.outputs and here.status == "succeeded"
@@ -303,7 +292,7 @@ def test_python_in_a_loop_gives_what_javascript_does() -> None:
 
 
 def test_python_gives_fields_of_any_name_too() -> None:
-    flow = workflow([called("q"), FIELDS, CONTENT_IN_PYTHON, UP, LAST, RESULT], NAMED_FREELY)
+    flow = workflow([called(q="string"), FIELDS, CONTENT_IN_PYTHON, UP, LAST, RESULT], NAMED_FREELY)
     ran = run_dify(str(dsl.write(dsl.read(json.dumps(flow)), "dify").data), {"q": "hi"})
     assert _texts(ran.outputs) == {"r": "hi!/HI!T"}
 
@@ -319,7 +308,7 @@ def test_a_filter_that_lets_nothing_through_leaves_an_empty_list() -> None:
 def test_lists_of_items_stay_lists_by_way_of_a_platform_that_cannot_be_run(platform: str, given: Json) -> None:
     found = {"n": "={{ $json.lines.length }}", "first": "={{ $json.lines[0].n }}"}
     count = assign("Count", *((name, "number", value) for name, value in found.items()))
-    steps = [called("q"), MANY, SORT, LIMIT, ALL, count]
+    steps = [called(q="string"), MANY, SORT, LIMIT, ALL, count]
     flow = workflow(steps, " ".join(f"{a['name']}>{b['name']}" for a, b in pairwise(steps)))
     there = dsl.write(dsl.read(json.dumps(flow)), platform).data
     ran = run_dify(str(dsl.write(dsl.read(there), "dify").data), {"q": "x"})
