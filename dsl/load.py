@@ -19,15 +19,14 @@ MAX_VALUES = 2_000_000  # with every alias followed
 MAX_DIGITS = 1_000  # of a number in YAML, above which it is text: what it costs grows with their square
 
 
-def text(data: bytes | str) -> str:
+def text(data: bytes | str, most: int = MAX_BYTES) -> str:
+    """What a file says; `most`: bytes that it may have."""
     if not isinstance(data, (bytes, bytearray, str)):
         raise DslError(f"A file's contents are wanted, as bytes or text, and not {type(data).__name__}.")
     if isinstance(data, str):
         data = data.encode("utf-8", "surrogatepass")
-    if len(data) > MAX_BYTES:
-        raise DslError(
-            f"The file has {len(data) / 2**20:.0f} MB; a workflow of more than {MAX_BYTES >> 20} MB is none."
-        )
+    if len(data) > most:
+        raise DslError(f"The file has {len(data) / 2**20:.0f} MB; a workflow of more than {most >> 20} MB is none.")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from dsl.lint import Finding
 
 VERSION = "1"
+MAX_BYTES = 3 * load.MAX_BYTES  # of a sidecar, which holds two documents
 
 
 @dataclass(frozen=True)

@@ -75,7 +75,7 @@ def convert(
     _write(out, written.data)
     _write_others(out, written.beside)
     if sidecar and made:  # last: with an older OUT it would be of no use
-        save(sidecar, dump_json(made.plain()).encode())
+        save(sidecar, dump_json(made.plain(), indent=None).encode())
     if fail_on and SEVERITIES.index(dsl.worst(written.notes)) >= SEVERITIES.index(fail_on):
         sys.exit(LOSSY)
 
@@ -124,7 +124,7 @@ def _kept(path: Path) -> Sidecar:
     from dsl.load import load_json, text
 
     with _naming(path):
-        return side.parse(load_json(text(read(str(path)))))
+        return side.parse(load_json(text(read(str(path)), side.MAX_BYTES)))
 
 
 @contextmanager

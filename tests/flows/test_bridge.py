@@ -181,6 +181,16 @@ def test_a_workflow_is_drawn_in_the_form_that_the_name_ends_with(
     assert wrong.returncode == 2 and b"There are: svg, mmd, html" in wrong.stderr
 
 
+def test_the_sidecar_of_a_large_file_can_be_read_again(tmp_path: Path) -> None:
+    note = {"id": "n", "name": "N", "type": "n8n-nodes-base.stickyNote", "parameters": {"content": "word " * 2_400_000}}
+    (tmp_path / "a.json").write_text(json.dumps({"name": "a", "nodes": [note], "connections": {}}))
+    kept = ("--sidecar", tmp_path / "kept")
+    for file, target, out in (("a.json", "dify", "b.yml"), ("b.yml", "n8n", "c.json")):
+        done = flowstill("convert", tmp_path / file, "--to", target, "-o", tmp_path / out, *kept)
+        assert done.returncode == 0, done.stderr[:300]
+    assert json.loads((tmp_path / "c.json").read_text()) == json.loads((tmp_path / "a.json").read_text())
+
+
 def test_a_sidecar_of_another_file_is_neither_used_nor_overwritten(tmp_path: Path) -> None:
     for name in ("one", "other"):
         steps = [{"id": f"{name} {i}", "name": f"{name} {i}", "type": "n8n-nodes-base.noOp"} for i in (1, 2)]
