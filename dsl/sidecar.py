@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from dsl import DslError, load
-from dsl.changes import pairs
 from dsl.dialects import Dialect, named
 from dsl.hiding import hidden
 from dsl.ir import Flow, Node
@@ -18,7 +17,7 @@ from dsl.irjson import decode, encode
 from dsl.merge import merge, same
 from dsl.notes import Note
 from dsl.renamed import original as with_own_names
-from dsl.secrets import secrets_of
+from dsl.secrets import mask, secrets_of
 from dsl.values import copied, graphs, nodes, rename
 
 if TYPE_CHECKING:
@@ -93,17 +92,20 @@ def restore(flow: Flow, sidecar: Sidecar, original: bytes = b"") -> tuple[Any, l
         raise DslError(
             f"This is the sidecar of another flow ({_about(written, sidecar)}): nothing of it is in this file."
         )
-    written, flow = _with_ids_of(own, with_own_names(written), with_own_names(flow))
+    (written, _), (flow, found) = mask(with_own_names(written)), mask(with_own_names(flow))
+    written, flow = _with_ids_of(own, written, flow)
     before, _ = source.build(written)
     after, more = source.build(flow)
     merged = merge(mine, before, after)
     if not _is_joined(source, mine, before, after, merged):
-        return after, [*more, _APART]
-    return merged, notes + [note for note in more if note.node not in _known(sidecar)]
+        return after, [*found, *more, _APART]
+    return merged, [*notes, *found, *(note for note in more if note.node not in _known(sidecar))]
 
 
 def _with_ids_of(own: Flow, written: Flow, edited: Flow) -> tuple[Flow, Flow]:
     """Both flows with the ids that the nodes have in the original, where the platform wanted others."""
+    from dsl.changes import pairs  # which no other way needs
+
     ids = {there: here for here, there in pairs(own, written).items() if here != there}
     taken = (nodes(written).keys() | nodes(edited).keys()) - ids.keys()
     ids = {there: here for there, here in ids.items() if here not in taken}

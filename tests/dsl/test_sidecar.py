@@ -105,3 +105,21 @@ def test_another_flow_is_none_that_was_edited_though_its_ids_are_the_same() -> N
     kept = sidecar.make(flow, "n8n", dsl.write(flow, "n8n").document)
     with pytest.raises(dsl.DslError, match="the sidecar of another flow"):
         dsl.restored(dsl.read(dsl.write(other, "n8n").data), kept)
+
+
+def test_a_secret_that_was_put_in_meanwhile_stays_out_of_the_file() -> None:
+    call = {"url": "https://a.example", "sendHeaders": True, "options": {"proxy": "kept"}}
+    call["headerParameters"] = {"parameters": [{"name": "X-Mode", "value": "on"}]}
+    nodes_ = [
+        {"id": "t", "name": "T", "type": "n8n-nodes-base.manualTrigger", "position": [0, 0], "parameters": {}},
+        {"id": "h", "name": "H", "type": "n8n-nodes-base.httpRequest", "typeVersion": 4.2, "parameters": call},
+    ]
+    lines = {"T": {"main": [[{"node": "H", "type": "main", "index": 0}]]}}
+    flow = dsl.read(json.dumps({"name": "a", "nodes": nodes_, "connections": lines}))
+    written = dsl.write(flow, "dify")
+    kept = sidecar.make(flow, "dify", written.document)
+    edited = str(written.data).replace("X-Mode:on", "X-Mode:on\\nAuthorization:Bearer sk-abcdefghijklmnop1234567890", 1)
+    edited = edited.replace("headers: X-Mode", 'headers: "X-Mode').replace("1234567890", '1234567890"')
+    back = dsl.restored(dsl.read(edited, "dify"), kept)
+    assert "sk-abcdefghij" not in str(back.data) and "Authorization" in str(back.data) and "kept" in str(back.data)
+    assert "secret.found" in {note.code for note in back.notes}
