@@ -68,7 +68,7 @@ def run(path: Path, loop: str, steps: tuple[str, ...], fire: str) -> None:
         if not (fire and done.repeated):  # the schedule says in a line that nothing is new
             show_result(config, store, done)
 
-    with _opened(path) as (config, store):
+    with _resumable(), _opened(path) as (config, store):
         try:
             show(run_loop(config, loop, store, _cache(), progress.for_this_terminal(), steps, fire))
         except RowsLostError as lost:
@@ -146,7 +146,7 @@ def schedule(path: Path) -> None:
     """Run every loop on its cron until stopped."""
     from flows.schedule import run_scheduled
 
-    with _opened(path) as (config, store):
+    with _resumable(), _opened(path) as (config, store):
         run_scheduled(config, store, lambda text: click.echo(text, err=True))
 
 
@@ -229,6 +229,16 @@ class Stopped(SystemExit):
     """Ctrl-C or SIGTERM: unwinds, so that children end and leases are given back."""
 
 
+@contextmanager
+def _resumable() -> Iterator[None]:
+    """What is done inside goes on where it was stopped, which is said when it is."""
+    try:
+        yield
+    except Stopped as stopped:
+        stopped.add_note("A run that was under way goes on from here when it is started again.")
+        raise
+
+
 def _stop(number: int, _: Any) -> None:
     for one in STOPS:
         signal.signal(one, signal.SIG_IGN)  # a second one must not stop the tidying up
@@ -242,9 +252,8 @@ def main() -> None:
         signal.signal(one, _stop)
     try:
         cli(prog_name="flowstill")
-    except Stopped:
-        goes_on = " A run that was under way goes on from here when it is started again."
-        click.echo("flowstill: stopped." + goes_on * (sys.argv[1:2] in (["run"], ["schedule"])), err=True)
+    except Stopped as stopped:
+        click.echo(" ".join(["flowstill: stopped.", *getattr(stopped, "__notes__", [])]), err=True)
         raise
     except RowsLostError as error:
         _fail(error, ROWS_LOST)
