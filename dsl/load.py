@@ -7,6 +7,8 @@ import math
 import re
 import sys
 from collections import Counter
+from collections.abc import Iterable
+from itertools import chain
 from typing import Any, NoReturn
 
 import yaml
@@ -274,30 +276,37 @@ class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[mi
         self.emit(yaml.StreamEndEvent())
 
     def value(self, value: Any) -> None:
-        word = type(value), value  # 1, 1.0 and True are one key
-        if word[0] in _WORDS:
-            self.emit(self.words.get(word) or self.words.setdefault(word, self.scalar(value)))
-        elif isinstance(value, dict):
+        if isinstance(value, dict):
             self.emit(_MAPPING)
-            for key, inner in value.items():
-                self.value(key)
-                self.value(inner)
+            self.each(chain.from_iterable(value.items()))
             self.emit(_MAPPING_END)
         elif isinstance(value, (list, tuple)):
             self.emit(_SEQUENCE)
-            for inner in value:
-                self.value(inner)
+            self.each(value)
             self.emit(_SEQUENCE_END)
         else:
-            self.emit(self.scalar(value))
+            word = type(value), str(value)  # 1, 1.0 and True are one key
+            self.emit(self.words.get(word) or self.words.setdefault(word, self.scalar(value)))
+
+    def each(self, values: Iterable[Any]) -> None:
+        """Most are words that stood there before: no call is made for these."""
+        emit, words = self.emit, self.words
+        for value in values:
+            if type(value) is str:
+                emit(words.get(value) or words.setdefault(value, self.scalar(value)))
+            else:
+                self.value(value)
 
     def scalar(self, value: Any) -> yaml.Event:
-        node = self.represent_data(value)
-        plain = self.resolve(yaml.ScalarNode, node.value, (True, False)) == node.tag
-        return yaml.ScalarEvent(None, node.tag, (plain, node.tag == _STR), node.value, style=node.style)
+        """As `represent_data` has it, which looks for the way to represent a plain text longer than it takes."""
+        tag, shown, style = _STR, value, None
+        if type(value) is not str:
+            node = self.represent_data(value)
+            tag, shown, style = node.tag, node.value, node.style
+        plain = self.resolve(yaml.ScalarNode, shown, (True, False)) == tag
+        return yaml.ScalarEvent(None, tag, (plain, tag == _STR), shown, style=style)
 
 
-_WORDS = {str, int, bool, type(None)}
 _MAPPING, _MAPPING_END = yaml.MappingStartEvent(None, None, True, flow_style=False), yaml.MappingEndEvent()
 _SEQUENCE, _SEQUENCE_END = yaml.SequenceStartEvent(None, None, True, flow_style=False), yaml.SequenceEndEvent()
 _Dumper.add_representer(Quoted, lambda dumper, data: dumper.represent_scalar(_STR, str(data), style="'"))
