@@ -52,6 +52,7 @@ _RUN = re.compile(r"""(?<!\[["'`])(?<!\$\(["'`])(?<![^\s"'`{}();,\[\]=])[^\s"'`{
 _LITERAL = re.compile(r"""(?<![\[(])(?P<q>["'`])(?P<value>[^\s"'`{}]{6,})(?P=q)""")  # no key, and no argument
 _PIECE = re.compile(r"""(?<!\S)[^\s{}()"'`<>=;,&|$]{6,}(?!\S)""")
 _CHANCE = re.compile(r"(?=.*[0-9])(?=.*[A-Za-z])[\w.~+/=-]+")
+_UNSAID = re.compile(r"(?=.*[0-9])(?=.*[A-Za-z])(?=.*[!#$%&*+=?@^~])(?!.*://|.*@[\w-]+\.)[^\s{}<>]{8,}")
 _CHANGE = re.compile(r"(?<=[A-Za-z])\d|(?<=\d)[A-Za-z]")
 _UUID = re.compile(r"(?i)[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _SCHEME = re.compile(r"(?i)\s*(bearer|basic|token|apikey)\s+")
@@ -76,6 +77,11 @@ def is_random(value: str) -> bool:
     """Long, and letters and digits take turns, as in nothing that people say; no address and no id."""
     turns = len(value) >= 12 and len(_CHANGE.findall(value)) >= 3
     return turns and "://" not in value and not _UUID.fullmatch(value)
+
+
+def is_unsaid(value: str) -> bool:
+    """What nobody says or writes for anything else: it looks like chance, or has letters, digits and odd signs."""
+    return is_random(value) or bool(_UNSAID.fullmatch(value))
 
 
 def variable(name: str) -> str:
