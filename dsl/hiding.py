@@ -167,9 +167,9 @@ def texts(value: Any) -> dict[str, None]:
 def _keys(document: Any) -> list[str]:
     """Those that may hold a secret, each once. Every file is gone through for this: types are asked for, no classes."""
     found: set[Any] = set()
-    left = [document] if isinstance(document, (dict, list)) else []
+    left: list[Any] = [document] if isinstance(document, (dict, list)) else []
     for value in left:  # which grows
-        inner = value
+        inner: Any = value
         if type(value) is dict:
             found.update(value)
             inner = value.values()
