@@ -10,7 +10,7 @@ from dsl.ir import Edge, Flow, Node, OnError, Type
 from dsl.secrets import mask, secrets_of
 from dsl.telling import change
 from dsl.unread import unread
-from dsl.values import at, graphs, nodes, rename, steps, walk
+from dsl.values import graphs, leaves, nodes, rename, steps, walk
 
 _COZE_LIMIT = 180_000  # milliseconds
 _FIELDS = ("kind", "title", "description", "params", "inputs", "outputs", "on_error")
@@ -78,7 +78,9 @@ def _unread(one: Flow, other: Flow) -> Iterator[Change]:
 def _held(flow: Flow) -> dict[str, tuple[str, str]]:
     """The values of a file that hold a secret, by place: without it and with it."""
     document, places = hidden(flow.raw)
-    return {place: (at(document, place), str(at(flow.raw, place))) for place in places}
+    both = zip(leaves(document), leaves(flow.raw), strict=True)  # whose keys may differ
+    held = set(places)
+    return {place: (said, str(was)) for (place, said), (_, was) in both if place in held}
 
 
 def _changes(one: Flow, other: Flow) -> Found:

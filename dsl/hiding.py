@@ -2,11 +2,11 @@
 
 import functools
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any
 
-from dsl.sensitive import Found, is_random, is_telling
+from dsl.sensitive import CJK, Found, is_random, is_telling, is_unsaid
 from dsl.spotting import SHORTEST, by_itself, found
 from dsl.standing import Under, by_leaf
 from dsl.tokens import likely
@@ -64,15 +64,21 @@ class Hiding:
 
     def learn(self, secret: str, name: str) -> None:
         self.names[secret] = self.names.get(secret) or unique(name, self.taken)
-        if is_random(secret):
+        if is_unsaid(secret):
             self.anywhere.add(secret)
 
-    def keys(self, document: Any) -> None:
-        """What stands in a key is taken out wherever else it stands: references stay whole."""
-        for key in dict.fromkeys(_keys(document)):
-            for span in self.look(key, code=True):
-                self.learn(key[span.start : span.end], span.name)
-                self.anywhere.add(key[span.start : span.end])
+    def keys(self, document: Any) -> dict[str, str]:
+        """What stands in a key is taken out wherever else it stands: references stay whole. Gives it with its names."""
+        found: dict[str, str] = {}
+        every = _keys(document)
+        look = looking(every)
+        for key in every:
+            for span in look(key, code=True):
+                secret = key[span.start : span.end]
+                self.learn(secret, span.name)
+                self.anywhere.add(secret)
+                found[secret] = span.name
+        return found
 
 
 def hidden(document: Any, known: Known = NOTHING) -> tuple[Any, list[str]]:
@@ -92,7 +98,7 @@ def hidden(document: Any, known: Known = NOTHING) -> tuple[Any, list[str]]:
             continue
     result = without(result, {secret: hiding.names[secret] for secret in hiding.anywhere})
     both = zip(leaves(document), leaves(result), strict=True)
-    return result, [place for (_, old), (place, new) in both if words(old) and old != new]
+    return result, [place for (was, old), (place, new) in both if was != place or (words(old) and old != new)]
 
 
 def words(value: Any) -> str:
@@ -119,8 +125,8 @@ def _whole(secret: str) -> str:
     """As it is where it looks like chance, for that may stand in a longer word."""
     if is_random(secret):
         return re.escape(secret)
-    before = r"(?<![^\W_])" if secret[0].isalnum() else ""
-    return before + re.escape(secret) + (r"(?![^\W_])" if secret[-1].isalnum() else "")
+    before = rf"(?<![^\W_{CJK}])" if secret[0].isalnum() else ""
+    return before + re.escape(secret) + (rf"(?![^\W_{CJK}])" if secret[-1].isalnum() else "")
 
 
 def without(value: Any, secrets: dict[str, str]) -> Any:
@@ -158,15 +164,19 @@ def texts(value: Any) -> dict[str, None]:
     return found
 
 
-def _keys(document: Any) -> Iterator[str]:
-    stack = [document]
-    while stack:
-        value = stack.pop()
-        if isinstance(value, dict):
-            yield from (key for key in value if isinstance(key, str))
-            stack += value.values()
-        elif isinstance(value, list):
-            stack += value
+def _keys(document: Any) -> list[str]:
+    """Those that may hold a secret, each once. Every file is gone through for this: types are asked for, no classes."""
+    found: set[Any] = set()
+    left: list[Any] = [document] if isinstance(document, (dict, list)) else []
+    for value in left:  # which grows
+        inner: Any = value
+        if type(value) is dict:
+            found.update(value)
+            inner = value.values()
+        for each in inner:
+            if type(each) is dict or type(each) is list:
+                left.append(each)
+    return sorted(key for key in found if isinstance(key, str) and len(key) >= SHORTEST)
 
 
 def _each_text(value: Any, change: Callable[[str], str]) -> Any:

@@ -14,10 +14,10 @@ from dsl.hiding import Hiding, Known, looking, standing_in, texts, without, word
 from dsl.ir import Flow, Node, OnError, Ref, Resource, Script, Text, Type, Variable
 from dsl.irjson import fits
 from dsl.notes import Note
-from dsl.sensitive import Found, is_random
+from dsl.sensitive import Found, is_unsaid
 from dsl.spotting import SHORTEST, apart
 from dsl.standing import NOWHERE, Under, below, by_leaf
-from dsl.values import at, leaves, text, unique, walk
+from dsl.values import at, leaves, pointer, text, unique, walk
 
 
 def mask(flow: Flow) -> tuple[Flow, list[Note]]:
@@ -42,6 +42,7 @@ class _Masker:
         self.file = Hiding(self.look)  # what is found by its name in the file that the flow was read from
         for value, under in telling(flow.raw):
             self.file.leaf(value, under)
+        self.in_keys = self.file.keys(flow.raw)
         self.names: dict[str, str] = {}  # secret -> the variable's name
         self.in_names: dict[str, str] = {}  # those of them that stand where no variable can
         self.referred: set[str] = set()  # secrets in whose place a reference stands
@@ -80,7 +81,7 @@ class _Masker:
     def anywhere(self) -> dict[str, str]:
         """What is taken out wherever it stands."""
         known = self.file.anywhere
-        return self.in_names | {each: name for each, name in self.names.items() if each in known or is_random(each)}
+        return self.in_names | {each: name for each, name in self.names.items() if each in known or is_unsaid(each)}
 
     def known(self) -> Known:
         taken = set(self.names.values())
@@ -89,7 +90,10 @@ class _Masker:
         return Known(names, frozenset(self.file.anywhere | self.anywhere().keys()), self.within)
 
     def look_at_names(self, flow: Flow) -> None:
-        """Titles, ids, descriptions, notes of reading: what no variable can stand for."""
+        """Titles, ids, keys, descriptions, notes of reading: what no variable can stand for."""
+        for secret, name in self.in_keys.items():
+            self.names[secret] = self.in_names[secret] = self.names.get(secret) or unique(name, self.taken)
+            self.notes += [replace(_IN_A_NAME, source_pointer=at) for at in _with_a_key(self.flow.raw, secret)]
         for each in texts(flow) if self.names else self.texts:
             for span in self.look(each, code=True) if len(each) >= SHORTEST else []:
                 secret = each[span.start : span.end]
@@ -322,6 +326,13 @@ def places(flow: Flow, secret: str, node: Node | None) -> list[str]:
     """Where the secret stands in the file that the flow was read from."""
     start = node.pointer if node else ""
     return [place for place, value in leaves(_standing(flow, start), start) if standing_in(words(value), {secret: ""})]
+
+
+def _with_a_key(document: Any, secret: str) -> list[str]:
+    """The mappings that have a key with the secret in it."""
+    key = pointer(secret)[1:]
+    found = [place[: place.rindex("/", 0, place.index(key))] for place, _ in leaves(document) if key in place]
+    return [*dict.fromkeys(found)]
 
 
 def _standing(flow: Flow, place: str) -> Any:

@@ -16,9 +16,22 @@ _NAME = re.compile(
     r"(?i)(^|[^a-z])(authorization|api[-_ ]?key|hapikey|secret|(client|app)[-_]?secret|password|passwd|pwd|passphrase|"
     r"cookie|credentials?|(access|auth|secret|session|private|subscription|master|functions?|license|encryption|signing|"
     r"shared|consumer|app|rapidapi)[-_ ]?key|(access|auth|bearer|refresh|id|bot|api|session|security)?[-_]?token)"
-    r"($|[^a-z])"
+    r"($|[^a-z])|(?:密码|口令|密钥|秘钥|私钥|令牌)$"
 )
-_ABOUT = re.compile(r"(?i)[-_ ](type|name|ids?|url|uri|kind|mode|count|limit|label|title|path|field|header|location)$")
+# Words of Chinese names, which are written without blanks, and what they are in the name of a variable.
+CHINESE: dict[str, str] = {
+    "密码": "password",
+    "口令": "password",
+    "私钥": "private_key",
+    "密钥": "secret_key",
+    "秘钥": "secret_key",
+    "令牌": "token",
+}
+CJK: str = r"\u3000-\u303f\u3400-\u9fff\uff01-\uff5e"  # letters and signs that are no part of a secret, for a class
+_ABOUT = re.compile(
+    r"(?i)[-_ ](type|name|ids?|url|uri|kind|mode|count|limit|label|title|path|field|header|location)$"
+    r"|(忘记|修改|更改|重置|找回)密码$"
+)
 _PERHAPS = re.compile(  # a secret if it looks like chance
     r"(?i)(^|[^a-z])(key|auth|sig|sign|signature|pass|hmac|code|app_?id|(j|php)?sess(ion)?_?id|sid|session|passcode|"
     r"otp|pin|hook|ak|sk|(aws_?)?access_?key_?id)$|"
@@ -27,7 +40,8 @@ _PERHAPS = re.compile(  # a secret if it looks like chance
 # What refers to a value that stands elsewhere; none begins within another, so that each text is gone through once.
 _REFERENCE = re.compile(r"\{\{(?:[^{}]|\{(?!\{)|\}(?!\}))*+\}\}|\{%[^{}]*%\}|\$?\{[\w.@#:/ -]*\}|<[^<>]*>|%\w+%")
 _TO_FILL_IN = re.compile(
-    r"(?i)your|\bmy([-_]| (api )?(key|token|secret|password)$)|placeholder|change[-_ ]?me|x{4}|\*{3}"
+    r"(?i)your|\bmy([-_]| (api )?(key|token|secret|password)$)|placeholder|change[-_ ]?me|x{4}|\*{3}|"
+    r"[你您]的|输入|填写|填入"
 )
 _ELSEWHERE = re.compile(r"credential:[\w:.-]+|\$[\w.\[\]'\"-]+|\{.*\}|\[.*\]")
 _WORDS = re.compile(
@@ -38,6 +52,7 @@ _RUN = re.compile(r"""(?<!\[["'`])(?<!\$\(["'`])(?<![^\s"'`{}();,\[\]=])[^\s"'`{
 _LITERAL = re.compile(r"""(?<![\[(])(?P<q>["'`])(?P<value>[^\s"'`{}]{6,})(?P=q)""")  # no key, and no argument
 _PIECE = re.compile(r"""(?<!\S)[^\s{}()"'`<>=;,&|$]{6,}(?!\S)""")
 _CHANCE = re.compile(r"(?=.*[0-9])(?=.*[A-Za-z])[\w.~+/=-]+")
+_UNSAID = re.compile(r"(?=.*[0-9])(?=.*[A-Za-z])(?=.*[!#$%&*+=?@^~])(?!.*://|.*@[\w-]+\.)[^\s{}<>]{8,}")
 _CHANGE = re.compile(r"(?<=[A-Za-z])\d|(?<=\d)[A-Za-z]")
 _UUID = re.compile(r"(?i)[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _SCHEME = re.compile(r"(?i)\s*(bearer|basic|token|apikey)\s+")
@@ -64,9 +79,16 @@ def is_random(value: str) -> bool:
     return turns and "://" not in value and not _UUID.fullmatch(value)
 
 
+def is_unsaid(value: str) -> bool:
+    """What nobody says or writes for anything else: it looks like chance, or has letters, digits and odd signs."""
+    return is_random(value) or bool(_UNSAID.fullmatch(value))
+
+
 def variable(name: str) -> str:
     """As an environment variable is called that holds a secret."""
-    word = re.sub(r"\W+", "_", name).strip("_").upper()
+    for chinese, english in CHINESE.items() if not name.isascii() else ():
+        name = name.replace(chinese, f"_{english}_")
+    word = re.sub(r"[\W_]+", "_", name, flags=re.ASCII).strip("_").upper()
     return word if _NAME.search(word) or "KEY" in word else f"{word}_KEY"
 
 
@@ -91,8 +113,13 @@ def named(value: str, under: Under, code: bool = False) -> list[Found]:
     if not certain:
         return [whole] if may_be(key, bare) and (under.sent or is_random(bare)) else []
     short = len(bare) < (4 if sent else 6)
-    prose = len(bare.split(None, 3)) > 2 and not sent
+    prose = (len(bare.split(None, 3)) > 2 or _is_chinese(key, bare)) and not sent
     return [] if short or prose or is_placeholder(bare) else [whole]
+
+
+def _is_chinese(key: str, value: str) -> bool:
+    """Whether a value under a Chinese name is words of that language, which have no blanks between them."""
+    return not (key.isascii() or value.isascii() or is_mixed(value))
 
 
 def _beside(value: str) -> list[tuple[int, int]]:

@@ -7,6 +7,8 @@ from typing import Protocol
 from urllib.parse import unquote
 
 from dsl.sensitive import (
+    CHINESE,
+    CJK,
     Found,
     is_chance,
     is_mixed,
@@ -26,17 +28,21 @@ from dsl.tokens import ALL, Forms, tokens
 
 SHORTEST = 8  # of a text that holds a secret, where it stands under no name that tells
 _LONG = 6  # digits of a number that may be a secret
-_GIVING = re.compile(r"[:= <]")  # without one of these nothing is given to a name
+_NAMES = "|".join(CHINESE)
+_GIVING = re.compile(r"[:= <：＝是为]")  # without one of these nothing is given to a name
 
 # `name=value` of an address or a form, `"name": "value"` of JSON, a line of headers, a value given in code or prose.
-_SENT = re.compile(r"""(?m)(?:^|(?<=[?&\#;]))(?P<name>[\w.%-]{2,40})=(?P<value>(?:[^?&\#;\s{}"'<>]|\?(?!\w+=)){4,})""")
+_SENT = re.compile(
+    r"""(?m)(?:^|(?<=[?&\#;]))(?P<name>[\w.%-]{2,40})=(?P<value>(?:[^?&\#;\s{}"'<>，。；、）]|\?(?!\w+=)){4,})"""
+)
 _MEMBER = re.compile(
     r"""(?P<q>["'])(?P<name>[\w.-]{2,40})(?P=q)\s{0,9}:\s{0,9}(?P<r>["'])(?P<value>(?:\\.|(?!(?P=r))[^\\])*+)(?P=r)"""
 )
 _LINE = re.compile(r"(?m)^[ \t]*(?P<name>[\w.-]{2,40})[ \t]*:[ \t]*(?P<value>\S.{3,}?)[ \t]*$")
 _GIVEN = re.compile(
-    r"""(?<![\w.-])(?P<name>[\w.-]{2,40})["'`]?\]?\s{0,3}(?:=>|:=|[:=])\s{0,3}\\?["'`]?"""
-    r"""(?=(?P<value>[^\s"'`<>{}()\[\],;&|\\]{12,512}+)(?![(\[]))"""  # which may hold another such pair
+    rf"""(?P<name>(?<![A-Za-z0-9_.-])[A-Za-z0-9_.-]{{2,40}}|{_NAMES})["'`]?\]?\s{{0,3}}(?:=>|:=|[:=：＝])\s{{0,3}}"""
+    # What is given may hold another such pair.
+    rf"""\\?["'`]?(?=(?P<value>[^\s"'`<>{{}}()\[\],;&|\\{CJK}]{{12,512}}+)(?![(\[]))"""
 )
 _ELEMENT = re.compile(r"<(?P<name>[\w.-]{2,40})>(?P<value>[^<>\s{}]{6,})</")
 _USER = re.compile(r"(?<=://)[^\s/@:?#{}]{12,200}(?=:?@)")
@@ -45,21 +51,27 @@ _IN_AN_ADDRESS = re.compile(
     r"(?i)^(key|user_?key|phpsessid|sig|signature|x-amz-signature|x-signature|x-amz-credential)$"
 )
 # A password needs no look of chance: what is quoted in code or SQL, and what stands behind a colon in prose.
-_PASSWORD = r"""(?i)(?<![a-z])(?:password|passwd|pwd|passphrase)["'`]?\]?\s{0,3}"""
-_QUOTED = re.compile(_PASSWORD + r"""(?:=>|:=|[:=])\s{0,3}(?P<q>["'`])(?P<value>[^\s"'`{}$<>]{6,64})(?P=q)""")
-_IN_PROSE = re.compile(_PASSWORD + r"""[:=]\s{0,3}(?P<value>[^\s"'`{}()\[\],;&|<>\\]{6,64})(?![\w(])""")
+_PASSWORD = r"""(?i)(?<![a-z])(?:password|passwd|pwd|passphrase|密码|口令)["'`]?\]?\s{0,3}"""
+_QUOTED = re.compile(_PASSWORD + r"""(?:=>|:=|[:=：＝])\s{0,3}(?P<q>["'`])(?P<value>[^\s"'`{}$<>]{6,64})(?P=q)""")
+_IN_PROSE = re.compile(
+    _PASSWORD + rf"""[:=：＝]\s{{0,3}}(?P<value>[^\s"'`{{}}()\[\],;&|<>\\{CJK}]{{6,64}})(?=[{CJK}]|[^\w(]|\Z)"""
+)
 _SAID = re.compile(
-    r"""(?i)(?<![\w-])(?P<name>(?:api|access|auth|secret)[ _-]?key|(?:access[ _-]?)?token|password|secret)(?: is)?:?"""
-    r"""\s{1,3}["'`]?(?P<value>[^\s"'`<>{}()\[\],;&|\\]{12,512})(?<!\.)"""
+    r"""(?i)(?:(?<![a-z0-9_-])(?P<name>(?:api|access|auth|secret)[ _-]?key|(?:access[ _-]?)?token|password|secret)"""
+    rf"""(?: is)?:?\s{{1,3}}|(?P<chinese>{_NAMES})(?:[是为]\s{{0,3}}|\s{{1,3}}))["'`]?"""
+    rf"""(?P<value>[^\s"'`<>{{}}()\[\],;&|\\{CJK}]{{12,512}})(?<!\.)"""
 )
 # A command goes on behind a backslash at the end of a line.
-_COMMAND = re.compile(r"\bcurl\b(?:[^\n\\]|\\[\s\S])*+")
+_COMMAND = re.compile(r"(?a:\bcurl\b)(?:[^\n\\]|\\[\s\S])*+")
 _CURL_USER = re.compile(r"""(?<!\S)(?:-u\s*|--user[ =]\s*)["']?[^\s:"'{}]{1,60}:(?P<value>[^\s"'{}]{4,})""")
 _CURL_COOKIE = re.compile(r"""(?<!\S)(?:-b\s*|--cookie[ =]\s*)["']?(?P<value>[\w.-]+=[^"'\s{}]{4,})""")
 _CURL_HEADER = re.compile(
     r"""(?<!\S)(?:-H\s*|--header[ =]\s*)(?P<q>["'])(?P<name>[\w-]{2,40})\s*:\s*(?P<value>(?:(?!(?P=q)).){4,}?)(?P=q)"""
 )
-_IN_NAMES = ("authorization", "key", "secret", "passw", "passphrase", "pwd", "cookie", "credential", "token", "x-")
+_ENGLISH = ("authorization", "key", "secret", "passw", "passphrase", "pwd", "cookie", "credential", "token", "x-")
+_IN_NAMES = (*_ENGLISH, *CHINESE)
+_PASSWORDS = ("passw", "pwd", "passphrase", "密码", "口令")
+_SAYING = ("key", "token", "password", "secret", *CHINESE)
 
 
 class Look(Protocol):
@@ -159,20 +171,20 @@ def _moved(spans: list[Found], by: int) -> Iterator[Found]:
 
 def _in_prose(value: str) -> Iterator[Found]:
     low = value.lower()
-    if "passw" in low or "pwd" in low or "passphrase" in low:
+    if any(word in low for word in _PASSWORDS):
         for match in _IN_PROSE.finditer(value):
             if is_mixed(match["value"]):
                 yield from _value(match, "password")
-    if any(word in low for word in ("key", "token", "password", "secret")):
+    if any(word in low for word in _SAYING):
         for match in _SAID.finditer(value):
             if is_random(match["value"]):
-                yield from _value(match, match["name"])
+                yield from _value(match, match["name"] or match["chinese"])
 
 
 def _given(value: str) -> Iterator[Found]:
     """What is given to a name in code, in prose or on a command line, if it looks like chance."""
     low = value.lower()
-    if (":" in value or "=" in value) and any(word in low for word in _IN_NAMES):
+    if any(sign in value for sign in ":=：＝") and any(word in low for word in _IN_NAMES):
         for match in _GIVEN.finditer(value):
             if is_random(match["value"]) and (is_secret_name(match["name"]) or _is_header(match["name"])):
                 yield from _value(match, match["name"])

@@ -74,7 +74,8 @@ _FORMS: dict[str, tuple[tuple[str, ...], str]] = {
     "password": (("://",), r"(?<=://)[^\s/@:{}]*:(?!\d+[^\w@])[^\s{}?#,;\"'<>`]{1,200}(?=@)"),
 }
 Forms = tuple[tuple[str, tuple[str, ...], "re.Pattern[str]"], ...]
-ALL: Forms = tuple((name, hints, re.compile(form)) for name, (hints, form) in _FORMS.items())
+# Tokens are of ASCII: a Chinese letter right beside one is no part of it.
+ALL: Forms = tuple((name, hints, re.compile(form, re.ASCII)) for name, (hints, form) in _FORMS.items())
 
 
 def likely(texts: Iterable[str]) -> Forms:

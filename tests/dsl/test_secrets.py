@@ -11,7 +11,7 @@ from dsl.hiding import hidden
 from dsl.ir import Edge, Flow, Graph, Json, Node, Ref, Resource, Script, Text, Type, Variable
 from dsl.report import report
 from dsl.secrets import mask
-from dsl.sensitive import Found
+from dsl.sensitive import Found, is_unsaid
 from dsl.sidecar import make
 from dsl.spotting import found as found_under
 from dsl.standing import Under
@@ -670,3 +670,68 @@ def test_a_flow_without_secrets_is_left_alone() -> None:
 def test_the_kitchen_sink_has_no_secret_to_mask() -> None:
     flow = kitchen_sink()
     assert mask(flow)[0] is flow
+
+
+def _n8n_file(*nodes: dict[str, Any], **more: object) -> bytes:
+    trigger = {"name": "M", "type": "n8n-nodes-base.manualTrigger", "parameters": {}}
+    made = [
+        {"id": f"i{i}", "typeVersion": 1, "position": [200 * i, 0], **each} for i, each in enumerate((trigger, *nodes))
+    ]
+    edges = {a["name"]: {"main": [[{"node": b["name"], "type": "main", "index": 0}]]} for a, b in pairwise(made)}
+    return json.dumps({"name": "w", "nodes": made, "connections": edges, "settings": {}, **more}).encode()
+
+
+GITHUB = "ghp_" + RUN * 2 + "Aa81"
+
+
+@pytest.mark.parametrize("place", ["credentials", "parameters"])
+def test_a_token_that_is_a_key_is_in_nothing_that_is_written_or_told_and_has_a_note(place: str) -> None:
+    http: dict[str, Any] = {
+        "name": "H",
+        "type": "n8n-nodes-base.httpRequest",
+        "parameters": {"url": "https://a.example"},
+    }
+    http[place] = {**http.get(place, {}), GITHUB: {"id": "1", "name": "x"}}
+    data = _n8n_file(http)
+    assert [name for name, text in _all_that_is_told(data).items() if GITHUB in text] == []
+    notes = [note for note in mask(dsl.read(data))[1] if note.code == "secret.found"]
+    assert notes and GITHUB not in repr(notes)
+
+
+def test_a_token_that_took_the_place_of_a_key_is_no_fault_of_a_comparison() -> None:
+    def flow(key: str) -> Flow:
+        slack = {"name": "H", "type": "n8n-nodes-base.slack", "parameters": {}}
+        return dsl.read(_n8n_file({**slack, "credentials": {"slackApi": {key: "1", "name": "x"}}}))
+
+    assert GITHUB not in repr(dsl.diff(flow("id"), flow(GITHUB)))
+
+
+def _password_and(**more: Any) -> bytes:
+    field = {"id": "q", "name": "password", "value": MIXED, "type": "string"}
+    fields = {"assignments": {"assignments": [field]}, "options": {}}
+    code = {"name": "C", "type": "n8n-nodes-base.code", "parameters": {"jsCode": "return []"}, **more.pop("code", {})}
+    return _n8n_file(
+        {"name": "S", "type": "n8n-nodes-base.set", "typeVersion": 3.4, "parameters": fields}, code, **more
+    )
+
+
+MIXED = "Sommer2024!"
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"code": {"parameters": {"jsCode": f"return [{{json: {{a: '{MIXED}'}}}}]"}}},
+        {"code": {"name": f"use {MIXED}"}},
+        {"code": {"notes": f"密码{MIXED}"}},
+        {"name": f"w {MIXED}"},
+        {"pinData": {"S": [{"json": {"x": MIXED}}]}},
+    ],
+)
+def test_a_password_of_letters_digits_and_signs_is_taken_out_wherever_else_it_stands(more: dict[str, Any]) -> None:
+    assert [name for name, text in _all_that_is_told(_password_and(**more)).items() if MIXED in text] == []
+
+
+@pytest.mark.parametrize("word", ["swordfish", "2024-11-27", "gpt-4o-mini", "me1@mail.example", "summer24"])
+def test_a_password_that_people_say_for_other_things_stays_elsewhere(word: str) -> None:
+    assert not is_unsaid(word)
