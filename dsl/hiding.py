@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any
 
+from dsl.byname import told_and_keys
 from dsl.sensitive import CJK, Found, is_random, is_telling, is_unsaid
 from dsl.spotting import SHORTEST, by_itself, found
 from dsl.standing import Under, by_leaf
@@ -67,10 +68,10 @@ class Hiding:
         if is_unsaid(secret):
             self.anywhere.add(secret)
 
-    def keys(self, document: Any) -> dict[str, str]:
+    def keys(self, keys: Iterable[Any]) -> dict[str, str]:
         """What stands in a key is taken out wherever else it stands: references stay whole. Gives it with its names."""
         found: dict[str, str] = {}
-        every = _keys(document)
+        every = sorted(key for key in keys if isinstance(key, str) and len(key) >= SHORTEST)
         look = looking(every)
         for key in every:
             for span in look(key, code=True):
@@ -88,7 +89,7 @@ def hidden(document: Any, known: Known = NOTHING) -> tuple[Any, list[str]]:
     """
     hiding = Hiding(looking(texts(document)), known)
     result = hiding.clean(document)
-    hiding.keys(document)
+    hiding.keys(told_and_keys(document)[1])
     if not hiding.names:
         return document, []
     for place, some in known.within.items():
@@ -162,21 +163,6 @@ def texts(value: Any) -> dict[str, None]:
         elif value and is_dataclass(value):
             left += [inner for name, inner in vars(value).items() if inner and name != "raw"]
     return found
-
-
-def _keys(document: Any) -> list[str]:
-    """Those that may hold a secret, each once. Every file is gone through for this: types are asked for, no classes."""
-    found: set[Any] = set()
-    left: list[Any] = [document] if isinstance(document, (dict, list)) else []
-    for value in left:  # which grows
-        inner: Any = value
-        if type(value) is dict:
-            found.update(value)
-            inner = value.values()
-        for each in inner:
-            if type(each) is dict or type(each) is list:
-                left.append(each)
-    return sorted(key for key in found if isinstance(key, str) and len(key) >= SHORTEST)
 
 
 def _each_text(value: Any, change: Callable[[str], str]) -> Any:

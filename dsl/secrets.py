@@ -9,7 +9,7 @@ import copy
 from dataclasses import replace
 from typing import Any
 
-from dsl.byname import telling
+from dsl.byname import telling, told_and_keys
 from dsl.hiding import Hiding, Known, looking, standing_in, texts, without, words
 from dsl.ir import Flow, Node, OnError, Ref, Resource, Script, Text, Type, Variable
 from dsl.irjson import fits
@@ -40,9 +40,10 @@ class _Masker:
         self.texts = texts(flow)
         self.look = looking(self.texts)
         self.file = Hiding(self.look)  # what is found by its name in the file that the flow was read from
-        for value, under in telling(flow.raw):
+        told, keys = told_and_keys(flow.raw)
+        for value, under in told:
             self.file.leaf(value, under)
-        self.in_keys = self.file.keys(flow.raw)
+        self.in_keys = self.file.keys(keys)
         self.names: dict[str, str] = {}  # secret -> the variable's name
         self.in_names: dict[str, str] = {}  # those of them that stand where no variable can
         self.referred: set[str] = set()  # secrets in whose place a reference stands

@@ -99,7 +99,11 @@ def members(value: dict[Any, Any], under: Under) -> Iterator[tuple[Any, Any, Und
 
 def _named(value: dict[Any, Any], under: Under) -> Under:
     """Under what the value of a mapping stands that may have a name of its own."""
-    own = next((value[each] for each in _NAMING if isinstance(value.get(each), str) and value[each]), "")
+    own = ""
+    for each in _NAMING:
+        if isinstance(said := value.get(each), str) and said:
+            own = said
+            break
     if under.key == "auth" or (under.around == "auth" and own.lower() == "value"):
         own = "authorization"
     inherited = below(under, own) if own else under
