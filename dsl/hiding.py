@@ -8,9 +8,8 @@ from typing import Any
 
 from dsl.byname import told_and_keys
 from dsl.sensitive import CJK, Found, is_random, is_telling, is_unsaid
-from dsl.spotting import SHORTEST, by_itself, found
+from dsl.spotting import SHORTEST, by_itself, found, words_in
 from dsl.standing import Under, by_leaf
-from dsl.tokens import likely
 from dsl.values import at, leaves, put, unique
 
 _CODE = ("code", "jsCode", "pythonCode", "script", "functionCode")
@@ -35,7 +34,7 @@ NOTHING = Known()
 
 def looking(told: Iterable[str]) -> Look:
     """`found` for these texts, which looks at each of them once."""
-    return functools.partial(found, look=functools.cache(functools.partial(by_itself, forms=likely(told))))
+    return functools.partial(found, look=functools.cache(functools.partial(by_itself, words=words_in(told))))
 
 
 class Hiding:
@@ -169,7 +168,9 @@ def _each_text(value: Any, change: Callable[[str], str]) -> Any:
     if isinstance(value, str):
         return change(value)
     if isinstance(value, dict):
-        return {_each_text(key, change): _each_text(inner, change) for key, inner in value.items()}
+        taken: set[Any] = set()  # a key may be there that stands for another now
+        keys = [unique(change(key), taken) if isinstance(key, str) else key for key in value]
+        return {key: _each_text(inner, change) for key, inner in zip(keys, value.values(), strict=True)}
     if isinstance(value, (list, tuple)):
         return type(value)(_each_text(inner, change) for inner in value)
     if is_dataclass(value) and not isinstance(value, type):

@@ -5,7 +5,7 @@ A dialect says which outputs of the common form its nodes do not have (`lacks`),
 
 import importlib
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, cast
 
@@ -121,8 +121,9 @@ class _Supply:
     def reader(self, node: Node, graph: Graph) -> None:
         """Of what is nowhere a node in front of the reader fails, on the ways there from who should give it."""
         params = {name: value for name, value in node.params.items() if name not in self.platform.unread}
-        self._errors(node, refs([params, node.inputs]))
-        lost = dict.fromkeys(ref for ref in refs([params, node.inputs]) if self._is_lost(ref))
+        read = dict.fromkeys(refs([params, node.inputs]))
+        self._errors(node, read)
+        lost = [ref for ref in read if self._is_lost(ref)]
         if not lost:
             return
         written = {ref for script in scripts([params, node.inputs]) for ref in script.refs}
@@ -142,7 +143,7 @@ class _Supply:
         if changed:
             redirect(node, changed)
 
-    def _errors(self, node: Node, read: Iterator[Ref]) -> None:
+    def _errors(self, node: Node, read: Iterable[Ref]) -> None:
         """What kind of error it was is told everywhere, and everywhere in other words."""
         asked = any(of_error(ref, self.known.get(ref.node)) and ref.path[1:] == ("type",) for ref in read)
         if asked and self.platform.name != self.source.name:

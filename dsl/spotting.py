@@ -1,9 +1,9 @@
 """Where secrets stand in a text: given to a name in an address, a form, JSON, headers, code, prose or a command."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from urllib.parse import unquote
 
 from dsl.sensitive import (
@@ -24,7 +24,7 @@ from dsl.sensitive import (
     variable,
 )
 from dsl.standing import NOWHERE, Under, below, scalars
-from dsl.tokens import ALL, Forms, tokens
+from dsl.tokens import ALL, Forms, likely, tokens
 
 SHORTEST = 8  # of a text that holds a secret, where it stands under no name that tells
 _LONG = 6  # digits of a number that may be a secret
@@ -69,9 +69,25 @@ _CURL_HEADER = re.compile(
     r"""(?<!\S)(?:-H\s*|--header[ =]\s*)(?P<q>["'])(?P<name>[\w-]{2,40})\s*:\s*(?P<value>(?:(?!(?P=q)).){4,}?)(?P=q)"""
 )
 _ENGLISH = ("authorization", "key", "secret", "passw", "passphrase", "pwd", "cookie", "credential", "token", "x-")
-_IN_NAMES = (*_ENGLISH, *CHINESE)
-_PASSWORDS = ("passw", "pwd", "passphrase", "密码", "口令")
-_SAYING = ("key", "token", "password", "secret", *CHINESE)
+
+
+class Words(NamedTuple):
+    """What may stand in a text, one of which must for a secret to be found there in that way."""
+
+    forms: Forms = ALL
+    names: tuple[str, ...] = (*_ENGLISH, *CHINESE)
+    passwords: tuple[str, ...] = ("passw", "pwd", "passphrase", "密码", "口令")
+    saying: tuple[str, ...] = ("key", "token", "password", "secret", *CHINESE)
+
+
+ALL_WORDS = Words()
+
+
+def words_in(texts: Iterable[str]) -> Words:
+    """Those that stand in one of these texts: all are looked at once, and each of them for few."""
+    joined = "\0".join(texts)
+    low = joined.lower()
+    return Words(likely(joined), *(tuple(word for word in words if word in low) for words in ALL_WORDS[1:]))
 
 
 class Look(Protocol):
@@ -80,14 +96,15 @@ class Look(Protocol):
     def __call__(self, value: str) -> tuple[list[Found], list[Found]]: ...
 
 
-def by_itself(value: str, forms: Forms = ALL) -> tuple[list[Found], list[Found]]:
-    """As `Look` says; `forms`: those that tokens in it may have."""
+def by_itself(value: str, words: Words = ALL_WORDS) -> tuple[list[Found], list[Found]]:
+    """As `Look` says; `words`: those that may stand in it."""
     if len(value) < SHORTEST:
         return [], []
-    known = [Found(start, end, variable(name)) for start, end, name in tokens(value, forms)]
+    known = [Found(start, end, variable(name)) for start, end, name in tokens(value, words.forms)]
     if not _GIVING.search(value):
         return known, []
-    return [*_given(value), *known], [*_sent(value), *_in_prose(value)]
+    low = value.lower()
+    return [*_given(value, low, words), *known], [*_sent(value), *_in_prose(value, low, words)]
 
 
 def found(value: str, under: Under = NOWHERE, *, code: bool = False, look: Look = by_itself) -> list[Found]:
@@ -169,22 +186,20 @@ def _moved(spans: list[Found], by: int) -> Iterator[Found]:
     return (replace(each, start=each.start + by, end=each.end + by) for each in spans)
 
 
-def _in_prose(value: str) -> Iterator[Found]:
-    low = value.lower()
-    if any(word in low for word in _PASSWORDS):
+def _in_prose(value: str, low: str, words: Words) -> Iterator[Found]:
+    if any(word in low for word in words.passwords):
         for match in _IN_PROSE.finditer(value):
             if is_mixed(match["value"]):
                 yield from _value(match, "password")
-    if any(word in low for word in _SAYING):
+    if any(word in low for word in words.saying):
         for match in _SAID.finditer(value):
             if is_random(match["value"]):
                 yield from _value(match, match["name"] or match["chinese"])
 
 
-def _given(value: str) -> Iterator[Found]:
+def _given(value: str, low: str, words: Words) -> Iterator[Found]:
     """What is given to a name in code, in prose or on a command line, if it looks like chance."""
-    low = value.lower()
-    if any(sign in value for sign in ":=：＝") and any(word in low for word in _IN_NAMES):
+    if any(word in low for word in words.names) and any(sign in value for sign in ":=：＝"):
         for match in _GIVEN.finditer(value):
             if is_random(match["value"]) and (is_secret_name(match["name"]) or _is_header(match["name"])):
                 yield from _value(match, match["name"])

@@ -1,7 +1,7 @@
 """The public forms of well-known tokens: what is a secret wherever it stands."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 # name: what every such token holds, for a look at long texts that costs little, and its form.
 _FORMS: dict[str, tuple[tuple[str, ...], str]] = {
@@ -78,9 +78,8 @@ Forms = tuple[tuple[str, tuple[str, ...], "re.Pattern[str]"], ...]
 ALL: Forms = tuple((name, hints, re.compile(form, re.ASCII)) for name, (hints, form) in _FORMS.items())
 
 
-def likely(texts: Iterable[str]) -> Forms:
-    """The forms that a token in one of these texts can have: all are looked at once, and each of them for few."""
-    joined = "\0".join(texts)
+def likely(joined: str) -> Forms:
+    """The forms that a token in one of many texts can have."""
     return tuple(form for form in ALL if any(hint in joined for hint in form[1]))
 
 

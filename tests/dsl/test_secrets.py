@@ -698,6 +698,13 @@ def test_a_token_that_is_a_key_is_in_nothing_that_is_written_or_told_and_has_a_n
     assert notes and GITHUB not in repr(notes)
 
 
+def test_a_token_that_is_a_key_takes_the_place_of_no_other_key() -> None:
+    keys = {GITHUB: {"id": "1"}, "${GITHUB_KEY}": {"id": "2"}}
+    flow = dsl.read(_n8n_file({"name": "H", "type": "n8n-nodes-base.slack", "parameters": {}, "credentials": keys}))
+    kept = dsl.read(dsl.write(flow, "ir").data).raw["nodes"][1]["credentials"]
+    assert [each["id"] for each in kept.values()] == ["1", "2"]
+
+
 def test_a_token_that_took_the_place_of_a_key_is_no_fault_of_a_comparison() -> None:
     def flow(key: str) -> Flow:
         slack = {"name": "H", "type": "n8n-nodes-base.slack", "parameters": {}}
