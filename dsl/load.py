@@ -103,7 +103,7 @@ _DIGITS = sys.float_info.max_10_exp  # of a whole number that a float holds for 
 
 def _check_depth(document: Any) -> None:
     """json.loads stops at Python's own limit only, which what comes after it would hit."""
-    level, depth = [document], 0
+    level, depth = [document] if isinstance(document, (dict, list)) else [], 0
     while level:
         depth += 1
         if depth > MAX_DEPTH:
@@ -111,8 +111,8 @@ def _check_depth(document: Any) -> None:
         level = [
             inner
             for value in level
-            if isinstance(value, (dict, list))
-            for inner in (value.values() if isinstance(value, dict) else value)
+            for inner in (value.values() if type(value) is dict else value)
+            if type(inner) is dict or type(inner) is list
         ]
 
 
