@@ -124,7 +124,8 @@ def write(flow: Flow, dialect: str, **options: Any) -> Written:
     target = named(dialect)
     if not isinstance(flow, Flow):
         raise DslError(f"What is written is a flow, as dsl.read gives it, and not {type(flow).__name__}.")
-    _check_options(dialect, target, options)
+    if options:
+        _check_options(dialect, target, options)
     if flow.dialect == dialect and flow.raw is not None:
         return _reshaped(target, *_changed(flow, target), options)
     document, notes, resources, others = _converted(flow, target, options)

@@ -139,11 +139,19 @@ class _Builder:
 
     def value(self, event: Any, depth: int) -> Any:
         self.values += 1
-        before = self.values
-        if before > MAX_VALUES:
+        if self.values > MAX_VALUES:
             raise self.too_many(event)
+        if type(event) is yaml.ScalarEvent and event.tag is None and event.anchor is None:  # as most are
+            if not event.implicit[0]:
+                return event.value
+            if event.value in self.words:
+                return self.words[event.value]
+        return self.composed(event, depth)
+
+    def composed(self, event: Any, depth: int) -> Any:
+        before = self.values
         made: Any
-        if isinstance(event, yaml.ScalarEvent):  # as most are
+        if isinstance(event, yaml.ScalarEvent):
             made = self.scalar(event)
         elif isinstance(event, yaml.AliasEvent):
             return self.alias(event)
@@ -163,13 +171,14 @@ class _Builder:
 
     def mapping(self, depth: int) -> dict[Any, Any]:
         made: dict[Any, Any] = {}
-        while not isinstance(event := self.event(), yaml.MappingEndEvent):
-            key = self.value(event, depth + 1)
-            if isinstance(key, (dict, list)):
+        next_event, value = self.event, self.value
+        while type(event := next_event()) is not yaml.MappingEndEvent:
+            key = value(event, depth + 1)
+            if type(key) is dict or type(key) is list:
                 raise self.error(event, "a list or mapping cannot be a key")
             if key in made:
                 raise self.error(event, f"the key {key!r} stands twice: one of the two would be lost")
-            made[key] = self.value(self.event(), depth + 1)
+            made[key] = value(next_event(), depth + 1)
         return _merged(made) if "<<" in made else made
 
     def alias(self, event: yaml.AliasEvent) -> Any:
