@@ -4,6 +4,7 @@ The code has n8n's own words ($json, $input, $('A node')) for what an expression
 is not there, and fails when it runs.
 """
 
+import ast
 import functools
 import json
 import re
@@ -15,9 +16,10 @@ from dsl.ir import Edge, Flow, Graph, Node, Ref, Script, Text, Type, Value
 from dsl.kinds import OBJECT, declared, outputs, walked
 from dsl.values import node_refs, place_of, unique, walk
 
+Gives = Callable[[Node, Ref], list[Ref]]  # what a platform gives out for an output (dsl/lacking.py, `there`)
 Told = Callable[[Node, Node | None], None]  # for each reader: the node, and what computes; None: nothing can
 SPREAD = "..."  # in fields: all that an object holds
-# By node (id, title, "" for what comes in) its fields, at the end the name of a variable; a tuple: the first that ran.
+# By node (id, title, "" for what comes in) its fields, at the end the name of a variable; a list: the first that ran.
 Fields = dict[str, Any]
 
 ALL = "all_items"  # output of what gives items on n8n: all of them as a list
@@ -74,6 +76,21 @@ def as_lists(flow: Flow) -> None:
         node.params = {name: value(held) for name, held in node.params.items()}
         if node.id not in codes:  # n8n's code says by its inputs what it reads, and sees all of it
             node.inputs = {name: value(held) for name, held in node.inputs.items()}
+
+
+def settle(flow: Flow, gives: Gives) -> None:
+    """What n8n's code sees is found while nothing but what the author drew stands in front of it.
+
+    From here on its arguments are references like any other's, and `fields` is where the code looks for them. A file
+    that flowstill wrote says so itself. The flow given is changed.
+    """
+    every = list(walk(flow.graph))
+    open_ = [(node, graph) for node, graph, _ in every if node.params.get("style") in RUNS and node.kind == "code"]
+    open_ = [(node, graph) for node, graph in open_ if "fields" not in node.params]
+    known = {node.id: node for node, _, _ in every} if open_ else {}
+    found = [(node, *seen(node, graph, known, gives)) for node, graph in open_]
+    for node, inputs, fields in found:
+        node.inputs, node.params = inputs, node.params | {"fields": fields}
 
 
 def _keep(flow: Flow, codes: Mapping[str, Node]) -> None:
@@ -269,12 +286,12 @@ def _put(fields: Fields, steps: list[str], variable: str, several: bool) -> None
     here: Any = fields
     for step in steps[:-1]:
         here = here.setdefault(step, {}) if isinstance(here, dict) else {}
-    held = here.get(steps[-1]) or () if isinstance(here, dict) else None
+    held = here.get(steps[-1]) or [] if isinstance(here, dict) else None
     if isinstance(held, dict):  # of what is now read as a whole
-        here[steps[-1]] = (variable,)
-    elif held == () or (held and several):
+        here[steps[-1]] = [variable]
+    elif held == [] or (held and several):
         every = dict.fromkeys([*([held] if isinstance(held, str) else held), variable])
-        here[steps[-1]] = variable if len(every) == 1 else tuple(every)
+        here[steps[-1]] = variable if len(every) == 1 else [*every]
 
 
 _SYSTEM = {"query": "chatInput", "conversation_id": "sessionId"}
@@ -321,25 +338,24 @@ def seen(
     node: Node,
     graph: Graph,
     known: Mapping[str, Node],
-    there: Callable[[Node, Ref], list[Ref]],
-    refer: Callable[[Ref], Value] = lambda ref: ref,
-    helpers: Collection[str] = (),
+    gives: Gives,
 ) -> tuple[dict[str, Value], Fields]:
     """Arguments for code of n8n, and where it looks for them: what comes in, and what it calls by a node's name.
 
-    It gets all that the platform gives out of these, for what it reads is not known, and no more. `helpers` are nodes
-    that only stand between; `refer` gives what each reference is by now.
+    It gets all that the platform gives out of these, for what it reads is not known, and no more.
     """
     by_name = {name: each for each in _there(known, node) for name in (each.id, each.title)}
+    wholes = [(name, each.node) for name, each in node.inputs.items() if isinstance(each, Ref) and not each.path]
+    by_name |= {name: known[id_] for name, id_ in wholes if id_ in known}  # what became a part of another, too
     called = {name: by_name[name] for name in _NAMED.findall(str(node.params.get("source"))) if name in by_name}
     own = {name: value for name, value in node.inputs.items() if not _is_found(name, value)}
     inputs: dict[str, Value] = {f"in_{i}": value for i, value in enumerate(own.values())}
     fields: Fields = {"": {name: f"in_{i}" for i, name in enumerate(own)}, **{name: {} for name in called}}
-    for key, each in [*(("", one) for one in _givers(graph, node, known, helpers) if not own), *called.items()]:
+    for key, each in [*(("", one) for one in _givers(graph, node, known) if not own), *called.items()]:
         given = _given(each, each.body is not None and node in each.body.nodes)
-        for ref in [one for it in given for one in (there(each, it) if it.scope == "node" else [it])]:
+        for ref in [one for it in given for one in (gives(each, it) if it.scope == "node" else [it])]:
             variable = f"in_{len(inputs)}"
-            inputs[variable] = refer(ref)
+            inputs[variable] = ref
             place_under(key, fields, each, ref, variable, several=not key)
     return inputs, fields
 
@@ -358,14 +374,14 @@ def _there(known: Mapping[str, Node], node: Node) -> list[Node]:
     return [each for each in known.values() if each.id not in over]
 
 
-def _givers(graph: Graph, node: Node, known: Mapping[str, Node], helpers: Collection[str] = ()) -> list[Node]:
+def _givers(graph: Graph, node: Node, known: Mapping[str, Node]) -> list[Node]:
     """The nodes that give what comes in, past those that hand it on."""
     found: dict[str, Node] = {}
     met, stack = {node.id}, [node.id]
     while stack:
         target = stack.pop()
         for id_ in [edge.source for edge in graph.edges if edge.target == target and edge.source in known]:
-            if known[id_].kind not in HANDS_ON and id_ not in helpers:
+            if known[id_].kind not in HANDS_ON:
                 found[id_] = known[id_]
             elif id_ not in met:
                 met.add(id_)
@@ -396,7 +412,7 @@ def named(fields: Fields, name: Callable[[str], str]) -> Fields:
     def changed(value: Any) -> Any:
         if isinstance(value, dict):
             return {key: changed(inner) for key, inner in value.items()}
-        return tuple(map(name, value)) if isinstance(value, tuple) else name(value)
+        return list(map(name, value)) if isinstance(value, list) else name(value)
 
     return {key: changed(value) for key, value in fields.items()}
 
@@ -420,6 +436,46 @@ def around(style: str, fields: Fields, head: str) -> tuple[str, str]:
     return f"const run = {HEAD}(async () => {{\n", after
 
 
+_LINE = re.compile(r"^ *(?:const )?fields = (\{.*\});?$", re.M)
+_TEXT = r"""(?P<text>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')"""
+_VARIABLE = re.compile(rf"given\.get\('(\w+)'\)|{_TEXT}|input\.(\w+)|(?!parts\(|either\()([A-Za-z_]\w*)")
+_EITHER = re.compile(rf"{_TEXT}|either\(([^()]*)\)")
+_PARTS = re.compile(rf"{_TEXT}|(?:\.\.\.|\*\*)parts\(([^()]*)\)")
+
+
+def fields_of(source: str, arguments: Collection[str]) -> Fields | None:
+    """The way back from `printed`, of JavaScript or Python: where code of n8n looks for values, as the file says it."""
+    line = _LINE.search(source)
+    text = line[1] if line else ""
+    text = _VARIABLE.sub(lambda it: _literal(it["text"]) if it["text"] else f'"{it[1] or it[3] or it[4]}"', text)
+    text = _EITHER.sub(lambda it: it["text"] or f"[{it[2]}]", text)
+    text = _PARTS.sub(lambda it: it["text"] or f'"{SPREAD}": {it[2]}', text)
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) and _names_only(found, arguments) else None
+
+
+def settled(node: Node, source: str) -> None:
+    """What is known of code that was read, by the lines around it."""
+    fields = fields_of(source, node.inputs) if node.params.get("style") in RUNS else None
+    if fields is not None:
+        node.params["fields"] = fields
+
+
+def _literal(text: str) -> str:
+    if text.startswith('"'):
+        return text
+    return json.dumps(ast.literal_eval(text))
+
+
+def _names_only(value: Any, arguments: Collection[str]) -> bool:
+    if isinstance(value, (dict, list)):
+        return all(_names_only(each, arguments) for each in (value.values() if isinstance(value, dict) else value))
+    return isinstance(value, str) and value in arguments
+
+
 def printed(fields: Fields) -> str:
     """Fields as the inside of a JavaScript object."""
     return ", ".join(
@@ -428,8 +484,8 @@ def printed(fields: Fields) -> str:
     )
 
 
-def _printed(value: Fields | tuple[str, ...] | str) -> str:
-    if isinstance(value, tuple):
+def _printed(value: Fields | list[str] | str) -> str:
+    if isinstance(value, list):
         return f"either({', '.join(value)})"
     return value if isinstance(value, str) else f"{{ {printed(value)} }}"
 

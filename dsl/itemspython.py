@@ -26,9 +26,9 @@ def of_given(fields: Fields) -> Fields:
     return named(fields, "given.get({!r})".format)
 
 
-def printed(fields: Fields | tuple[str, ...] | str) -> str:
+def printed(fields: Fields | list[str] | str) -> str:
     """Fields as a dict of Python."""
-    if isinstance(fields, tuple):
+    if isinstance(fields, list):
         return f"either({', '.join(fields)})"
     if isinstance(fields, str):
         return fields

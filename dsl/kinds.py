@@ -204,13 +204,15 @@ KINDS: dict[str, Kind] = {
         _LLM_OUTPUTS | {"files": FILES, "json": ARRAY},
     ),
     # inputs: its variables by name. `style` is how the source is called: "kwargs" main(a, b) -> object (Dify, RAGFlow),
-    # "args" async main(args) with args.params (Coze), "items" all items and "item" one item at a time (n8n)
+    # "args" async main(args) with args.params (Coze), "items" all items and "item" one item at a time (n8n). `fields`
+    # of n8n's code: by node, "" for what comes in, the fields of its item, at the end the name of an input
     "code": Kind(
         {
             "lang": Literal["python3", "javascript"],
             "source": str,
             "style": Literal["kwargs", "args", "items", "item"],
             "packages": list[Json],
+            "fields": dict[str, Json],
         },
         free=True,
     ),

@@ -22,12 +22,12 @@ from dsl import (
 from dsl.coze import answers, assignments, buttons, chats, ends, nested, unheld, uses, yamlform
 from dsl.coze.drawn import drawn
 from dsl.coze.forms import FORMS, check, entry, form_of, formed, workflow_name
-from dsl.coze.lacking import platform
+from dsl.coze.lacking import lacks, platform
 from dsl.coze.reading import mapping
 from dsl.coze.tables import END, SIGNS, START
 from dsl.coze.writing import Canvas, Notes, batched, declared, element, type_at
 from dsl.ir import Flow, Graph, Node, Ref, Type, Value
-from dsl.lacking import supply
+from dsl.lacking import supply, there
 from dsl.notes import Note
 from dsl.values import copied, nodes, rename, steps, unique, walk
 
@@ -95,6 +95,9 @@ class _Builder:
         self.notes = Notes(self.flow)
         self._one_start()
         if flow.dialect != "coze":
+            computed.as_lists(self.flow)
+        computed.settle(self.flow, there(lacks))
+        if flow.dialect != "coze":
             self._in_its_words()
         self._one_end()
         assignments.compute(
@@ -109,7 +112,6 @@ class _Builder:
     def _in_its_words(self) -> None:
         """What Coze has no words for, in words that it has; before the ends are merged, which makes all readers one."""
         graph = self.flow.graph
-        computed.as_lists(self.flow)
         looped.as_loops(graph, {*nodes(self.flow)}, self._looped)
         rings.cut(graph, {*nodes(self.flow)}, self._cut)
         prompts.lift(self.flow, {*nodes(self.flow)}, self._lifted, self.notes.add)

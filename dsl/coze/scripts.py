@@ -2,28 +2,21 @@
 
 from collections.abc import Iterator
 
-from dsl import computed, onlyn8n
+from dsl import onlyn8n
 from dsl.coze import imports
-from dsl.coze.lacking import lacks
 from dsl.coze.shims import step, wrapped
 from dsl.coze.writing import Made, Writing, concat, literal, variable, variables
 from dsl.ir import Ref, Script, Type, Value
 from dsl.kinds import outputs
-from dsl.lacking import there
 from dsl.steps import PRINTED, STEPS, arguments, as_python, plain
-from dsl.values import graph_of
 
 
 def code(writing: Writing) -> Made:
     node, params = writing.node, writing.node.params
-    fields: computed.Fields = {}
-    if params.get("style") in computed.RUNS:
-        canvas = writing.canvas
-        node.inputs, fields = computed.seen(node, graph_of(canvas.flow, node), canvas.known, there(lacks))
     untold = [place for name, each in node.outputs.items() for place in _untold(name, each)]
     loose = list(dict.fromkeys(place.partition(".")[0] for place in untold))
     lang, style = params.get("lang", "python3"), params.get("style", "args")
-    source = wrapped(lang, style, params.get("source", ""), fields, loose)
+    source = wrapped(lang, style, params.get("source", ""), params.get("fields"), loose)
     if source is None:
         return stub(writing, f"Coze does not run {lang} that is called as this is.", "code.language")
     if loose and writing.canvas.flow.dialect != "coze" and writing.canvas.notes.is_own(node):

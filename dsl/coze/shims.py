@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from dsl import DslError, itemspython
-from dsl.computed import RUNS, Fields, around
+from dsl.computed import RUNS, Fields, around, settled
 from dsl.ir import Node, Ref, Type, Value
 from dsl.irjson import decode, encode
 from dsl.kinds import KINDS
@@ -56,13 +56,14 @@ def unwrapped(node: Node, lang: str, source: str, arguments: dict[str, Value], o
         return _step(node, source, arguments)
     mark = re.escape(_MARKS[lang])
     begin, end = rf"{mark} flowstill:begin (\w+)((?: \w+)*)\n", rf"{mark} flowstill:end\n"
-    match = re.fullmatch(rf"{begin}.*?{end}(.*)\n{mark} flowstill:begin \1\n.*?{end}", source, re.DOTALL)
+    match = re.fullmatch(rf"{begin}.*?{end}(.*)\n{mark} flowstill:begin \1\n(.*?){end}", source, re.DOTALL)
     if not match:
         return False
     node.kind, node.inputs, node.outputs = "code", arguments, outputs | _loose(match[2].split(), outputs)
     in_python = lang == "python3" and match[1] in itemspython.STYLES
     source = itemspython.shown(match[3]) if in_python else match[3]
     node.params = {"lang": lang, "style": match[1], "source": source}
+    settled(node, match[4])
     return True
 
 

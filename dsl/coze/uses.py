@@ -6,13 +6,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from dsl import computed
-from dsl.computed import RUNS
-from dsl.coze.lacking import lacks
 from dsl.ir import Flow, Node, Ref, Type, Value
 from dsl.kinds import ANY, ARRAY, BOOLEAN, NUMBER, OBJECT, STRING, walked
-from dsl.lacking import there
-from dsl.values import node_refs, nodes, refs, walk
+from dsl.values import node_refs, nodes, walk
 
 COMPARED = {"number": NUMBER, "integer": NUMBER, "boolean": BOOLEAN, "object": OBJECT, "array": ARRAY}
 Found = tuple[tuple[str | int, ...], Type]  # a place below an output that is read, and what is read there
@@ -39,11 +35,9 @@ def _guessed(kind: Type) -> Type:
 
 def _read(flow: Flow, known: dict[str, Node]) -> dict[tuple[str, str], list[Found]]:
     read: defaultdict[tuple[str, str], list[Found]] = defaultdict(list)
-    for node, graph, _ in walk(flow.graph):
+    for node, _, _ in walk(flow.graph):
         used = [(value, kind) for value, kind in _uses(node) if isinstance(value, Ref)]
-        is_items = node.params.get("style") in RUNS
-        seen = computed.seen(node, graph, known, there(lacks))[0] if is_items else {}
-        for ref in dict.fromkeys([*node_refs(node), *refs(seen)]):
+        for ref in node_refs(node):
             producer = known.get(ref.node) if ref.scope == "node" and ref.path else None
             if producer is not None and ref.path[0] in producer.outputs:
                 kind = next((kind for value, kind in used if value == ref), STRING)

@@ -93,7 +93,8 @@ def _read_by_code(reader: "Reader", raw: Raw, source: str) -> dict[str, Value]:
     for *_, path, _refs in text.reads(source, lambda path: ()):
         other = reader.nodes.get(path.name) if path.root == "node" else None
         if other and other.name not in reader.source.serves and other.kind != "stickyNote":
-            found[other.name] = Ref(other.id, ())
+            region = reader.own.get(other.name)
+            found[other.name] = Ref(region.owner.id if region and region.end is other else other.id, ())
             reader.over(raw, other)
     return found
 

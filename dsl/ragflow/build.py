@@ -9,9 +9,11 @@ from typing import Any
 from dsl import bodies, classes, collected, composed, computed, conditions, loops, prompts, renamed
 from dsl.ir import Edge, Flow, Graph, Node, Ref, Resource, Type
 from dsl.kinds import ports
+from dsl.lacking import there
 from dsl.layout import Point, layout, size
 from dsl.notes import Note, Severity
 from dsl.ragflow import branches, choices, dialogue, inputs, joined, models, returned, skipped
+from dsl.ragflow.lacking import lacks
 from dsl.ragflow.tables import NODE_TYPES, STATE
 from dsl.ragflow.types import word_of
 from dsl.ragflow.writers import component
@@ -33,6 +35,9 @@ class _Builder:
         self.flow.graph = copied(flow.graph, without="attached")
         self.source = {id(node): node.id for node, _, _ in walk(self.flow.graph)}
         if flow.dialect != "ragflow":
+            computed.as_lists(self.flow)
+        computed.settle(self.flow, there(lacks))
+        if flow.dialect != "ragflow":
             self._prepare()
         loops.count(self.flow.graph, self._counted)
         rename(self.flow, _names(self.flow))
@@ -45,7 +50,6 @@ class _Builder:
     def _prepare(self) -> None:
         """What RAGFlow has no words for, in words that it has."""
         graph = self.flow.graph
-        computed.as_lists(self.flow)
         dialogue.end_with_messages(graph)
         inputs.parse(self.flow, {*nodes(self.flow)}, self._parsed)
         loops.give_out(graph)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from dsl.computed import RUNS, behind
+from dsl.computed import behind
 from dsl.ir import Flow, Node, Ref, Type
 from dsl.values import map_refs, node_refs, unique, walk
 
@@ -42,11 +42,10 @@ def _is_text(type_: Type) -> bool:
 
 
 def _are_read(flow: Flow, start: Node, names: set[str]) -> bool:
-    """Whether they are read where RAGFlow does not look into their text itself; code of n8n reads all that there is."""
+    """Whether they are read where RAGFlow does not look into their text itself."""
     reading = [node for node, _, _ in walk(flow.graph) if node.kind in _TAKES_VALUES]
     found = (ref for node in reading for ref in node_refs(node) if ref.node == start.id and ref.scope == "node")
-    by_name = any(node.params.get("style") in RUNS for node in reading)
-    return by_name or any(ref.path[:1] == () or ref.path[0] in names for ref in found)
+    return any(ref.path[:1] == () or ref.path[0] in names for ref in found)
 
 
 def _parsing(start: Node, texts: set[str], id_: str) -> Node:

@@ -4,11 +4,9 @@ import copy
 from collections.abc import Callable
 from typing import Any, Literal
 
-from dsl import computed, onlyn8n, typescript
-from dsl.lacking import there
+from dsl import onlyn8n, typescript
 from dsl.ragflow.constants import constants, given, taken_out
 from dsl.ragflow.exports import called, handed_out
-from dsl.ragflow.lacking import lacks
 from dsl.ragflow.reading import Reading
 from dsl.ragflow.returned import BESIDE, OUTPUTS, alone, boxed, declare, declared, returns
 from dsl.ragflow.sandbox import refused
@@ -16,7 +14,6 @@ from dsl.ragflow.shims import step, unwrapped, wrapped
 from dsl.ragflow.types import type_of, word_of
 from dsl.ragflow.writing import Made, Writing
 from dsl.steps import STEPS, arguments
-from dsl.values import graph_of
 
 
 def read_code(reading: Reading) -> None:
@@ -54,9 +51,7 @@ def _call(reading: Reading) -> None:
 
 def write_code(writing: Writing) -> Made:
     params = writing.node.params
-    node, fields = writing.node, computed.Fields()
-    if params.get("style") in computed.RUNS:
-        node.inputs, fields = computed.seen(node, graph_of(writing.flow, node), writing.known, there(lacks))
+    node, fields = writing.node, params.get("fields")
     source = alone(node)
     if source is None:
         source = wrapped(params.get("lang", "python3"), params.get("style", "kwargs"), params.get("source", ""), fields)

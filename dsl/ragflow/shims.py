@@ -9,7 +9,7 @@ import re
 from typing import Any
 
 from dsl import itemspython, typescript
-from dsl.computed import RUNS, Fields, around
+from dsl.computed import RUNS, Fields, around, settled
 from dsl.ir import Node, Ref, Type, Value
 from dsl.irjson import decode, encode
 from dsl.steps import arguments
@@ -56,7 +56,7 @@ def unwrapped(node: Node, lang: str, source: str, arguments: dict[str, Value], o
         return _step(node, source, arguments)
     mark = re.escape(_MARKS[lang])
     begin, end = rf"{mark} flowstill:begin (\w+)\n", rf"{mark} flowstill:end\n"
-    match = re.fullmatch(rf"{begin}.*?{end}(.*)\n{begin}.*?{end}", source, re.DOTALL)
+    match = re.fullmatch(rf"{begin}.*?{end}(.*)\n{mark} flowstill:begin \1\n(.*?){end}", source, re.DOTALL)
     if not match:
         return False
     node.kind, node.inputs, node.outputs = "code", arguments, outputs
@@ -65,6 +65,7 @@ def unwrapped(node: Node, lang: str, source: str, arguments: dict[str, Value], o
     in_python = lang == "python3" and match[1] in itemspython.STYLES
     source = itemspython.shown(match[2]) if in_python else typescript.shown(match[2])
     node.params = {"lang": lang, "style": match[1], "source": source}
+    settled(node, match[3])
     return True
 
 

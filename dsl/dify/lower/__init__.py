@@ -29,7 +29,7 @@ from dsl.dify.starts import starts
 from dsl.dify.tidy import tidy
 from dsl.dify.work import Recipe, Work
 from dsl.ir import Flow, Node
-from dsl.lacking import supply
+from dsl.lacking import supply, there
 from dsl.values import node_refs
 
 CONTAINERS: dict[str, Recipe] = {"iterate": iterations.iterate, "loop": loops.loop}  # they come first
@@ -53,6 +53,7 @@ def lowered(flow: Flow) -> Work:
     work = Work(flow)
     if not work.own:
         computed.as_lists(work.flow)
+    computed.settle(work.flow, there(PLATFORM.lacks))
     _supply(work)
     tidy(work)
     starts(work)

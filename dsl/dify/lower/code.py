@@ -5,10 +5,8 @@ from typing import Any
 
 from dsl import computed, onlyn8n, typescript
 from dsl.dify import names, shims
-from dsl.dify.lacking import PLATFORM
 from dsl.dify.work import ANY, Recipe, Work
-from dsl.ir import Node, Ref, Type, Value
-from dsl.lacking import there
+from dsl.ir import Node, Type
 from dsl.values import refs
 
 
@@ -26,10 +24,7 @@ def _code(work: Work, node: Node) -> None:
         return
     work.boxed |= {(node.id, name) for name in boxed}
     outputs = {name: {} if name in boxed else _fields(type_) for name, type_ in node.outputs.items()}
-    code = shims.Code(lang, source, style, [], outputs, boxed)
-    if style in ("items", "item"):
-        _incoming(work, node, code)
-    code.inputs = list(node.inputs)
+    code = shims.Code(lang, source, style, list(node.inputs), outputs, boxed, node.params.get("fields", {}))
     node.params = {**node.params, "source": shims.wrapped(code), "style": "done"}
     if not work.own:
         work.note(node, "equivalent", "code.wrapped", "Generated lines around the code call it in its own way.")
@@ -53,17 +48,6 @@ def _promise(work: Work, node: Node) -> None:
         for ref in refs([other.params, other.inputs]):
             if ref.node == node.id and ref.scope == "node" and ref.path and ref.path[0] != "error":
                 node.outputs.setdefault(str(ref.path[0]), ANY)
-
-
-def _incoming(work: Work, node: Node, code: shims.Code) -> None:
-    """What n8n's code sees, as arguments."""
-    parsed = {given: Ref(id_, given.path) for id_, given in work.parsed.items()}
-
-    def now(ref: Ref) -> Value:
-        return work.columns[ref.node](ref) if ref.node in work.columns else parsed.get(ref, ref)
-
-    gives = there(PLATFORM.lacks)
-    node.inputs, code.fields = computed.seen(node, work.where[node.id], work.nodes, gives, now, work.parsed)
 
 
 RECIPES: dict[str, Recipe] = {"code": _code}

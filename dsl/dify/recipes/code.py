@@ -2,6 +2,7 @@
 
 import re
 
+from dsl.computed import settled
 from dsl.dify import shims
 from dsl.dify.expressions import BEGIN, parsed
 from dsl.dify.recipes.found import Found
@@ -14,11 +15,10 @@ def code(found: Found, node: Node, graph: Graph, container: Node | None) -> None
     if BEGIN not in source[:40]:
         return
     if (own := shims.unwrapped(str(node.params["lang"]), source)) is not None:
-        source, style, boxed = own
+        lines, (source, style, boxed) = source, own
         node.params |= {"source": source, "style": style}
         unboxed(found, node, boxed)
-        if style in ("items", "item"):
-            node.inputs = {}
+        settled(node, lines)
         return
     if source.startswith(f"// {BEGIN} expressions\n") and node.params["lang"] == "javascript":
         _expressions(found, node, graph, source)
