@@ -92,7 +92,7 @@ def _changes(one: Flow, other: Flow) -> Found:
     changes = {("-", key, ""): _whole("-", node) for key, node in mine.items() if key not in theirs}
     changes |= {("+", key, ""): _whole("+", node) for key, node in theirs.items() if key not in mine}
     for key in mine:
-        changes |= _node(mine[key], theirs[key]) if key in theirs else {}
+        changes |= _node(mine[key], theirs[key]) | _model(mine[key], theirs[key], one, other) if key in theirs else {}
     changes |= _edges(one, copied, mine | theirs)
     changes |= _variables(one, other)
     for name in ("name", "mode", "description"):
@@ -158,6 +158,16 @@ def _node(one: Node, other: Node) -> Found:
         for place, told in _values(shown, getattr(one, name), getattr(other, name)):
             found["~", one.id, name, place] = Change("~", _named(one), f"{place}: {told}", one.pointer)
     return found
+
+
+def _model(one: Node, other: Node, mine: Flow, theirs: Flow) -> Found:
+    """Another model by the same id: n8n's is that of the node which holds the model."""
+    id_ = one.params.get("model")
+    if id_ is None or id_ != other.params.get("model"):
+        return {}
+    was, is_ = ([each.name for each in flow.resources if each.id == id_] for flow in (mine, theirs))
+    told = [change(*pair) for pair in zip(was, is_, strict=False) if pair[0] != pair[1]]
+    return {("~", one.id, "params", "model"): Change("~", _named(one), f"model: {each}", one.pointer) for each in told}
 
 
 def _values(name: str, one: Any, other: Any) -> Iterator[tuple[str, str]]:
