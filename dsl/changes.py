@@ -166,8 +166,10 @@ def _model(one: Node, other: Node, mine: Flow, theirs: Flow) -> Found:
     if id_ is None or id_ != other.params.get("model"):
         return {}
     was, is_ = ([each.name for each in flow.resources if each.id == id_] for flow in (mine, theirs))
-    told = [change(*pair) for pair in zip(was, is_, strict=False) if pair[0] != pair[1]]
-    return {("~", one.id, "params", "model"): Change("~", _named(one), f"model: {each}", one.pointer) for each in told}
+    if not was or not is_ or was == is_:
+        return {}
+    changed = Change("~", _named(one), f"model: {change(was[0], is_[0])}", one.pointer)
+    return {("~", one.id, "params", "model"): changed}
 
 
 def _values(name: str, one: Any, other: Any) -> Iterator[tuple[str, str]]:

@@ -167,7 +167,7 @@ def test_a_boolean_may_be_compared_with_a_number_or_with_anything_else() -> None
             key: {"obj": {"component_name": kind, "params": params}, "downstream": after}
             for key, (kind, params, after) in kinds.items()
         }
-        found = nodes(dsl.read(json.dumps({"components": components}), "ragflow"))["fork"]
+        found = nodes(dsl.read(json.dumps({"components": components, "path": [], "history": []}), "ragflow"))["fork"]
         return dict(found.params["cases"][0]["conditions"][0])
 
     assert read(1)["op"] == "false"
