@@ -7,12 +7,12 @@ from typing import Any
 
 from dsl.hiding import discreet, hidden, without
 from dsl.ir import Edge, Flow, Node, OnError, Type
+from dsl.kinds import COZE_LIMIT
 from dsl.secrets import mask, secrets_of
 from dsl.telling import change
 from dsl.unread import unread
 from dsl.values import graphs, leaves, nodes, rename, steps, walk
 
-_COZE_LIMIT = 180_000  # milliseconds
 _FIELDS = ("kind", "title", "description", "params", "inputs", "outputs", "on_error")
 
 
@@ -142,7 +142,7 @@ def _without_limits(flow: Flow) -> Flow:
         return flow
     flow = copy.deepcopy(replace(flow, raw=None))
     for node, _, _ in walk(flow.graph):
-        if node.on_error.timeout_ms == _COZE_LIMIT:
+        if node.on_error.timeout_ms == COZE_LIMIT:
             node.on_error = replace(node.on_error, timeout_ms=None)
     return flow
 
