@@ -7,12 +7,12 @@ from typing import Any
 
 from dsl.hiding import discreet, hidden, without
 from dsl.ir import Edge, Flow, Node, OnError, Type
+from dsl.kinds import COZE_LIMIT
 from dsl.secrets import mask, secrets_of
 from dsl.telling import change
 from dsl.unread import unread
 from dsl.values import graphs, leaves, nodes, rename, steps, walk
 
-_COZE_LIMIT = 180_000  # milliseconds
 _FIELDS = ("kind", "title", "description", "params", "inputs", "outputs", "on_error")
 
 
@@ -92,7 +92,7 @@ def _changes(one: Flow, other: Flow) -> Found:
     changes = {("-", key, ""): _whole("-", node) for key, node in mine.items() if key not in theirs}
     changes |= {("+", key, ""): _whole("+", node) for key, node in theirs.items() if key not in mine}
     for key in mine:
-        changes |= _node(mine[key], theirs[key]) if key in theirs else {}
+        changes |= _node(mine[key], theirs[key]) | _model(mine[key], theirs[key], one, other) if key in theirs else {}
     changes |= _edges(one, copied, mine | theirs)
     changes |= _variables(one, other)
     for name in ("name", "mode", "description"):
@@ -142,7 +142,7 @@ def _without_limits(flow: Flow) -> Flow:
         return flow
     flow = copy.deepcopy(replace(flow, raw=None))
     for node, _, _ in walk(flow.graph):
-        if node.on_error.timeout_ms == _COZE_LIMIT:
+        if node.on_error.timeout_ms == COZE_LIMIT:
             node.on_error = replace(node.on_error, timeout_ms=None)
     return flow
 
@@ -158,6 +158,18 @@ def _node(one: Node, other: Node) -> Found:
         for place, told in _values(shown, getattr(one, name), getattr(other, name)):
             found["~", one.id, name, place] = Change("~", _named(one), f"{place}: {told}", one.pointer)
     return found
+
+
+def _model(one: Node, other: Node, mine: Flow, theirs: Flow) -> Found:
+    """Another model by the same id: n8n's is that of the node which holds the model."""
+    id_ = one.params.get("model")
+    if id_ is None or id_ != other.params.get("model"):
+        return {}
+    was, is_ = ([each.name for each in flow.resources if each.id == id_] for flow in (mine, theirs))
+    if not was or not is_ or was == is_:
+        return {}
+    changed = Change("~", _named(one), f"model: {change(was[0], is_[0])}", one.pointer)
+    return {("~", one.id, "params", "model"): changed}
 
 
 def _values(name: str, one: Any, other: Any) -> Iterator[tuple[str, str]]:

@@ -68,6 +68,7 @@ def _circle(graph: Graph, entry: str) -> Circle | None:
     round_ = [edge for edge in inner if edge.target != entry]
     stay, leave = ({(edge.source, edge.port) for edge in edges} for edges in (inner, after))
     ways = [(id_, port) for id_, node in nodes.items() for port in ports(node) if port != "body"]
+    ways += sorted(leave - {*ways})  # by a port that its node does not have: such a way is never taken
     entered = any(edge.target in met - {entry} and edge.source not in met for edge in graph.edges)
     if entered or leave & stay or backward(Graph([*nodes.values()], round_)):
         return None

@@ -14,6 +14,7 @@ from dsl.ir import Flow, Json, Node, Ref, Script, Text, Type, Value
 
 STRING, NUMBER, INTEGER, BOOLEAN = Type("string"), Type("number"), Type("integer"), Type("boolean")
 OBJECT, ARRAY, ANY = Type("object"), Type("array"), Type("any")
+COZE_LIMIT = 180_000  # milliseconds: the time limit of a node of Coze that nobody has set
 FILES = Type("array", items=Type("file"))
 
 OPERATORS = frozenset(

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dsl import onlyn8n
 from dsl.coze import imports
 from dsl.coze.shims import step, wrapped
+from dsl.coze.uses import implied
 from dsl.coze.writing import Made, Writing, concat, literal, variable, variables
 from dsl.ir import Ref, Script, Type, Value
 from dsl.kinds import outputs
@@ -14,12 +15,12 @@ from dsl.steps import PRINTED, STEPS, arguments, as_python, plain
 def code(writing: Writing) -> Made:
     node, params = writing.node, writing.node.params
     untold = [place for name, each in node.outputs.items() for place in _untold(name, each)]
-    loose = list(dict.fromkeys(place.partition(".")[0] for place in untold))
+    loose = list(dict.fromkeys([*(place.partition(".")[0] for place in untold), *implied(node)]))
     lang, style = params.get("lang", "python3"), params.get("style", "args")
     source = wrapped(lang, style, params.get("source", ""), params.get("fields"), loose)
     if source is None:
         return stub(writing, f"Coze does not run {lang} that is called as this is.", "code.language")
-    if loose and writing.canvas.flow.dialect != "coze" and writing.canvas.notes.is_own(node):
+    if untold and writing.canvas.flow.dialect != "coze" and writing.canvas.notes.is_own(node):
         message = f"Nothing says of what type these are, and they are declared as text here: {', '.join(untold)}."
         writing.note("degraded", "code.types", message, "Give them their types in the code node.")
     javascript = lang == "javascript"

@@ -31,7 +31,7 @@ _BEFORE = {("python3", "kwargs"): "", ("javascript", "kwargs"): "const __main = 
 def wrapped(lang: str, style: str, source: str, fields: Fields | None = None, loose: Sequence[str] = ()) -> str | None:
     """The code as Coze calls it; None when that cannot be. `fields` are what code of n8n sees.
 
-    `loose` are outputs of any type, which Coze does not have.
+    `loose` are outputs of any type, which Coze does not have, and objects of which it is told what is read alone.
     """
     if style == "args":
         return source

@@ -11,6 +11,7 @@ from dsl.kinds import ANY, ARRAY, BOOLEAN, NUMBER, OBJECT, STRING, walked
 from dsl.values import node_refs, nodes, walk
 
 COMPARED = {"number": NUMBER, "integer": NUMBER, "boolean": BOOLEAN, "object": OBJECT, "array": ARRAY}
+IMPLIED = "implied"  # a parameter that code has while it is written to Coze
 Found = tuple[tuple[str | int, ...], Type]  # a place below an output that is read, and what is read there
 
 
@@ -22,8 +23,15 @@ def imply(flow: Flow) -> None:
     for (name, output), found in _read(flow, known).items():
         declared = known[name].outputs[output]
         if kind := _implied(declared, found):
-            kind = _guessed(kind) if known[name].kind == "code" else kind
+            if known[name].kind == "code":
+                kind = _guessed(kind)
+                known[name].params = {**known[name].params, IMPLIED: [*implied(known[name]), output]}
             known[name].outputs[output] = replace(declared, name=kind.name, items=kind.items, props=kind.props)
+
+
+def implied(code: Node) -> list[str]:
+    """The outputs of code whose types are no more than what is read of them: it may give out fields beside those."""
+    return list(code.params.get(IMPLIED, []))
 
 
 def _guessed(kind: Type) -> Type:

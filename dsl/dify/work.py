@@ -33,6 +33,7 @@ class Work:
         self.plugins: dict[str, None] = {}  # that models and tools need
         self.resources: dict[Any, Resource] = {resource.id: resource for resource in flow.resources}
         self.nodes: dict[str, Node] = {}
+        self.named: set[str] = set()  # ids of nodes that are made, which may be none of the flow's yet
         self.where: dict[str, Graph] = {}
         self.container: dict[str, str] = {}
         self.counted: set[str] = set()  # containers, the number of whose rounds something reads
@@ -70,9 +71,10 @@ class Work:
     def new_id(self, stem: str) -> str:
         stem = re.sub(r"\W", "_", stem, flags=re.ASCII)[:44]
         number, name = 1, stem
-        while name in self.nodes or name in names.RESERVED:
+        while name in self.nodes or name in self.named or name in names.RESERVED:
             number += 1
             name = f"{stem}_{number}"
+        self.named.add(name)
         return name
 
     def add(self, node: Node, beside: Node, *, after: bool = False) -> Node:

@@ -13,7 +13,7 @@ from typing import Any
 from dsl import knowledge, loops, prompts, values
 from dsl.classes import words
 from dsl.ir import Edge, Flow, Node, Ref, Resource, Script, Type, Value, Variable
-from dsl.kinds import outputs
+from dsl.kinds import COZE_LIMIT, outputs
 from dsl.lacking import of_error, supply
 from dsl.n8n import forms, implied, names, tables, text
 from dsl.n8n.lacking import PLATFORM
@@ -204,7 +204,7 @@ class Builder:
             found["waitBetweenTries"] = min(policy.wait_ms, 5000)
             if policy.retries > 4 or policy.wait_ms > 5000:
                 self.note(node, "degraded", "error.retries", "n8n tries five times at most, five seconds apart.")
-        if policy.timeout_ms and node.kind != "http":
+        if policy.timeout_ms not in (None, 0, COZE_LIMIT) and node.kind != "http":
             self.note(node, "degraded", "error.timeout", "n8n has no time limit for a single node.")
         how = {"branch": "continueErrorOutput", "continue": "continueRegularOutput", "default": "continueRegularOutput"}
         return found | ({"onError": how[policy.then]} if policy.then in how else {})

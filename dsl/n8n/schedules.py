@@ -16,12 +16,19 @@ _EVERY = {
 
 
 def crons(kind: str, params: dict[str, Any]) -> list[str]:
-    """Every time as a cron line of five fields, six when seconds count."""
+    """Every time as a cron line of five fields, six when seconds count; "" for one that an expression computes."""
     if kind == "interval":
-        return [_line({"field": params.get("unit", "seconds"), "n": params.get("interval", 1)})]
-    if kind == "cron":
-        return [_old(item) for item in members(params, "triggerTimes", "item")]
-    return [_new(item) for item in members(params, "rule", "interval")] or [_line({"field": "days"})]
+        items, line = [{"field": params.get("unit", "seconds"), "n": params.get("interval", 1)}], _line
+    elif kind == "cron":
+        items, line = members(params, "triggerTimes", "item"), _old
+    else:
+        items, line = members(params, "rule", "interval") or [{}], _new
+    return ["" if _is_computed(item) else line(item) for item in items]
+
+
+def _is_computed(item: dict[str, Any]) -> bool:
+    held = [each for value in item.values() for each in (value if isinstance(value, list) else [value])]
+    return any(isinstance(each, str) and each.startswith("=") for each in held)
 
 
 def _new(item: dict[str, Any]) -> str:
@@ -63,7 +70,7 @@ def _old(item: dict[str, Any]) -> str:
 
 
 def _line(values: dict[str, Any]) -> str:
-    """Anything that is no number, an expression say, counts as its default."""
+    """Anything that is no number counts as its default."""
     field = values["field"] if isinstance(values["field"], str) and values["field"] in _EVERY else "days"
     days = values.get("weekdays", [0])
     days = (

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from dsl import DslError
 from dsl.ir import Node, Resource, Type
+from dsl.kinds import KINDS
 from dsl.load import load_json
 from dsl.n8n import tables, tools
 from dsl.n8n.source import Raw, dig
@@ -143,12 +144,12 @@ def fold_all(reader: "Reader", owner: Raw, part: Raw, above: tuple[str, ...] = (
 def _told(reader: "Reader", owner: Raw, node: Node, part: Raw, port: str, entry: dict[str, Any]) -> None:
     if part.disabled:
         return
-    if port == "ai_languageModel" and "model" not in node.params and node.kind != "tool":
+    if port == "ai_languageModel" and _lacks(node, "model"):
         _model(reader, node, part, entry)
-    elif port == "ai_memory" and "memory" not in node.params:
+    elif port == "ai_memory" and _lacks(node, "memory"):
         window = entry["parameters"].pop("contextWindowLength", 5)
         node.params["memory"] = {"window": window if type(window) is int else None}
-    elif port == "ai_outputParser" and part.kind == "ai:outputParserStructured" and "schema" not in node.params:
+    elif port == "ai_outputParser" and part.kind == "ai:outputParserStructured" and _lacks(node, "schema"):
         schema = schema_of(part.params, part.params.get("schemaType", "fromJson" if part.version >= 1.2 else "manual"))
         if schema is not None:
             node.params["schema"] = schema
@@ -161,6 +162,11 @@ def _told(reader: "Reader", owner: Raw, node: Node, part: Raw, port: str, entry:
             reader.tools.setdefault(node.id, []).append(part)
             message = f"The tool {tool['name']} {tools.what(part)}: elsewhere an agent holds only its name."
             reader.note(owner, "needs_binding", "resource.tool", message, "Make a tool of it, and choose it there.")
+
+
+def _lacks(node: Node, name: str) -> bool:
+    """Whether a node of its kind can have this, and has none yet."""
+    return name in KINDS[node.kind].params and name not in node.params
 
 
 def _model(reader: "Reader", node: Node, part: Raw, entry: dict[str, Any]) -> None:

@@ -79,7 +79,11 @@ def _chat(reader: "Reader", raw: Raw, node: Node) -> None:
 
 def _schedule(reader: "Reader", raw: Raw, node: Node) -> None:
     _trigger(reader, raw, node)
-    crons = schedules.crons(raw.kind, raw.params)
+    found = schedules.crons(raw.kind, raw.params)
+    crons = [each for each in found if each]
+    if len(crons) < len(found):
+        message = "An expression computes when this schedule starts a run: no other platform has a time like that."
+        reader.note(raw, "needs_binding", "trigger.computed", message, "Set the time there.")
     node.params["trigger"] = {"type": "schedule", "cron": crons[0] if crons else ""}
     if len(crons) > 1:
         node.params["trigger"]["more"] = crons[1:]

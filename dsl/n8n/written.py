@@ -56,6 +56,9 @@ def _shim_stub(reader: "Reader", raw: Raw, node: Node, shim: shims.Shim) -> None
     node.inputs = own
     if node.kind == "opaque":
         node.params = {"type": str(shim.facts.get("type", "opaque"))}
+    if node.kind == "assign":  # what is nowhere is not set
+        items = [each for each in members(node.params, "items") if isinstance(each.get("target"), Ref)]
+        node.params = {**node.params, "items": items}
 
 
 def _shim_assign(reader: "Reader", raw: Raw, node: Node, shim: shims.Shim) -> None:

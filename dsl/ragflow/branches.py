@@ -5,7 +5,7 @@ from typing import Any
 
 from dsl.conditions import Says, is_of_elements
 from dsl.ir import Flow, Node, Ref, Text, Value
-from dsl.kinds import UNARY, declared
+from dsl.kinds import ANY, UNARY, declared
 from dsl.notes import Note
 from dsl.ragflow.reading import Reading, listing
 from dsl.ragflow.tables import COMPARED, EMPTINESS, IGNORES_CASE, OPERATORS, SAID, SIGNS
@@ -43,14 +43,20 @@ def settle(flow: Flow) -> None:
     for node in known.values():
         asked = [each for case in node.params.get("cases", []) for each in case["conditions"]]
         for each in asked if node.kind == "if" else ():
-            if _is_boolean(each["left"], known, flow) and (op := _TRUTH.get((each["op"], each["right"]))):
+            if _is_boolean(each["left"], known, flow) and (op := _TRUTH.get((each["op"], str(each["right"])))):
                 each |= {"op": op, "right": None}
         if {each["op"] for each in asked} >= {"eq"} and node.params.get("ignore_case"):
             flow.notes.append(Note("degraded", "case.insensitive", _MIXED, "", node.id, node.title, node.pointer))
 
 
 def _is_boolean(value: Value, known: dict[str, Node], flow: Flow) -> bool:
-    return isinstance(value, Ref) and declared(value, known, flow).name == "boolean"
+    """A field of the form, too, whatever a caller may give for it: what it is compared with is meant for a boolean."""
+    if not isinstance(value, Ref):
+        return False
+    producer = known.get(value.node)
+    if producer is not None and producer.kind == "start" and len(value.path) == 1:
+        return producer.outputs.get(str(value.path[0]), ANY).name == "boolean"
+    return declared(value, known, flow).name == "boolean"
 
 
 def says(flow: Flow) -> Says:

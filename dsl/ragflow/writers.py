@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from dsl.ir import OnError
-from dsl.kinds import outputs
+from dsl.kinds import COZE_LIMIT, outputs
 from dsl.ragflow import (
     branches,
     containers,
@@ -51,7 +51,7 @@ def _on_error(writing: Writing, policy: OnError) -> dict[str, Any]:
             made["exception_default_value"] = text or " "  # an empty one ends the run
             message = "The default in place of an error is one text, called result, and is said in the chat."
             writing.note("degraded", "error.default", message)
-    if policy.timeout_ms and writing.node.kind != "http":
+    if policy.timeout_ms not in (None, 0, COZE_LIMIT) and writing.node.kind != "http":
         writing.note("degraded", "error.timeout", "The time limit of this step does not exist here.")
     return made
 

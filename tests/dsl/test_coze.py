@@ -342,3 +342,16 @@ def test_a_form_of_several_fields_is_told_to_be_one_question_whose_answer_a_mode
         ("needs_binding", "resource.model"),
     ]
     assert "mood (bad, worse)" in next(note.message for note in told if note.code == "type.narrowed")
+
+
+@pytest.mark.parametrize("target", ["dify", "n8n", "ragflow"])
+def test_the_time_limit_of_a_node_is_told_where_somebody_set_it(target: str) -> None:
+    def told(limit: int) -> list[str]:
+        code = Node(
+            "c", "code", "C", params={"lang": "python3", "style": "args", "source": "async def main(args): pass"}
+        )
+        code.on_error = OnError(timeout_ms=limit)
+        flow = dsl.read(dsl.write(Flow("f", "coze", graph=line(start(), code, end())), "coze").data)
+        return [note.node for note in dsl.write(flow, target).notes if note.code == "error.timeout"]
+
+    assert (told(180_000), told(5_000)) == ([], ["c"])

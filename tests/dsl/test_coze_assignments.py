@@ -10,6 +10,7 @@ import dsl
 from dsl import coze, dify, ragflow
 from dsl.coze.formats import inside
 from dsl.ir import Edge, Flow, Graph, Node, Ref, Text, Type, Variable
+from dsl.values import nodes
 from tests.dsl.small import NUMBER, line
 
 STRINGS = Type("array", items=Type("string"))
@@ -162,3 +163,14 @@ def test_they_are_variables_of_the_conversation_in_a_chat_of_dify() -> None:
 def test_on_ragflow_they_are_of_the_conversation_too() -> None:
     notes = ragflow.build(coze.read(coze.build(_app())[0]))[1]
     assert [note.severity for note in notes if note.code == "variable.scope"] == ["degraded"] * 2
+
+
+def test_a_variable_of_a_loop_that_is_gone_is_read_back_as_none() -> None:
+    begin = Node("begin", "start", "Start", outputs={"q": Type("string")})
+    items = [{"target": Ref("gone", ("x",)), "op": "append", "value": Ref("begin", ("q",))}]
+    keep = Node("keep", "assign", "Keep", params={"items": items})
+    written = dsl.write(Flow("kept", "coze", graph=line(begin, keep, Node("done", "end", "Done"))), "n8n")
+    back = dsl.read(written.data, "n8n")
+    assert nodes(back)["keep"].params["items"] == []
+    for target in ("dify", "coze", "ragflow", "ir"):
+        dsl.write(back, target)

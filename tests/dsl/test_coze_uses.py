@@ -112,3 +112,20 @@ def test_a_list_whose_elements_code_reads_fields_of_is_a_list_of_objects(source:
     (made_,) = made(flow_)["Clean"]["outputs"]
     (listed,) = made_["schema"]
     assert (listed["type"], listed["schema"]["type"]) == ("list", type_)
+
+
+def test_an_object_of_which_one_field_is_read_may_give_out_others_again_behind_coze() -> None:
+    source = "function main({q}) { return {info: {first: q, km: q.length}}; }"
+    code = javascript("code", source, {"q": Ref("begin", ("q",))}, info=Type("object"), told=Type("object", props=KM))
+    asked = {"left": Ref("code", ("info", "km")), "op": "gt", "right": 3, "type": "number"}
+    fork = Node("fork", "if", "Fork", params={"cases": [{"logic": "and", "conditions": [asked]}]})
+    one = flow("f", line(start(q=STRING), code, fork))
+    written = dsl.write(one, "coze")
+    (given,) = [each for data in made(one).values() for each in data["outputs"] if each["name"] == "info"]
+    assert [each["name"] for each in given["schema"]] == ["km"]
+    assert "code.types" not in {note.code for note in written.notes}
+    back = nodes(dsl.read(written.data))["code"].outputs
+    assert back["info"].props is None and back["told"].props is not None
+
+
+KM = {"km": Type("number")}

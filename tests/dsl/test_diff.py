@@ -199,3 +199,26 @@ def test_another_name_mode_or_description_of_the_flow_is_told() -> None:
         "~ flow: mode: workflow -> chat",
         "~ flow: description: Answers. -> Asks.",
     ]
+
+
+def test_another_model_of_n8n_is_told_though_it_hangs_on_the_same_node() -> None:
+    def chain(kind: str, parameters: dict[str, Any]) -> Flow:
+        package, model = "@n8n/n8n-nodes-langchain", "ai_languageModel"
+        nodes = [
+            {"id": "t", "name": "T", "type": f"{package}.chatTrigger", "typeVersion": 1, "parameters": {}},
+            {"id": "a", "name": "A", "type": f"{package}.{kind}", "typeVersion": 1.5, "parameters": {}},
+            {"id": "o", "name": "M", "type": f"{package}.lmChatOpenAi", "typeVersion": 1.2, "parameters": parameters},
+        ]
+        edges = {
+            "T": {"main": [[{"node": "A", "type": "main", "index": 0}]]},
+            "M": {model: [[{"node": "A", "type": model, "index": 0}]]},
+        }
+        return dsl.read(json.dumps({"name": "w", "nodes": nodes, "connections": edges}), "n8n")
+
+    def listed(name: str) -> dict[str, Any]:
+        return {"model": {"__rl": True, "mode": "list", "value": name}}
+
+    for kind in ("chainLlm", "agent", "informationExtractor", "textClassifier"):
+        told = [str(each) for each in diff(chain(kind, listed("gpt-4o")), chain(kind, listed("o3")))]
+        assert told == ["~ 'A': model: gpt-4o -> o3"]
+        assert not diff(chain(kind, listed("gpt-4o")), chain(kind, listed("gpt-4o")))

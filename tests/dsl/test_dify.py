@@ -854,3 +854,35 @@ def test_what_is_read_inside_of_an_argument_of_a_tool_is_put_together_in_front()
     assert "blocks" in made["t_in"]["code"] and "{{#" not in made["t_in"]["code"]
     assert [each.code for each in dsl.check(dsl.read(written.data)) if each.level == "error"] == []
     assert nodes(dsl.read(written.data))["t"].inputs == tool.inputs
+
+
+def test_a_key_whose_name_is_referred_to_is_a_header_like_any_other() -> None:
+    auth = {"type": "header", "name": Ref("begin", ("name",)), "value": Ref("begin", ("key",))}
+    ask = Node(
+        "ask", "http", params={"method": "GET", "url": "https://a.example", "headers": [["A", "b"]], "auth": auth}
+    )
+    begin = Node("begin", "start", outputs={"name": Type("string"), "key": Type("string")})
+    flow = Flow("f", "coze", graph=Graph([begin, ask], [Edge("begin", "ask")]))
+    (data,) = [
+        each["data"]
+        for each in dify.build(flow)[0]["workflow"]["graph"]["nodes"]
+        if each["data"]["type"] == "http-request"
+    ]
+    assert data["headers"] == "A:b\n{{#begin.name#}}:{{#begin.key#}}"
+    assert data["authorization"]["type"] == "no-auth"
+
+
+def test_what_a_node_needs_in_front_of_it_has_ids_of_its_own_however_long_that_of_the_node_is() -> None:
+    parameters = {"operation": "={{ $json.op + 'x' }}", "columns": {"value": {"q": "={{ $json.q }}"}}}
+    store = {
+        "id": f"{3:0>48}",
+        "name": "S",
+        "type": "n8n-nodes-base.airtable",
+        "typeVersion": 2,
+        "parameters": parameters,
+    }
+    begin = {"id": "t", "name": "T", "type": "n8n-nodes-base.webhook", "typeVersion": 2, "parameters": {"path": "a"}}
+    edges = {"T": {"main": [[{"node": "S", "type": "main", "index": 0}]]}}
+    written = dsl.write(dsl.read(json.dumps({"nodes": [begin, store], "connections": edges})), "dify")
+    ids = [each["id"] for each in written.document["workflow"]["graph"]["nodes"]]
+    assert len(ids) == len(set(ids)) > 2

@@ -65,3 +65,21 @@ def test_only_a_container_has_a_body_and_a_flow_names_a_dialect_that_there_is() 
     document["flow"]["dialect"] = "zapier"
     with pytest.raises(dsl.DslError, match="/flow/dialect: 'zapier' is none"):
         dsl.read(dump_json(document))
+
+
+@pytest.mark.parametrize("port", ["ai_memory", "ai_languageModel", "ai_outputParser"])
+def test_what_serves_a_node_of_n8n_of_a_type_that_nobody_knows_is_written_too(port: str) -> None:
+    package = "@n8n/n8n-nodes-langchain"
+    serves = {
+        "ai_memory": "memoryBufferWindow",
+        "ai_languageModel": "lmChatOpenAi",
+        "ai_outputParser": "outputParserStructured",
+    }
+    nodes = [
+        {"id": "x", "name": "X", "type": "n8n-nodes-acme.thing", "typeVersion": 1, "parameters": {}},
+        {"id": "s", "name": "S", "type": f"{package}.{serves[port]}", "typeVersion": 1, "parameters": {"model": "m"}},
+    ]
+    edges = {"S": {port: [[{"node": "X", "type": port, "index": 0}]]}}
+    flow = dsl.read(dump_json({"nodes": nodes, "connections": edges}))
+    assert [each["name"] for each in flow.graph.nodes[0].params["attached"]] == ["S"]
+    assert dsl.read(dsl.write(flow, "ir").data).graph == flow.graph

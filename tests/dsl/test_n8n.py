@@ -768,3 +768,31 @@ def test_a_status_that_only_n8n_answers_with_is_told(options: dict[str, Any], to
     document = workflow(node("W", "webhook", 2.1, path="x", responseMode="responseNode"), answer, W="R")
     notes = dsl.write(dsl.read(json.dumps(document)), "dify").notes
     assert [note.title for note in notes if note.code == "answer.status"] == ["R"] * told
+
+
+def _scheduled(**item: Any) -> dict[str, Any]:
+    rule = {"rule": {"interval": [item, {"field": "hours", "triggerAtMinute": 5}]}}
+    trigger = {"id": "t", "name": "T", "type": "n8n-nodes-base.scheduleTrigger", "typeVersion": 1.2, "parameters": rule}
+    return {"nodes": [trigger], "connections": {}}
+
+
+def test_a_time_that_an_expression_computes_is_no_other_time_elsewhere_but_told() -> None:
+    for item in (
+        {"field": "hours", "hoursInterval": "={{ $vars.H }}"},
+        {"field": "cronExpression", "expression": "={{ $vars.CRON }}"},
+        {"field": "weeks", "triggerAtDay": ["={{ $vars.DAY }}"]},
+    ):
+        flow = dsl.read(json.dumps(_scheduled(**item)))
+        assert flow.graph.nodes[0].params["trigger"] == {"type": "schedule", "cron": "5 * * * *"}
+        assert [note.severity for note in flow.notes if note.code == "trigger.computed"] == ["needs_binding"]
+        assert (
+            json.loads(dsl.write(flow, "n8n").data)["nodes"][0]["parameters"]
+            == _scheduled(**item)["nodes"][0]["parameters"]
+        )
+
+
+def test_a_time_that_holds_a_secret_is_written_without_it() -> None:
+    token = "ghp_Zq7xW3nB9tR5vK2mAa81Lp0QwErTyUiOp3Xc"
+    flow = dsl.read(json.dumps(_scheduled(field="cronExpression", expression=f"0 9 * * * {token}")))
+    for target in ("dify", "coze", "n8n", "ragflow", "ir"):
+        assert target == "n8n" or token not in str(dsl.write(flow, target).data)

@@ -1,5 +1,6 @@
 """Where control goes on RAGFlow: a switch fails where a value is of another type than it takes; and categories."""
 
+import json
 from collections.abc import Callable
 from numbers import Number
 from typing import Any
@@ -145,3 +146,29 @@ def test_what_fits_no_category_is_called_what_ragflow_calls_it() -> None:
     ways = [Edge("sort", "say", port) for port in ("class:0", "class:1", "default")]
     flow = Flow("f", "ragflow", graph=Graph([start(), sort, say], [Edge("begin", "sort"), *ways]))
     assert '?? "Rum")' in str(dsl.write(flow, "n8n").document)
+
+
+@pytest.mark.parametrize(("op", "right"), [("true", None), ("false", None)])
+def test_a_field_of_the_form_that_is_true_or_not_is_so_again_where_it_is_read_back(op: str, right: Any) -> None:
+    asked = {"left": Ref("begin", ("x",)), "op": op, "right": right, "type": "boolean"}
+    fork = Node("fork", "if", "Fork", params={"cases": [{"logic": "and", "conditions": [asked]}]})
+    flow = Flow("f", "dify", graph=Graph([start(x=Type("boolean")), fork], [Edge("begin", "fork")]))
+    back = nodes(dsl.read(dsl.write(flow, "ragflow").data, "ragflow"))["fork"]
+    assert [(each["op"], each["right"]) for each in back.params["cases"][0]["conditions"]] == [(op, None)]
+
+
+def test_a_boolean_may_be_compared_with_a_number_or_with_anything_else() -> None:
+    def read(value: Any) -> dict[str, Any]:
+        field = {"inputs": {"x": {"name": "x", "type": "boolean"}}}
+        items = [{"cpn_id": "begin@x", "operator": "≠", "value": value}]
+        switch = {"conditions": [{"logical_operator": "and", "items": items, "to": []}], "end_cpn_ids": []}
+        kinds = {"begin": ("Begin", field, ["fork"]), "fork": ("Switch", switch, [])}
+        components = {
+            key: {"obj": {"component_name": kind, "params": params}, "downstream": after}
+            for key, (kind, params, after) in kinds.items()
+        }
+        found = nodes(dsl.read(json.dumps({"components": components, "path": [], "history": []}), "ragflow"))["fork"]
+        return dict(found.params["cases"][0]["conditions"][0])
+
+    assert read(1)["op"] == "false"
+    assert read([1])["op"] == "ne"

@@ -145,3 +145,18 @@ def test_rings_in_bodies_are_cut_too_and_a_way_that_forks_and_joins_is_none() ->
 
 def _read(document: Json) -> Flow:
     return dsl.read(json.dumps(document))
+
+
+def test_a_way_out_by_a_port_that_its_node_does_not_have_ends_no_conversion() -> None:
+    nodes = [
+        Node("begin", "start", outputs={"q": Type("string")}),
+        Node("a", "set", inputs={"x": 1}, outputs={"x": Type()}),
+        Node("b", "if", params={"cases": [{"logic": "and", "conditions": []}]}),
+        Node("c", "set", inputs={"x": 1}, outputs={"x": Type()}),
+        Node("done", "end"),
+    ]
+    graph = Graph(nodes, [*ROUND, Edge("b", "done", "nowhere")])
+    as_loops(graph, {each.id for each in nodes}, lambda node, made: None)
+    (loop,) = [each for each in graph.nodes if each.body is not None]
+    assert loop.body is not None and ("b", "nowhere") in {(each.source, each.port) for each in loop.body.edges}
+    assert backward(graph) == []

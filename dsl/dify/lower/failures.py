@@ -5,7 +5,7 @@ from typing import Any
 
 from dsl.dify.work import Work
 from dsl.ir import Node, Ref, Type, Value
-from dsl.kinds import outputs
+from dsl.kinds import COZE_LIMIT, outputs
 from dsl.values import node_refs, redirect
 
 _ZEROS = {"string": "", "number": 0, "integer": 0, "object": {}, "array": []}
@@ -21,7 +21,7 @@ def on_error(work: Work, node: Node) -> None:
         node.on_error = replace(node.on_error, then="default", default=zeros)
         message = "When the node fails its outputs are empty; where this comes from they hold the error."
         work.note(node, "degraded", "error.continue", message)
-    if node.on_error.timeout_ms and node.kind != "http" and not work.own:
+    if node.on_error.timeout_ms not in (None, 0, COZE_LIMIT) and node.kind != "http" and not work.own:
         work.note(node, "degraded", "error.timeout", "Dify has a timeout for HTTP requests only.")
 
 

@@ -1,4 +1,4 @@
-"""Requests: a key in the query, redirects."""
+"""Requests: a key in the query or in a header that is named by a reference, redirects."""
 
 from typing import Any
 
@@ -9,10 +9,11 @@ from dsl.ir import Node, Ref, Text, Value
 
 def _http(work: Work, node: Node) -> None:
     auth = node.params.get("auth") or {}
-    if auth.get("type") == "query":
+    kind, name = auth.get("type"), auth.get("name") or "key"
+    if kind == "query" or (kind == "header" and not isinstance(name, str)):
         value = auth.get("value") or _key(work, node, auth)
-        pairs = [*(node.params.get("query") or []), [auth.get("name") or "key", value]]
-        node.params = {**node.params, "query": pairs}
+        among = "query" if kind == "query" else "headers"
+        node.params = {**node.params, among: [*(node.params.get(among) or []), [name, value]]}
         node.params.pop("auth")
     if node.params.get("follow_redirects") is False:
         work.note(node, "degraded", "http.redirects", "Dify follows redirects.")

@@ -16,8 +16,8 @@ def _start(work: Work, node: Node) -> Data:
     if kind == "webhook":
         return _webhook(node, given)
     if kind == "schedule":
-        cron = {"mode": "cron", "cron_expression": given.get("cron", ""), "timezone": given.get("timezone") or "UTC"}
-        return {"type": "trigger-schedule", **cron}
+        cron = {"mode": "cron", "cron_expression": text(work, given.get("cron", ""))}
+        return {"type": "trigger-schedule", **cron, "timezone": given.get("timezone") or "UTC"}
     if kind == "event":
         return {"type": "trigger-plugin", "event_parameters": {}, **{k: v for k, v in given.items() if k != "type"}}
     return {"type": "start", "variables": [start_field(name, type_) for name, type_ in node.outputs.items()]}
