@@ -1,6 +1,7 @@
 """Times of scheduleTrigger, cron and interval as cron lines (n8n.md, sections 12 and 15)."""
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from dsl.n8n.source import members
@@ -17,6 +18,7 @@ _EVERY = {
 
 def crons(kind: str, params: dict[str, Any]) -> list[str]:
     """Every time as a cron line of five fields, six when seconds count; "" for one that an expression computes."""
+    line: Callable[[dict[str, Any]], str]
     if kind == "interval":
         items, line = [{"field": params.get("unit", "seconds"), "n": params.get("interval", 1)}], _line
     elif kind == "cron":
