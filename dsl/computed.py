@@ -344,9 +344,10 @@ def seen(
 
     It gets all that the platform gives out of these, for what it reads is not known, and no more.
     """
-    by_name = {name: each for each in _there(known, node) for name in (each.id, each.title)}
+    readable = {each.id: each for each in _there(known, node)}
+    by_name = {name: each for each in readable.values() for name in (each.id, each.title)}
     wholes = [(name, each.node) for name, each in node.inputs.items() if isinstance(each, Ref) and not each.path]
-    by_name |= {name: known[id_] for name, id_ in wholes if id_ in known}  # what became a part of another, too
+    by_name |= {name: readable[id_] for name, id_ in wholes if id_ in readable}  # what became a part of another, too
     called = {name: by_name[name] for name in _NAMED.findall(str(node.params.get("source"))) if name in by_name}
     own = {name: value for name, value in node.inputs.items() if not _is_found(name, value)}
     inputs: dict[str, Value] = {f"in_{i}": value for i, value in enumerate(own.values())}
@@ -398,7 +399,9 @@ def _given(giver: Node, inside: bool) -> list[Ref]:
     if giver.kind == "iterate" and inside:
         return [Ref(giver.id, ("item",), "item")]
     asked = giver.kind == "start" and (giver.params.get("trigger") or {}).get("type") == "chat"
-    return [Ref("", ("query",), "system")] * asked + [Ref(giver.id, (name,)) for name in outputs(giver)]
+    unformed = {"structured"} if not giver.params.get("schema") and "structured" not in giver.outputs else set()
+    given = [Ref(giver.id, (name,)) for name in outputs(giver) if name not in unformed]
+    return [Ref("", ("query",), "system")] * asked + given
 
 
 def of_input(fields: Fields) -> Fields:

@@ -95,7 +95,7 @@ class _Builder:
         self.notes = Notes(self.flow)
         self._one_start()
         if flow.dialect != "coze":
-            computed.as_lists(self.flow)
+            self._without_circles()
         computed.settle(self.flow, there(lacks))
         if flow.dialect != "coze":
             self._in_its_words()
@@ -109,11 +109,14 @@ class _Builder:
     def canvas(self, flow: Flow) -> dict[str, Any]:
         return drawn(Canvas(flow, self.notes, self.loops))
 
+    def _without_circles(self) -> None:
+        computed.as_lists(self.flow)
+        looped.as_loops(self.flow.graph, {*nodes(self.flow)}, self._looped)
+        rings.cut(self.flow.graph, {*nodes(self.flow)}, self._cut)
+
     def _in_its_words(self) -> None:
         """What Coze has no words for, in words that it has; before the ends are merged, which makes all readers one."""
         graph = self.flow.graph
-        looped.as_loops(graph, {*nodes(self.flow)}, self._looped)
-        rings.cut(graph, {*nodes(self.flow)}, self._cut)
         prompts.lift(self.flow, {*nodes(self.flow)}, self._lifted, self.notes.add)
         buttons.choose(graph, self._chosen)
         bodies.as_text(graph, {*nodes(self.flow)}, self._added)
