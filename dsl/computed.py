@@ -8,7 +8,7 @@ import ast
 import functools
 import json
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -17,7 +17,8 @@ from dsl.kinds import OBJECT, declared, outputs, walked
 from dsl.values import node_refs, place_of, unique, walk
 
 Gives = Callable[[Node, Ref], list[Ref]]  # what a platform gives out for an output (dsl/lacking.py, `there`)
-Told = Callable[[Node, Node | None], None]  # for each reader: the node, and what computes; None: nothing can
+# For each reader: the node, what computes (None: nothing can), and its expressions.
+Told = Callable[[Node, Node | None, Iterable[Script]], None]
 SPREAD = "..."  # in fields: all that an object holds
 # By node (id, title, "" for what comes in) its fields, at the end the name of a variable; a list: the first that ran.
 Fields = dict[str, Any]
@@ -37,12 +38,12 @@ def compute(graph: Graph, known: Mapping[str, Node], taken: set[str], told: Told
         params = {name: value if name in _LATER else lift.value(value, name) for name, value in node.params.items()}
         inputs = {name: lift.value(value, name) for name, value in node.inputs.items()}
         if lift.impossible:
-            told(node, None)
+            told(node, None, ())
         elif lift.found:
             node.params, node.inputs = params, inputs
             before = _node(lift, known)
             insert(graph, before, node)
-            told(node, before)
+            told(node, before, lift.found.values())
 
 
 def as_lists(flow: Flow) -> None:
@@ -534,8 +535,13 @@ CONTEXT = """function context(input) {{
   }});
   const $node = new Proxy({{}}, {{ get: (_, name) => node(name) }});
   const now = new Date();
-  const $now = {{ valueOf: () => +now, toMillis: () => +now }};
-  $now.toISO = $now.toJSON = $now.toString = () => now.toISOString();
+  const clock = {{ valueOf: () => +now, toMillis: () => +now }};
+  clock.toISO = clock.toJSON = clock.toString = () => now.toISOString();
+  const asked = (_, word) => {{
+    if (word in clock || typeof word === "symbol") return clock[word];
+    throw new Error(`$now.${{word}} is not known here.`);
+  }};
+  const $now = new Proxy(clock, {{ get: asked }});
   const $items = (name = "", output = 0) => left(name, output);
   const known = {{ $node, $now, $items, $execution: {{ id: `${{+now}}` }}, $runIndex: 0, $itemIndex: 0 }};
   return {{ $input: node(""), items: items(""), $json: item("").json, $: node, ...known }};

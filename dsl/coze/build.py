@@ -2,6 +2,7 @@
 
 import copy
 import re
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
@@ -15,6 +16,7 @@ from dsl import (
     conditions,
     looped,
     loops,
+    onlyn8n,
     prompts,
     renamed,
     rings,
@@ -26,7 +28,7 @@ from dsl.coze.lacking import lacks, platform
 from dsl.coze.reading import mapping
 from dsl.coze.tables import END, SIGNS, START
 from dsl.coze.writing import Canvas, Notes, batched, declared, element, type_at
-from dsl.ir import Flow, Graph, Node, Ref, Type, Value
+from dsl.ir import Flow, Graph, Node, Ref, Script, Type, Value
 from dsl.lacking import supply, there
 from dsl.notes import Note
 from dsl.values import copied, nodes, rename, steps, unique, walk
@@ -202,7 +204,7 @@ class _Builder:
     def _added(self, owner: Node, made: Node) -> None:
         self.notes.made(made)
 
-    def _expressions(self, node: Node, before: Node | None) -> None:
+    def _expressions(self, node: Node, before: Node | None, scripts: Iterable[Script]) -> None:
         if before is None:
             message = "An expression of its own rounds cannot be computed here: it raises when it is reached."
             self.notes.add(node, "stub", "ref.script", message, "Compute it in a code node.")
@@ -210,6 +212,7 @@ class _Builder:
             return
         self.notes.made(before)
         message = "An expression is evaluated by a code node in front; what only n8n's has, fails when it runs."
+        message = onlyn8n.evaluated(message, scripts)
         self.notes.add(node, "degraded", "ref.script", message, "Check the expression.")
 
     def _computed(self, node: Node, before: Node) -> None:

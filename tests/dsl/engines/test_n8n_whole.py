@@ -86,6 +86,21 @@ def test_code_sees_the_whole_item_behind(name: str, way: str) -> None:
 CARTS: list[Json] = [{"cart": [{"price": 1}, {"price": 2}, {"price": 3}]}, {"cart": [{"price": 2}]}]
 
 
+@pytest.mark.parametrize("way", ["", "coze", "ragflow"])
+@pytest.mark.parametrize("asked", ["$now.year > 2000", "$now.hour < 18", "$now.toFormat('yyyy')"])
+def test_what_of_the_clock_is_not_known_elsewhere_fails_loudly(asked: str, way: str) -> None:
+    flow = workflow([called(q="string"), assign("Say", text=f"={{{{ {asked} }}}}")], "In>Say")
+    ran = run_dify(_dify(flow, way), {"q": "a"})
+    assert ran.status == "failed" and "is not known here" in ran.error, ran
+
+
+def test_the_clock_is_told_of() -> None:
+    flow = workflow([called(q="string"), assign("Say", text="={{ $now.toISO().slice(0, 4) + $now }}")], "In>Say")
+    for platform in ("coze", "dify", "ragflow"):
+        notes = [each.message for each in dsl.write(dsl.read(json.dumps(flow)), platform).notes]
+        assert any("$now is told in UTC" in each for each in notes), notes
+
+
 def _dify(flow: Any, way: str) -> str:
     data = dsl.read(json.dumps(flow))
     return str(dsl.write(dsl.read(dsl.write(data, way).data) if way else data, "dify").data)
