@@ -390,6 +390,36 @@ def test_code_behind_a_model_gets_what_the_platform_gives_out_of_it(platform: st
         assert read == ({("structured", "mood"), ("structured", "n")} if parsed else {("text",)})
 
 
+@pytest.mark.parametrize("platform", ["coze", "dify", "ragflow"])
+def test_a_sentiment_is_a_class_and_each_leads_its_own_way(platform: str) -> None:
+    document = workflow(
+        node("In", "executeWorkflowTrigger", 1.1, workflowInputs={"values": [{"name": "said"}]}),
+        node("Mood", "ai:sentimentAnalysis", 1.1, inputText="={{ $json.said }}", options={"categories": "Good, Bad"}),
+        node("Yes", "set", 3.4, **_assigned(how="={{ $json.sentimentAnalysis.category }}", said="={{ $json.said }}")),
+        node("No", "set", 3.4, **_assigned(how="bad")),
+        In="Mood",
+        Mood=["Yes", "No"],
+    )
+    document["nodes"].append(node("Model", "ai:lmChatOpenAi", 1.2, model="gpt-4o"))
+    attach(document, "Model", "Mood", "ai_languageModel")
+    flow = dsl.read(json.dumps(document))
+    found = values.nodes(flow)
+    assert [each["name"] for each in found["Mood"].params["classes"]] == ["Good", "Bad"]
+    assert found["Yes"].inputs == {"how": Ref("Mood", ("class_name",)), "said": Ref("In", ("said",))}
+    ways = {(edge.source, edge.port, edge.target) for edge in flow.graph.edges}
+    assert {("Mood", "class:0", "Yes"), ("Mood", "class:1", "No")} <= ways
+    written = dsl.write(flow, platform)
+    assert "class.item" in [each.code for each in written.notes]
+    assert "port.unknown" not in [each.code for each in written.notes]
+    assert [each.message for each in dsl.check(dsl.read(written.data)) if each.level == "error"] == []
+
+
+def test_a_sentiment_whose_classes_are_an_expression_is_no_classifier() -> None:
+    mood = node("Mood", "ai:sentimentAnalysis", 1.1, options={"categories": "={{ $json.list }}"})
+    flow = dsl.read(json.dumps(workflow(node("In", "manualTrigger"), mood, In="Mood")))
+    assert values.nodes(flow)["Mood"].kind == "opaque"
+
+
 def _looped(**params: Any) -> dict[str, Any]:
     return workflow(
         node("List", "code", 2, jsCode="return [1, 2].map((n) => ({json: {n}}))"),
