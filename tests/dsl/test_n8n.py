@@ -420,6 +420,23 @@ def test_a_sentiment_whose_classes_are_an_expression_is_no_classifier() -> None:
     assert values.nodes(flow)["Mood"].kind == "opaque"
 
 
+@pytest.mark.parametrize("kind", ["sort", "limit", "removeDuplicates"])
+def test_what_works_on_all_items_between_split_out_and_aggregate_is_told_to_change_nothing(kind: str) -> None:
+    flow = n8n.read(
+        workflow(
+            node("In", "manualTrigger"),
+            node("Split", "splitOut", 1, fieldToSplitOut="list"),
+            node("All", kind),
+            node("Join", "aggregate", 1, aggregate="aggregateAllItemData"),
+            In="Split",
+            Split="All",
+            All="Join",
+        )
+    )
+    said = [each.message for each in flow.notes if each.title == "All"]
+    assert said == ["It works on all that Split gives; here it has one at a time, and changes nothing."]
+
+
 def _looped(**params: Any) -> dict[str, Any]:
     return workflow(
         node("List", "code", 2, jsCode="return [1, 2].map((n) => ({json: {n}}))"),
