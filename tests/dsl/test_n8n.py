@@ -437,6 +437,23 @@ def test_what_works_on_all_items_between_split_out_and_aggregate_is_told_to_chan
     assert said == ["It works on all that Split gives; here it has one at a time, and changes nothing."]
 
 
+def test_what_a_node_drops_without_an_output_is_not_told_to_be_unwired() -> None:
+    none: dict[str, Any] = {"conditions": {"conditions": []}}
+    document = workflow(
+        node("In", "manualTrigger"),
+        node("Some", "filter", 2.2, **none),
+        node("Which", "switch", 3.2, mode="expression", numberOutputs=2, output="={{ $json.n }}"),
+        node("If", "if", 2.2, **none),
+        *(node(name, "set", 3.4, **_assigned(a="a")) for name in "AB"),
+        In="Some",
+        Some="Which",
+        Which=["If", "A"],
+        If="B",
+    )
+    told = [each for each in dsl.check(dsl.read(json.dumps(document))) if each.code == "port.unwired"]
+    assert [each.title for each in told] == ["If"]
+
+
 def _looped(**params: Any) -> dict[str, Any]:
     return workflow(
         node("List", "code", 2, jsCode="return [1, 2].map((n) => ({json: {n}}))"),
