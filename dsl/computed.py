@@ -101,7 +101,7 @@ def _keep(flow: Flow, codes: Mapping[str, Node]) -> None:
         return
     known = {node.id: node for node, _, _ in every}
     whole = {ref.node for node, _, _ in every for ref in node_refs(node) if ref.scope == "node" and not ref.path}
-    whole |= {each.id for node, graph, _ in every if node.id in codes for each in _givers(graph, node, known)}
+    whole |= {each.id for node, graph, _ in every if node.id in codes for each in givers(graph, node, known)}
     for node, _, _ in every:
         kept = node.params.pop("kept", {}) if node.kind == "set" else {}
         own = {name.split(".")[0] for name in node.inputs}
@@ -353,7 +353,7 @@ def seen(
     own = {name: value for name, value in node.inputs.items() if not _is_found(name, value)}
     inputs: dict[str, Value] = {f"in_{i}": value for i, value in enumerate(own.values())}
     fields: Fields = {"": {name: f"in_{i}" for i, name in enumerate(own)}, **{name: {} for name in called}}
-    for key, each in [*(("", one) for one in _givers(graph, node, known) if not own), *called.items()]:
+    for key, each in [*(("", one) for one in givers(graph, node, known) if not own), *called.items()]:
         given = _given(each, each.body is not None and node in each.body.nodes)
         for ref in [one for it in given for one in (gives(each, it) if it.scope == "node" else [it])]:
             variable = f"in_{len(inputs)}"
@@ -376,7 +376,7 @@ def _there(known: Mapping[str, Node], node: Node) -> list[Node]:
     return [each for each in known.values() if each.id not in over]
 
 
-def _givers(graph: Graph, node: Node, known: Mapping[str, Node]) -> list[Node]:
+def givers(graph: Graph, node: Node, known: Mapping[str, Node]) -> list[Node]:
     """The nodes that give what comes in, past those that hand it on."""
     found: dict[str, Node] = {}
     met, stack = {node.id}, [node.id]
@@ -442,7 +442,7 @@ def around(style: str, fields: Fields, head: str) -> tuple[str, str]:
 
 _LINE = re.compile(r"^ *(?:const )?fields = (\{.*\});?$", re.M)
 _TEXT = r"""(?P<text>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')"""
-_VARIABLE = re.compile(rf"given\.get\('(\w+)'\)|{_TEXT}|input\.(\w+)|(?!parts\(|either\()([A-Za-z_]\w*)")
+_VARIABLE = re.compile(rf"given\.get\('(\w+)'\)|{_TEXT}|input\.(\w+)|(?<!\w)(?!parts\(|either\()([A-Za-z_]\w*)")
 _EITHER = re.compile(rf"{_TEXT}|either\(([^()]*)\)")
 _PARTS = re.compile(rf"{_TEXT}|(?:\.\.\.|\*\*)parts\(([^()]*)\)")
 

@@ -22,6 +22,8 @@ def _shim_code(reader: "Reader", raw: Raw, node: Node, shim: shims.Shim) -> None
     node.kind, node.inputs = "code", _shim_inputs(reader, raw, node, shim)
     lang, style = shim.facts.get("lang", "javascript"), shim.facts.get("style", shim.role)
     node.params = {"lang": lang, "source": shim.source, "style": style}
+    if isinstance(fields := shim.facts.get("fields"), dict):
+        node.params["fields"] = fields
 
 
 def _shim_params(reader: "Reader", raw: Raw, node: Node, shim: shims.Shim) -> None:
@@ -91,6 +93,8 @@ def session(reader: "Reader", raw: Raw) -> None:
 SHIMS: dict[str, Callable[["Reader", Raw, Node, shims.Shim], None]] = {
     "kwargs": _shim_code,
     "args": _shim_code,
+    "items": _shim_code,
+    "item": _shim_code,
     "quoted": _shim_code,
     "json_parse": _shim_params,
     "json_dump": _shim_params,

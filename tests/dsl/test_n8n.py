@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import dsl
-from dsl import Flow, irjson, n8n, values
+from dsl import Flow, computed, irjson, itemspython, n8n, values
 from dsl.audit import differing
 from dsl.ir import Edge, Graph, Node, Ref, Script, Text, Type
 from dsl.n8n import tables
@@ -452,6 +452,28 @@ def test_what_a_node_drops_without_an_output_is_not_told_to_be_unwired() -> None
     )
     told = [each for each in dsl.check(dsl.read(json.dumps(document))) if each.code == "port.unwired"]
     assert [each.title for each in told] == ["If"]
+
+
+FIELDS: dict[str, Any] = {
+    "": {"...": "in_0", "a b": ["in_0", "in_1"], "either(in_0)": {"x'\"": "in_1", "标题 input.in_9": "in_0"}},
+    "All of it": "in_1",
+    "Either": ["in_1", "in_0"],
+    "Nothing": {},
+}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"  const fields = {{ {computed.printed(computed.of_input(FIELDS))} }};",
+        f"    fields = {itemspython.printed(itemspython.of_given(FIELDS))}",
+        f"    fields = {itemspython.printed(FIELDS)}",
+    ],
+)
+def test_lines_around_code_say_what_it_sees(line: str) -> None:
+    assert computed.fields_of(f"x\n{line}\ny", ["in_0", "in_1"]) == FIELDS
+    assert computed.fields_of(line, ["in_0"]) is None
+    assert computed.fields_of(line[:-5], ["in_0", "in_1"]) is None
 
 
 def _looped(**params: Any) -> dict[str, Any]:
