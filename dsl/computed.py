@@ -14,7 +14,7 @@ from typing import Any
 
 from dsl.ir import Edge, Flow, Graph, Node, Ref, Script, Text, Type, Value
 from dsl.kinds import OBJECT, declared, outputs, walked
-from dsl.values import node_refs, place_of, unique, walk
+from dsl.values import node_refs, nodes, place_of, unique, walk
 
 Gives = Callable[[Node, Ref], list[Ref]]  # what a platform gives out for an output (dsl/lacking.py, `there`)
 # For each reader: the node, what computes (None: nothing can), and its expressions.
@@ -85,12 +85,10 @@ def settle(flow: Flow, gives: Gives) -> None:
     From here on its arguments are references like any other's, and `fields` is where the code looks for them. A file
     that flowstill wrote says so itself. The flow given is changed.
     """
-    every = list(walk(flow.graph))
-    open_ = [(node, graph) for node, graph, _ in every if node.params.get("style") in RUNS and node.kind == "code"]
-    open_ = [(node, graph) for node, graph in open_ if "fields" not in node.params]
-    known = {node.id: node for node, _, _ in every} if open_ else {}
-    found = [(node, *seen(node, graph, known, gives)) for node, graph in open_]
-    for node, inputs, fields in found:
+    codes = [each for each in walk(flow.graph) if each[0].kind == "code" and each[0].params.get("style") in RUNS]
+    unknown = [each for each in codes if not are_fields(each[0].params.get("fields"), each[0].inputs)]
+    known = nodes(flow) if unknown else {}
+    for node, inputs, fields in [(node, *seen(node, graph, known, gives)) for node, graph, _ in unknown]:
         node.inputs, node.params = inputs, node.params | {"fields": fields}
 
 
@@ -451,14 +449,14 @@ def fields_of(source: str, arguments: Collection[str]) -> Fields | None:
     """The way back from `printed`, of JavaScript or Python: where code of n8n looks for values, as the file says it."""
     line = _LINE.search(source)
     text = line[1] if line else ""
-    text = _VARIABLE.sub(lambda it: _literal(it["text"]) if it["text"] else f'"{it[1] or it[3] or it[4]}"', text)
-    text = _EITHER.sub(lambda it: it["text"] or f"[{it[2]}]", text)
-    text = _PARTS.sub(lambda it: it["text"] or f'"{SPREAD}": {it[2]}', text)
     try:
+        text = _VARIABLE.sub(lambda it: _literal(it["text"]) if it["text"] else f'"{it[1] or it[3] or it[4]}"', text)
+        text = _EITHER.sub(lambda it: it["text"] or f"[{it[2]}]", text)
+        text = _PARTS.sub(lambda it: it["text"] or f'"{SPREAD}": {it[2]}', text)
         found = json.loads(text)
-    except (ValueError, RecursionError):
+        return found if are_fields(found, arguments) else None
+    except (ValueError, SyntaxError, RecursionError):
         return None
-    return found if isinstance(found, dict) and _names_only(found, arguments) else None
 
 
 def settled(node: Node, source: str) -> None:
@@ -474,10 +472,15 @@ def _literal(text: str) -> str:
     return json.dumps(ast.literal_eval(text))
 
 
+def are_fields(value: Any, arguments: Collection[str]) -> bool:
+    """Whether each is at the end the name of one of the arguments: files may hold anything."""
+    return isinstance(value, dict) and all(_names_only(each, arguments) for each in value.values())
+
+
 def _names_only(value: Any, arguments: Collection[str]) -> bool:
-    if isinstance(value, (dict, list)):
-        return all(_names_only(each, arguments) for each in (value.values() if isinstance(value, dict) else value))
-    return isinstance(value, str) and value in arguments
+    if isinstance(value, list):
+        return bool(value) and all(isinstance(each, str) and each in arguments for each in value)
+    return are_fields(value, arguments) or (isinstance(value, str) and value in arguments)
 
 
 def printed(fields: Fields) -> str:

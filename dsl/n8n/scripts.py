@@ -91,10 +91,12 @@ def code(builder: "Builder", node: Node) -> None:
 def _comes_in(builder: "Builder", node: Node) -> bool:
     """Whether n8n itself gives code of n8n what it saw where it was read: nothing that gives other items is between."""
     fields, inputs = node.params.get("fields"), node.inputs
-    if not fields or any(isinstance(each, Ref) and each.path[:1] == (computed.ALL,) for each in inputs.values()):
+    if not computed.are_fields(fields, inputs) or any(
+        isinstance(each, Ref) and each.path[:1] == (computed.ALL,) for each in inputs.values()
+    ):
         return True
     before = computed.givers(values.graph_of(builder.flow, node), node, builder.nodes)
-    item = fields.get("", {})
+    item = node.params["fields"].get("", {})
     return (
         len(before) == 1
         and isinstance(item, dict)

@@ -476,6 +476,13 @@ def test_lines_around_code_say_what_it_sees(line: str) -> None:
     assert computed.fields_of(line[:-5], ["in_0", "in_1"]) is None
 
 
+@pytest.mark.parametrize(
+    "held", ["{'\\N{no}': in_0}", "{" * 5000, "{'': {" * 5000, "{'': 5}", "[in_0]", "{'': []}", "{'': [[in_0]]}"]
+)
+def test_lines_that_were_changed_say_nothing(held: str) -> None:
+    assert computed.fields_of(f"    fields = {held}", ["in_0"]) is None
+
+
 def _looped(**params: Any) -> dict[str, Any]:
     return workflow(
         node("List", "code", 2, jsCode="return [1, 2].map((n) => ({json: {n}}))"),
