@@ -8,16 +8,17 @@ import ast
 import functools
 import json
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from dsl.ir import Edge, Flow, Graph, Node, Ref, Script, Text, Type, Value
 from dsl.kinds import OBJECT, declared, outputs, walked
-from dsl.values import node_refs, place_of, unique, walk
+from dsl.values import node_refs, nodes, place_of, unique, walk
 
 Gives = Callable[[Node, Ref], list[Ref]]  # what a platform gives out for an output (dsl/lacking.py, `there`)
-Told = Callable[[Node, Node | None], None]  # for each reader: the node, and what computes; None: nothing can
+# For each reader: the node, what computes (None: nothing can), and its expressions.
+Told = Callable[[Node, Node | None, Iterable[Script]], None]
 SPREAD = "..."  # in fields: all that an object holds
 # By node (id, title, "" for what comes in) its fields, at the end the name of a variable; a list: the first that ran.
 Fields = dict[str, Any]
@@ -37,12 +38,12 @@ def compute(graph: Graph, known: Mapping[str, Node], taken: set[str], told: Told
         params = {name: value if name in _LATER else lift.value(value, name) for name, value in node.params.items()}
         inputs = {name: lift.value(value, name) for name, value in node.inputs.items()}
         if lift.impossible:
-            told(node, None)
+            told(node, None, ())
         elif lift.found:
             node.params, node.inputs = params, inputs
             before = _node(lift, known)
             insert(graph, before, node)
-            told(node, before)
+            told(node, before, lift.found.values())
 
 
 def as_lists(flow: Flow) -> None:
@@ -84,12 +85,10 @@ def settle(flow: Flow, gives: Gives) -> None:
     From here on its arguments are references like any other's, and `fields` is where the code looks for them. A file
     that flowstill wrote says so itself. The flow given is changed.
     """
-    every = list(walk(flow.graph))
-    open_ = [(node, graph) for node, graph, _ in every if node.params.get("style") in RUNS and node.kind == "code"]
-    open_ = [(node, graph) for node, graph in open_ if "fields" not in node.params]
-    known = {node.id: node for node, _, _ in every} if open_ else {}
-    found = [(node, *seen(node, graph, known, gives)) for node, graph in open_]
-    for node, inputs, fields in found:
+    codes = [each for each in walk(flow.graph) if each[0].kind == "code" and each[0].params.get("style") in RUNS]
+    unknown = [each for each in codes if not are_fields(each[0].params.get("fields"), each[0].inputs)]
+    known = nodes(flow) if unknown else {}
+    for node, inputs, fields in [(node, *seen(node, graph, known, gives)) for node, graph, _ in unknown]:
         node.inputs, node.params = inputs, node.params | {"fields": fields}
 
 
@@ -100,7 +99,7 @@ def _keep(flow: Flow, codes: Mapping[str, Node]) -> None:
         return
     known = {node.id: node for node, _, _ in every}
     whole = {ref.node for node, _, _ in every for ref in node_refs(node) if ref.scope == "node" and not ref.path}
-    whole |= {each.id for node, graph, _ in every if node.id in codes for each in _givers(graph, node, known)}
+    whole |= {each.id for node, graph, _ in every if node.id in codes for each in givers(graph, node, known)}
     for node, _, _ in every:
         kept = node.params.pop("kept", {}) if node.kind == "set" else {}
         own = {name.split(".")[0] for name in node.inputs}
@@ -344,14 +343,15 @@ def seen(
 
     It gets all that the platform gives out of these, for what it reads is not known, and no more.
     """
-    by_name = {name: each for each in _there(known, node) for name in (each.id, each.title)}
+    readable = {each.id: each for each in _there(known, node)}
+    by_name = {name: each for each in readable.values() for name in (each.id, each.title)}
     wholes = [(name, each.node) for name, each in node.inputs.items() if isinstance(each, Ref) and not each.path]
-    by_name |= {name: known[id_] for name, id_ in wholes if id_ in known}  # what became a part of another, too
+    by_name |= {name: readable[id_] for name, id_ in wholes if id_ in readable}  # what became a part of another, too
     called = {name: by_name[name] for name in _NAMED.findall(str(node.params.get("source"))) if name in by_name}
     own = {name: value for name, value in node.inputs.items() if not _is_found(name, value)}
     inputs: dict[str, Value] = {f"in_{i}": value for i, value in enumerate(own.values())}
     fields: Fields = {"": {name: f"in_{i}" for i, name in enumerate(own)}, **{name: {} for name in called}}
-    for key, each in [*(("", one) for one in _givers(graph, node, known) if not own), *called.items()]:
+    for key, each in [*(("", one) for one in givers(graph, node, known) if not own), *called.items()]:
         given = _given(each, each.body is not None and node in each.body.nodes)
         for ref in [one for it in given for one in (gives(each, it) if it.scope == "node" else [it])]:
             variable = f"in_{len(inputs)}"
@@ -374,7 +374,7 @@ def _there(known: Mapping[str, Node], node: Node) -> list[Node]:
     return [each for each in known.values() if each.id not in over]
 
 
-def _givers(graph: Graph, node: Node, known: Mapping[str, Node]) -> list[Node]:
+def givers(graph: Graph, node: Node, known: Mapping[str, Node]) -> list[Node]:
     """The nodes that give what comes in, past those that hand it on."""
     found: dict[str, Node] = {}
     met, stack = {node.id}, [node.id]
@@ -398,7 +398,9 @@ def _given(giver: Node, inside: bool) -> list[Ref]:
     if giver.kind == "iterate" and inside:
         return [Ref(giver.id, ("item",), "item")]
     asked = giver.kind == "start" and (giver.params.get("trigger") or {}).get("type") == "chat"
-    return [Ref("", ("query",), "system")] * asked + [Ref(giver.id, (name,)) for name in outputs(giver)]
+    unformed = {"structured"} if not giver.params.get("schema") and "structured" not in giver.outputs else set()
+    given = [Ref(giver.id, (name,)) for name in outputs(giver) if name not in unformed]
+    return [Ref("", ("query",), "system")] * asked + given
 
 
 def of_input(fields: Fields) -> Fields:
@@ -438,7 +440,7 @@ def around(style: str, fields: Fields, head: str) -> tuple[str, str]:
 
 _LINE = re.compile(r"^ *(?:const )?fields = (\{.*\});?$", re.M)
 _TEXT = r"""(?P<text>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')"""
-_VARIABLE = re.compile(rf"given\.get\('(\w+)'\)|{_TEXT}|input\.(\w+)|(?!parts\(|either\()([A-Za-z_]\w*)")
+_VARIABLE = re.compile(rf"given\.get\('(\w+)'\)|{_TEXT}|input\.(\w+)|(?<!\w)(?!parts\(|either\()([A-Za-z_]\w*)")
 _EITHER = re.compile(rf"{_TEXT}|either\(([^()]*)\)")
 _PARTS = re.compile(rf"{_TEXT}|(?:\.\.\.|\*\*)parts\(([^()]*)\)")
 
@@ -447,14 +449,14 @@ def fields_of(source: str, arguments: Collection[str]) -> Fields | None:
     """The way back from `printed`, of JavaScript or Python: where code of n8n looks for values, as the file says it."""
     line = _LINE.search(source)
     text = line[1] if line else ""
-    text = _VARIABLE.sub(lambda it: _literal(it["text"]) if it["text"] else f'"{it[1] or it[3] or it[4]}"', text)
-    text = _EITHER.sub(lambda it: it["text"] or f"[{it[2]}]", text)
-    text = _PARTS.sub(lambda it: it["text"] or f'"{SPREAD}": {it[2]}', text)
     try:
+        text = _VARIABLE.sub(lambda it: _literal(it["text"]) if it["text"] else f'"{it[1] or it[3] or it[4]}"', text)
+        text = _EITHER.sub(lambda it: it["text"] or f"[{it[2]}]", text)
+        text = _PARTS.sub(lambda it: it["text"] or f'"{SPREAD}": {it[2]}', text)
         found = json.loads(text)
-    except (ValueError, RecursionError):
+        return found if are_fields(found, arguments) else None
+    except (ValueError, SyntaxError, RecursionError):
         return None
-    return found if isinstance(found, dict) and _names_only(found, arguments) else None
 
 
 def settled(node: Node, source: str) -> None:
@@ -470,10 +472,15 @@ def _literal(text: str) -> str:
     return json.dumps(ast.literal_eval(text))
 
 
+def are_fields(value: Any, arguments: Collection[str]) -> bool:
+    """Whether each is at the end the name of one of the arguments: files may hold anything."""
+    return isinstance(value, dict) and all(_names_only(each, arguments) for each in value.values())
+
+
 def _names_only(value: Any, arguments: Collection[str]) -> bool:
-    if isinstance(value, (dict, list)):
-        return all(_names_only(each, arguments) for each in (value.values() if isinstance(value, dict) else value))
-    return isinstance(value, str) and value in arguments
+    if isinstance(value, list):
+        return bool(value) and all(isinstance(each, str) and each in arguments for each in value)
+    return are_fields(value, arguments) or (isinstance(value, str) and value in arguments)
 
 
 def printed(fields: Fields) -> str:
@@ -531,8 +538,13 @@ CONTEXT = """function context(input) {{
   }});
   const $node = new Proxy({{}}, {{ get: (_, name) => node(name) }});
   const now = new Date();
-  const $now = {{ valueOf: () => +now, toMillis: () => +now }};
-  $now.toISO = $now.toJSON = $now.toString = () => now.toISOString();
+  const clock = {{ valueOf: () => +now, toMillis: () => +now }};
+  clock.toISO = clock.toJSON = clock.toString = () => now.toISOString();
+  const asked = (_, word) => {{
+    if (word in clock || typeof word === "symbol") return clock[word];
+    throw new Error(`$now.${{word}} is not known here.`);
+  }};
+  const $now = new Proxy(clock, {{ get: asked }});
   const $items = (name = "", output = 0) => left(name, output);
   const known = {{ $node, $now, $items, $execution: {{ id: `${{+now}}` }}, $runIndex: 0, $itemIndex: 0 }};
   return {{ $input: node(""), items: items(""), $json: item("").json, $: node, ...known }};

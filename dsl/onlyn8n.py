@@ -1,6 +1,9 @@
 """What n8n's code uses that only n8n has, and what stands for it elsewhere is not the same."""
 
 import re
+from collections.abc import Iterable
+
+from dsl.ir import Script
 
 _WORD = re.compile(
     r"""(?<![\w$.])(?:
@@ -12,14 +15,21 @@ _WORD = re.compile(
     )""",
     re.X,
 )
+CLOCK = "$now is told in UTC, not in the time zone of the workflow."
 _STAND_INS = {
     "$execution.id": "$execution.id is another one in every step.",
     "$runIndex": "$runIndex is 0, in rounds too.",
+    "$now": CLOCK,
 }
 _ASIDE = re.compile(  # what has no end ends with the line, or the code
     r"""//[^\n]*|/\*[\s\S]*?(?:\*/|\Z)|"(?:[^"\\\n]|\\(?:.|\n|\Z))*"?|'(?:[^'\\\n]|\\(?:.|\n|\Z))*'?"""
 )
 ADVICE = "Write the code without, or hand it what it needs."
+
+
+def evaluated(message: str, scripts: Iterable[Script]) -> str:
+    """What there is to say of expressions, with what else is to be said of these."""
+    return f"{message} {CLOCK}" if any("$now" in each.source for each in scripts) else message
 
 
 def told(params: dict[str, object]) -> str:

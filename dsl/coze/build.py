@@ -2,6 +2,7 @@
 
 import copy
 import re
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
@@ -15,6 +16,7 @@ from dsl import (
     conditions,
     looped,
     loops,
+    onlyn8n,
     prompts,
     renamed,
     rings,
@@ -26,7 +28,7 @@ from dsl.coze.lacking import lacks, platform
 from dsl.coze.reading import mapping
 from dsl.coze.tables import END, SIGNS, START
 from dsl.coze.writing import Canvas, Notes, batched, declared, element, type_at
-from dsl.ir import Flow, Graph, Node, Ref, Type, Value
+from dsl.ir import Flow, Graph, Node, Ref, Script, Type, Value
 from dsl.lacking import supply, there
 from dsl.notes import Note
 from dsl.values import copied, nodes, rename, steps, unique, walk
@@ -95,7 +97,7 @@ class _Builder:
         self.notes = Notes(self.flow)
         self._one_start()
         if flow.dialect != "coze":
-            computed.as_lists(self.flow)
+            self._without_circles()
         computed.settle(self.flow, there(lacks))
         if flow.dialect != "coze":
             self._in_its_words()
@@ -109,11 +111,14 @@ class _Builder:
     def canvas(self, flow: Flow) -> dict[str, Any]:
         return drawn(Canvas(flow, self.notes, self.loops))
 
+    def _without_circles(self) -> None:
+        computed.as_lists(self.flow)
+        looped.as_loops(self.flow.graph, {*nodes(self.flow)}, self._looped)
+        rings.cut(self.flow.graph, {*nodes(self.flow)}, self._cut)
+
     def _in_its_words(self) -> None:
         """What Coze has no words for, in words that it has; before the ends are merged, which makes all readers one."""
         graph = self.flow.graph
-        looped.as_loops(graph, {*nodes(self.flow)}, self._looped)
-        rings.cut(graph, {*nodes(self.flow)}, self._cut)
         prompts.lift(self.flow, {*nodes(self.flow)}, self._lifted, self.notes.add)
         buttons.choose(graph, self._chosen)
         bodies.as_text(graph, {*nodes(self.flow)}, self._added)
@@ -199,7 +204,7 @@ class _Builder:
     def _added(self, owner: Node, made: Node) -> None:
         self.notes.made(made)
 
-    def _expressions(self, node: Node, before: Node | None) -> None:
+    def _expressions(self, node: Node, before: Node | None, scripts: Iterable[Script]) -> None:
         if before is None:
             message = "An expression of its own rounds cannot be computed here: it raises when it is reached."
             self.notes.add(node, "stub", "ref.script", message, "Compute it in a code node.")
@@ -207,6 +212,7 @@ class _Builder:
             return
         self.notes.made(before)
         message = "An expression is evaluated by a code node in front; what only n8n's has, fails when it runs."
+        message = onlyn8n.evaluated(message, scripts)
         self.notes.add(node, "degraded", "ref.script", message, "Check the expression.")
 
     def _computed(self, node: Node, before: Node) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from dsl import computed
+from dsl import computed, onlyn8n
 from dsl.dify import names
 from dsl.dify.expressions import BEGIN, END, Call
 from dsl.dify.work import ANY, Work, literal_type
@@ -166,6 +166,7 @@ class _Helper:
             work.before(node, helper)
             _expressions(work, helper, self.owner, self.scripts)
             message = "An expression is evaluated by a code node; what only n8n's has, fails when it runs."
+            message = onlyn8n.evaluated(message, self.scripts.values())
             work.note(self.owner, "degraded", "ref.script", message, "Check the expression.")
         if self.values:
             helper = Node(self.computes, "code", f"{node.title} values")

@@ -1,6 +1,7 @@
 """Nodes and edges: ways that lead nowhere, in a circle, or that a node does not have."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from dsl.facts import port_words
@@ -15,7 +16,7 @@ def graphs(flow: Flow) -> Iterator[Finding]:
     for graph, container in every_graph(flow):
         yield from _one_graph(graph, container, flow)
         if flow.dialect != "coze" or container is None:  # there the branch leads back to the container, or is refused
-            yield from _unwired(graph, container, flow.dialect)
+            yield from _unwired(graph, container, flow)
         if flow.dialect not in ("n8n", "ragflow"):  # which run in circles by design
             yield from _cycle(graph)
     entered = {edge.target for edge in flow.graph.edges}
@@ -78,14 +79,15 @@ def _way(node: Node, port: str) -> str:
     return "its plain way on" if port == "out" else repr(port_words(node, port))
 
 
-def _unwired(graph: Graph, container: Node | None, dialect: str) -> Iterator[Finding]:
+def _unwired(graph: Graph, container: Node | None, flow: Flow) -> Iterator[Finding]:
     ends = f"the round of {called(container)} ends there" if container else "the run ends there"
+    has = partial(getattr(rules_of(flow.dialect), "has_port", lambda document, node, port: True), flow.raw)
     known = {node.id for node in graph.nodes} | ({container.id} if container else set())
     wired = {(edge.source, edge.port) for edge in graph.edges if edge.target in known}
     for node in graph.nodes:
         if node.kind in ("if", "classify", "ask") or node.on_error.then == "branch":
-            missing = [port for port in ports(node) if (node.id, port) not in wired]
-            if dialect == "dify" and {"class:0", "default"} <= {*missing}:
+            missing = [port for port in ports(node) if (node.id, port) not in wired and has(node, port)]
+            if flow.dialect == "dify" and {"class:0", "default"} <= {*missing}:
                 missing.remove("default")  # what fits no class takes the first one there
             for port in missing:
                 if len(ports(node)) > 1:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from dsl import values
 from dsl.ir import Node, Ref, Script, Text, Type, Value
-from dsl.n8n import others, subnodes, tables, text
+from dsl.n8n import branches, others, subnodes, tables, text
 from dsl.n8n.source import Raw, dig, is_number, members
 
 if TYPE_CHECKING:
@@ -90,14 +90,22 @@ def open_ai(reader: "Reader", raw: Raw, node: Node) -> None:
     subnodes.fold(reader, raw, node)
 
 
+_SENTIMENT = (
+    "It is a classifier elsewhere: sentimentAnalysis.category is the class, strength and confidence are not there, "
+    "and whole items behind it are as they came in."
+)
+
+
 def classify(reader: "Reader", raw: Raw, node: Node) -> None:
     node.kind = "classify"
     node.params["query"] = reader.value(raw.params.get("inputText", ""), raw)
     node.params["instruction"] = instruction(reader, raw)
     node.params["classes"] = [
         {"name": str(item.get("category", "")), "description": str(item.get("description", "")), "examples": []}
-        for item in members(raw.params, "categories", "categories")
+        for item in branches.classes_of(raw)
     ]
+    if raw.kind == "ai:sentimentAnalysis":
+        reader.note(raw, "degraded", "class.item", _SENTIMENT, "Read sentimentAnalysis.category by its name.")
     subnodes.fold(reader, raw, node)
 
 
@@ -110,7 +118,7 @@ ASKED = {  # what the prompt of these nodes has to hold
 def instruction(reader: "Reader", raw: Raw) -> Value:
     template = dig(raw.params, "options", "systemPromptTemplate")
     value = reader.value(template if isinstance(template, str) else "", raw)
-    ends = "\n\n" + ASKED[raw.kind]
+    ends = "\n\n" + ASKED.get(raw.kind, "")
     if isinstance(value, str):
         return value.removesuffix(ends)
     last = value.parts[-1] if hasattr(value, "parts") else None

@@ -36,10 +36,23 @@ def outputs_of(raw: Raw) -> int:
         return 2
     if raw.kind == "switch":
         return len(_rules(raw)) + int(dig(raw.params, "options", "fallbackOutput") == "extra")
-    if raw.kind == "ai:textClassifier":
-        classes = members(raw.params, "categories", "categories")
-        return len(classes) + int(dig(raw.params, "options", "fallback") == "other")
+    if raw.kind in CLASSIFIERS:
+        return len(classes_of(raw)) + int(dig(raw.params, "options", "fallback") == "other")
     return 2 if raw.kind == "splitInBatches" and raw.version >= 3 else 1
+
+
+CLASSIFIERS = ("ai:textClassifier", "ai:sentimentAnalysis")
+
+
+def classes_of(raw: Raw) -> list[dict[str, Any]]:
+    """The classes of a classifier; those of a sentiment are listed in a text, and none are known of an expression."""
+    if raw.kind == "ai:textClassifier":
+        return members(raw.params, "categories", "categories")
+    listed = dig(raw.params, "options", "categories")
+    listed = "Positive, Neutral, Negative" if listed is None else listed
+    if not isinstance(listed, str) or listed.startswith("="):
+        return []
+    return [{"category": name.strip()} for name in listed.split(",") if name.strip()]
 
 
 def _rules(raw: Raw) -> list[Any]:

@@ -19,9 +19,11 @@ def read(reader: "Reader", raw: Raw, node: Node) -> None:
     node.kind = "list"
     node.params = {"list": _all_items(reader, raw, EACH)} | _LISTS[raw.kind](reader, raw)
     node.outputs = {"result": replace(tables.ITEMS, label=ALL)}
-    reader.note(
-        raw, "degraded", "items.many", "It works on all items that come in, which other platforms have as a list."
-    )
+    region = reader.inside.get(raw.name)
+    message = "It works on all items that come in, which other platforms have as a list."
+    if region and region.kind == "split":
+        message = f"It works on all that {region.owner.name} gives; here it has one at a time, and changes nothing."
+    reader.note(raw, "degraded", "items.many", message, "Do it in code behind the rounds." if region else "")
 
 
 def _all_items(reader: "Reader", raw: Raw, source: str) -> Script:

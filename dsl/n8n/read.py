@@ -453,7 +453,7 @@ class Reader:
         return (
             (raw.name in self.before and raw.kind == "merge")
             or raw.disabled
-            or raw.kind in tables.PASSING
+            or (raw.kind in tables.PASSING and (raw.kind, *first) != ("ai:sentimentAnalysis", "sentimentAnalysis"))
             or sets.keeps(self, raw, first)
         )
 

@@ -11,6 +11,7 @@ from typing import Literal
 from dsl.computed import ALL
 from dsl.ir import Ref
 from dsl.n8n import names, shims
+from dsl.n8n.branches import CLASSIFIERS
 from dsl.n8n.implied import ITEM
 from dsl.n8n.lists import gathered
 from dsl.n8n.source import Link, Raw, Source
@@ -157,7 +158,7 @@ def _split(found: Source, raw: Raw) -> Region | None:
 
 def _drops(raw: Raw) -> bool:
     """Whether an item may end in a node, or leave it by another way."""
-    return raw.kind in ("if", "filter", "switch", "ai:textClassifier") or raw.failing != "stop"
+    return raw.kind in ("if", "filter", "switch", *CLASSIFIERS) or raw.failing != "stop"
 
 
 def _batches(found: Source, raw: Raw) -> Region | None:

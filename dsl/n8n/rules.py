@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any
 
-from dsl.ir import Flow
+from dsl.ir import Flow, Node
 from dsl.lint import Finding, Level
 from dsl.n8n import evaluated, forms, wiring
-from dsl.n8n.source import source
+from dsl.n8n.source import dig, source
 from dsl.n8n.tables import AI, BASE, short
 from dsl.values import at, pointer
 
@@ -116,6 +116,17 @@ def _running(workflow: dict[str, Any], place: str) -> Iterator[Finding]:
     found = [(raw, each) for raw in read.nodes.values() if not raw.disabled for each in evaluated.wrong(raw, names)]
     for raw, (where, level, code, message, fix) in [*found, *wiring.wrong(read, known())]:
         yield Finding(level, code, message, where, raw.id, raw.name, fix)
+
+
+def has_port(document: Any, node: Node, port: str) -> bool:
+    """Whether there is something to wire: a filter has no output for what it drops, a switch only where that is set."""
+    try:
+        raw = at(document, node.pointer) if port == "else" and node.pointer else None
+    except (LookupError, ValueError, TypeError):
+        raw = None
+    kind = short(raw["type"]) if isinstance(raw, dict) and isinstance(raw.get("type"), str) else ""
+    extra = dig(raw, "parameters", "options", "fallbackOutput") == "extra"
+    return kind != "filter" and (kind != "switch" or extra)
 
 
 def _lost(workflow: dict[str, Any]) -> list[tuple[tuple[str | int, ...], str]]:

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from dsl import typescript, values
+from dsl import computed, typescript, values
 from dsl.delimiters import may_be_list
 from dsl.ir import Node, Ref, Script, Text, Type, Value
 from dsl.n8n import conditions, python, shims, tables, text
@@ -54,7 +54,9 @@ def printed(builder: "Builder", node: Node, fields: dict[str, Value]) -> dict[st
 def code(builder: "Builder", node: Node) -> None:
     source, style = node.params.get("source", ""), node.params.get("style", "kwargs")
     lang = node.params.get("lang", "javascript")
-    if lang == "javascript" and style in ("items", "item"):
+    if lang == "javascript" and style in computed.RUNS and not _comes_in(builder, node):
+        _given(builder, node, source, style)
+    elif lang == "javascript" and style in ("items", "item"):
         ids = [ref.node for ref in values.refs(node.inputs) if ref.scope == "node"]
         mode = {"mode": "runOnceForEachItem"} if style == "item" else {}
         builder.add(node, "code", {**mode, "jsCode": builder.renamed(source, ids)})
@@ -84,6 +86,33 @@ def code(builder: "Builder", node: Node) -> None:
         facts = {"lang": lang, "style": style}
         error = f"throw new Error({text.string(_stub_text(node, 'code in ' + lang))});"
         shim(builder, node, "quoted", facts, printed(builder, node, node.inputs), error, source=source, quoted=True)
+
+
+def _comes_in(builder: "Builder", node: Node) -> bool:
+    """Whether n8n itself gives code of n8n what it saw where it was read: nothing that gives other items is between."""
+    fields, inputs = node.params.get("fields"), node.inputs
+    if not computed.are_fields(fields, inputs) or any(
+        isinstance(each, Ref) and each.path[:1] == (computed.ALL,) for each in inputs.values()
+    ):
+        return True
+    before = computed.givers(values.graph_of(builder.flow, node), node, builder.nodes)
+    item = node.params["fields"].get("", {})
+    return (
+        len(before) == 1
+        and isinstance(item, dict)
+        and all(inputs.get(each) == Ref(before[0].id, (name,)) for name, each in item.items() if isinstance(each, str))
+        and not any(isinstance(each, list) for each in item.values())
+    )
+
+
+def _given(builder: "Builder", node: Node, source: str, style: str) -> None:
+    """Code of n8n with lines around it that give it the item that it saw there."""
+    fields = node.params["fields"]
+    context = computed.CONTEXT.format(fields=computed.printed(computed.of_input(fields)))
+    call = f"}})();\n{context}const x = context(inputs);\nreturn await {computed.RUNS[style]};"
+    head = f"const run = {computed.HEAD}(async () => {{"
+    builder.note(node, "equivalent", "code.wrapped", "The code is called by an adapter around it.")
+    shim(builder, node, style, {"fields": fields}, printed(builder, node, node.inputs), head, source=source, call=call)
 
 
 def _stub_text(node: Node, what: str) -> str:

@@ -1,6 +1,6 @@
 """What sort of node each type of n8n is: several types are read alike."""
 
-from dsl.n8n import tables
+from dsl.n8n import branches, tables
 from dsl.n8n.source import Raw
 
 SORTS = {
@@ -30,11 +30,14 @@ SORTS = {
     "ai:agent": "agent",
     "ai:openAi": "openai",
     "ai:textClassifier": "classify",
+    "ai:sentimentAnalysis": "classify",
     "ai:informationExtractor": "extract",
 }
 
 
 def sort(raw: Raw) -> str:
+    if raw.kind == "ai:sentimentAnalysis" and not branches.classes_of(raw):
+        return "opaque"
     if raw.kind in SORTS:
         return SORTS[raw.kind]
     if tables.is_trigger(raw.kind):

@@ -97,7 +97,7 @@ def is_trigger(kind: str) -> bool:
 
 PASSING = {
     *("if", "switch", "filter", "noOp", "wait", "splitInBatches", "limit", "sort", "removeDuplicates"),
-    *("ai:textClassifier", "respondToWebhook"),
+    *("ai:textClassifier", "ai:sentimentAnalysis", "respondToWebhook"),
 }
 # -- nodes that make one item of many, or many of one, in a way that the common form has no word for
 STREAMS = {"summarize", "compareDatasets", "merge", "splitOut", "splitInBatches", "itemLists", "executeCommand"}

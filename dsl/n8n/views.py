@@ -42,5 +42,6 @@ _VIEWS: dict[str, names.View] = {
     "ai:chatTrigger": names.CHAT,
     "ai:manualChatTrigger": names.CHAT,
     "ai:chainLlm": names.CHAIN,
+    "ai:sentimentAnalysis": names.SENTIMENT,
     "ai:informationExtractor": names.FIELDS,
 }

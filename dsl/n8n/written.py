@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from dsl.computed import are_fields
 from dsl.ir import Node, Ref, Resource, Script, Value, Variable
 from dsl.kinds import ASSIGNMENTS, KINDS
 from dsl.n8n import python, shims, text
@@ -22,6 +23,8 @@ def _shim_code(reader: "Reader", raw: Raw, node: Node, shim: shims.Shim) -> None
     node.kind, node.inputs = "code", _shim_inputs(reader, raw, node, shim)
     lang, style = shim.facts.get("lang", "javascript"), shim.facts.get("style", shim.role)
     node.params = {"lang": lang, "source": shim.source, "style": style}
+    if are_fields(fields := shim.facts.get("fields"), node.inputs):
+        node.params["fields"] = fields
 
 
 def _shim_params(reader: "Reader", raw: Raw, node: Node, shim: shims.Shim) -> None:
@@ -94,6 +97,8 @@ def session(reader: "Reader", raw: Raw) -> None:
 SHIMS: dict[str, Callable[["Reader", Raw, Node, shims.Shim], None]] = {
     "kwargs": _shim_code,
     "args": _shim_code,
+    "items": _shim_code,
+    "item": _shim_code,
     "quoted": _shim_code,
     "json_parse": _shim_params,
     "json_dump": _shim_params,

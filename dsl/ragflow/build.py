@@ -2,12 +2,12 @@
 
 import copy
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any
 
-from dsl import bodies, classes, collected, composed, computed, conditions, loops, prompts, renamed
-from dsl.ir import Edge, Flow, Graph, Node, Ref, Resource, Type
+from dsl import bodies, classes, collected, composed, computed, conditions, loops, onlyn8n, prompts, renamed
+from dsl.ir import Edge, Flow, Graph, Node, Ref, Resource, Script, Type
 from dsl.kinds import ports
 from dsl.lacking import there
 from dsl.layout import Point, layout, size
@@ -163,7 +163,7 @@ class _Builder:
     def _added(self, owner: Node, made: Node) -> None:
         self.source[id(made)] = ""
 
-    def _expressions(self, node: Node, before: Node | None) -> None:
+    def _expressions(self, node: Node, before: Node | None, scripts: Iterable[Script]) -> None:
         if before is None:
             message = "An expression of its own rounds cannot be computed here: it raises when it is reached."
             self._tell(node, "stub", "ref.script", message, "Compute it in a code component.")
@@ -171,6 +171,7 @@ class _Builder:
             return
         self.source[id(before)] = ""
         message = "An expression is evaluated by a code component in front; what only n8n's has, fails when it runs."
+        message = onlyn8n.evaluated(message, scripts)
         self._tell(node, "degraded", "ref.script", message, "Check the expression.")
 
     def _tell(self, node: Node, severity: Severity, code: str, message: str, suggestion: str = "") -> None:

@@ -520,7 +520,9 @@ def test_code_of_n8n_sees_the_nodes_that_it_names() -> None:
     assert [each["value_selector"] for each in data["variables"]] == [["First_one", "a"], ["First_one", "a"]]
     assert _run(data, in_0="x", in_1="y") == {"b": {"value": "yx"}}
     back = _back(flow)["Second"]
-    assert (back.params["source"], back.params["style"], back.inputs) == (source, "items", {})
+    assert (back.params["source"], back.params["style"]) == (source, "items")
+    assert back.params["fields"] == {"": {"a": "in_0"}, "First one": {"a": "in_1"}}
+    assert back.inputs == dict.fromkeys(("in_0", "in_1"), Ref("First_one", ("a",)))
 
 
 def test_code_that_declares_what_dify_can_promise_is_left_alone() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import dsl
-from dsl import Flow, irjson, n8n, values
+from dsl import Flow, computed, irjson, itemspython, n8n, values
 from dsl.audit import differing
 from dsl.ir import Edge, Graph, Node, Ref, Script, Text, Type
 from dsl.n8n import tables
@@ -388,6 +388,99 @@ def test_code_behind_a_model_gets_what_the_platform_gives_out_of_it(platform: st
         code = next(each for each in values.nodes(there).values() if each.title == "C")
         read = {ref.path for ref in values.node_refs(code)} - {("reasoning",)}
         assert read == ({("structured", "mood"), ("structured", "n")} if parsed else {("text",)})
+
+
+@pytest.mark.parametrize("platform", ["coze", "dify", "ragflow"])
+def test_a_sentiment_is_a_class_and_each_leads_its_own_way(platform: str) -> None:
+    document = workflow(
+        node("In", "executeWorkflowTrigger", 1.1, workflowInputs={"values": [{"name": "said"}]}),
+        node("Mood", "ai:sentimentAnalysis", 1.1, inputText="={{ $json.said }}", options={"categories": "Good, Bad"}),
+        node("Yes", "set", 3.4, **_assigned(how="={{ $json.sentimentAnalysis.category }}", said="={{ $json.said }}")),
+        node("No", "set", 3.4, **_assigned(how="bad")),
+        In="Mood",
+        Mood=["Yes", "No"],
+    )
+    document["nodes"].append(node("Model", "ai:lmChatOpenAi", 1.2, model="gpt-4o"))
+    attach(document, "Model", "Mood", "ai_languageModel")
+    flow = dsl.read(json.dumps(document))
+    found = values.nodes(flow)
+    assert [each["name"] for each in found["Mood"].params["classes"]] == ["Good", "Bad"]
+    assert found["Yes"].inputs == {"how": Ref("Mood", ("class_name",)), "said": Ref("In", ("said",))}
+    ways = {(edge.source, edge.port, edge.target) for edge in flow.graph.edges}
+    assert {("Mood", "class:0", "Yes"), ("Mood", "class:1", "No")} <= ways
+    written = dsl.write(flow, platform)
+    assert "class.item" in [each.code for each in written.notes]
+    assert "port.unknown" not in [each.code for each in written.notes]
+    assert [each.message for each in dsl.check(dsl.read(written.data)) if each.level == "error"] == []
+
+
+def test_a_sentiment_whose_classes_are_an_expression_is_no_classifier() -> None:
+    mood = node("Mood", "ai:sentimentAnalysis", 1.1, options={"categories": "={{ $json.list }}"})
+    flow = dsl.read(json.dumps(workflow(node("In", "manualTrigger"), mood, In="Mood")))
+    assert values.nodes(flow)["Mood"].kind == "opaque"
+
+
+@pytest.mark.parametrize("kind", ["sort", "limit", "removeDuplicates"])
+def test_what_works_on_all_items_between_split_out_and_aggregate_is_told_to_change_nothing(kind: str) -> None:
+    flow = n8n.read(
+        workflow(
+            node("In", "manualTrigger"),
+            node("Split", "splitOut", 1, fieldToSplitOut="list"),
+            node("All", kind),
+            node("Join", "aggregate", 1, aggregate="aggregateAllItemData"),
+            In="Split",
+            Split="All",
+            All="Join",
+        )
+    )
+    said = [each.message for each in flow.notes if each.title == "All"]
+    assert said == ["It works on all that Split gives; here it has one at a time, and changes nothing."]
+
+
+def test_what_a_node_drops_without_an_output_is_not_told_to_be_unwired() -> None:
+    none: dict[str, Any] = {"conditions": {"conditions": []}}
+    document = workflow(
+        node("In", "manualTrigger"),
+        node("Some", "filter", 2.2, **none),
+        node("Which", "switch", 3.2, mode="expression", numberOutputs=2, output="={{ $json.n }}"),
+        node("If", "if", 2.2, **none),
+        *(node(name, "set", 3.4, **_assigned(a="a")) for name in "AB"),
+        In="Some",
+        Some="Which",
+        Which=["If", "A"],
+        If="B",
+    )
+    told = [each for each in dsl.check(dsl.read(json.dumps(document))) if each.code == "port.unwired"]
+    assert [each.title for each in told] == ["If"]
+
+
+FIELDS: dict[str, Any] = {
+    "": {"...": "in_0", "a b": ["in_0", "in_1"], "either(in_0)": {"x'\"": "in_1", "标题 input.in_9": "in_0"}},
+    "All of it": "in_1",
+    "Either": ["in_1", "in_0"],
+    "Nothing": {},
+}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"  const fields = {{ {computed.printed(computed.of_input(FIELDS))} }};",
+        f"    fields = {itemspython.printed(itemspython.of_given(FIELDS))}",
+        f"    fields = {itemspython.printed(FIELDS)}",
+    ],
+)
+def test_lines_around_code_say_what_it_sees(line: str) -> None:
+    assert computed.fields_of(f"x\n{line}\ny", ["in_0", "in_1"]) == FIELDS
+    assert computed.fields_of(line, ["in_0"]) is None
+    assert computed.fields_of(line[:-5], ["in_0", "in_1"]) is None
+
+
+@pytest.mark.parametrize(
+    "held", ["{'\\N{no}': in_0}", "{" * 5000, "{'': {" * 5000, "{'': 5}", "[in_0]", "{'': []}", "{'': [[in_0]]}"]
+)
+def test_lines_that_were_changed_say_nothing(held: str) -> None:
+    assert computed.fields_of(f"    fields = {held}", ["in_0"]) is None
 
 
 def _looped(**params: Any) -> dict[str, Any]:

@@ -50,7 +50,8 @@ def test_code_that_returns_a_mapping_has_one_output_and_the_rest_are_fields_of_i
     assert made["say"]["content"] == ["It is\n{code@returned.a}"]
     read = nodes(dsl.read(written.data))
     assert read["code"].outputs == outputs
-    assert read["code"].params == {"lang": lang, "style": style, "source": SOURCES[lang, style]}
+    seen = {"fields": {"": {"q": "in_0"}}} if style == "items" else {}
+    assert read["code"].params == {"lang": lang, "style": style, "source": SOURCES[lang, style], **seen}
     assert list(refs(read["say"].params)) == [Ref("code", ("a",))]
 
 

@@ -53,7 +53,6 @@ def lowered(flow: Flow) -> Work:
     work = Work(flow)
     if not work.own:
         computed.as_lists(work.flow)
-    computed.settle(work.flow, there(PLATFORM.lacks))
     _supply(work)
     tidy(work)
     starts(work)
@@ -75,6 +74,8 @@ def _supply(work: Work) -> None:
         taken = {*work.nodes}
         looped.as_loops(work.flow.graph, taken, partial(_looped, work))
         rings.cut(work.flow.graph, taken, partial(_cut, work))
+    computed.settle(work.flow, there(PLATFORM.lacks))  # circles are loops by now
+    if not work.own:
         work.index()
         as_text(work.flow.graph, {*work.nodes}, lambda node, made: None)
         translate(work.flow, "dify", {*work.nodes}, partial(_translated, work))

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 import dsl
+from dsl import values
 from tests.dsl.engines.build import Json, assign, called, conditions, node, workflow
 from tests.dsl.engines.dify import run_dify
 from tests.dsl.engines.n8n_core import run_n8n_core
@@ -83,7 +84,36 @@ def test_code_sees_the_whole_item_behind(name: str, way: str) -> None:
         assert str(there.outputs.get("text", there.outputs.get("answer"))) == str(here.outputs["text"])
 
 
+@pytest.mark.parametrize("name", FLOWS)
+def test_code_sees_it_on_n8n_again(name: str) -> None:
+    given = CARTS[0] if "rounds" in name else {"q": "a", "n": 3}
+    there = dsl.read(dsl.write(dsl.read(json.dumps(FLOWS[name])), "coze").data)
+    back = dsl.write(there, "n8n", trigger="call")
+    assert run_n8n_core(back.document, given).outputs == run_n8n_core(FLOWS[name], given).outputs
+    again = {each.title: each for each in values.nodes(dsl.read(back.data)).values()}
+    assert again["Show"].params["source"] == node_of(FLOWS[name], "Show")["parameters"]["jsCode"]
+
+
+def node_of(flow: Json, name: str) -> Json:
+    return next(each for each in flow["nodes"] if each["name"] == name)
+
+
 CARTS: list[Json] = [{"cart": [{"price": 1}, {"price": 2}, {"price": 3}]}, {"cart": [{"price": 2}]}]
+
+
+@pytest.mark.parametrize("way", ["", "coze", "ragflow"])
+@pytest.mark.parametrize("asked", ["$now.year > 2000", "$now.hour < 18", "$now.toFormat('yyyy')"])
+def test_what_of_the_clock_is_not_known_elsewhere_fails_loudly(asked: str, way: str) -> None:
+    flow = workflow([called(q="string"), assign("Say", text=f"={{{{ {asked} }}}}")], "In>Say")
+    ran = run_dify(_dify(flow, way), {"q": "a"})
+    assert ran.status == "failed" and "is not known here" in ran.error, ran
+
+
+def test_the_clock_is_told_of() -> None:
+    flow = workflow([called(q="string"), assign("Say", text="={{ $now.toISO().slice(0, 4) + $now }}")], "In>Say")
+    for platform in ("coze", "dify", "ragflow"):
+        notes = [each.message for each in dsl.write(dsl.read(json.dumps(flow)), platform).notes]
+        assert any("$now is told in UTC" in each for each in notes), notes
 
 
 def _dify(flow: Any, way: str) -> str:
