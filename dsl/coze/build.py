@@ -13,6 +13,7 @@ from dsl import (
     composed,
     computed,
     conditions,
+    fixed,
     looped,
     loops,
     prompts,
@@ -112,6 +113,7 @@ class _Builder:
     def _in_its_words(self) -> None:
         """What Coze has no words for, in words that it has; before the ends are merged, which makes all readers one."""
         graph = self.flow.graph
+        fixed.fix(graph, self.notes.add)
         looped.as_loops(graph, {*nodes(self.flow)}, self._looped)
         rings.cut(graph, {*nodes(self.flow)}, self._cut)
         prompts.lift(self.flow, {*nodes(self.flow)}, self._lifted, self.notes.add)
