@@ -1,5 +1,7 @@
 """What the flow computes and another platform wants as a fixed number."""
 
+import json
+
 import pytest
 
 import dsl
@@ -30,3 +32,18 @@ def test_a_computed_number_is_the_platform_s_own_where_it_is_fixed_and_told(node
 def test_a_number_that_coze_refers_to_stays_a_reference_there() -> None:
     back = coze.read(coze.build(asked(SEARCH, "coze"))[0])
     assert isinstance(nodes(back)["a"].params["top_k"], Ref)
+
+
+def test_how_many_passages_n8n_finds_may_be_an_expression_and_stays_one_there() -> None:
+    kind, wanted = "@n8n/n8n-nodes-langchain.vectorStorePinecone", "={{ $('T').item.json.k }}"
+    parameters = {"mode": "load", "prompt": "x", "topK": "={{ $json.k }}"}
+    nodes_ = [
+        {"id": "t", "name": "T", "type": "n8n-nodes-base.webhook", "typeVersion": 2, "parameters": {}},
+        {"id": "v", "name": "V", "type": kind, "typeVersion": 1.1, "parameters": parameters},
+    ]
+    wires = {"T": {"main": [[{"node": "V", "type": "main", "index": 0}]]}}
+    flow = dsl.read(json.dumps({"nodes": nodes_, "connections": wires}))
+    assert [note.node for note in dsl.write(flow, "dify").notes if note.code == "number.computed"] == ["v"]
+    assert json.loads(dsl.write(flow, "n8n").data)["nodes"][1]["parameters"]["topK"] == "={{ $json.k }}"
+    flow.raw = None
+    assert json.loads(dsl.write(flow, "n8n").data)["nodes"][1]["parameters"]["topK"] == wanted
