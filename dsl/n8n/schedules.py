@@ -18,7 +18,6 @@ _EVERY = {
 
 def crons(kind: str, params: dict[str, Any]) -> list[str]:
     """Every time as a cron line of five fields, six when seconds count; "" for one that an expression computes."""
-    line: Callable[[dict[str, Any]], str]
     if kind == "interval":
         return [_told(_line, {"field": params.get("unit", "seconds"), "n": params.get("interval", 1)})]
     if kind == "cron":
