@@ -10,7 +10,7 @@ from dsl.ir import Edge, Flow, Node, OnError, Type
 from dsl.kinds import COZE_LIMIT
 from dsl.secrets import mask, secrets_of
 from dsl.telling import change
-from dsl.unread import unread
+from dsl.unread import settings, unread
 from dsl.values import graphs, leaves, nodes, rename, steps, walk
 
 _FIELDS = ("kind", "title", "description", "params", "inputs", "outputs", "on_error")
@@ -40,7 +40,7 @@ def diff(one: Flow, other: Flow) -> list[Change]:
     for key, each in _changes(one, other).items():
         known = masked.get(without(key, mine)) or masked.get(without(key, theirs))
         found.append(known or replace(each, message=_ANOTHER.format(f"{key[-1]}: " if key[-1] else "")))
-    found += [*_unread_secrets(one, other, found), *_unread(one, other)]
+    found += [*_unread_secrets(one, other, found), *_unread(one, other), *_settings(one, other)]
     return [discreet(each, mine | theirs) for each in found]
 
 
@@ -73,6 +73,14 @@ def _unread(one: Flow, other: Flow) -> Iterator[Change]:
         if place not in secret:
             name = ".".join(steps(place.removeprefix(known[key].pointer)))
             yield Change("~", _named(known[key]), f"{name}: {change(was, is_)}", place)
+
+
+def _settings(one: Flow, other: Flow) -> Iterator[Change]:
+    """What is set beside the nodes, of which only the file of its platform tells."""
+    secret = [place for flow in (one, other) for place in hidden(flow.raw, secrets_of(flow))[1]]
+    for name, place, was, is_ in settings(one, other, lambda flow: bool(_changes(one, flow))):
+        told = _ANOTHER.format("") if place in secret else change(was, is_)
+        yield Change("~", "flow", f"{name}: {told}", place)
 
 
 def _held(flow: Flow) -> dict[str, tuple[str, str]]:

@@ -15,6 +15,7 @@ class Dialect(Protocol):
     """What a dialect offers. A document is a whole file as plain data."""
 
     COSMETIC: frozenset[str]  # keys that only an editor reads
+    SETTINGS: tuple[str, ...]  # what a file sets for the workflow as a whole, beside its nodes
 
     def unpack(self, data: bytes) -> Any | None:
         """The document in an archive of this dialect; None for anything else."""

@@ -179,7 +179,7 @@ def _assign(node: Node, names: Names) -> list[str]:
 
 def _retrieve(node: Node, names: Names) -> list[str]:
     top = node.params.get("top_k")
-    return [_named(node, names, "knowledge"), f"top {top}" if top else words(node.params.get("query"))]
+    return [_named(node, names, "knowledge"), f"top {words(top)}" if top else words(node.params.get("query"))]
 
 
 def _param(*params: str) -> Callable[[Node, Names], list[str]]:

@@ -32,6 +32,7 @@ from dsl.values import pointer
 
 VERSION = "1"
 COSMETIC: frozenset[str] = frozenset()
+SETTINGS = ()
 
 
 def encode(value: Any) -> Any:

@@ -5,6 +5,7 @@ read is tried out: the file with this value alone changed is read again.
 """
 
 import copy
+import re
 from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any
@@ -34,6 +35,35 @@ def unread(one: Flow, other: Flow, read: Callable[[Flow], bool]) -> Iterator[tup
             there = theirs[key].pointer + place[len(mine[key].pointer) :]
             if owners.get(owner) == key and not cosmetic and not _shows(one, place, _at(other.raw, there), read):
                 yield key, place, _shown(_at(one.raw, place)), _shown(_at(other.raw, there))
+
+
+def settings(one: Flow, other: Flow, read: Callable[[Flow], bool]) -> Iterator[tuple[str, str, Any, Any]]:
+    """Name, place in the file of `one`, and both values of what is set for the workflow as a whole."""
+    if one.dialect != other.dialect or one.raw is None or other.raw is None:
+        return
+    target, here, there = named(one.dialect), _above(one), _above(other)
+    for key in target.SETTINGS:
+        mine, theirs = _at(one.raw, f"{here}/{key}"), _at(other.raw, f"{there}/{key}")
+        for place in islice(_unlike(mine, theirs, f"/{key}"), MOST):
+            was, is_ = _at(one.raw, here + place), _at(other.raw, there + place)
+            plain = (_is_off(was) and _is_off(is_)) or target.COSMETIC & {*steps(place)}
+            if not plain and not _shows(one, here + place, is_, read):
+                yield ".".join(steps(place)), here + place, _shown(was), _shown(is_)
+
+
+_NODE = re.compile(r"(/graph)?/nodes/\d+$")
+
+
+def _above(flow: Flow) -> str:
+    """The place of the workflow in its file."""
+    return next((_NODE.sub("", node.pointer) for node in flow.graph.nodes if _NODE.search(node.pointer)), "")
+
+
+def _is_off(value: Any) -> bool:
+    """Nothing, or what says that something is not switched on: a file may as well lack it."""
+    if isinstance(value, dict):
+        return value.get("enabled") is False or all(map(_is_off, value.values()))
+    return value is _GONE or not value
 
 
 def _places(here: str, one: Flow, other: Flow, there: str) -> Iterator[str]:

@@ -6,5 +6,6 @@ from dsl.coze.forms import apart, reshaped
 from dsl.coze.read import read
 
 COSMETIC = frozenset({"nodeMeta", "position", "canvasPosition", "rawMeta", "icon", "mainColor", "subTitle", "size"})
+SETTINGS = ()
 
-__all__ = ["COSMETIC", "apart", "beside", "build", "dump", "like", "read", "reshaped", "sniff", "unpack"]
+__all__ = ["COSMETIC", "SETTINGS", "apart", "beside", "build", "dump", "like", "read", "reshaped", "sniff", "unpack"]

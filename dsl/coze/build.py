@@ -14,6 +14,7 @@ from dsl import (
     composed,
     computed,
     conditions,
+    fixed,
     looped,
     loops,
     onlyn8n,
@@ -119,6 +120,7 @@ class _Builder:
     def _in_its_words(self) -> None:
         """What Coze has no words for, in words that it has; before the ends are merged, which makes all readers one."""
         graph = self.flow.graph
+        fixed.fix(graph, self.notes.add)
         prompts.lift(self.flow, {*nodes(self.flow)}, self._lifted, self.notes.add)
         buttons.choose(graph, self._chosen)
         bodies.as_text(graph, {*nodes(self.flow)}, self._added)

@@ -4,7 +4,7 @@ from typing import Any
 
 from dsl.coze.reading import Reading, mapping
 from dsl.coze.writing import Made, Writing, literal, variable, variables
-from dsl.ir import Type, Value
+from dsl.ir import Ref, Type, Value
 from dsl.kinds import KINDS
 from dsl.knowledge import KNOWLEDGE_KEY
 
@@ -68,7 +68,8 @@ def retrieve(writing: Writing) -> Made:
     given |= (params.get("search") or {}) if own else {"strategy": 1, "useRerank": bool(params.get("rerank"))}
     kinds = {"datasetList": Type("array", items=Type("string")), "minScore": Type("number")}
     listed: list[dict[str, Any]] = [
-        {"name": name, "input": literal(value, kinds.get(name))} for name, value in given.items()
+        {"name": name, "input": writing.ref(value) if isinstance(value, Ref) else literal(value, kinds.get(name))}
+        for name, value in given.items()
     ]
     listed[0]["input"]["value"]["content"] = bases
     outs = Type("array", items=Type("object", props={"output": Type("string")}))

@@ -6,7 +6,7 @@ from dsl.dify.build import build, reshaped
 from dsl.dify.read import read, sniff
 from dsl.load import dump_yaml
 
-__all__ = ["COSMETIC", "build", "dump", "read", "reshaped", "sniff", "unpack"]
+__all__ = ["COSMETIC", "SETTINGS", "build", "dump", "read", "reshaped", "sniff", "unpack"]
 
 COSMETIC = frozenset(
     {
@@ -17,6 +17,8 @@ COSMETIC = frozenset(
         *("meta", "paramSchemas", "schemas", "numberVarType", "is_team_authorization", "fileUploadConfig"),
     }
 )
+
+SETTINGS = ("features",)
 
 
 def unpack(data: bytes) -> None:

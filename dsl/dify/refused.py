@@ -129,10 +129,16 @@ def _last(data: Data, mode: str) -> Iterator[Said]:
         yield "warning", "end.type", "", message, fix
 
 
+def _timed(data: Data, mode: str) -> Iterator[Said]:
+    if data.get("mode") == "cron" and not str(data.get("cron_expression") or "").strip():
+        yield "error", "cron.missing", "/cron_expression", "says no time: it never starts a run.", "Write its time."
+
+
 _CHECKS: dict[str, tuple[Callable[[Data, str], Iterator[Said]], ...]] = {
     "llm": (_prompt,),
     "if-else": (_compared,),
     "start": (_inputs,),
+    "trigger-schedule": (_timed,),
     "end": (_last,),
     "answer": (_last,),
 }

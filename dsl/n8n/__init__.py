@@ -8,4 +8,6 @@ COSMETIC = frozenset(
     {"position", "notesInFlow", "width", "height", "color", "meta", "cachedResultName", "cachedResultUrl"}
 )
 
-__all__ = ["COSMETIC", "build", "dump", "read", "reshaped", "sniff", "unpack"]
+SETTINGS = ("active", "settings", "pinData")
+
+__all__ = ["COSMETIC", "SETTINGS", "build", "dump", "read", "reshaped", "sniff", "unpack"]

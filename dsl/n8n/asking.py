@@ -155,6 +155,6 @@ def retrieve(reader: "Reader", raw: Raw, node: Node) -> None:
     node.kind = "retrieve"
     node.params["query"] = reader.value(raw.params.get("prompt", ""), raw)
     node.params["knowledge"] = [reader.resource(subnodes.knowledge(raw))]
-    top = raw.params.get("topK", 4)
-    node.params["top_k"] = top if isinstance(top, int) else 4
+    top = reader.value(raw.params.get("topK", 4), raw)
+    node.params["top_k"] = top if isinstance(top, int | Ref | Text | Script) else 4
     subnodes.fold(reader, raw, node)

@@ -385,7 +385,7 @@ def retrieve(builder: "Builder", node: Node) -> None:
     params = {
         "mode": "load",
         "prompt": printer.param(node.params.get("query", "")),
-        "topK": node.params.get("top_k", 4),
+        "topK": printer.param(node.params.get("top_k", 4)),
     }
     native = found[0].hint.get("type") if found and not builder.own else None
     if isinstance(native, str):

@@ -18,19 +18,16 @@ _EVERY = {
 
 def crons(kind: str, params: dict[str, Any]) -> list[str]:
     """Every time as a cron line of five fields, six when seconds count; "" for one that an expression computes."""
-    line: Callable[[dict[str, Any]], str]
     if kind == "interval":
-        items, line = [{"field": params.get("unit", "seconds"), "n": params.get("interval", 1)}], _line
-    elif kind == "cron":
-        items, line = members(params, "triggerTimes", "item"), _old
-    else:
-        items, line = members(params, "rule", "interval") or [{}], _new
-    return ["" if _is_computed(item) else line(item) for item in items]
+        return [_told(_line, {"field": params.get("unit", "seconds"), "n": params.get("interval", 1)})]
+    if kind == "cron":
+        return [_told(_old, item) for item in members(params, "triggerTimes", "item")]
+    return [_told(_new, item) for item in members(params, "rule", "interval") or [{}]]
 
 
-def _is_computed(item: dict[str, Any]) -> bool:
+def _told(line: Callable[[dict[str, Any]], str], item: dict[str, Any]) -> str:
     held = [each for value in item.values() for each in (value if isinstance(value, list) else [value])]
-    return any(isinstance(each, str) and each.startswith("=") for each in held)
+    return "" if any(isinstance(each, str) and each.startswith("=") for each in held) else line(item)
 
 
 def _new(item: dict[str, Any]) -> str:

@@ -5,7 +5,9 @@ from dsl.ragflow.build import build, given_ids
 from dsl.ragflow.read import read, sniff
 from dsl.ragflow.tables import COSMETIC
 
-__all__ = ["COSMETIC", "build", "dump", "given_ids", "read", "sniff", "unpack"]
+SETTINGS = ()
+
+__all__ = ["COSMETIC", "SETTINGS", "build", "dump", "given_ids", "read", "sniff", "unpack"]
 
 
 def unpack(data: bytes) -> None:

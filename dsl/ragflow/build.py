@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any
 
-from dsl import bodies, classes, collected, composed, computed, conditions, loops, onlyn8n, prompts, renamed
+from dsl import bodies, classes, collected, composed, computed, conditions, fixed, loops, onlyn8n, prompts, renamed
 from dsl.ir import Edge, Flow, Graph, Node, Ref, Resource, Script, Type
 from dsl.kinds import ports
 from dsl.lacking import there
@@ -50,6 +50,7 @@ class _Builder:
     def _prepare(self) -> None:
         """What RAGFlow has no words for, in words that it has."""
         graph = self.flow.graph
+        fixed.fix(graph, self._tell)
         dialogue.end_with_messages(graph)
         inputs.parse(self.flow, {*nodes(self.flow)}, self._parsed)
         loops.give_out(graph)

@@ -222,3 +222,38 @@ def test_another_model_of_n8n_is_told_though_it_hangs_on_the_same_node() -> None
         told = [str(each) for each in diff(chain(kind, listed("gpt-4o")), chain(kind, listed("o3")))]
         assert told == ["~ 'A': model: gpt-4o -> o3"]
         assert not diff(chain(kind, listed("gpt-4o")), chain(kind, listed("gpt-4o")))
+
+
+def test_what_is_set_for_the_workflow_as_a_whole_is_told() -> None:
+    def told(read: Any, one: Any, other: Any) -> list[str]:
+        return [str(each) for each in diff(read(one), read(other))]
+
+    def n8n(settings: dict[str, Any]) -> Flow:
+        return dsl.read(json.dumps({"nodes": [], "connections": {}, **settings}), "n8n")
+
+    assert told(n8n, {"active": False}, {"active": True}) == ["~ flow: active: no -> yes"]
+    assert told(n8n, {"active": False}, {}) == []
+    zones = [{"settings": {"timezone": zone, "executionOrder": "v1"}} for zone in ("Asia/Tokyo", "Europe/Berlin")]
+    assert told(n8n, *zones) == ["~ flow: settings.timezone: Asia/Tokyo -> Europe/Berlin"]
+    assert told(n8n, {}, {"pinData": {"A": [{"json": {"a": 1}}]}}) == [
+        "~ flow: pinData: nothing -> {A: [{json: {a: 1}}]}"
+    ]
+    assert told(n8n, {"settings": {"x": TOKEN}}, {"settings": {"x": TOKEN[::-1]}}) != []
+    assert TOKEN not in str(told(n8n, {"settings": {"x": TOKEN}}, {"settings": {"x": "a"}}))
+
+    def dify(features: dict[str, Any]) -> Flow:
+        graph = {"nodes": [{"id": "s", "data": {"type": "start", "title": "S", "variables": []}}], "edges": []}
+        workflow = {"graph": graph, "features": features}
+        app = {"kind": "app", "version": "0.6.0", "app": {"mode": "advanced-chat", "name": "a"}, "workflow": workflow}
+        return dsl.read(json.dumps(app), "dify")
+
+    moderated = {"sensitive_word_avoidance": {"enabled": True, "type": "keywords"}}
+    assert told(dify, {"sensitive_word_avoidance": {"enabled": False}}, moderated) == [
+        "~ flow: features.sensitive_word_avoidance.enabled: no -> yes",
+        "~ flow: features.sensitive_word_avoidance.type: nothing -> keywords",
+    ]
+    assert told(dify, {}, {"file_upload": {"enabled": False, "number_limits": 3}}) == []
+    assert told(dify, {"opening_statement": "Hi"}, {"opening_statement": "Ho"}) == ["~ 'S': prologue: Hi -> Ho"]
+
+
+TOKEN = "ghp_Zq7xW3nB9tR5vK2mAa81Lp0QwErTyUiOp3Xc"

@@ -886,3 +886,12 @@ def test_what_a_node_needs_in_front_of_it_has_ids_of_its_own_however_long_that_o
     written = dsl.write(dsl.read(json.dumps({"nodes": [begin, store], "connections": edges})), "dify")
     ids = [each["id"] for each in written.document["workflow"]["graph"]["nodes"]]
     assert len(ids) == len(set(ids)) > 2
+
+
+def test_a_model_that_is_asked_nothing_is_told_for_it_fails_on_dify() -> None:
+    def told(text: str, **more: Any) -> list[str]:
+        model = {"model": "m", "messages": [{"role": "user", "text": text}], **more}
+        flow = Flow("f", "coze", graph=Graph([Node("b", "start"), Node("l", "llm", params=model)], [Edge("b", "l")]))
+        return [note.node for note in dsl.write(flow, "dify").notes if note.code == "prompt.missing"]
+
+    assert (told(" "), told("Hi"), told("", memory={"window": 3})) == (["l"], [], [])

@@ -212,6 +212,13 @@ def _set_in_loop(document: Any) -> None:
 PLANTED = [
     ("dify", lambda document: document.pop("kind"), "kind.missing", "/kind", "kind: app"),
     ("dify", _data(2, type="start", variables=[]), "start.twice", "/workflow/graph/nodes/2/data", "knows one only"),
+    (
+        "dify",
+        _data(2, type="trigger-schedule", mode="cron", cron_expression=""),
+        "cron.missing",
+        "/cron_expression",
+        "no time",
+    ),
     ("dify", _data(2, type="llm", model=MODEL), "dependency.missing", "/model", "langgenius/openai."),
     ("dify", _data(2, credential_id="c-1"), "credential.id", "/credential_id", "no other workspace"),
     ("dify", _data(2, code="{{#a-b.c#}}"), "ref.text", "/data/code", "{{#a-b.c#}} is no reference"),

@@ -5,7 +5,7 @@ Nothing here knows Dify's file format. What a recipe makes is found again by `ds
 
 from functools import partial
 
-from dsl import computed, knowledge, looped, rings
+from dsl import computed, fixed, knowledge, looped, rings
 from dsl.bodies import as_text
 from dsl.classes import translate
 from dsl.dify.lacking import PLATFORM
@@ -71,6 +71,7 @@ def lowered(flow: Flow) -> Work:
 
 def _supply(work: Work) -> None:
     if not work.own:
+        fixed.fix(work.flow.graph, work.note)
         taken = {*work.nodes}
         looped.as_loops(work.flow.graph, taken, partial(_looped, work))
         rings.cut(work.flow.graph, taken, partial(_cut, work))

@@ -1,4 +1,4 @@
-"""What Dify's agents and classifiers lack: a schema, a class for what fits none."""
+"""What models, agents and classifiers lack in Dify: a prompt, a schema, a class for what fits none."""
 
 import json
 from dataclasses import replace
@@ -8,6 +8,13 @@ from dsl.dify import names
 from dsl.dify.work import Recipe, Work
 from dsl.ir import Graph, Node, Text
 from dsl.values import parts
+
+
+def _llm(work: Work, node: Node) -> None:
+    said = [part for each in node.params.get("messages", []) for part in parts(each.get("text", ""))]
+    silent = all(isinstance(part, str) and not part.strip() for part in said)
+    if silent and not work.own and not node.params.get("memory"):
+        work.note(node, "degraded", "prompt.missing", "The model is asked nothing, and so it fails.", "Write a prompt.")
 
 
 def _agent(work: Work, node: Node) -> None:
@@ -60,4 +67,4 @@ def _targets(graph: Graph, node: Node, port: str) -> set[str]:
     return {edge.target for edge in graph.edges if (edge.source, edge.port) == (node.id, port)}
 
 
-RECIPES: dict[str, Recipe] = {"agent": _agent, "classify": _classify}
+RECIPES: dict[str, Recipe] = {"llm": _llm, "agent": _agent, "classify": _classify}
