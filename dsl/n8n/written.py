@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from dsl.computed import are_fields
 from dsl.ir import Node, Ref, Resource, Script, Value, Variable
+from dsl.irjson import fits
 from dsl.kinds import ASSIGNMENTS, KINDS
 from dsl.n8n import python, shims, text
 from dsl.n8n.source import Raw, members
@@ -47,21 +48,17 @@ def _shim_template(reader: "Reader", raw: Raw, node: Node, shim: shims.Shim) -> 
 
 
 def _shim_stub(reader: "Reader", raw: Raw, node: Node, shim: shims.Shim) -> None:
-    """What was no node of n8n's is again what it was."""
+    """What was no node of n8n's is again what it was, where all that it needs was there to be written."""
     inputs, kind = _shim_inputs(reader, raw, node, shim), shim.facts.get("kind")
-    own = {name: value for name, value in inputs.items() if not name.startswith("params ")}
-    params = {name[7:]: value for name, value in inputs.items() if name.startswith("params ")}
-    node.kind = (
-        kind if isinstance(kind, str) and kind in KINDS and kind not in ("iterate", "loop", "start") else "opaque"
-    )
-    found = shims.unpacked(shim.facts.get("params"), params, node.id)
-    node.params = found if isinstance(found, dict) and node.kind != "opaque" else {}
-    node.inputs = own
-    if node.kind == "opaque":
-        node.params = {"type": str(shim.facts.get("type", "opaque"))}
-    if node.kind == "assign":  # what is nowhere is not set
-        items = [each for each in members(node.params, "items") if isinstance(each.get("target"), Ref)]
-        node.params = {**node.params, "items": items}
+    node.inputs = {name: value for name, value in inputs.items() if not name.startswith("params ")}
+    given = {name[7:]: value for name, value in inputs.items() if name.startswith("params ")}
+    found = shims.unpacked(shim.facts.get("params"), given, node.id)
+    params = found if isinstance(found, dict) else {}
+    known = isinstance(kind, str) and kind in KINDS and kind not in ("iterate", "loop", "start", "opaque")
+    if known and all(fits(str(kind), name, value) for name, value in params.items()):
+        node.kind, node.params = str(kind), params
+    else:
+        node.kind, node.params = "opaque", {"type": str(shim.facts.get("type", "opaque"))}
 
 
 def _shim_assign(reader: "Reader", raw: Raw, node: Node, shim: shims.Shim) -> None:
