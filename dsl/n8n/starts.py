@@ -180,6 +180,9 @@ def _call(builder: "Builder", node: Node) -> None:
 
 def _schedule(builder: "Builder", node: Node) -> None:
     trigger = node.params["trigger"]
+    if not trigger.get("cron") and builder.flow.dialect != "n8n":
+        message = "Nothing says when this schedule starts a run: it is written as every midnight."
+        builder.note(node, "needs_binding", "trigger.time", message, "Set the time.")
     lines = [trigger.get("cron") or "0 0 * * *", *trigger.get("more", [])]
     builder.add(node, "scheduleTrigger", {"rule": schedules.rule([str(line) for line in lines])})
 

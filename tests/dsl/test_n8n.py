@@ -869,6 +869,16 @@ def _scheduled(**item: Any) -> dict[str, Any]:
     return {"nodes": [trigger], "connections": {}}
 
 
+def test_a_schedule_without_a_time_is_found_on_dify_and_told_on_the_way_back() -> None:
+    computed = {"field": "cronExpression", "expression": "={{ $vars.CRON }}"}
+    document = _scheduled()
+    document["nodes"][0]["parameters"]["rule"]["interval"] = [computed]
+    on_dify = dsl.read(dsl.write(dsl.read(json.dumps(document)), "dify").data)
+    assert [(each.level, each.code) for each in dsl.check(on_dify)] == [("error", "cron.missing")]
+    back = dsl.write(on_dify, "n8n")
+    assert [note.severity for note in back.notes if note.code == "trigger.time"] == ["needs_binding"]
+
+
 def test_a_time_that_an_expression_computes_is_no_other_time_elsewhere_but_told() -> None:
     for item in (
         {"field": "hours", "hoursInterval": "={{ $vars.H }}"},
