@@ -15,11 +15,11 @@ _WORD = re.compile(
     )""",
     re.X,
 )
+_CLOCK = re.compile(r"\$now\b(?!\s*\.\s*(?:toMillis|valueOf)\b)")  # which are the same everywhere
 CLOCK = "$now is told in UTC, not in the time zone of the workflow."
 _STAND_INS = {
     "$execution.id": "$execution.id is another one in every step.",
     "$runIndex": "$runIndex is 0, in rounds too.",
-    "$now": CLOCK,
 }
 _ASIDE = re.compile(  # what has no end ends with the line, or the code
     r"""//[^\n]*|/\*[\s\S]*?(?:\*/|\Z)|"(?:[^"\\\n]|\\(?:.|\n|\Z))*"?|'(?:[^'\\\n]|\\(?:.|\n|\Z))*'?"""
@@ -29,7 +29,7 @@ ADVICE = "Write the code without, or hand it what it needs."
 
 def evaluated(message: str, scripts: Iterable[Script]) -> str:
     """What there is to say of expressions, with what else is to be said of these."""
-    return f"{message} {CLOCK}" if any("$now" in each.source for each in scripts) else message
+    return f"{message} {CLOCK}" if any(_CLOCK.search(each.source) for each in scripts) else message
 
 
 def told(params: dict[str, object]) -> str:
@@ -39,4 +39,5 @@ def told(params: dict[str, object]) -> str:
     source = _ASIDE.sub(" ", str(params.get("source", "")))
     fails = list(dict.fromkeys("".join(each.split()) for each in _WORD.findall(source)))
     said = [f"The code uses {', '.join(fails)}, which only n8n has: it fails when it runs."] if fails else []
-    return " ".join(said + [each for word, each in _STAND_INS.items() if word in source])
+    said += [each for word, each in _STAND_INS.items() if word in source]
+    return " ".join([*said, CLOCK] if _CLOCK.search(source) else said)

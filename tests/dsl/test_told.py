@@ -75,7 +75,8 @@ def test_the_same_is_not_said_twice_of_one_node(target: str) -> None:
         ("return { a: $execution.mode }", "$execution.mode"),
         ("return { a: $runIndex }", "$runIndex"),
         ("return { a: `${$today}` }", "$today"),
-        ("// $workflow\nreturn { a: '$today', /* DateTime.now() */ b: $now.toISO(), c: my.DateTime.now() }", ""),
+        ("// $workflow\nreturn { a: '$today', /* DateTime.now() */ b: $now.toMillis(), c: my.DateTime.now() }", ""),
+        ("return { a: $now.toISO() }", "$now is told in UTC"),
         ("return { a: $items('In')[0].json.x, b: $input.first().json, c: $itemIndex }", ""),
     ],
 )
