@@ -24,9 +24,9 @@ from typing import (
 
 from dsl import DslError
 from dsl.dialects import DIALECTS
+from dsl.dump import dump_json
 from dsl.ir import Edge, Flow, Graph, Json, Node, OnError, Ref, Resource, Scope, Script, Text, Type, Value, Variable
 from dsl.kinds import EVERYWHERE, KINDS
-from dsl.load import dump_json
 from dsl.notes import Note
 from dsl.values import pointer
 

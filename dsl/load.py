@@ -1,14 +1,11 @@
 """Files from strangers: bytes to plain data, in bounded time and memory, or one clear DslError."""
 
 import bisect
-import io
 import json
 import math
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterable
-from itertools import chain
 from typing import Any, NoReturn
 
 import yaml
@@ -263,64 +260,6 @@ def load_yaml(source: str) -> Any:
         raise DslError(f"This is not YAML: {' '.join(str(error).split())[:200]}.") from None
 
 
-class Quoted(str):
-    """A str that YAML output always puts in quotes: '0.6.0' and '1' must not be read as numbers."""
-
-
-class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
-    """Plain data as YAML events: what `yaml.dump` writes, but what a word looks like is found once, not each time."""
-
-    def __init__(self, stream: io.StringIO) -> None:
-        super().__init__(stream, allow_unicode=True, width=2**20)
-        self.words: dict[Any, yaml.Event] = {}
-
-    def ignore_aliases(self, data: Any) -> bool:
-        return True
-
-    def document(self, value: Any) -> None:
-        self.emit(yaml.StreamStartEvent())
-        self.emit(yaml.DocumentStartEvent(explicit=False))
-        self.value(value)
-        self.emit(yaml.DocumentEndEvent(explicit=False))
-        self.emit(yaml.StreamEndEvent())
-
-    def value(self, value: Any) -> None:
-        if isinstance(value, dict):
-            self.emit(_MAPPING)
-            self.each(chain.from_iterable(value.items()))
-            self.emit(_MAPPING_END)
-        elif isinstance(value, (list, tuple)):
-            self.emit(_SEQUENCE)
-            self.each(value)
-            self.emit(_SEQUENCE_END)
-        else:
-            word = type(value), str(value)  # 1, 1.0 and True are one key
-            self.emit(self.words.get(word) or self.words.setdefault(word, self.scalar(value)))
-
-    def each(self, values: Iterable[Any]) -> None:
-        """Most are words that stood there before: no call is made for these."""
-        emit, words = self.emit, self.words
-        for value in values:
-            if type(value) is str:
-                emit(words.get(value) or words.setdefault(value, self.scalar(value)))
-            else:
-                self.value(value)
-
-    def scalar(self, value: Any) -> yaml.Event:
-        """As `represent_data` has it, which looks for the way to represent a plain text longer than it takes."""
-        tag, shown, style = _STR, value, None
-        if type(value) is not str:
-            node = self.represent_data(value)
-            tag, shown, style = node.tag, node.value, node.style
-        plain = self.resolve(yaml.ScalarNode, shown, (True, False)) == tag
-        return yaml.ScalarEvent(None, tag, (plain, tag == _STR), shown, style=style)
-
-
-_MAPPING, _MAPPING_END = yaml.MappingStartEvent(None, None, True, flow_style=False), yaml.MappingEndEvent()
-_SEQUENCE, _SEQUENCE_END = yaml.SequenceStartEvent(None, None, True, flow_style=False), yaml.SequenceEndEvent()
-_Dumper.add_representer(Quoted, lambda dumper, data: dumper.represent_scalar(_STR, str(data), style="'"))
-
-
 def comments(source: str) -> int:
     """How many comments a file in YAML holds: the signs for one that stand in no value."""
     values = []
@@ -334,16 +273,3 @@ def comments(source: str) -> int:
     ends = [start for start, _ in values]
     inside = (bisect.bisect_right(ends, sign) - 1 for sign in signs)
     return sum(place < 0 or values[place][1] <= sign for place, sign in zip(inside, signs, strict=True))
-
-
-def dump_yaml(document: Any) -> str:
-    stream = io.StringIO()
-    _Dumper(stream).document(document)
-    return stream.getvalue()
-
-
-def dump_json(document: Any, *, indent: int | None = 2) -> str:
-    try:
-        return json.dumps(document, ensure_ascii=False, indent=indent, allow_nan=False) + "\n"
-    except TypeError as error:  # a date out of a YAML file
-        raise DslError(f"The workflow holds a value that JSON has no form for: {error}.") from None

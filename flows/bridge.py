@@ -58,7 +58,7 @@ def convert(
     archive, but with form=F4) stand beside OUT, with their names in front of its ending.
     """
     import dsl
-    from dsl.load import dump_json
+    from dsl.dump import dump_json
 
     if Path("-") in (report, sidecar):
         raise UsageError("--report and --sidecar want the name of a file: stdout is for the workflow.")
@@ -150,7 +150,7 @@ def _original(sidecar: Path, file: str) -> bytes:
 
 
 def _report(path: Path, flow: Flow, target: str, written: Written, file: str, data: bytes) -> None:
-    from dsl.load import dump_json
+    from dsl.dump import dump_json
     from dsl.report import markdown, report
 
     plain = report(flow, target, written, file=Path(file).name, data=data)

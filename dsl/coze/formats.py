@@ -13,7 +13,8 @@ import zlib
 from typing import Any
 
 from dsl import DslError
-from dsl.load import MAX_BYTES, MAX_VALUES, Quoted, dump_json, dump_yaml, load, load_json, load_yaml, text
+from dsl.dump import Quoted, dump_json, dump_yaml
+from dsl.load import MAX_BYTES, MAX_VALUES, load, load_json, load_yaml, text
 from dsl.values import leaves
 
 CLIPBOARD, EXPORT = "coze-workflow-clipboard-data", "coze-workflow-export-data"

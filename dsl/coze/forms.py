@@ -10,7 +10,7 @@ from dsl.coze import yamlform
 from dsl.coze.chats import is_chat
 from dsl.coze.formats import CLIPBOARD, EXPORT, form, inside
 from dsl.coze.reading import mapping
-from dsl.load import dump_yaml
+from dsl.dump import dump_yaml
 from dsl.notes import Note
 from dsl.values import steps, unique
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from dsl.dify.build import build, reshaped
 from dsl.dify.read import read, sniff
-from dsl.load import dump_yaml
+from dsl.dump import dump_yaml
 
 __all__ = ["COSMETIC", "SETTINGS", "build", "dump", "read", "reshaped", "sniff", "unpack"]
 

@@ -12,8 +12,8 @@ from dsl.dify.starts import trigger
 from dsl.dify.work import Work
 from dsl.dify.writers import WRITERS
 from dsl.dify.writers.failures import on_error
+from dsl.dump import Quoted
 from dsl.ir import Edge, Flow, Graph, Json, Node, Variable
-from dsl.load import Quoted
 from dsl.notes import Note
 
 VERSIONS = ("0.6.0", "0.7.0")

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from dsl import DslError, OptionError
-from dsl.load import dump_json, load_json
+from dsl.dump import dump_json
+from dsl.load import load_json
 from dsl.n8n.source import dig
 from dsl.n8n.tables import TRIGGERS, short
 from dsl.notes import Note

@@ -1,6 +1,6 @@
 """RAGFlow's agent canvas (0.27): JSON with `components`, the program, and `graph`, the drawing."""
 
-from dsl.load import dump_json
+from dsl.dump import dump_json
 from dsl.ragflow.build import build, given_ids
 from dsl.ragflow.read import read, sniff
 from dsl.ragflow.tables import COSMETIC

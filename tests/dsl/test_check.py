@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 import dsl
+from dsl.dump import dump_json
 from dsl.findings import as_json, sarif, text
 from dsl.ir import Edge, Flow, Graph, Node, Ref, Script, Text, Type
 from dsl.lint import Finding, check, mend
-from dsl.load import dump_json
 from dsl.refused import refusals
 from dsl.values import nodes
 from tests.dsl.engines.build import assign, conditions, node, workflow

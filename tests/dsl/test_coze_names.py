@@ -10,8 +10,8 @@ import dsl
 from dsl import coze
 from dsl.coze import text
 from dsl.coze.validate import validate
+from dsl.dump import dump_json
 from dsl.ir import Flow, Node, Ref, Text, Type
-from dsl.load import dump_json
 from dsl.values import node_refs, nodes
 from tests.dsl.small import OBJECT, STRINGS, end, javascript, line, start
 

@@ -11,8 +11,9 @@ from dsl.audit import differing
 from dsl.coze import yamlform
 from dsl.coze.formats import inside
 from dsl.coze.validate import validate
+from dsl.dump import dump_yaml
 from dsl.ir import Edge, Flow, OnError, Ref, Type
-from dsl.load import dump_yaml, load_yaml
+from dsl.load import load_yaml
 from dsl.values import node_refs, nodes, walk
 from tests.dsl.engines.dify import run_dify
 from tests.dsl.small import Case, nested, rounds_in_rounds, walked_in_rounds

@@ -7,8 +7,8 @@ import pytest
 import dsl
 from dsl import coze
 from dsl.coze.validate import validate
+from dsl.dump import dump_json
 from dsl.ir import Flow, Node, Ref, Text, Type, Value
-from dsl.load import dump_json
 from dsl.values import nodes
 from tests.dsl.small import STRINGS, end, line, start
 

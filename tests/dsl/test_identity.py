@@ -7,7 +7,7 @@ import pytest
 import dsl
 from dsl import irjson
 from dsl.audit import differing
-from dsl.load import dump_json
+from dsl.dump import dump_json
 from dsl.merge import same
 from tests.dsl.corpus import FOLDERS, files
 from tests.dsl.kitchen import kitchen_sink

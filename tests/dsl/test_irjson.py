@@ -7,7 +7,7 @@ import pytest
 import dsl
 from dsl import irjson
 from dsl.dialects import DIALECTS
-from dsl.load import dump_json
+from dsl.dump import dump_json
 from tests.dsl.kitchen import kitchen_sink
 
 Q = {"$ref": ["node", "begin", ["q"]]}

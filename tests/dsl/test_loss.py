@@ -7,8 +7,9 @@ import pytest
 import dsl
 from dsl import sidecar
 from dsl.audit import differing
+from dsl.dump import dump_json
 from dsl.hiding import hidden
-from dsl.load import dump_json, load_json
+from dsl.load import load_json
 from dsl.merge import same
 from dsl.values import at, pointer, steps
 from tests.dsl.corpus import FOLDERS, files

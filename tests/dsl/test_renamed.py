@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 import dsl
+from dsl.dump import dump_json
 from dsl.ir import Flow, Node, Ref, Text, Type
-from dsl.load import dump_json
 from dsl.values import node_refs, nodes
 from tests.dsl.small import line
 

@@ -3,8 +3,8 @@
 import pytest
 
 import dsl
+from dsl.dump import dump_json
 from dsl.ir import Edge, Flow, Graph, Node, Ref, Resource, Type, Variable
-from dsl.load import dump_json
 
 TARGETS = ("dify", "coze", "ragflow")
 
