@@ -119,6 +119,7 @@ class _Builder:
     def __init__(self, source: str) -> None:
         self.yaml: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(source)
         self.event = self.yaml.get_event
+        self.telling = self.yaml.yaml_implicit_resolvers  # by how they begin, words that may be no text
         self.words: dict[str, Any] = {}  # without quotes, and what they mean: most stand there many times
         self.anchors: dict[str, tuple[Any, int]] = {}
         self.values = 0
@@ -197,9 +198,11 @@ class _Builder:
         if not event.implicit[0]:
             return event.value
         if event.value not in self.words:
-            tag = self.yaml.resolve(yaml.ScalarNode, event.value, (True, False))
-            self.words[event.value] = self.tagged(event, tag)
+            self.words[event.value] = self.meant(event) if event.value[:1] in self.telling else event.value
         return self.words[event.value]
+
+    def meant(self, event: yaml.ScalarEvent) -> Any:
+        return self.tagged(event, self.yaml.resolve(yaml.ScalarNode, event.value, (True, False)))
 
     def tagged(self, event: yaml.ScalarEvent, tag: str) -> Any:
         if tag in _AS_TEXT or (tag in _SCALARS and len(event.value) > MAX_DIGITS):

@@ -179,7 +179,7 @@ class _Masker:
         return replace(variable, default=default)
 
     def described(self, words: str) -> str:
-        return self.plain(words, self.found(words))
+        return self.plain(words, self.found(words)) if words else words
 
     # -- the values in them
 
@@ -229,7 +229,8 @@ class _Masker:
     def text(self, value: Text, under: Under) -> Any:
         """Looked at as a whole, with `{{...}}` for what is no text."""
         shown = [part if isinstance(part, str) else "{{" + getattr(part, "source", "") + "}}" for part in value.parts]
-        spans = self.found("".join(shown), under)
+        if not (spans := self.found("".join(shown), under)):
+            return value
         result: list[Any] = []
         start = 0
         for part, as_shown in zip(value.parts, shown, strict=True):
@@ -241,7 +242,7 @@ class _Masker:
             else:
                 result.append(part)
             start = end
-        return text(result) if spans else value
+        return text(result)
 
     def pieces(self, value: str, spans: list[Found]) -> list[Any]:
         result: list[Any] = []

@@ -304,6 +304,9 @@ def _says(condition: dict[str, Any], any_case: bool) -> bool:
     return not any_case and condition["op"] in SIGNS
 
 
+_UNSAID = re.compile(r"\W", re.ASCII)  # in a reference
+
+
 def _names(flow: Flow) -> dict[str, str]:
     """Start and end have fixed ids; the others keep theirs when a reference can hold it."""
     taken = {START, END}
@@ -314,7 +317,7 @@ def _names(flow: Flow) -> dict[str, str]:
         elif node.kind == "end" and container is None:
             names[node.id] = END
         else:
-            names[node.id] = unique(re.sub(r"\W", "_", node.id, flags=re.ASCII) or "node", taken)
+            names[node.id] = unique(_UNSAID.sub("_", node.id) or "node", taken)
     return {old: new for old, new in names.items() if old != new}
 
 

@@ -12,13 +12,14 @@ _PATH = rf"(?:\.{_STEP}|\[\d+\])"
 _NAMED = re.compile(rf"\{{\{{\s*([A-Za-z_]\w*{_PATH}*)\s*\}}\}}")
 _BLOCK = re.compile(rf"\{{\{{\s*block_output_(\w+?)({_PATH}+)\s*\}}\}}")
 _GLOBAL = re.compile(rf"\{{\{{\s*(global_variable_(?:app|user|system))\[\"([^\"]+)\"\]({_PATH}*)\s*\}}\}}")
+_KEY, _INDEX = re.compile(r"[^.\[\]]+"), re.compile("[0-9]{1,9}")
 _HTTP = re.compile(f"(?:{_BLOCK.pattern})|(?:{_GLOBAL.pattern})")
 Find = Callable[[str, tuple[str | int, ...]], Ref]
 
 
 def path(source: str) -> tuple[str | int, ...]:
     """`a.b[0].c` in steps."""
-    return tuple(int(step) if re.fullmatch(r"[0-9]{1,9}", step) else step for step in re.findall(r"[^.\[\]]+", source))
+    return tuple(int(step) if _INDEX.fullmatch(step) else step for step in _KEY.findall(source))
 
 
 def named(source: str, inputs: dict[str, Value]) -> Value:

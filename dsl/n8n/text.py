@@ -87,7 +87,10 @@ class _NotPlain(Exception):
 
 def unquote(literal: str) -> str:
     """The text that a JavaScript string literal means."""
-    return re.sub(r"\\(u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|.)", _escaped, literal[1:-1], flags=re.S)
+    return _ESCAPE.sub(_escaped, literal[1:-1])
+
+
+_ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|.)", re.S)
 
 
 def _escaped(match: "re.Match[str]") -> str:
@@ -575,8 +578,10 @@ class Printer:
 
 def _literal(part: str) -> str:
     """Text beside expressions: what n8n would take for the begin of one is printed as one itself."""
-    part = re.sub(r"\{(?=\{)|\{\Z|\\(?=\{\{)|\\\Z", lambda match: "{{ " + string(match[0]) + " }}", part)
-    return part
+    return _BEGIN.sub(lambda match: "{{ " + string(match[0]) + " }}", part)
+
+
+_BEGIN = re.compile(r"\{(?=\{)|\{\Z|\\(?=\{\{)|\\\Z")
 
 
 def string(text: str) -> str:

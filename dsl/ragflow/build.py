@@ -314,11 +314,14 @@ def _names(flow: Flow) -> dict[str, str]:
     return {old: new for old, new in names.items() if old != new}
 
 
+_UNSAID = re.compile("[^A-Za-z0-9_:]")  # in a reference
+
+
 def _name(node: Node, dialect: str) -> str:
     """An id that references hold everywhere: headers and templates know no name that begins with a digit.
 
     RAGFlow goes on behind a form whose id says that it is one; behind any other it begins anew."""
-    name = re.sub(r"[^A-Za-z0-9_:]", "_", node.id) or "node"
+    name = _UNSAID.sub("_", node.id) or "node"
     if dialect == "ragflow":
         return name
     if node.kind == "ask" and "userfillup" not in name.lower():

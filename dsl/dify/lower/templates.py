@@ -8,6 +8,9 @@ from dsl.dify.work import Recipe, Work
 from dsl.ir import Node, Ref, Script, Text, Value
 from dsl.values import parts, unique
 
+_TAG = re.compile(r"\{(?=[{%#])")
+_UNSAID, _LETTER = re.compile(r"\W", re.ASCII), re.compile("[A-Za-z]")
+
 
 def _template(work: Work, node: Node) -> None:
     """Text with references as a Jinja template that prints them."""
@@ -18,16 +21,18 @@ def _template(work: Work, node: Node) -> None:
     source = f"{{# {BEGIN} text #}}{{# {END} #}}"
     for part in parts(template):
         if isinstance(part, str):
-            source += re.sub(r"\{(?=[{%#])", "{{ '{' }}", part)
+            source += _TAG.sub("{{ '{' }}", part)
             continue
         if part not in named:
-            stem = re.sub(
-                r"\W", "_", str(part.path[-1]) if isinstance(part, Ref) and part.path else "value", flags=re.A
-            )
-            named[part] = unique(f"v_{stem}"[:28] if not re.match("[A-Za-z]", stem) else stem[:28], {*named.values()})
+            named[part] = unique(_name(part), {*named.values()})
         source += "{{ " + _printed(node, named[part], _as_list(work, node, part)) + " }}"
     node.inputs = {name: part if _as_list(work, node, part) else _printable(work, part) for part, name in named.items()}
     node.params = {"template": Script("jinja2", source)}
+
+
+def _name(part: Value) -> str:
+    stem = _UNSAID.sub("_", str(part.path[-1]) if isinstance(part, Ref) and part.path else "value")
+    return (stem if _LETTER.match(stem) else f"v_{stem}")[:28]
 
 
 def _as_list(work: Work, node: Node, value: Value) -> str:
