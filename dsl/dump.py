@@ -72,9 +72,12 @@ _STR = "tag:yaml.org,2002:str"
 _Dumper.add_representer(Quoted, lambda dumper, data: dumper.represent_scalar(_STR, str(data), style="'"))
 
 
+_WIDTH = 2**20
+
+
 def _yaml(document: Any) -> str:
     stream = io.StringIO()
-    _Dumper(stream, allow_unicode=True, width=2**20).document(document)
+    _Dumper(stream, allow_unicode=True, width=_WIDTH).document(document)
     return stream.getvalue()
 
 
@@ -100,7 +103,7 @@ class _Lines:
         words = [*dict.fromkeys(self.pieces[1::2])]
         written = _yaml([self.odd.get(word, word) for word in words])[2:-1].split("\n- ")
         texts = dict(zip(words, written, strict=True))
-        if not all(map(_is_short, self.keys)) or any("\n" in texts[word] for word in words if word not in self.odd):
+        if not all(map(_is_short, self.keys)) or any(len(shown) > _WIDTH // 2 for shown in written):
             return None
         texts |= {word: _INDENT.sub(" " * (len(word.line) + 1), texts[word]) for word in self.odd}
         self.pieces[1::2] = [texts[word] for word in self.pieces[1::2]]
@@ -138,7 +141,7 @@ class _Lines:
     def word(self, value: Any, line: str) -> Any:
         if type(value) is str and value.isprintable():
             return value
-        odd = _Odd(type(value), str(value), line if isinstance(value, str) else "")
+        odd = _Odd(type(value), str(value), line if isinstance(value, (str, bytes)) else "")
         self.odd[odd] = value
         return odd
 

@@ -25,6 +25,9 @@ def cut(graph: Graph, taken: set[str], told: Callable[[Node, Node], None]) -> No
 
 def backward(graph: Graph) -> list[Edge]:
     """The edges that lead back to a node on the way to themselves, found from where control enters."""
+    places = {node.id: place for place, node in enumerate(graph.nodes)}
+    if all(places.get(edge.source, -1) < places.get(edge.target, len(places)) for edge in graph.edges):
+        return []  # each leads on in the order of the nodes, as in most files
     after: dict[str, list[Edge]] = {node.id: [] for node in graph.nodes}
     for edge in graph.edges:
         if edge.source in after and edge.target in after:

@@ -260,12 +260,14 @@ def copied(graph: Graph, without: str = "") -> Graph:
     `without` names a parameter that the target never reads: what that refers to is nothing to supply there.
     """
     nodes = [
-        replace(
-            node,
-            params={name: value for name, value in node.params.items() if name != without},
-            inputs=dict(node.inputs),
-            outputs=dict(node.outputs),
-            body=copied(node.body, without) if node.body is not None else None,
+        Node(
+            **vars(node)
+            | {
+                "params": {name: value for name, value in node.params.items() if name != without},
+                "inputs": dict(node.inputs),
+                "outputs": dict(node.outputs),
+                "body": copied(node.body, without) if node.body is not None else None,
+            }
         )
         for node in graph.nodes
     ]
@@ -276,7 +278,7 @@ def rename(flow: Flow, names: dict[str, str]) -> None:
     """Give nodes other ids, and all references and edges with them. The flow given is changed."""
 
     def changed(ref: Ref) -> Ref:
-        return replace(ref, node=names.get(ref.node, ref.node)) if ref.node else ref
+        return replace(ref, node=names[ref.node]) if ref.node in names else ref
 
     for node, _, _ in list(walk(flow.graph)):
         node.id = names.get(node.id, node.id)
@@ -303,7 +305,7 @@ def unique(name: str, taken: set[str], *, longest: int = 0, join: str = "_") -> 
         tail = f"{join}{number}" if number > 1 else ""
         return (name[: longest - len(tail)] if longest else name) + tail
 
-    candidate = numbered(1)
+    candidate = numbered(1) if longest else name
     if candidate in taken:
         number = next((each for each in range(2, _FEW) if numbered(each) not in taken), 0)
         candidate = numbered(number or _free(lambda each: numbered(each) not in taken))

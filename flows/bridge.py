@@ -141,7 +141,12 @@ def _naming(path: Path | str) -> Iterator[None]:
 
 
 def _beside(sidecar: Path, file: str) -> str:
-    return os.path.relpath(file, sidecar.parent) if file != "-" else ""
+    return _said(os.path.relpath(file, sidecar.parent)) if file != "-" else ""
+
+
+def _said(name: str) -> str:
+    """The name of a file for a file: one that is no UTF-8 with a sign for what is none."""
+    return os.fsencode(name).decode("utf-8", "replace")
 
 
 def _original(sidecar: Path, file: str) -> bytes:
@@ -153,7 +158,7 @@ def _report(path: Path, flow: Flow, target: str, written: Written, file: str, da
     from dsl.dump import dump_json
     from dsl.report import markdown, report
 
-    plain = report(flow, target, written, file=Path(file).name, data=data)
+    plain = report(flow, target, written, file=_said(Path(file).name), data=data)
     save(path, (markdown(plain) if path.suffix == ".md" else dump_json(plain)).encode())
 
 

@@ -82,8 +82,9 @@ def _with_bounds(canvas: dict[str, Any]) -> dict[str, Any]:
     """Every node with `_temp.bounds`, which pasting reads."""
     made = []
     for node in canvas["nodes"]:
-        place = (node.get("meta") or {}).get("position") or {"x": 0, "y": 0}
-        bounds = {"x": place["x"] - 180, "y": place["y"], "width": 360, "height": 105}
+        place = mapping(mapping(node.get("meta")).get("position"))
+        x, y = (place[each] if isinstance(place.get(each), (int, float)) else 0 for each in "xy")
+        bounds = {"x": x - 180, "y": y, "width": 360, "height": 105}
         made.append(node | {"_temp": {"bounds": bounds, "externalData": {}}})
     return {"nodes": made, "edges": canvas["edges"]}
 

@@ -52,12 +52,12 @@ class Place:
         return isinstance(self.value, dict) and self.value.get(key) is not None
 
     def mapping(self, *keys: str) -> "Place":
-        here = self.at(*keys)
+        here = self.at(*keys) if keys else self
+        if isinstance(here.value, dict):
+            return here
         if here.value is None:
             return Place({}, here._above, here._step)
-        if not isinstance(here.value, dict):
-            raise here.wants("a mapping")
-        return here
+        raise here.wants("a mapping")
 
     def entries(self, *keys: str) -> list[tuple[str, "Place"]]:
         """The members of a mapping, by name."""

@@ -65,11 +65,13 @@ def _plain(reader: "Reader", raw: Raw, node: Node) -> None:
 def _assigned(reader: "Reader", raw: Raw, kind: str, value: Any) -> Value:
     """What is typed as text and meant as something else, as n8n takes it from version 3 on."""
     read = reader.value(value, raw)
-    if raw.version < 3 or not isinstance(read, (str, Text)):
+    if raw.version < 3 or kind not in _KINDS.values() or not isinstance(read, (str, Text)):
         return read
     meant = jsontext.parsed(value, lambda code: reader.value(code, raw))
-    kinds = {list: "array", dict: "object", bool: "boolean", int: "number", float: "number"}
-    return meant if kinds.get(type(meant)) == kind else read
+    return meant if _KINDS.get(type(meant)) == kind else read
+
+
+_KINDS = {list: "array", dict: "object", bool: "boolean", int: "number", float: "number"}
 
 
 def type_of(value: Value) -> Type:

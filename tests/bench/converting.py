@@ -14,7 +14,7 @@ from dsl.ir import Edge, Flow, Graph, Node, Ref, Text, Type
 from tests.bench.figures import Figure, Target
 
 NODES = 100
-ROUNDS = 5
+ROUNDS = 20
 Library = tuple[Callable[[str], Any], Callable[[Any], str]]
 
 
@@ -65,8 +65,7 @@ def _pair(flow: Flow, source: str, target: str, limit: Target | None = None) -> 
     made = dsl.write(dsl.read(data), target).data
     assert isinstance(data, str) and isinstance(made, str)
     parse, emit, document = LIBRARY[source][0], LIBRARY[target][1], LIBRARY[target][0](made)
-    floor = _fastest(lambda: (parse(data), emit(document)))
-    took = _fastest(lambda: dsl.write(dsl.read(data), target))
+    floor, took = _fastest(lambda: (parse(data), emit(document)), partial(_convert, data, target))
     what = f"convert {NODES} nodes, {source} to {target}"
     return Figure(what, took, "ms", floor, "parse and emit", limit)
 
@@ -74,7 +73,7 @@ def _pair(flow: Flow, source: str, target: str, limit: Target | None = None) -> 
 def _growth(source: str, target: str) -> Figure:
     """What a large workflow takes beside as many nodes in small ones: what looks through all for each shows here."""
     small, large = (dsl.write(long_flow(nodes), source).data for nodes in (200, 2000))
-    floor, took = (_fastest(partial(_convert, data, target)) for data in (small, large))
+    floor, took = _fastest(*(partial(_convert, data, target) for data in (small, large)), rounds=5)
     return Figure(f"convert 2,000 nodes, {source} to {target}", took, "ms", 10 * floor, "10 times 200 nodes")
 
 
@@ -82,11 +81,12 @@ def _convert(data: str | bytes, target: str) -> None:
     dsl.write(dsl.read(data), target)
 
 
-def _fastest(work: Callable[[], object]) -> float:
-    """Milliseconds of the fastest of some rounds: what other work on the machine adds is left out."""
-    found = []
-    for _ in range(ROUNDS):
-        started = time.process_time()
-        work()
-        found.append((time.process_time() - started) * 1000)
-    return min(found)
+def _fastest(*works: Callable[[], object], rounds: int = ROUNDS) -> list[float]:
+    """Milliseconds of each in the fastest of some rounds, by turns: what other work on the machine adds is left out."""
+    found: list[list[float]] = [[] for _ in works]
+    for _ in range(rounds):
+        for work, took in zip(works, found, strict=True):
+            started = time.process_time()
+            work()
+            took.append((time.process_time() - started) * 1000)
+    return [*map(min, found)]

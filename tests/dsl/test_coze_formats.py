@@ -17,6 +17,7 @@ import dsl
 from dsl import DslError, OptionError
 from dsl.coze import formats
 from dsl.coze.forms import FORMS
+from dsl.dump import dump_json
 from dsl.ir import Flow, Ref, Type
 from dsl.values import at, nodes
 from tests.dsl import small
@@ -117,6 +118,15 @@ def test_sub_workflows_of_an_archive_are_files_beside_in_a_form_that_holds_one(f
     told = [note.message for note in written.notes if note.severity == "needs_binding"]
     assert [name for name in ("ask", "tell") if any(name in message for message in told)] == ["ask", "tell"]
     assert any("workflow/odd.yaml" in note.message for note in written.notes if note.severity == "dropped")
+
+
+@pytest.mark.parametrize("place", [None, "here", {}, {"x": 80}, {"x": "left", "y": None}])
+@pytest.mark.parametrize("form", ["F2", "F5"])
+def test_a_node_without_a_place_can_be_pasted(place: Any, form: str) -> None:
+    canvas = {"nodes": [{"id": "100001", "type": "1", "meta": {"position": place}, "data": {}}], "edges": []}
+    options = {"host": "www.coze.cn", "space": "1"} if form == "F2" else {}
+    written = dsl.write(dsl.read(dump_json(canvas)), "coze", form=form, **options)
+    assert '"bounds"' in str(written.data)
 
 
 def test_names_of_sub_workflows_lead_nowhere_else() -> None:

@@ -47,6 +47,16 @@ def test_a_report_is_json_or_markdown(sink: Path, tmp_path: Path) -> None:
     assert dsl.read((tmp_path / "out").read_bytes()) == kitchen_sink()
 
 
+def test_a_file_whose_name_is_no_utf8_gets_its_report_and_its_sidecar(sink: Path, tmp_path: Path) -> None:
+    odd = os.fsdecode(os.fsencode(tmp_path) + b"/b\xff.json")
+    sink.rename(odd)
+    for report in ("r.json", "r.md"):
+        done = flowstill("convert", odd, "--to", "dify", "--report", tmp_path / report, "--sidecar", tmp_path / "side")
+        assert (done.returncode, b"Traceback" in done.stderr) == (0, False)
+        assert "b\ufffd.json" in (tmp_path / report).read_text()
+    assert (tmp_path / "side").exists()
+
+
 def test_workflows_that_the_one_written_calls_stand_beside_it(tmp_path: Path) -> None:
     path = tmp_path / "in.json"
     path.write_text(str(dsl.write(rounds_in_rounds(), "ir").data))
