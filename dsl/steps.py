@@ -9,7 +9,7 @@ from typing import Any
 from dsl.dify.expressions import FUNCTIONS, LISTED, TYPED, elements
 from dsl.ir import Flow, Node, Ref, Script, Text, Value
 from dsl.kinds import declared
-from dsl.values import refs, text
+from dsl.values import parts, refs, text
 
 Code = tuple[str, dict[str, str]]  # lines of the body, and an expression for each output
 
@@ -20,13 +20,23 @@ def arguments(node: Node) -> dict[Ref, str]:
     return {ref: f"a{i}" for i, ref in enumerate(ref for ref in every if (ref.node, ref.scope) != (node.id, "item"))}
 
 
+def python(node: Node, names: dict[Ref, str]) -> Code:
+    """What computes the step: lines of a body that brings along what it calls, and an expression for each output."""
+    body, result = STEPS[node.kind](node, names)
+    return printing(body, *result.values()) + body, result
+
+
+def printing(*lines: str) -> str:
+    """The function that prints the parts of a text, as lines of a body, where any of these lines call it."""
+    return indent(FUNCTIONS["text"][0], "    ") if any("text(" in each for each in lines) else ""
+
+
 def expression(value: Value, names: dict[Ref, str]) -> str:
-    """A value as a Python expression."""
+    """A value as a Python expression; a text is printed by the function of `printing`."""
     if isinstance(value, Ref):
         return names[value]
     if isinstance(value, Text):
-        said = (repr(part) if isinstance(part, str) else f"str({expression(part, names)})" for part in value.parts)
-        return " + ".join(said)
+        return f"text({', '.join(expression(part, names) for part in value.parts)})"
     if isinstance(value, Script):
         return repr(value.source)
     if isinstance(value, dict):
@@ -94,11 +104,11 @@ def _dump(node: Node, names: dict[Ref, str]) -> Code:
 def _split(node: Node, names: dict[Ref, str]) -> Code:
     delimiters = [str(each) for each in node.params.get("delimiters", [])] or [","]
     body = f"    import re\n    pattern = '|'.join(re.escape(each) for each in {delimiters!r})\n"
-    return body, {"items": f"re.split(pattern, str({expression(node.params.get('text'), names)}))"}
+    return body, {"items": f"re.split(pattern, {expression(Text(parts(node.params.get('text'))), names)})"}
 
 
 def _list(node: Node, names: dict[Ref, str]) -> Code:
-    lines = [indent("".join(FUNCTIONS[name][0] for name in ("parse", "pick", "text", "test", "listed")), "    ")]
+    lines = [indent("".join(FUNCTIONS[name][0] for name in ("parse", "pick", "test", "listed")), "    ")]
     given = node.params | {"filter": elements(node.params["filter"]) if node.params.get("filter") else None}
     asked = [f"{key}={expression(given[key], names)}" for key in LISTED if given.get(key) is not None]
     lines.append("    box = lambda value: value\n")

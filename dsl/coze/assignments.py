@@ -5,7 +5,7 @@ from typing import Any
 
 from dsl.computed import insert
 from dsl.ir import Graph, Node, Ref, Type, Value
-from dsl.steps import arguments, expression
+from dsl.steps import arguments, expression, printing
 from dsl.values import map_refs, unique
 
 Typed = Callable[[Ref], Type]
@@ -87,7 +87,7 @@ def _before(node: Node, typed: Typed, taken: set[str]) -> Node:
     params = {
         "lang": "python3",
         "style": "args",
-        "source": f"async def main(args):\n{given}{lines}    return {{{found}}}\n",
+        "source": f"async def main(args):\n{given}{printing(lines)}{lines}    return {{{found}}}\n",
     }
     return Node(id_, "code", f"Values of {node.title or node.id}", "", params, inputs, outputs)
 

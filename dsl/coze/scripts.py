@@ -9,7 +9,7 @@ from dsl.coze.uses import implied
 from dsl.coze.writing import Made, Writing, concat, literal, variable, variables
 from dsl.ir import Ref, Script, Type, Value
 from dsl.kinds import outputs
-from dsl.steps import PRINTED, STEPS, arguments, as_python, plain
+from dsl.steps import PRINTED, arguments, as_python, plain, python
 
 
 def code(writing: Writing) -> Made:
@@ -60,7 +60,7 @@ def steps(writing: Writing) -> Made:
     """Python for a step that is no node."""
     node = writing.node
     names = arguments(node)
-    body, result = STEPS[node.kind](node, names)
+    body, result = python(node, names)
     outs = outputs(node) if node.kind != "pass" else {"done": Type("boolean")}
     declared = {name: each for name, each in outs.items() if name in result} or {"done": Type("boolean")}
     source, given = step(node, body, result)

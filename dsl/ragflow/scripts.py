@@ -13,7 +13,7 @@ from dsl.ragflow.sandbox import refused
 from dsl.ragflow.shims import step, unwrapped, wrapped
 from dsl.ragflow.types import type_of, word_of
 from dsl.ragflow.writing import Made, Writing
-from dsl.steps import STEPS, arguments
+from dsl.steps import arguments, python
 
 
 def read_code(reading: Reading) -> None:
@@ -99,7 +99,7 @@ def write_step(writing: Writing) -> Made:
     """Python for a step that is no component."""
     node = writing.node
     names = arguments(node)
-    body, result = STEPS[node.kind](node, names)
+    body, result = python(node, names)
     source, given = step(node, body, result)
     if node.kind != "stop":
         writing.note("equivalent", "code.step", "The step became code that does the same.")

@@ -1,12 +1,19 @@
 """Steps that became Python: they do what the step does where it comes from."""
 
+import asyncio
+import inspect
+import json
+import re
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+import dsl.coze.shims
+import dsl.ragflow.shims
 from dsl.ir import Node, Ref, Text
 from dsl.kinds import OPERATORS
-from dsl.steps import STEPS, arguments, plain
+from dsl.steps import arguments, plain, python
 
 XS = Ref("s", ("xs",))
 
@@ -15,7 +22,7 @@ def listed(xs: list[Any], **params: Any) -> list[Any]:
     """What comes out of a list operation."""
     node = Node("f", "list", "Few", params={"list": XS} | params)
     names = arguments(node)
-    body, result = STEPS["list"](node, names)
+    body, result = python(node, names)
     there: dict[str, Any] = {}
     exec(f"def main({names[XS]}):\n{body}    return {result['result']}\n", there)
     return list(there["main"](xs))
@@ -84,7 +91,7 @@ def test_every_comparison_filters_a_list(operator: str) -> None:
     right, elements, kept = _ASKED.get(operator, (None, [], []))
     condition = {"left": Ref("l", (), "item"), "op": operator, "right": right}
     node = Node("l", "list", params={"list": elements, "filter": {"logic": "and", "conditions": [condition]}})
-    body, result = STEPS["list"](node, {})
+    body, result = python(node, {})
     found: dict[str, Any] = {}
     exec(f"def main():\n{body}    return {result['result']}\nmade = main()", found)
     assert found["made"] == kept
@@ -97,3 +104,43 @@ def test_a_template_that_names_fields_of_its_inputs_is_text_with_references() ->
     assert plain("{{ row.sku }}", {"row": "a"}) is None
     assert plain("a\n\n", {}) == "a\n"  # the last break is not printed
     assert plain("{{ row.sku | upper }}", {"row": row}) is None
+
+
+@pytest.mark.parametrize("step", [dsl.coze.shims.step, dsl.ragflow.shims.step])
+@pytest.mark.parametrize(
+    ("value", "printed"),
+    [
+        (False, "false"),
+        (None, ""),
+        ({"a": None}, '{"a": null}'),
+        (["é", True], '["é", true]'),
+        (2.5, "2.5"),
+        ("it's", "it's"),
+        ("", ""),
+    ],
+)
+def test_a_text_prints_no_words_of_python(step: Any, value: Any, printed: str) -> None:
+    said = Text(("of ", XS, "!"))
+    assert ran(step, Node("t", "set", "Say", inputs={"said": said, "same": XS}), value) == {
+        "said": f"of {printed}!",
+        "same": value,
+    }
+    assert ran(step, Node("t", "json_dump", "Dump", params={"value": {"x": said}}), value) == {
+        "output": json.dumps({"x": f"of {printed}!"}, ensure_ascii=False)
+    }
+    assert ran(step, Node("t", "split", "Split", params={"text": XS, "delimiters": ["|"]}), value) == {
+        "items": [printed]
+    }
+    with pytest.raises(Exception, match=re.escape(f"of {printed}!")):
+        ran(step, Node("t", "stop", "Stop", params={"message": said}), value)
+
+
+def ran(step: Any, node: Node, value: Any) -> dict[str, Any]:
+    """What the code that a platform is given for the step makes of one value."""
+    source, given = step(node, *python(node, arguments(node)))
+    there: dict[str, Any] = {}
+    exec(source, there)
+    params = dict.fromkeys(given, value)
+    if inspect.iscoroutinefunction(there["main"]):
+        return dict(asyncio.run(there["main"](SimpleNamespace(params=params))))
+    return dict(there["main"](**params))
