@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -12,7 +13,8 @@ from dsl.dify.expressions import Call, Program
 from dsl.ir import Edge, Flow, Graph, Node, Ref, Resource, Text, Type, Value
 from dsl.kinds import outputs, ports
 from dsl.notes import Note
-from dsl.values import copied, map_refs, place_of, unique, walk
+from dsl.reach import Reach
+from dsl.values import copied, graphs, map_refs, place_of, unique, walk
 
 BOX = "value"  # the key under which a boxed output lies
 STRING, OBJECT, ANY = Type("string"), Type("object"), Type()
@@ -245,6 +247,13 @@ class Work:
         """Puts what the change says in place of each reference."""
         for node in self.all():
             node.params, node.inputs = map_refs(node.params, change), map_refs(node.inputs, change)
+
+    @cached_property
+    def reach(self) -> Reach | None:
+        """Which nodes have surely run when another runs; None where no node has several ways: then all have."""
+        every = graphs(self.flow.graph)
+        parted = any(edge.port not in ("out", "body", "done") for graph in every for edge in graph.edges)
+        return Reach(self.flow) if parted else None
 
     # -- nodes of our own
 

@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from jinja2 import Template
 
 from dsl import dify
 from dsl.dify.expressions import Call, Program, parsed
@@ -548,3 +549,70 @@ def test_a_caller_who_waits_for_an_answer_of_a_webhook_is_told_of() -> None:
     assert [(note.severity, note.code, note.node) for note in notes] == [("degraded", "trigger.answer", "w")]
     _, notes = dify.build(Flow("t", "n8n", graph=Graph([hook, Node("p", "pass")], [Edge("w", "p")])))
     assert [note.code for note in notes] == []
+
+
+# -- templates
+
+
+def _template(type_: Type, *, delimiter: str | None = None) -> tuple[dict[str, Any], Node]:
+    """A template that prints an input of the type: as Dify has it, with the step in front, and read back."""
+    start = Node("start", "start", "Start", outputs={"v": type_})
+    params: dict[str, Any] = {"template": Text(("of ", Ref("start", ("v",)), "!"))}
+    params |= {} if delimiter is None else {"delimiter": delimiter}
+    nodes = [start, Node("t", "template", params=params)]
+    flow = Flow("t", "coze", graph=Graph(nodes, [Edge("start", "t")]))
+    return _written(flow), _back(flow)["t"]
+
+
+@pytest.mark.parametrize(
+    ("type_", "value", "printed"),
+    [
+        (Type("boolean"), True, "true"),
+        (Type("boolean"), None, ""),
+        (STRING, None, ""),
+        (STRING, "<a>", "<a>"),
+        (Type("string", required=True), "a", "a"),
+        (NUMBER, None, ""),
+        (NUMBER, 0, "0"),
+        (Type("object"), {"a": True}, '{"a": true}'),
+        (ANY, False, "false"),
+        (ANY, ["<b>"], '["<b>"]'),
+        (ANY, None, ""),
+    ],
+)
+def test_a_template_prints_no_words_of_python(type_: Type, value: Any, printed: str) -> None:
+    data, back = _template(type_)
+    given = next(iter(_run(data["t_in"], v=value).values())) if "t_in" in data else value
+    [variable] = data["t"]["variables"]
+    assert Template(data["t"]["template"]).render({variable["variable"]: given}) == f"of {printed}!"
+    assert back.params["template"] == Text(("of ", Ref("start", ("v",)), "!"))
+
+
+def test_what_is_text_for_sure_is_printed_as_it_is() -> None:
+    data, _ = _template(Type("string", required=True))
+    assert data["t"]["template"].endswith("of {{ v }}!")
+
+
+@pytest.mark.parametrize(
+    ("value", "printed"),
+    [(["a", "b"], "a|b"), (True, "true"), (None, ""), ("a", "a"), (2, "2"), ({"a": None}, '{"a": null}')],
+)
+def test_what_may_be_a_list_is_joined_or_printed_without_words_of_python(value: Any, printed: str) -> None:
+    data, back = _template(ANY, delimiter="|")
+    assert Template(data["t"]["template"]).render(v=value) == f"of {printed}!"
+    assert back.params["delimiter"] == "|"
+
+
+def test_a_template_prints_nothing_of_a_step_on_another_way() -> None:
+    made = [
+        Node(each, "code", params={"source": "def main(): return {'x': ''}"}, outputs={"x": STRING}) for each in "ab"
+    ]
+    asked = {"left": Q, "op": "eq", "right": "a", "type": "string"}
+    fork = Node("f", "if", params={"cases": [{"logic": "and", "conditions": [asked]}]})
+    said = Text((Ref("a", ("x",)), Ref("b", ("x",)), Ref("s", ("x",))))
+    first = Node("s", "code", params={"source": "def main(): return {'x': ''}"}, outputs={"x": STRING})
+    join = Node("t", "template", params={"template": said})
+    edges = [Edge("start", "s"), Edge("s", "f"), Edge("f", "a", "case:0"), Edge("f", "b", "else")]
+    data = _written(_flow(first, fork, *made, join, edges=[*edges, Edge("a", "t"), Edge("b", "t")]))
+    assert Template(data["t"]["template"]).render(x=None, x_2="b", x_3="s") == "bs"
+    assert "{{ x_3 }}" in data["t"]["template"]

@@ -9,6 +9,7 @@ from dsl.ir import Node, Ref, Script, Text, Value
 from dsl.values import parts, unique
 
 _TAG = re.compile(r"\{(?=[{%#])")
+_COMPUTED = frozenset({"object", "array", "any"})  # a text in front prints them
 _UNSAID, _LETTER = re.compile(r"\W", re.ASCII), re.compile("[A-Za-z]")
 
 
@@ -25,7 +26,7 @@ def _template(work: Work, node: Node) -> None:
             continue
         if part not in named:
             named[part] = unique(_name(part), {*named.values()})
-        source += "{{ " + _printed(node, named[part], _as_list(work, node, part)) + " }}"
+        source += "{{ " + _printed(work, node, part, named[part]) + " }}"
     node.inputs = {name: part if _as_list(work, node, part) else _printable(work, part) for part, name in named.items()}
     node.params = {"template": Script("jinja2", source)}
 
@@ -41,18 +42,39 @@ def _as_list(work: Work, node: Node, value: Value) -> str:
     return type_ if type_ in ("array", "any") else ""
 
 
-def _printed(node: Node, name: str, as_list: str) -> str:
-    if not as_list:
-        return name
-    joined = f"{name} | join({json.dumps(node.params['delimiter'], ensure_ascii=False)})"
-    is_list = f"{name} is sequence and {name} is not string and {name} is not mapping"
-    return joined if as_list == "array" else f"{joined} if {is_list} else {name}"
+def _printed(work: Work, node: Node, value: Value, name: str) -> str:
+    """Python's `True` and `None` are words of no other platform: they are `true`, and nothing."""
+    if as_list := _as_list(work, node, value):
+        joined = f"{name} | join({json.dumps(node.params['delimiter'], ensure_ascii=False)})"
+        is_list = f"{name} is sequence and {name} is not string and {name} is not mapping"
+        return joined if as_list == "array" else f"{joined} if {is_list} else {_of_any(name)}"
+    known = _known(work, value)
+    if known == "boolean":
+        return f"{name} | tojson if {name} is not none"
+    return name if known in _COMPUTED or _surely(work, node, value) else f"{name} if {name} is not none"
+
+
+def _of_any(name: str) -> str:
+    return f"{name} if {name} is string else {name} | tojson if {name} is not none"
+
+
+def _surely(work: Work, node: Node, value: Value) -> bool:
+    """Whether there is a value: an input that was not given has none, nor has a node on another way."""
+    if not isinstance(value, Ref) or value.scope != "node" or value.node not in work.nodes:
+        return True
+    source, given = work.nodes[value.node], work.type_of(value)
+    if source.kind == "start" or len(value.path) > 1:
+        return given.required or given.default is not None
+    return work.reach is None or work.reach.surely(source.id, node.id)
+
+
+def _known(work: Work, value: Value) -> str:
+    return work.type_of(value).name if isinstance(value, Ref) else "any"
 
 
 def _printable(work: Work, value: Value) -> Value:
-    """Objects and lists print as JSON in texts, as Python in templates."""
-    known = work.type_of(value).name if isinstance(value, Ref) else "any"
-    return Text((value,)) if known in ("object", "array") else value
+    """Objects and lists, and what may be one, print as JSON in texts, as Python in templates."""
+    return Text((value,)) if _known(work, value) in _COMPUTED else value
 
 
 RECIPES: dict[str, Recipe] = {"template": _template}

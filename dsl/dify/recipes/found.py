@@ -50,6 +50,7 @@ class Found:
         for node, _, _ in walk(self.flow.graph):
             node.params = {name: put(value, self.change) for name, value in node.params.items()}
             node.inputs = {name: put(value, self.change) for name, value in node.inputs.items()}
+        for node, _, _ in walk(self.flow.graph):  # what is in a container refers to what the file says by now
             if shape := shapes.get(node.kind):
                 shape(self, node)
 

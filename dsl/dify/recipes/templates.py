@@ -11,10 +11,9 @@ from dsl.values import parse
 _MARKED = re.compile(rf"\{{# {BEGIN} (text|pass|continue) #\}}\{{# {END} #\}}")
 
 
-_JOINED = r' \| join\(("(?:[^"\\]|\\.)*")\)(?: if \2 is sequence [^{}]* else \2)?'
-
-
-_PRINTED = re.compile(rf"\{{\{{ (?:'(\{{)'|([A-Za-z]\w*)(?:{_JOINED})?) \}}\}}", re.ASCII)
+_JOINED = r' \| join\(("(?:[^"\\]|\\.)*")\)(?: if \2 is sequence [^{}]*)?'
+_GIVEN = r"(?: \| tojson)? if \2 is not none"
+_PRINTED = re.compile(rf"\{{\{{ (?:'(\{{)'|([A-Za-z]\w*)(?:{_JOINED}|{_GIVEN})?) \}}\}}", re.ASCII)
 
 
 def template(node: Node) -> None:
