@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from dsl import filters
 from dsl.coze.reading import Reading, mapping
 from dsl.coze.writing import Made, Writing, literal, variable, variables
 from dsl.ir import Ref, Type, Value
@@ -64,6 +65,8 @@ def retrieve(writing: Writing) -> Made:
         writing.note(
             "needs_binding", "resource.knowledge", "The knowledge bases have other ids here.", "Choose them again."
         )
+        if lost := filters.unfiltered(writing.node, "Coze"):
+            writing.note("degraded", filters.CODE, lost, filters.ADVICE)
     given = {"datasetList": bases, "topK": params.get("top_k") or 5, "minScore": params.get("score_threshold") or 0.5}
     given |= (params.get("search") or {}) if own else {"strategy": 1, "useRerank": bool(params.get("rerank"))}
     kinds = {"datasetList": Type("array", items=Type("string")), "minScore": Type("number")}

@@ -2,9 +2,9 @@
 
 from typing import TYPE_CHECKING, Any
 
-from dsl import values
+from dsl import filters, values
 from dsl.ir import Node, Ref, Resource, Value
-from dsl.n8n import scripts, shims, subnodes, tables, text
+from dsl.n8n import scripts, subnodes, tables, text
 from dsl.n8n.asking import ASKED
 from dsl.schemas import schema_with
 from dsl.values import parts
@@ -394,6 +394,7 @@ def retrieve(builder: "Builder", node: Node) -> None:
         if credentials := found[0].hint.get("credentials"):
             written["credentials"] = credentials
         subattach(builder, node)
+        _unfiltered(builder, node)
         return
     for resource in found:
         message = f"Put a vector store with the passages of {resource.name!r} in place of the one in memory."
@@ -405,14 +406,32 @@ def retrieve(builder: "Builder", node: Node) -> None:
     builder.connect(embedding, store, kind="ai_embedding")
     builder.entries[node.id] = store
     builder.connect(store, builder.names[node.id])
+    facts, inputs = scripts.packed(builder, node)
     least = node.params.get("score_threshold")
     kept = f".filter((item) => (item.json.score ?? 1) >= {least})" if isinstance(least, (int, float)) else ""
     body = (
-        f"const found = $input.all(){kept}.filter((item) => item.json.document);\n"
+        f"const found = $input.all(){kept}.filter((item) => item.json.document)"
+        f"{_filtered(builder, node, facts.get('filter'))};\n"
         "const passage = ({ pageContent, metadata }) =>\n"
         '  ({ content: pageContent, title: metadata?.title ?? "", metadata });\n'
         "return [{ json: { result: found.map((item) => passage(item.json.document)) } }];"
     )
-    inputs: dict[str, str] = {}
-    facts = shims.packed(node.params, builder.printer(node, code=True).js, inputs)
     scripts.shim(builder, node, "retrieve", {"params": facts, "knowledge": [each.name for each in found]}, inputs, body)
+
+
+_FEWER = "The filter on metadata is asked of the passages that were found: fewer than the number asked for may be left."
+
+
+def _filtered(builder: "Builder", node: Node, packed: Any) -> str:
+    """Of the passages those whose metadata is as asked; one without a field is none of them."""
+    if not packed:
+        _unfiltered(builder, node)
+        return ""
+    builder.note(node, "degraded", filters.CODE, _FEWER, "Set the filter of the vector store that takes its place.")
+    asked = scripts.of_items(packed, missing=False)
+    return f"\n  .filter(({{ json: {{ document: {{ metadata: item = {{}} }} }} }}) => {asked})"
+
+
+def _unfiltered(builder: "Builder", node: Node) -> None:
+    if lost := filters.unfiltered(node, "n8n"):
+        builder.note(node, "degraded", filters.CODE, lost, filters.ADVICE)

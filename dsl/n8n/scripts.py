@@ -156,7 +156,7 @@ def json_parse(builder: "Builder", node: Node) -> None:
     if _refers(value):
         _computed("json_parse", _PARSE)(builder, node)
     else:
-        params, inputs = _packed(builder, node)
+        params, inputs = packed(builder, node)
         known = value if isinstance(value, str) else _js(params.get("value"))
         shim(builder, node, "json_parse", {"params": params}, inputs, f"return [{{ json: {{ output: {known} }} }}];")
 
@@ -164,7 +164,7 @@ def json_parse(builder: "Builder", node: Node) -> None:
 def json_dump(builder: "Builder", node: Node) -> None:
     value = node.params.get("value")
     if any(values.refs(value)):
-        params, inputs = _packed(builder, node)
+        params, inputs = packed(builder, node)
         body = f"return [{{ json: {{ output: JSON.stringify({_js(params.get('value'))} ?? null) }} }}];"
         shim(builder, node, "json_dump", {"params": params}, inputs, body)
     else:
@@ -193,13 +193,13 @@ def _js(value: Any) -> str:
     return text.Printer(str, str).js(value)
 
 
-def _packed(builder: "Builder", node: Node) -> tuple[dict[str, Any], dict[str, str]]:
+def packed(builder: "Builder", node: Node) -> tuple[dict[str, Any], dict[str, str]]:
     inputs: dict[str, str] = {}
     return shims.packed(node.params, builder.printer(node, code=True).js, inputs, node.id), inputs
 
 
 def split(builder: "Builder", node: Node) -> None:
-    params, inputs = _packed(builder, node)
+    params, inputs = packed(builder, node)
     body = f"""let parts = [String({_js(params.get("text", ""))} ?? "")];
 for (const delimiter of {_js(params.get("delimiters", []))}) {{
   parts = parts.flatMap((part) => part.split(delimiter));
@@ -216,7 +216,7 @@ _SKIPS = {
 
 
 def aggregate(builder: "Builder", node: Node) -> None:
-    params, inputs = _packed(builder, node)
+    params, inputs = packed(builder, node)
     if node.params.get("skip", "missing") == "missing":
         message = "A value of null counts as one that is missing: n8n cannot tell the two."
         builder.note(node, "degraded", "aggregate.null", message, place="")
@@ -236,11 +236,10 @@ def listed(builder: "Builder", node: Node) -> None:
     if not builder.own and (native := _native_list(builder, node)):
         builder.add(node, *native)
         return
-    params, inputs = _packed(builder, node)
+    params, inputs = packed(builder, node)
     lines = [f"let result = [...({_js(params.get('list'))} ?? [])];"]
     if "filter" in params:
-        asked = conditions.javascript(text.Printer(str, lambda script: script.source), _scripted(params["filter"]))
-        lines.append(f"result = result.filter((item) => {asked});")
+        lines.append(f"result = result.filter((item) => {of_items(params['filter'])});")
     if "unique" in params:
         keys = ", ".join("item" + text.steps(tuple(key.split("."))) for key in params["unique"]) or "item"
         lines.append(f"const key = (item) => JSON.stringify([{keys}]);")
@@ -259,11 +258,28 @@ def listed(builder: "Builder", node: Node) -> None:
     shim(builder, node, "list", {"params": params}, inputs, "\n".join(lines))
 
 
-def _scripted(packed: Any) -> Any:
+def of_items(asked: Any, *, missing: bool = True) -> str:
+    """Packed conditions on an `item` as JavaScript; not `missing`: of what is not there only that it is empty holds."""
+    return conditions.javascript(text.Printer(str, lambda script: script.source), _scripted(asked, missing))
+
+
+def _scripted(packed: Any, missing: bool) -> Any:
     """A packed condition with its values as JavaScript."""
     if "conditions" in packed:
-        return packed | {"conditions": [_scripted(each) for each in packed["conditions"]]}
-    return packed | {side: Script("n8n", _js(packed[side])) for side in ("left", "right") if side in packed}
+        return packed | {"conditions": [_scripted(each, missing) for each in packed["conditions"]]}
+    made = packed | {side: Script("n8n", _js(packed[side])) for side in ("left", "right") if side in packed}
+    return made if missing or packed["op"] in _OF_NOTHING else _where_it_is(made)
+
+
+_OF_NOTHING = ("empty", "null", "not_exists")
+
+
+def _where_it_is(condition: Any) -> Any:
+    """The condition, of what is there; words are looked for in numbers, too."""
+    there = {"left": condition["left"], "op": "not_null", "right": None}
+    if condition["op"].removeprefix("not_") in ("contains", "starts", "ends", "regex"):
+        condition = condition | {"left": Script("n8n", f"String({condition['left'].source})")}
+    return {"logic": "and", "conditions": [there, condition]}
 
 
 def _native_list(builder: "Builder", node: Node) -> tuple[str, dict[str, Any]] | None:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from dsl import filters
 from dsl.dify.resources import datasets, provider
 from dsl.dify.work import Work
 from dsl.dify.writers.conditions import element
@@ -24,6 +25,8 @@ def _retrieve(work: Work, node: Node) -> Data:
         made["query_attachment_selector"] = selector(work, search["attachment"])
     if search.get("metadata") == "automatic":
         made["metadata_filtering_mode"] = "automatic"
+    elif search.get("meta_data_filter") and not given.get("filter"):
+        work.note(node, "degraded", filters.CODE, filters.CHOSEN.format("Dify"), filters.ADVICE)
     if conditions := given.get("filter"):
         inner = [element(work, each) for each in conditions["conditions"]]
         named = [{"name": each.pop("key"), **each} for each in inner]
