@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, cast
 
+from dsl import passages
 from dsl.computed import behind, insert
 from dsl.dialects import DIALECTS
 from dsl.ir import Edge, Flow, Graph, Node, Ref, Type
@@ -165,16 +166,27 @@ class _Supply:
     def _instead(self, node: Node, ref: Ref) -> Node | None:
         producer, key = self.known[ref.node], (ref.node, ref.path[:1])
         if key not in self.made:
-            made = self.platform.instead(producer, ref.path, unique(f"{ref.node}_{ref.path[0]}", self.taken))
+            made = self._made(producer, ref.path, unique(f"{ref.node}_{ref.path[0]}", self.taken))
             self.made[key] = made
             if made is not None:
                 made.title = f"{ref.path[0]} of {producer.title or producer.id}"
                 made.position = _near(producer)
                 behind(self.where[producer.id], producer, made)
                 self.added.append(made)
-                message = f"{self._said(ref)}: a code node behind it puts it together."
-                self.told(node, "equivalent", "output.computed", message)
+                self._told_made(node, ref, producer)
         return self.made[key]
+
+    def _made(self, producer: Node, path: Path, id_: str) -> Node | None:
+        if producer.kind == "retrieve" and path[:1] == (passages.OUTPUT,):
+            return passages.joined(producer, id_, self.platform.lang)
+        return self.platform.instead(producer, path, id_)
+
+    def _told_made(self, node: Node, ref: Ref, producer: Node) -> None:
+        if producer.kind == "retrieve":
+            self.told(producer, "degraded", passages.CODE, passages.MESSAGE)
+        else:
+            message = f"{self._said(ref)}: a code node behind it puts it together."
+            self.told(node, "equivalent", "output.computed", message)
 
     def _said(self, ref: Ref) -> str:
         what, producer = ".".join(map(str, ref.path)), self.known.get(ref.node)

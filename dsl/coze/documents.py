@@ -4,7 +4,7 @@ from typing import Any
 
 from dsl import filters
 from dsl.coze.reading import Reading, mapping
-from dsl.coze.writing import Made, Writing, literal, variable, variables
+from dsl.coze.writing import FOUND, Made, Writing, literal, variable, variables
 from dsl.ir import Ref, Type, Value
 from dsl.kinds import KINDS
 from dsl.knowledge import KNOWLEDGE_KEY
@@ -75,9 +75,8 @@ def retrieve(writing: Writing) -> Made:
         for name, value in given.items()
     ]
     listed[0]["input"]["value"]["content"] = bases
-    outs = Type("array", items=Type("object", props={"output": Type("string")}))
     query = [writing.param("Query", params.get("query") or "")]
-    return "6", {"datasetParam": listed, "inputParameters": query}, [variable("outputList", outs)]
+    return "6", {"datasetParam": listed, "inputParameters": query}, [variable("outputList", FOUND)]
 
 
 def add(writing: Writing) -> Made:

@@ -288,6 +288,10 @@ def declared(flow: Flow, ref: Ref) -> Type:
     return known.get((ref.scope, str(ref.path[0])), Type("string")) if len(ref.path) == 1 else Type("string")
 
 
+PASSAGE = Type("object", props={"output": Type("string")})
+FOUND = Type("array", items=PASSAGE)  # in a knowledge base
+
+
 def type_at(producer: Node, ref: Ref) -> Type:
     """The type of what a reference points at."""
     if ref.scope == "index":
@@ -297,6 +301,8 @@ def type_at(producer: Node, ref: Ref) -> Type:
         return held.get("type") or Type("string") if isinstance(held, dict) else Type("string")
     if producer.kind == "classify" and ref.path == ("class_id",):  # a text on other platforms
         return Type("integer")
+    if producer.kind == "retrieve" and ref.path[:1] == ("result",):
+        return [FOUND, PASSAGE, Type("string")][min(len(ref.path), 3) - 1]
     kind: Type | None = outputs(producer).get(str(ref.path[0])) if ref.path else None
     for each in ref.path[1:]:
         if kind is None:

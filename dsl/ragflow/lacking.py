@@ -1,5 +1,6 @@
 """What RAGFlow's components do not give out: it fails where that is read, by a name that no component has."""
 
+from dsl import passages
 from dsl.ir import Node
 from dsl.lacking import Path, Platform, among
 from dsl.ragflow.returned import BESIDE
@@ -19,7 +20,7 @@ def lacks(node: Node, path: Path) -> bool:
 
 
 def gives(node: Node, path: Path) -> bool:
-    return among({"code": BESIDE}, node, path)
+    return among({"code": BESIDE, "retrieve": {passages.OUTPUT}}, node, path)
 
 
 PLATFORM = Platform("RAGFlow", lacks, gives=gives)

@@ -10,17 +10,17 @@ COSMETIC = frozenset(
 OUTPUTS: dict[str, dict[str, str]] = {
     "Agent": {"content": "text", "structured": "structured"},
     "LLM": {"content": "text", "structured": "structured"},
-    "Retrieval": {"formalized_content": "result", "json": "result"},
+    "Retrieval": {"formalized_content": "text", "json": "result"},
     "Categorize": {"category_name": "class_name"},
     "Invoke": {"result": "body"},
     "Message": {"content": "answer"},
     "DataOperations": {"result": "output"},
 }
-# the common form -> RAGFlow, where a reference stands alone; in text a retrieval is `formalized_content`
+# the common form -> RAGFlow, where a reference stands alone; in text from elsewhere what was found is its text
 NAMES: dict[str, dict[str, str]] = {
     "llm": {"text": "content"},
     "agent": {"text": "content"},
-    "retrieve": {"result": "json"},
+    "retrieve": {"result": "json", "text": "formalized_content"},
     "classify": {"class_name": "category_name"},
     "http": {"body": "result"},
     "answer": {"answer": "content"},

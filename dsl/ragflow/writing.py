@@ -87,7 +87,7 @@ class Writing:
             return ("result",)
         if producer.kind == "extract":
             return ("structured", *ref.path)
-        if producer.kind == "retrieve" and text and ref.path == ("result",):
+        if producer.kind == "retrieve" and text and ref.path == ("result",) and self.flow.dialect != "ragflow":
             return ("formalized_content",)
         if producer.kind in STEPS and producer.kind not in NAMES:
             return ref.path
