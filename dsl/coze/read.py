@@ -115,7 +115,8 @@ class _Reader:
             graph,
             variables=list(self.found.variables.values()),
             resources=list(self.found.resources.values()),
-            notes=[
+            notes=self.found.notes
+            + [
                 Note("degraded", "conversation.name", chats.NAMED, "", node.id, node.title, node.pointer)
                 for node in (chats.by_name(graph) if self.is_chat else ())
             ],

@@ -10,6 +10,7 @@ from dsl.coze.shims import unwrapped
 from dsl.coze.tables import CONVERSATIONS, DATABASES, OUTPUTS, WORDS
 from dsl.ir import Ref, Type
 from dsl.load import load_json
+from dsl.notes import Note
 
 
 def start(reading: Reading) -> None:
@@ -113,6 +114,9 @@ def question(reading: Reading) -> None:
     if isinstance(given, dict) and given.get("modelType"):
         node.params["model"] = models.read_model(reading, given)["model"]
     node.outputs = {name: each for name, each in reading.declared().items() if name not in OUTPUTS["18"]}
+    if fields := [name for name in node.outputs if name != "USER_RESPONSE"]:
+        message = f"A model of Coze reads {', '.join(fields)} out of the answer: elsewhere who is asked fills them in."
+        reading.found.notes.append(Note("degraded", "ask.fields", message, "", node.id, node.title, node.pointer))
 
 
 def asked(reading: Reading) -> None:

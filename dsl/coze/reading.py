@@ -10,6 +10,7 @@ from dsl.coze import text
 from dsl.coze.tables import FILE_KINDS, SCOPES, TIME
 from dsl.ir import Node, Ref, Resource, Scope, Type, Value, Variable
 from dsl.load import load_json
+from dsl.notes import Note
 
 
 def type_of(variable: Any) -> Type:
@@ -59,6 +60,7 @@ class Found:
     resources: dict[str, Resource] = field(default_factory=dict)
     variables: dict[tuple[Scope, str], Variable] = field(default_factory=dict)
     joined: dict[str, list[Ref]] = field(default_factory=dict)  # by Text node: what it joins where that is a list
+    notes: list[Note] = field(default_factory=list)  # of what Coze alone does
 
     def resource(self, kind: str, name: str, hint: dict[str, Any]) -> str:
         key = f"{kind}:{name}"

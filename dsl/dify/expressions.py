@@ -59,6 +59,19 @@ def parse(value):
 """,
         (),
     ),
+    "entered": (
+        '''
+def entered(value):
+    """What somebody typed into a form, read as JSON; null where nothing was."""
+    import json
+
+    if not isinstance(value, str):
+        return value
+    word = value.strip().lower()
+    return json.loads(word if word in ("true", "false") else value) if word else None
+''',
+        (),
+    ),
     "typed": (
         """
 def typed(value, kind):

@@ -8,6 +8,7 @@ from functools import partial
 from dsl import computed, fixed, knowledge, looped, rings
 from dsl.bodies import as_text
 from dsl.classes import translate
+from dsl.dify.entered import enter
 from dsl.dify.lacking import PLATFORM
 from dsl.dify.lower import (
     aggregates,
@@ -56,6 +57,8 @@ def lowered(flow: Flow) -> Work:
     _supply(work)
     tidy(work)
     starts(work)
+    if not work.own:
+        enter(work)
     work.counted = {ref.node for node in work.all() for ref in node_refs(node) if ref.scope == "index" and not ref.path}
     for recipes in (CONTAINERS, RECIPES):
         for node in work.all():

@@ -118,6 +118,19 @@ def _input(found: Found, node: Node, graph: Graph, container: Node | None, value
     found.gone.append((node, graph))
 
 
+def _entered(found: Found, node: Node, graph: Graph, container: Node | None, value: Any) -> None:
+    """What is read out of the fields of a form are fields of that type."""
+    forms = {each.id: each for each in graph.nodes if each.kind == "ask"}
+    for output, call in _results(found, node, value).items():
+        (given,) = call.args
+        form, name = forms[given.node], str(given.path[0])
+        form.outputs[name] = replace(
+            form.outputs[name], name=node.outputs[output].name, items=node.outputs[output].items
+        )
+        found.values[node.id, output] = given
+    found.gone.append((node, graph))
+
+
 def _stop(found: Found, node: Node, graph: Graph, container: Node | None, value: Any) -> None:
     message = text(list(value.parts)) if isinstance(value, Text) else value
     node.kind, node.params, node.inputs = "stop", {"message": message}, {}
@@ -182,6 +195,7 @@ PROGRAMS: dict[str, Recognise] = {
     "split": _split,
     "json_parse": _json("json_parse"),
     "input": _input,
+    "entered": _entered,
     "json_dump": _json("json_dump"),
     "stop": _stop,
     "list": _list,
