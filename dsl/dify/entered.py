@@ -11,11 +11,10 @@ _READ = frozenset({"number", "integer", "boolean", "object", "array"})
 
 def enter(work: Work) -> None:
     """Put such code behind the forms of another platform that ask for more than texts."""
-    for node in work.all():
-        if node.kind == "ask" and not node.params.get("options") and not node.params.get("actions"):
-            fields = {name: each for name, each in node.outputs.items() if each.name in _READ and not _is_files(each)}
-            if fields:
-                _read(work, node, fields)
+    for form in [node for node in work.nodes.values() if node.kind == "ask"]:
+        typed = {name: each for name, each in form.outputs.items() if each.name in _READ and not _is_files(each)}
+        if typed and not form.params.get("options") and not form.params.get("actions"):
+            _read(work, form, typed)
 
 
 def _is_files(type_: Type) -> bool:

@@ -14,7 +14,7 @@ from dsl.ir import Edge, Flow, Graph, Node, Ref, Resource, Text, Type, Value
 from dsl.kinds import outputs, ports
 from dsl.notes import Note
 from dsl.reach import Reach
-from dsl.values import copied, graphs, map_refs, place_of, unique, walk
+from dsl.values import copied, map_refs, place_of, unique, walk
 
 BOX = "value"  # the key under which a boxed output lies
 STRING, OBJECT, ANY = Type("string"), Type("object"), Type()
@@ -251,9 +251,9 @@ class Work:
     @cached_property
     def reach(self) -> Reach | None:
         """Which nodes have surely run when another runs; None where no node has several ways: then all have."""
-        every = graphs(self.flow.graph)
-        parted = any(edge.port not in ("out", "body", "done") for graph in every for edge in graph.edges)
-        return Reach(self.flow) if parted else None
+        every = {id(graph): graph for graph in self.where.values()}.values()
+        ports = {edge.port for graph in every for edge in graph.edges}
+        return None if ports <= {"out", "body", "done"} else Reach(self.flow)
 
     # -- nodes of our own
 

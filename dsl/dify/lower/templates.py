@@ -9,7 +9,7 @@ from dsl.ir import Node, Ref, Script, Text, Value
 from dsl.values import parts, unique
 
 _TAG = re.compile(r"\{(?=[{%#])")
-_COMPUTED = frozenset({"object", "array", "any"})  # a text in front prints them
+_COMPUTED = frozenset({"object", "array", "any"})  # a text in front prints them, as JSON: a template prints Python
 _UNSAID, _LETTER = re.compile(r"\W", re.ASCII), re.compile("[A-Za-z]")
 
 
@@ -19,15 +19,20 @@ def _template(work: Work, node: Node) -> None:
     if isinstance(template, Script) and template.lang == "jinja2":
         return
     named: dict[Value, str] = {}
+    inputs: dict[str, Value] = {}
     source = f"{{# {BEGIN} text #}}{{# {END} #}}"
     for part in parts(template):
         if isinstance(part, str):
             source += _TAG.sub("{{ '{' }}", part)
             continue
         if part not in named:
-            named[part] = unique(_name(part), {*named.values()})
-        source += "{{ " + _printed(work, node, part, named[part]) + " }}"
-    node.inputs = {name: part if _as_list(work, node, part) else _printable(work, part) for part, name in named.items()}
+            named[part] = unique(_name(part), {*inputs})
+            inputs[named[part]] = part
+        known = work.type_of(part).name if isinstance(part, Ref) else "any"
+        if known in _COMPUTED and not _joins(node, known):
+            inputs[named[part]] = Text((part,))
+        source += "{{ " + _printed(work, node, part, named[part], known) + " }}"
+    node.inputs = inputs
     node.params = {"template": Script("jinja2", source)}
 
 
@@ -36,19 +41,17 @@ def _name(part: Value) -> str:
     return (stem if _LETTER.match(stem) else f"v_{stem}")[:28]
 
 
-def _as_list(work: Work, node: Node, value: Value) -> str:
-    """`array` for what the delimiter joins, `any` where that is seen when it runs."""
-    type_ = work.type_of(value).name if isinstance(value, Ref) and "delimiter" in node.params else ""
-    return type_ if type_ in ("array", "any") else ""
+def _joins(node: Node, known: str) -> bool:
+    """Whether the delimiter joins it, or it is seen when it runs whether it does."""
+    return "delimiter" in node.params and known in ("array", "any")
 
 
-def _printed(work: Work, node: Node, value: Value, name: str) -> str:
+def _printed(work: Work, node: Node, value: Value, name: str, known: str) -> str:
     """Python's `True` and `None` are words of no other platform: they are `true`, and nothing."""
-    if as_list := _as_list(work, node, value):
+    if _joins(node, known):
         joined = f"{name} | join({json.dumps(node.params['delimiter'], ensure_ascii=False)})"
         is_list = f"{name} is sequence and {name} is not string and {name} is not mapping"
-        return joined if as_list == "array" else f"{joined} if {is_list} else {_of_any(name)}"
-    known = _known(work, value)
+        return joined if known == "array" else f"{joined} if {is_list} else {_of_any(name)}"
     if known == "boolean":
         return f"{name} | tojson if {name} is not none"
     return name if known in _COMPUTED or _surely(work, node, value) else f"{name} if {name} is not none"
@@ -66,15 +69,6 @@ def _surely(work: Work, node: Node, value: Value) -> bool:
     if source.kind == "start" or len(value.path) > 1:
         return given.required or given.default is not None
     return work.reach is None or work.reach.surely(source.id, node.id)
-
-
-def _known(work: Work, value: Value) -> str:
-    return work.type_of(value).name if isinstance(value, Ref) else "any"
-
-
-def _printable(work: Work, value: Value) -> Value:
-    """Objects and lists, and what may be one, print as JSON in texts, as Python in templates."""
-    return Text((value,)) if _known(work, value) in _COMPUTED else value
 
 
 RECIPES: dict[str, Recipe] = {"template": _template}
