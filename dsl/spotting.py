@@ -39,11 +39,23 @@ _MEMBER = re.compile(
     r"""(?P<q>["'])(?P<name>[\w.-]{2,40})(?P=q)\s{0,9}:\s{0,9}(?P<r>["'])(?P<value>(?:\\.|(?!(?P=r))[^\\])*+)(?P=r)"""
 )
 _LINE = re.compile(r"(?m)^[ \t]*(?P<name>[\w.-]{2,40})[ \t]*:[ \t]*(?P<value>\S.{3,}?)[ \t]*$")
-_GIVEN = re.compile(
-    rf"""(?P<name>(?<![A-Za-z0-9_.-])[A-Za-z0-9_.-]{{2,40}}|{_NAMES})["'`]?\]?\s{{0,3}}(?:=>|:=|[:=：＝])\s{{0,3}}"""
-    # What is given may hold another such pair.
-    rf"""\\?["'`]?(?=(?P<value>[^\s"'`<>{{}}()\[\],;&|\\{CJK}]{{12,512}}+)(?![(\[]))"""
+# What stands between a name and what code gives to it: `: str = (` in front of the quotes, and `b` or `f` right there.
+_GIVES = (
+    r"""["'`]?\]?\s{0,3}(?::[ \w.\[\]|]{1,40}=|=>|:=|[:=：＝])\s{0,3}"""
+    r"""(?:\(\s{0,9}(?=\w{0,2}["'`]))?(?:\w{1,2}(?=["'`]))?"""
 )
+_LOOKED_AT = rf"[^\s\"'`<>{{}}()\[\],;&|\\{CJK}]{{12,512}}"  # what may look like chance
+_GIVEN = re.compile(
+    rf"""(?P<name>(?<![A-Za-z0-9_.-])[A-Za-z0-9_.-]{{2,40}}|{_NAMES}){_GIVES}"""
+    # What is given may hold another such pair.
+    rf"""\\?["'`]?(?=(?P<value>{_LOOKED_AT}+)(?![(\[]))"""
+)
+# `get("NAME", "value")`, and `name = ... or "value"`: the name stands anywhere in front of it on its line.
+_PASSED = re.compile(
+    rf"""(?P<q>["'`])(?P<name>[\w.-]{{2,40}})(?P=q)\s{{0,9}},\s{{0,9}}\w{{0,2}}(?P<r>["'`])(?P<value>{_LOOKED_AT})(?P=r)"""
+)
+_INSTEAD = re.compile(rf"""(?:\|\||\?\?|\bor|\belse)\s{{0,3}}\w{{0,2}}(?P<q>["'`])(?P<value>{_LOOKED_AT})(?P=q)""")
+_WORD = re.compile(r"[A-Za-z0-9_-]{2,40}")
 _ELEMENT = re.compile(r"<(?P<name>[\w.-]{2,40})>(?P<value>[^<>\s{}]{6,})</")
 _USER = re.compile(r"(?<=://)[^\s/@:?#{}]{12,200}(?=:?@)")
 _BEHIND_A_USER = re.compile(r"://\{\{(?:[^{}]|\{(?!\{)|\}(?!\}))*+\}\}:(?P<value>[^\s/@{}?#\"'<>]{1,200})@")
@@ -51,15 +63,16 @@ _IN_AN_ADDRESS = re.compile(
     r"(?i)^(key|user_?key|phpsessid|sig|signature|x-amz-signature|x-signature|x-amz-credential)$"
 )
 # A password needs no look of chance: what is quoted in code or SQL, and what stands behind a colon in prose.
-_PASSWORD = r"""(?i)(?<![a-z])(?:password|passwd|pwd|passphrase|密码|口令)["'`]?\]?\s{0,3}"""
-_QUOTED = re.compile(_PASSWORD + r"""(?:=>|:=|[:=：＝])\s{0,3}(?P<q>["'`])(?P<value>[^\s"'`{}$<>]{6,64})(?P=q)""")
+_PASSWORD = r"""(?i)(?<![a-z])(?:password|passwd|pwd|passphrase|密码|口令)"""
+_QUOTED = re.compile(rf"""{_PASSWORD}{_GIVES}(?P<q>["'`])(?P<value>[^\s"'`{{}}$<>]{{6,64}})(?P=q)""")
 _IN_PROSE = re.compile(
-    _PASSWORD + rf"""[:=：＝]\s{{0,3}}(?P<value>[^\s"'`{{}}()\[\],;&|<>\\{CJK}]{{6,64}})(?=[{CJK}]|[^\w(]|\Z)"""
+    rf"""{_PASSWORD}["'`]?\]?\s{{0,3}}[:=：＝]\s{{0,3}}"""
+    rf"""(?P<value>[^\s"'`{{}}()\[\],;&|<>\\{CJK}]{{6,64}})(?=[{CJK}]|[^\w(]|\Z)"""
 )
 _SAID = re.compile(
     r"""(?i)(?:(?<![a-z0-9_-])(?P<name>(?:api|access|auth|secret)[ _-]?key|(?:access[ _-]?)?token|password|secret)"""
     rf"""(?: is)?:?\s{{1,3}}|(?P<chinese>{_NAMES})(?:[是为]\s{{0,3}}|\s{{1,3}}))["'`]?"""
-    rf"""(?P<value>[^\s"'`<>{{}}()\[\],;&|\\{CJK}]{{12,512}})(?<!\.)"""
+    rf"""(?P<value>{_LOOKED_AT})(?<!\.)"""
 )
 # A command goes on behind a backslash at the end of a line.
 _COMMAND = re.compile(r"(?a:\bcurl\b)(?:[^\n\\]|\\[\s\S])*+")
@@ -68,6 +81,7 @@ _CURL_COOKIE = re.compile(r"""(?<!\S)(?:-b\s*|--cookie[ =]\s*)["']?(?P<value>[\w
 _CURL_HEADER = re.compile(
     r"""(?<!\S)(?:-H\s*|--header[ =]\s*)(?P<q>["'])(?P<name>[\w-]{2,40})\s*:\s*(?P<value>(?:(?!(?P=q)).){4,}?)(?P=q)"""
 )
+_INSTEADS = ("||", "??", "or ", "else ")
 _ENGLISH = ("authorization", "key", "secret", "passw", "passphrase", "pwd", "cookie", "credential", "token", "x-")
 
 
@@ -199,13 +213,8 @@ def _in_prose(value: str, low: str, words: Words) -> Iterator[Found]:
 
 def _given(value: str, low: str, words: Words) -> Iterator[Found]:
     """What is given to a name in code, in prose or on a command line, if it looks like chance."""
-    if any(word in low for word in words.names) and any(sign in value for sign in ":=：＝"):
-        for match in _GIVEN.finditer(value):
-            if is_random(match["value"]) and (is_secret_name(match["name"]) or _is_header(match["name"])):
-                yield from _value(match, match["name"])
-        for match in _QUOTED.finditer(value):
-            if is_mixed(match["value"]):
-                yield from _value(match, "password")
+    if any(word in low for word in words.names):
+        yield from _of_code(value)
     if "://" in value:
         for match in _USER.finditer(value):
             if is_random(match[0]):
@@ -219,6 +228,35 @@ def _given(value: str, low: str, words: Words) -> Iterator[Found]:
     if "curl" in value:
         for match in _COMMAND.finditer(value):
             yield from _moved([*_of_curl(match[0])], match.start())
+
+
+def _of_code(value: str) -> Iterator[Found]:
+    """Of a text with a telling word what is given to such a name, handed over beside it or stands in for it."""
+    if any(sign in value for sign in ":=：＝"):
+        for match in _GIVEN.finditer(value):
+            if is_random(match["value"]) and (is_secret_name(match["name"]) or _is_header(match["name"])):
+                yield from _value(match, match["name"])
+        for match in _QUOTED.finditer(value):
+            if is_mixed(match["value"]):
+                yield from _value(match, "password")
+    if "," in value:
+        for match in _PASSED.finditer(value):
+            if is_random(match["value"]) and _is_handed(match["name"]):
+                yield from _value(match, match["name"])
+    if any(sign in value for sign in _INSTEADS):
+        for match in _INSTEAD.finditer(value):
+            if is_random(match["value"]) and (names := _telling_before(value, match.start())):
+                yield from _value(match, names[-1])
+
+
+def _telling_before(value: str, end: int) -> list[str]:
+    """The names of secrets in what stands in front on the line, up to another statement."""
+    front = re.split(r"[\n;]", value[max(0, end - 120) : end])[-1]
+    return [name for name in _WORD.findall(front) if is_secret_name(name)]
+
+
+def _is_handed(name: str) -> bool:
+    return is_secret_name(name) or _is_header(name) or bool(_IN_AN_ADDRESS.match(name))
 
 
 def _is_header(name: str) -> bool:

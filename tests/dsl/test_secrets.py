@@ -185,7 +185,53 @@ def test_what_code_gives_to_a_telling_name_is_a_secret_if_it_looks_like_chance(s
     assert CHANCE in source[each.start : each.end] and source[: each.start].strip()[-1] in "'\"`:=-"
 
 
-@pytest.mark.parametrize("source", ["const password = 'letmein99';", 'db = {"user": "a", "passwd": "letmein99"}'])
+@pytest.mark.parametrize(
+    "source",
+    [
+        f'key = os.getenv("OPENAI_API_KEY", "{RUN}")',
+        f"key = os.environ.get('API_KEY', '{RUN}')",
+        f'const k = process.env.API_KEY || "{RUN}";',
+        f"const k = $env['API_KEY'] ?? `{RUN}`;",
+        f'const apiKey = input.key || "{RUN}";',
+        f'api_key = config.get("x") or "{RUN}"',
+        f'api_key = given if given else "{RUN}"',
+        f'API_KEY: str = "{RUN}"',
+        f'def main(q: str, api_key: Optional[str] = "{RUN}") -> dict:',
+        *(f'SECRET_KEY = {prefix}"{RUN}"' for prefix in ("b", "r", "f", "Rb")),
+        f'SECRET_KEY = (\n    "{RUN}"\n)',
+        f'headers.set("X-Api-Key", "{RUN}")',
+        f'params.append("api_key", "{RUN}")',
+        f"url.searchParams.set('key', '{RUN}')",
+    ],
+)
+def test_a_secret_stands_in_code_as_a_default_with_a_type_or_as_an_argument_behind_its_name(source: str) -> None:
+    assert [source[each.start : each.end] for each in found(source, code=True)] == [RUN]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "order = ['token', 'user_id']; fields = ['password', 'field1', 'field2']",
+        "const token = cached || response1.data2.items3[0];",
+        "const note = apiKey ? 'present' : 'none'; id = given || 'a1b2c3d4e5f6';",
+        "for token in tokens or 'the next word': pass",
+        "api_key: str = make_key(b1c2d3e4f5g6h7)",
+        "search.set('key', 'the-name-of-it')",
+    ],
+)
+def test_a_default_that_looks_like_no_chance_or_belongs_to_another_name_is_no_secret(source: str) -> None:
+    assert found(source, code=True) == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "const password = 'letmein99';",
+        'db = {"user": "a", "passwd": "letmein99"}',
+        'password: str = "letmein99"',
+        "password = b'letmein99'",
+    ],
+)
 def test_a_password_in_quotes_needs_no_more_than_letters_and_digits(source: str) -> None:
     assert [source[each.start : each.end] for each in found(source, code=True)] == ["letmein99"]
 
