@@ -76,7 +76,11 @@ def is_secret_name(name: str) -> bool:
 def is_random(value: str) -> bool:
     """Long, and letters and digits take turns, as in nothing that people say; no address and no id."""
     turns = len(value) >= 12 and len(_CHANGE.findall(value)) >= 3
-    return turns and "://" not in value and not _UUID.fullmatch(value)
+    return turns and "://" not in value and not is_id(value)
+
+
+def is_id(value: str) -> bool:
+    return bool(_UUID.fullmatch(value))
 
 
 def is_unsaid(value: str) -> bool:
@@ -136,7 +140,7 @@ def refers(value: str) -> bool:
 
 def is_mixed(value: str) -> bool:
     """Letters and digits, as in hardly a word: enough of a look where a name says that it is a secret."""
-    return any(map(str.isdigit, value)) and any(map(str.isalpha, value)) and not _UUID.fullmatch(value)
+    return any(map(str.isdigit, value)) and any(map(str.isalpha, value)) and not is_id(value)
 
 
 def says_more(value: str, spans: list[Found]) -> bool:
@@ -171,4 +175,4 @@ def is_perhaps(name: str) -> bool:
 
 def is_chance(value: str) -> bool:
     """Letters and digits, no word that people say and no id."""
-    return bool(_CHANCE.fullmatch(value)) and not _UUID.fullmatch(value)
+    return bool(_CHANCE.fullmatch(value)) and not is_id(value)

@@ -11,6 +11,7 @@ from dsl.sensitive import (
     CJK,
     Found,
     is_chance,
+    is_id,
     is_mixed,
     is_perhaps,
     is_placeholder,
@@ -82,7 +83,20 @@ _CURL_HEADER = re.compile(
     r"""(?<!\S)(?:-H\s*|--header[ =]\s*)(?P<q>["'])(?P<name>[\w-]{2,40})\s*:\s*(?P<value>(?:(?!(?P=q)).){4,}?)(?P=q)"""
 )
 _INSTEADS = ("||", "??", "or ", "else ")
-_ENGLISH = ("authorization", "key", "secret", "passw", "passphrase", "pwd", "cookie", "credential", "token", "x-")
+_ENGLISH = (
+    "authorization",
+    "key",
+    "secret",
+    "passw",
+    "passphrase",
+    "pwd",
+    "cookie",
+    "credential",
+    "token",
+    "x-",
+    "sig=",
+    "signature=",
+)
 
 
 class Words(NamedTuple):
@@ -234,7 +248,7 @@ def _of_code(value: str) -> Iterator[Found]:
     """Of a text with a telling word what is given to such a name, handed over beside it or stands in for it."""
     if any(sign in value for sign in ":=：＝"):
         for match in _GIVEN.finditer(value):
-            if is_random(match["value"]) and (is_secret_name(match["name"]) or _is_header(match["name"])):
+            if _is_given(match, value[match.start() - 1 : match.start()]):
                 yield from _value(match, match["name"])
         for match in _QUOTED.finditer(value):
             if is_mixed(match["value"]):
@@ -247,6 +261,14 @@ def _of_code(value: str) -> Iterator[Found]:
         for match in _INSTEAD.finditer(value):
             if is_random(match["value"]) and (names := _telling_before(value, match.start())):
                 yield from _value(match, names[-1])
+
+
+def _is_given(match: "re.Match[str]", before: str) -> bool:
+    """Whether it is a secret that a name is given: in an address `key` says enough, and an id may be one."""
+    name, value = match["name"], match["value"]
+    if before and before in "?&" and _IN_AN_ADDRESS.match(name):
+        return is_random(value) or is_id(value)
+    return is_random(value) and (is_secret_name(name) or _is_header(name))
 
 
 def _telling_before(value: str, end: int) -> list[str]:

@@ -17,6 +17,7 @@ _FORMS: dict[str, tuple[tuple[str, ...], str]] = {
     "discord": (("/api/webhooks/",), r"(?<=/api/webhooks/)\d{6,}/[A-Za-z0-9_-]{16,}"),
     "telegram": ((":AA",), r"(?<!\d)\d{8,10}:AA[A-Za-z0-9_-]{30,}"),
     "aws": (("AKIA", "ASIA"), r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"),
+    "azure": (("AccountKey=",), r"(?<=AccountKey=)[A-Za-z0-9+/]{40,}={0,2}"),
     "google": (
         ("AIza", "GOCSPX-", "ya29."),
         r"\bAIza[0-9A-Za-z_-]{35}|\bGOCSPX-[A-Za-z0-9_-]{20,}|\bya29\.[A-Za-z0-9_-]{20,}",

@@ -186,6 +186,34 @@ def test_what_code_gives_to_a_telling_name_is_a_secret_if_it_looks_like_chance(s
 
 
 @pytest.mark.parametrize(
+    ("source", "secret"),
+    [
+        (f'fetch("https://a.example/v3/x?key={RUN}&city=1");', RUN),
+        (f"url = f'https://a.example/v3/x?city={{c}}&key={RUN}'", RUN),
+        (f'const url = "https://a.example/webhook/send?key={UUID}";', UUID),
+        (f'c = "https://a.example/c?sv=2022&sig={RUN}%3D"', f"{RUN}%3D"),
+        (f'c = "AccountName=x;AccountKey={RUN * 5}==;EndpointSuffix=a.example"', f"{RUN * 5}=="),
+    ],
+)
+def test_a_key_in_an_address_is_a_secret_in_code_as_it_is_in_a_text(source: str, secret: str) -> None:
+    for code in (True, False):
+        assert [source[each.start : each.end] for each in found(source, code=code)] == [secret]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "for (key = first1b2c3d4e5; key; key=second1b2c3d4e5) {}",
+        "const url = `https://a.example/?key=${apiKey1b2c3d4e5}&sig=${sign(a1b2c3d4)}`;",
+        "fetch('https://a.example/?key=' + keys1b2c3d4e5.first)",
+        "sorted(names, key=by1name2and3value4)",
+    ],
+)
+def test_a_name_that_is_called_key_in_code_gives_no_secret(source: str) -> None:
+    assert found(source, code=True) == []
+
+
+@pytest.mark.parametrize(
     "source",
     [
         f'key = os.getenv("OPENAI_API_KEY", "{RUN}")',
