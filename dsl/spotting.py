@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import NamedTuple, Protocol
 from urllib.parse import unquote
 
+from dsl.escapes import LEVELS, is_escaped, unescaped
 from dsl.sensitive import (
     CHINESE,
     CJK,
@@ -34,7 +35,7 @@ _GIVING = re.compile(r"[:= <：＝是为]")  # without one of these nothing is g
 
 # `name=value` of an address or a form, `"name": "value"` of JSON, a line of headers, a value given in code or prose.
 _SENT = re.compile(
-    r"""(?m)(?:^|(?<=[?&\#;]))(?P<name>[\w.%-]{2,40})=(?P<value>(?:[^?&\#;\s{}"'<>，。；、）]|\?(?!\w+=)){4,})"""
+    r"""(?m)(?:^|(?<=[?&\#;]))(?P<name>[\w.%-]{2,40})=(?P<value>(?:[^?&\#;\s{}"'<>\\，。；、）]|\?(?!\w+=)){4,})"""
 )
 _MEMBER = re.compile(
     r"""(?P<q>["'])(?P<name>[\w.-]{2,40})(?P=q)\s{0,9}:\s{0,9}(?P<r>["'])(?P<value>(?:\\.|(?!(?P=r))[^\\])*+)(?P=r)"""
@@ -103,6 +104,7 @@ class Words(NamedTuple):
     """What may stand in a text, one of which must for a secret to be found there in that way."""
 
     forms: Forms = ALL
+    escaped: bool = True  # whether any text needs to be read as one with escapes
     names: tuple[str, ...] = (*_ENGLISH, *CHINESE)
     passwords: tuple[str, ...] = ("passw", "pwd", "passphrase", "密码", "口令")
     saying: tuple[str, ...] = ("key", "token", "password", "secret", *CHINESE)
@@ -115,7 +117,8 @@ def words_in(texts: Iterable[str]) -> Words:
     """Those that stand in one of these texts: all are looked at once, and each of them for few."""
     joined = "\0".join(texts)
     low = joined.lower()
-    return Words(likely(joined), *(tuple(word for word in words if word in low) for words in ALL_WORDS[1:]))
+    words = (tuple(word for word in words if word in low) for words in ALL_WORDS[2:])
+    return Words(likely(joined), is_escaped(joined), *words)
 
 
 class Look(Protocol):
@@ -124,15 +127,19 @@ class Look(Protocol):
     def __call__(self, value: str) -> tuple[list[Found], list[Found]]: ...
 
 
-def by_itself(value: str, words: Words = ALL_WORDS) -> tuple[list[Found], list[Found]]:
-    """As `Look` says; `words`: those that may stand in it."""
+def by_itself(value: str, words: Words = ALL_WORDS, levels: int = LEVELS) -> tuple[list[Found], list[Found]]:
+    """As `Look` says; `words`: those that may stand in it; `levels`: of escapes that are read."""
     if len(value) < SHORTEST:
         return [], []
-    known = [Found(start, end, variable(name)) for start, end, name in tokens(value, words.forms)]
-    if not _GIVING.search(value):
-        return known, []
-    low = value.lower()
-    return [*_given(value, low, words), *known], [*_sent(value), *_in_prose(value, low, words)]
+    always, others = [Found(start, end, variable(name)) for start, end, name in tokens(value, words.forms)], []
+    if _GIVING.search(value):
+        low = value.lower()
+        always, others = [*_given(value, low, words), *always], [*_sent(value), *_in_prose(value, low, words)]
+    if words.escaped and levels and is_escaped(value):
+        read, places = unescaped(value)
+        more = by_itself(read, ALL_WORDS, levels - 1)  # words, too, may be escaped
+        always, others = always + _placed(more[0], places), others + _placed(more[1], places)
+    return always, others
 
 
 def found(value: str, under: Under = NOWHERE, *, code: bool = False, look: Look = by_itself) -> list[Found]:
@@ -176,9 +183,9 @@ def _sent(value: str) -> Iterator[Found]:
                 yield from _value(match, unquote(match["name"]))
 
 
-def _members(value: str, under: Under) -> Iterator[Found]:
+def _members(value: str, under: Under, levels: int = LEVELS) -> Iterator[Found]:
     if '"' in value or "':" in value:
-        yield from _of_json(value, under)
+        yield from _of_json(value, under, levels)
     if under.key in ("headers", "params") and ":" in value:  # Dify has each on a line of a text
         yield from _headers(_LINE.finditer(value))
 
@@ -189,12 +196,12 @@ def _is_sent(name: str, value: str) -> bool:
     return bool(_IN_AN_ADDRESS.match(name)) or is_secret_name(name) or may_be(name, value)
 
 
-def _of_json(value: str, under: Under) -> Iterator[Found]:
+def _of_json(value: str, under: Under, levels: int) -> Iterator[Found]:
     """By the names in it; where it is no JSON, by those right in front of a value, and among words by its look."""
     members = [*scalars(value, under)]
     for start, end, beneath in members:
         if value[start - 1] == '"' or end - start >= _LONG:
-            yield from _moved(named(value[start:end], beneath), start)
+            yield from _moved(_of_member(value[start:end], beneath, levels), start)
     if members:
         return
     is_document = value.lstrip("= \n")[:1] in ("{", "[")
@@ -205,9 +212,23 @@ def _of_json(value: str, under: Under) -> Iterator[Found]:
         yield from _moved(spans, match.start("value"))
 
 
+def _of_member(value: str, under: Under, levels: int) -> list[Found]:
+    """Of what stands in quotes, which may be JSON itself."""
+    whole = named(value, under)
+    if whole or not levels or "\\" not in value:
+        return whole
+    read, places = unescaped(value)
+    return _placed([*_members(read, under, levels - 1)], places)
+
+
 def _headers(matches: Iterator["re.Match[str]"]) -> Iterator[Found]:
     for match in matches:
         yield from _moved(named(match["value"], Under(match["name"], sent=True)), match.start("value"))
+
+
+def _placed(spans: list[Found], places: list[int]) -> list[Found]:
+    """Those of a text that was unescaped, where they stand as it is written."""
+    return [replace(each, start=places[each.start], end=places[each.end]) for each in spans]
 
 
 def _moved(spans: list[Found], by: int) -> Iterator[Found]:

@@ -214,6 +214,42 @@ def test_a_name_that_is_called_key_in_code_gives_no_secret(source: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("value", "secret"),
+    [
+        (json.dumps({"payload": json.dumps({"password": WEAK})}), WEAK),
+        (json.dumps({"a": [json.dumps({"b": json.dumps({"password": WEAK})})]}), WEAK),
+        (json.dumps({"a": json.dumps([{"name": "X-Api-Key", "value": WEAK}])}), WEAK),
+        (json.dumps({"password": 'hun"ter2\\x'}), r"hun\"ter2\\x"),
+        (f'{{"pass\\u0077ord": "{WEAK}"}}', WEAK),
+        (f'{{"k": "\\u0067hp_{RUN * 3}"}}', f"\\u0067hp_{RUN * 3}"),
+        (f'Send {{"payload": "{{\\"api_key\\": \\"{RUN}\\"}}"}} there.', RUN),
+        (f'const h = "{{\\"X-Api-Key\\": \\"{RUN}\\"}}";', RUN),
+        (f'body = "{{\\"url\\": \\"https://a.example/?api_key={RUN}\\"}}"', RUN),
+        (f"https://a.example/r?to=https%3A%2F%2Fb.example%2F%3Fapi_key%3D{RUN}", RUN),
+        (f"https://a.example/r?to=https%253A%252F%252Fb.example%253Fapi_key%253D{RUN}%2526q", RUN),
+        (f"https%3A%2F%2Fbob%3A{RUN}%40b.example%2F", f"bob%3A{RUN}"),
+        (f"https://a.example/?t=ghp%5F{RUN * 3}", f"ghp%5F{RUN * 3}"),
+        (f"https://a.example/?t=%67%68%70%5F%5A{RUN * 3}", f"%67%68%70%5F%5A{RUN * 3}"),
+    ],
+)
+def test_a_secret_that_is_escaped_is_found_as_it_stands(value: str, secret: str) -> None:
+    assert [value[each.start : each.end] for each in found(value)] == [secret]
+
+
+def test_a_secret_in_json_in_json_leaves_both_whole() -> None:
+    body = json.dumps({"payload": json.dumps({"password": WEAK, "text": 'say "hi"'})})
+    clean, _ = hidden({"jsonBody": body})
+    payload = json.loads(json.loads(clean["jsonBody"])["payload"])
+    assert payload == {"password": "${PASSWORD}", "text": 'say "hi"'}
+
+
+@pytest.mark.timeout(30)
+def test_what_is_escaped_many_times_over_is_looked_through_a_few_times() -> None:
+    assert found("%" + "25" * 100_000) == found('\\"' * 100_000) == found("\\" * 200_000 + '"') == []
+    assert found('{"a": "' + '{\\"a\\": ' * 20_000 + '"}') == []
+
+
+@pytest.mark.parametrize(
     "source",
     [
         f'key = os.getenv("OPENAI_API_KEY", "{RUN}")',
