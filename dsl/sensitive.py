@@ -8,6 +8,7 @@ prose, code and beside references only what looks like chance, or of a password 
 
 import functools
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dsl.standing import Under
@@ -73,6 +74,12 @@ def is_secret_name(name: str) -> bool:
     return bool(_NAME.search(_parted(name))) and not _ABOUT.search(_parted(name))
 
 
+@functools.lru_cache(4096)
+def is_plural(name: str) -> bool:
+    """Whether it names several secrets, or how many tokens there are."""
+    return name[-1:] in ("s", "S") and is_secret_name(name[:-1])
+
+
 def is_random(value: str) -> bool:
     """Long, and letters and digits take turns, as in nothing that people say; no address and no id."""
     turns = len(value) >= 12 and len(_CHANGE.findall(value)) >= 3
@@ -105,6 +112,9 @@ def named(value: str, under: Under, code: bool = False) -> list[Found]:
     """All of the value, if its name says so; of code and beside references what looks like chance."""
     key, sent = under.key, under.sent or under.around == "body"
     certain = is_secret_name(key)
+    if not certain and is_plural(key) and not code:
+        some = len(value) >= 8 and is_chance(value) and not is_placeholder(value)
+        return [Found(0, len(value), variable(key[:-1]))] if some else []
     if not certain and not (sent and is_perhaps(key)):
         return []
     if code or refers(value):
@@ -165,7 +175,7 @@ def may_be(name: str, value: str) -> bool:
 @functools.lru_cache(4096)
 def is_telling(name: str) -> bool:
     """Whether what stands under it may be a secret for that."""
-    return is_secret_name(name) or is_perhaps(name)
+    return is_secret_name(name) or is_perhaps(name) or is_plural(name)
 
 
 @functools.lru_cache(4096)
@@ -176,3 +186,9 @@ def is_perhaps(name: str) -> bool:
 def is_chance(value: str) -> bool:
     """Letters and digits, no word that people say and no id."""
     return bool(_CHANCE.fullmatch(value)) and not is_id(value)
+
+
+def as_given(match: "re.Match[str]", name: str) -> Iterator[Found]:
+    """The value of a match, if it is none to be filled in and refers to none."""
+    if not is_placeholder(match["value"]) and not refers(match["value"]):
+        yield Found(*match.span("value"), variable(name))

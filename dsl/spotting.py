@@ -7,10 +7,12 @@ from typing import NamedTuple, Protocol
 from urllib.parse import unquote
 
 from dsl.escapes import LEVELS, is_escaped, unescaped
+from dsl.markup import in_markup
 from dsl.sensitive import (
     CHINESE,
     CJK,
     Found,
+    as_given,
     is_chance,
     is_id,
     is_mixed,
@@ -21,7 +23,6 @@ from dsl.sensitive import (
     is_telling,
     may_be,
     named,
-    refers,
     says_more,
     variable,
 )
@@ -43,8 +44,8 @@ _MEMBER = re.compile(
 _LINE = re.compile(r"(?m)^[ \t]*(?P<name>[\w.-]{2,40})[ \t]*:[ \t]*(?P<value>\S.{3,}?)[ \t]*$")
 # What stands between a name and what code gives to it: `: str = (` in front of the quotes, and `b` or `f` right there.
 _GIVES = (
-    r"""["'`]?\]?\s{0,3}(?::[ \w.\[\]|]{1,40}=|=>|:=|[:=：＝])\s{0,3}"""
-    r"""(?:\(\s{0,9}(?=\w{0,2}["'`]))?(?:\w{1,2}(?=["'`]))?"""
+    r"""(?:["'`]|[*_]{2})?\]?\s{0,3}(?::[ \w.\[\]|]{1,40}=|=>|:=|[:=：＝])\s{0,3}"""
+    r"""(?:\(\s{0,9}(?=\w{0,2}["'`]))?(?:\w{1,2}(?=["'`])|[*_]{2}\s{0,3})?"""
 )
 _LOOKED_AT = rf"[^\s\"'`<>{{}}()\[\],;&|\\{CJK}]{{12,512}}"  # what may look like chance
 _GIVEN = re.compile(
@@ -68,12 +69,12 @@ _IN_AN_ADDRESS = re.compile(
 _PASSWORD = r"""(?i)(?<![a-z])(?:password|passwd|pwd|passphrase|密码|口令)"""
 _QUOTED = re.compile(rf"""{_PASSWORD}{_GIVES}(?P<q>["'`])(?P<value>[^\s"'`{{}}$<>]{{6,64}})(?P=q)""")
 _IN_PROSE = re.compile(
-    rf"""{_PASSWORD}["'`]?\]?\s{{0,3}}[:=：＝]\s{{0,3}}"""
+    rf"""{_PASSWORD}(?:["'`]|[*_]{{2}})?\]?\s{{0,3}}[:=：＝](?:[*_]{{2}})?\s{{0,3}}"""
     rf"""(?P<value>[^\s"'`{{}}()\[\],;&|<>\\{CJK}]{{6,64}})(?=[{CJK}]|[^\w(]|\Z)"""
 )
 _SAID = re.compile(
     r"""(?i)(?:(?<![a-z0-9_-])(?P<name>(?:api|access|auth|secret)[ _-]?key|(?:access[ _-]?)?token|password|secret)"""
-    rf"""(?: is)?:?\s{{1,3}}|(?P<chinese>{_NAMES})(?:[是为]\s{{0,3}}|\s{{1,3}}))["'`]?"""
+    rf"""(?: is)?[:*_]{{0,3}}\s{{1,3}}|(?P<chinese>{_NAMES})(?:[是为]\s{{0,3}}|\s{{1,3}}))["'`]?"""
     rf"""(?P<value>{_LOOKED_AT})(?<!\.)"""
 )
 # A command goes on behind a backslash at the end of a line.
@@ -180,7 +181,7 @@ def _sent(value: str) -> Iterator[Found]:
     if "=" in value:
         for match in _SENT.finditer(value):
             if _is_sent(unquote(match["name"]), match["value"]):
-                yield from _value(match, unquote(match["name"]))
+                yield from as_given(match, unquote(match["name"]))
 
 
 def _members(value: str, under: Under, levels: int = LEVELS) -> Iterator[Found]:
@@ -239,27 +240,28 @@ def _in_prose(value: str, low: str, words: Words) -> Iterator[Found]:
     if any(word in low for word in words.passwords):
         for match in _IN_PROSE.finditer(value):
             if is_mixed(match["value"]):
-                yield from _value(match, "password")
+                yield from as_given(match, "password")
     if any(word in low for word in words.saying):
         for match in _SAID.finditer(value):
             if is_random(match["value"]):
-                yield from _value(match, match["name"] or match["chinese"])
+                yield from as_given(match, match["name"] or match["chinese"])
 
 
 def _given(value: str, low: str, words: Words) -> Iterator[Found]:
     """What is given to a name in code, in prose or on a command line, if it looks like chance."""
     if any(word in low for word in words.names):
         yield from _of_code(value)
+        yield from in_markup(value)
     if "://" in value:
         for match in _USER.finditer(value):
             if is_random(match[0]):
                 yield Found(*match.span(), variable("user"))
         for match in _BEHIND_A_USER.finditer(value):
-            yield from _value(match, "password")
+            yield from as_given(match, "password")
     if "</" in value:
         for match in _ELEMENT.finditer(value):
             if is_secret_name(match["name"]) and (is_chance(match["value"]) or is_random(match["value"])):
-                yield from _value(match, match["name"])
+                yield from as_given(match, match["name"])
     if "curl" in value:
         for match in _COMMAND.finditer(value):
             yield from _moved([*_of_curl(match[0])], match.start())
@@ -270,18 +272,18 @@ def _of_code(value: str) -> Iterator[Found]:
     if any(sign in value for sign in ":=：＝"):
         for match in _GIVEN.finditer(value):
             if _is_given(match, value[match.start() - 1 : match.start()]):
-                yield from _value(match, match["name"])
+                yield from as_given(match, match["name"])
         for match in _QUOTED.finditer(value):
             if is_mixed(match["value"]):
-                yield from _value(match, "password")
+                yield from as_given(match, "password")
     if "," in value:
         for match in _PASSED.finditer(value):
             if is_random(match["value"]) and _is_handed(match["name"]):
-                yield from _value(match, match["name"])
+                yield from as_given(match, match["name"])
     if any(sign in value for sign in _INSTEADS):
         for match in _INSTEAD.finditer(value):
             if is_random(match["value"]) and (names := _telling_before(value, match.start())):
-                yield from _value(match, names[-1])
+                yield from as_given(match, names[-1])
 
 
 def _is_given(match: "re.Match[str]", before: str) -> bool:
@@ -308,12 +310,7 @@ def _is_header(name: str) -> bool:
 
 def _of_curl(command: str) -> Iterator[Found]:
     for match in _CURL_USER.finditer(command):
-        yield from _value(match, "password")
+        yield from as_given(match, "password")
     for match in _CURL_COOKIE.finditer(command):
-        yield from _value(match, "cookie")
+        yield from as_given(match, "cookie")
     yield from _headers(_CURL_HEADER.finditer(command))
-
-
-def _value(match: "re.Match[str]", name: str) -> Iterator[Found]:
-    if not is_placeholder(match["value"]) and not refers(match["value"]):
-        yield Found(*match.span("value"), variable(name))

@@ -25,6 +25,11 @@ NOWHERE = Under()
 # What may stand between a name and a value, as in `{"name": "Key", "input": {"value": {"content": ...}}}`.
 _BETWEEN = frozenset({"value", "content", "input", "default", "defaultValue", "options", "$type"})
 _NAMING = ("name", "key", "variable")
+_LABELS = ("label", "fieldLabel")  # of an input, which says what is filled in where its name does not
+_SECRET = re.compile(
+    r"(?i)(your |the )?((api|access|auth|secret|private)[-_ ]?)?(key|token)|(client |app )?secret|password|passphrase|"
+    r"密码|口令|密钥|秘钥|私钥|令牌"
+)
 _KINDS = ("type", "value_type", "input_type")
 _COMPARED = {"left": "right", "leftValue": "rightValue", "variable_selector": "value", "target": "value"}
 _LEFT = frozenset(_COMPARED)
@@ -104,6 +109,9 @@ def _named(value: dict[Any, Any], under: Under) -> Under:
         if isinstance(said := value.get(each), str) and said:
             own = said
             break
+    for each in _LABELS:
+        if isinstance(label := value.get(each), str) and _SECRET.fullmatch(label.strip(" *:：")):
+            own = label
     if under.key == "auth" or (under.around == "auth" and own.lower() == "value"):
         own = "authorization"
     inherited = below(under, own) if own else under

@@ -122,6 +122,13 @@ HEX, UUID = "0123456789abcdef" * 2, "01234567-89ab-cdef-0123-456789abcdef"
         f"jina_{RUN * 4}",
         f"e2b_{HEX}01234567",
         f"vercel_{RUN * 2}",
+        f"whsec_{RUN * 2}",
+        f"pcsk_{RUN * 3}",
+        f"dp.st.dev_eu.{RUN * 3}"[:57],
+        f"bce-v3/ALTAK-{RUN}/{HEX}01234567",
+        f"LTAI5t{RUN}",
+        f"AKID{RUN * 2}",
+        f"AKLT{RUN * 2}",
     ],
 )
 def test_a_token_of_a_form_that_is_known_is_a_secret_wherever_it_stands(token: str) -> None:
@@ -136,6 +143,7 @@ def test_a_token_of_a_form_that_is_known_is_a_secret_wherever_it_stands(token: s
         ("https://x.webhook.office.com/webhookb2/", f"{UUID}@{UUID}/IncomingWebhook/{HEX}/{UUID}"),
         ("https://hook.eu1.make.com/", RUN * 2),
         ("https://hooks.zapier.com/hooks/catch/", "123456/abc1d2e"),
+        ("https://mcp.zapier.com/api/mcp/s/", RUN * 4),
     ],
 )
 def test_an_address_that_takes_what_anyone_sends_has_its_secret_at_the_end(address: str, secret: str) -> None:
@@ -211,6 +219,49 @@ def test_a_key_in_an_address_is_a_secret_in_code_as_it_is_in_a_text(source: str,
 )
 def test_a_name_that_is_called_key_in_code_gives_no_secret(source: str) -> None:
     assert found(source, code=True) == []
+
+
+@pytest.mark.parametrize(
+    ("value", "secret"),
+    [
+        *((f"{{% set api_key = {q}{word}{q} %}}", word) for q in "'\"" for word in (RUN, "hunter2Xy7")),
+        (f"**Password:** {WEAK}", WEAK),
+        (f"**Password**: {WEAK}", WEAK),
+        (f"- __Password:__ {WEAK}", WEAK),
+        (f"- **API key:** {RUN}", RUN),
+        (f"**API_KEY:** `{RUN}`", RUN),
+        (f"| user | a |\n| password | {WEAK} |", WEAK),
+        (f"| 1 | **API key** | `{RUN}` |", RUN),
+        (f'<input name="password" value="{WEAK}">', WEAK),
+        (f"<input type='hidden' value='{RUN}' id='api_key'/>", RUN),
+        (f'<input type="password" class="x y" value="{WEAK}">', WEAK),
+    ],
+)
+def test_a_secret_in_a_template_in_markdown_or_in_a_form_is_found(value: str, secret: str) -> None:
+    assert [value[each.start : each.end] for each in found(value)] == [secret]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "{% set token = item.token1 %}{% set secret = 'the next word' %}{% set token_type = 'utf8' %}",
+        "**Password:** at least eight characters, **Token:** [see here](https://a.example)",
+        "| password | string |\n|---|---|\n| token | The next token of 1st order |",
+        '<input type="password" name="password" placeholder="At least 8"><input name="q" value="tea4two">',
+        '<input name="password" value="{{ password1 }}"><input name="token" value="">',
+    ],
+)
+def test_a_template_markdown_or_a_form_without_a_secret_stays(value: str) -> None:
+    assert found(value) == []
+
+
+def test_a_list_under_a_plural_and_an_input_by_its_label_hold_secrets() -> None:
+    lists = {"conversation_variables": [{"name": "api_tokens", "value_type": "array[string]", "value": ["hunter2Xy7"]}]}
+    assert hidden(lists)[1] == ["/conversation_variables/0/value/0"]
+    assert hidden({"stop_tokens": ["</s>", "the end"], "max_tokens": 100000, "total_tokens": "4096"})[1] == []
+    field = {"variable": "q2", "label": "API key", "type": "text-input", "default": "hunter2Xy7"}
+    assert hidden({"variables": [field]})[1] == ["/variables/0/default"]
+    assert hidden({"variables": [field | {"label": "How many tokens", "default": "12000"}]})[1] == []
 
 
 @pytest.mark.parametrize(
