@@ -6,6 +6,7 @@ from typing import Any
 from dsl import Written
 from dsl.ir import Flow
 from dsl.notes import SEVERITIES, Note
+from dsl.printed import code, literal
 from dsl.secrets import mask
 from dsl.values import walk
 
@@ -84,14 +85,14 @@ def markdown(plain: dict[str, Any]) -> str:
     source, target, counts = plain["source"], plain["target"]["dialect"], plain["summary"]
     parts = ", ".join(f"{counts[severity]} {severity.replace('_', ' ')}" for severity in SEVERITIES if counts[severity])
     lines = [
-        f"# {source['file'] or 'A flow'}: {source['dialect']} to {target}",
+        f"# {literal(source['file']) or 'A flow'}: {source['dialect']} to {target}",
         "",
         f"{counts['nodes']} nodes: {parts}.",
     ]
     if plain["rebind"]:
         lines += ["", "## To bind again", "", "| what | kind | used by |", "|---|---|---|"]
         lines += [
-            f"| {_cell(each['name'])} | {each['kind']} | {_cell(', '.join(each['used_by']))} |"
+            f"| {literal(each['name'])} | {each['kind']} | {literal(', '.join(each['used_by']))} |"
             for each in plain["rebind"]
         ]
     for severity in reversed(SEVERITIES[1:]):
@@ -103,10 +104,6 @@ def markdown(plain: dict[str, Any]) -> str:
 
 
 def _line(note: dict[str, str]) -> str:
-    where = f"**{note['title'] or note['node']}**: " if note["node"] else ""
-    place = f" `{note['source_pointer']}`" if note["source_pointer"] else ""
-    return f"- {where}{note['message']} {note['suggestion']}".rstrip() + f" ({note['code']}{place})"
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
+    where = f"**{literal(note['title'] or note['node'])}**: " if note["node"] else ""
+    place = f" {code(note['source_pointer'])}" if note["source_pointer"] else ""
+    return f"- {where}{literal(note['message'] + ' ' + note['suggestion'])} ({note['code']}{place})"
