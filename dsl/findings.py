@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from dsl.lint import Finding
+from dsl.printed import line
 
 _SARIF = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 
@@ -13,7 +14,7 @@ def text(file: str, findings: list[Finding]) -> str:
     lines = [f"{file}{each.pointer}: {each.level}: {_said(each)} [{each.code}]" for each in findings]
     counts = {level: sum(each.level == level for each in findings) for level in ("error", "warning", "note")}
     told = ", ".join(f"{count} {level}{'s' if count > 1 else ''}" for level, count in counts.items() if count)
-    return "\n".join([*lines, f"{file}: {told or 'nothing found'}."])
+    return "\n".join(map(line, [*lines, f"{file}: {told or 'nothing found'}."]))
 
 
 def as_json(file: str, findings: list[Finding]) -> str:

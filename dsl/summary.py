@@ -5,6 +5,7 @@ from typing import Any
 
 from dsl.hiding import hidden
 from dsl.ir import Flow, Node, Type
+from dsl.printed import line
 from dsl.secrets import mask, secrets_of
 from dsl.values import walk
 
@@ -66,7 +67,7 @@ def words(plain: dict[str, Any]) -> str:
     lines += _part(f"Only on {plain['platform']}: a stub elsewhere", only)
     lines += _part("Secrets in the file, at", plain["secrets"])
     lines += _part("Noticed while reading", plain["notes"])
-    return "\n".join(lines)
+    return "\n".join(map(line, lines))
 
 
 def _hint(hint: dict[str, Any]) -> str:

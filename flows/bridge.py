@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dsl.notes import SEVERITIES
+from dsl.printed import line, shown
 from flows import UsageError
 from flows.saving import distinct, exists, read, save
 
@@ -182,7 +183,7 @@ def check(file: str, dialect: str | None, form: str, fix: bool, out: str | None)
         said = findings.sarif(file, found, _version())
     else:
         said = (findings.as_json if form == "json" else findings.text)(file, found)
-    click.echo(said, err=fix and (out or file) == "-")  # where the mended file has stdout
+    _say(said, err=fix and (out or file) == "-")  # where the mended file has stdout
     sys.exit(any(each.level == "error" for each in found))
 
 
@@ -214,7 +215,7 @@ def _mended(file: str, data: bytes, dialect: str | None, out: str | None) -> byt
         return data
     flow, done = mend(flow)
     for each in first + done:
-        click.echo(f"mended: {each}", err=True)
+        _say(line(f"mended: {each}"), err=True)
     if first or done:
         if out is None and file != "-":
             _anew(file, data)
@@ -231,7 +232,7 @@ def _anew(file: str, data: bytes) -> None:
 
     if count := comments(data.decode("utf-8", "replace")):
         lost = "its comment is" if count == 1 else f"its {count} comments are"
-        click.echo(f"{file} is written anew: {lost} lost, and how it was laid out. Use --out to keep it.", err=True)
+        _say(line(f"{file} is written anew: {lost} lost, and how it was laid out. Use --out to keep it."), err=True)
 
 
 def _version() -> str:
@@ -249,7 +250,7 @@ def inspect(file: str, dialect: str | None, as_json: bool) -> None:
     from dsl.summary import summarise, words
 
     plain = summarise(_flow(file, read(file), dialect))
-    click.echo(json.dumps(plain, ensure_ascii=False, indent=2) if as_json else words(plain))
+    _say(json.dumps(plain, ensure_ascii=False, indent=2) if as_json else words(plain))
 
 
 @click.command()
@@ -275,9 +276,9 @@ def diff(one: str, other: str, as_json: bool) -> None:
 
     found = changes(*(_flow(each, read(each), None) for each in (one, other)))
     if as_json:
-        click.echo(json.dumps([vars(change) for change in found], ensure_ascii=False, indent=2))
+        _say(json.dumps([vars(change) for change in found], ensure_ascii=False, indent=2))
     else:
-        click.echo("\n".join(map(str, found)) or "The same workflow.")
+        _say("\n".join(line(str(change)) for change in found) or "The same workflow.")
 
 
 def _flow(file: str, data: bytes, dialect: str | None) -> Flow:
@@ -299,12 +300,17 @@ def _tell(written: Written) -> None:
     detail = [note for note in written.notes if note.code.startswith(("layout.", "leaf."))]
     told = [note for note in written.notes if note not in detail]
     for note in sorted(told, key=lambda note: -SEVERITIES.index(note.severity)):
-        click.echo(_line(note), err=True)
+        _say(line(_in_words(note)), err=True)
     if detail:
         click.echo(f"{len(detail)} notes on single values and on layout: --report FILE has them.", err=True)
 
 
-def _line(note: Note) -> str:
+def _say(text: str, *, err: bool = False) -> None:
+    """What is told quotes the file: nothing of it may move the cursor or set the clipboard."""
+    click.echo(shown(text), err=err)
+
+
+def _in_words(note: Note) -> str:
     where = f"{note.title or note.node}: " if note.node else ""
     return f"{note.severity.replace('_', ' ')}: {where}{note.message} {note.suggestion}".rstrip() + f" [{note.code}]"
 
@@ -326,7 +332,7 @@ def _write_others(out: str, others: dict[str, str | bytes]) -> None:
         if out != "-" and Path(out).is_file():
             _write(_beside_out(out, name), data)
         else:
-            click.echo(f"{name} is a workflow that this one calls: --out FILE writes it beside FILE.", err=True)
+            _say(line(f"{name} is a workflow that this one calls: --out FILE writes it beside FILE."), err=True)
 
 
 def _beside_out(out: str, name: str) -> str:

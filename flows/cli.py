@@ -13,6 +13,7 @@ import click
 
 from connectors import ServiceError
 from dsl import DslError, OptionError
+from dsl.printed import line, shown
 from flows import FlowError, RowsLostError, UsageError, bridge, streams
 from trainer import TrainError
 
@@ -264,9 +265,8 @@ def main() -> None:
 
 
 def _fail(error: Exception, code: int) -> None:
-    from flows.progress import shown
-
-    click.echo(f"flowstill: {shown(str(error))}", err=True)
+    # What it says of a workflow is one line, whatever the file holds.
+    click.echo(f"flowstill: {(line if isinstance(error, DslError) else shown)(str(error))}", err=True)
     sys.exit(code)
 
 

@@ -15,6 +15,7 @@ import psutil
 
 from connectors import ServiceError, http, missing_extra, modelhub
 from connectors.files import Document, Folder
+from dsl.printed import shown
 from flows import FlowError, dataset
 from flows.asking import remedy
 from flows.config import Config, LlamaCppService, OpenAIService, Service
@@ -22,7 +23,6 @@ from flows.cron import read_cron
 from flows.harvest import folders
 from flows.measure import from_file
 from flows.models import base_model
-from flows.progress import shown
 from flows.promote import llama_server
 from flows.runs import all_runs
 from flows.show import console, table_of

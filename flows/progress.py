@@ -1,6 +1,5 @@
 """What a person sees while long work goes on: bars on a terminal, plain lines in a log. Always on stderr."""
 
-import re
 import sys
 import threading
 import time
@@ -8,13 +7,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
+from dsl.printed import shown
+
 EVERY = 10.0  # seconds between two plain lines of one step
 RECENT = 6  # lines from whose pace the time left is told: what was done before may have come from the journal at once
-
-
-def shown(text: str) -> str:
-    """Text of strangers, a file's name among it, as one may print it: control characters escaped, lines kept."""
-    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
 class Task:

@@ -289,3 +289,36 @@ def test_bad_input_is_one_line(arguments: tuple[str, ...], stdin: bytes, code: i
     done = flowstill(*arguments, stdin=stdin)
     assert done.returncode == code
     assert message in done.stderr.decode() and done.stderr.count(b"\n") == 1 and done.stdout == b""
+
+
+def test_nothing_that_a_file_says_moves_the_terminal(tmp_path: Path) -> None:
+    word = "T\x1b]0;owned\x07\x9b2J\u202etxt\n## all is well"
+    node = {
+        "id": word,
+        "name": word,
+        "type": f"{word}.y",
+        "typeVersion": 1,
+        "position": [0, 0],
+        "parameters": {word: "={{"},
+    }
+    edges = {word: {"main": [[{"node": f"{word}2", "type": "main", "index": 0}]]}}
+    one, other = tmp_path / "one\x1b[31m.json", tmp_path / "other.json"
+    one.write_text(json.dumps({"name": word, "nodes": [node], "connections": edges}))
+    other.write_text(json.dumps({"name": "x", "nodes": [], "connections": {}}))
+    (broken := tmp_path / "broken\x1b[31m.json").write_text('{"nodes": "\x1b[31m')
+    for arguments in (
+        ("check", one),
+        ("check", one, "--format", "json"),
+        ("check", one, "--fix", "--out", tmp_path / "fixed.json"),
+        ("diff", one, other),
+        ("inspect", one),
+        ("inspect", one, "--json"),
+        ("convert", one, "--to", "dify", "-o", tmp_path / "out.yml"),
+        ("convert", broken, "--to", "dify", "-o", tmp_path / "out.yml"),
+        ("convert", tmp_path / "gone\x1b[31m.json", "--to", "dify"),
+    ):
+        done = flowstill(*arguments)
+        said = (done.stdout + done.stderr).decode()
+        assert said and not set("\x1b\x07\x9b\u202e") & set(said), arguments
+        assert not any(line.startswith("## all is well") for line in said.splitlines()), arguments
+    assert json.loads(flowstill("inspect", one, "--json").stdout)["name"] == word
