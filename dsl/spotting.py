@@ -57,7 +57,10 @@ _GIVEN = re.compile(
 _PASSED = re.compile(
     rf"""(?P<q>["'`])(?P<name>[\w.-]{{2,40}})(?P=q)\s{{0,9}},\s{{0,9}}\w{{0,2}}(?P<r>["'`])(?P<value>{_LOOKED_AT})(?P=r)"""
 )
-_INSTEAD = re.compile(rf"""(?:\|\||\?\?|\bor|\belse)\s{{0,3}}\w{{0,2}}(?P<q>["'`])(?P<value>{_LOOKED_AT})(?P=q)""")
+_INSTEAD = re.compile(  # from the quotes on, which are fewer than what may stand in front
+    r"""(?P<q>["'`])(?:(?<=\|\|.)|(?<=\?\?.)|(?<=\|\| .)|(?<=\?\? .)|(?<= or .)|(?<= else .))"""
+    rf"""(?P<value>{_LOOKED_AT})(?P=q)"""
+)
 _WORD = re.compile(r"[A-Za-z0-9_-]{2,40}")
 _ELEMENT = re.compile(r"<(?P<name>[\w.-]{2,40})>(?P<value>[^<>\s{}]{6,})</")
 _USER = re.compile(r"(?<=://)[^\s/@:?#{}]{12,200}(?=:?@)")
@@ -84,7 +87,7 @@ _CURL_COOKIE = re.compile(r"""(?<!\S)(?:-b\s*|--cookie[ =]\s*)["']?(?P<value>[\w
 _CURL_HEADER = re.compile(
     r"""(?<!\S)(?:-H\s*|--header[ =]\s*)(?P<q>["'])(?P<name>[\w-]{2,40})\s*:\s*(?P<value>(?:(?!(?P=q)).){4,}?)(?P=q)"""
 )
-_INSTEADS = ("||", "??", "or ", "else ")
+_INSTEADS = ("||", "??", " or ", " else ")
 _ENGLISH = (
     "authorization",
     "key",
