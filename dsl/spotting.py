@@ -44,7 +44,7 @@ _MEMBER = re.compile(
 _LINE = re.compile(r"(?m)^[ \t]*(?P<name>[\w.-]{2,40})[ \t]*:[ \t]*(?P<value>\S.{3,}?)[ \t]*$")
 # What stands between a name and what code gives to it: `: str = (` in front of the quotes, and `b` or `f` right there.
 _GIVES = (
-    r"""(?:["'`]|[*_]{2})?\]?\s{0,3}(?::[ \w.\[\]|]{1,40}=|=>|:=|[:=：＝])\s{0,3}"""
+    r"""["'`*_]{0,2}\]?\s{0,3}(?::[ \w.\[\]|]{1,40}+=|=>|:=|[:=：＝])\s{0,3}"""
     r"""(?:\(\s{0,9}(?=\w{0,2}["'`]))?(?:\w{1,2}(?=["'`])|[*_]{2}\s{0,3})?"""
 )
 _LOOKED_AT = rf"[^\s\"'`<>{{}}()\[\],;&|\\{CJK}]{{12,512}}"  # what may look like chance
@@ -72,7 +72,7 @@ _IN_AN_ADDRESS = re.compile(
 _PASSWORD = r"""(?i)(?<![a-z])(?:password|passwd|pwd|passphrase|密码|口令)"""
 _QUOTED = re.compile(rf"""{_PASSWORD}{_GIVES}(?P<q>["'`])(?P<value>[^\s"'`{{}}$<>]{{6,64}})(?P=q)""")
 _IN_PROSE = re.compile(
-    rf"""{_PASSWORD}(?:["'`]|[*_]{{2}})?\]?\s{{0,3}}[:=：＝](?:[*_]{{2}})?\s{{0,3}}"""
+    rf"""{_PASSWORD}["'`*_]{{0,2}}\]?\s{{0,3}}[:=：＝](?:[*_]{{2}})?\s{{0,3}}"""
     rf"""(?P<value>[^\s"'`{{}}()\[\],;&|<>\\{CJK}]{{6,64}})(?=[{CJK}]|[^\w(]|\Z)"""
 )
 _SAID = re.compile(
