@@ -325,6 +325,35 @@ def test_split_and_aggregate_are_an_iteration() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("params", "item", "read"),
+    [
+        ({"include": "allOtherFields"}, '({ ...$json, "urls": element })', "shop"),
+        (
+            {"include": "selectedOtherFields", "fieldsToInclude": "shop"},
+            '({ "shop": $json.shop, "urls": element })',
+            "shop",
+        ),
+        ({"options": {"destinationFieldName": "url"}}, '({ "url": element })', "url"),
+    ],
+)
+def test_items_that_are_more_than_the_elements_are_what_is_gone_through(params: Any, item: str, read: str) -> None:
+    document = workflow(
+        node("List", "code", 2, jsCode="return []"),
+        node("Split", "splitOut", fieldToSplitOut="urls", **params),
+        node("Get", "httpRequest", 4.2, url=f"={{{{ $json.{read} }}}}"),
+        List="Split",
+        Split="Get",
+    )
+    flow = n8n.read(document)
+    found = values.nodes(flow)
+    assert found["Split"].inputs["item"].source == f"[$json.urls ?? []].flat().map((element) => {item})"
+    assert found["Get"].params["url"] == Ref("Split", ("item", read), "item")
+    built = {each["name"]: each["parameters"] for each in n8n.build(flow)[0]["nodes"]}
+    assert built["Split"] == document["nodes"][1]["parameters"]
+    assert built["Get"]["url"] == f"={{{{ $('Split').item.json.{read} }}}}"
+
+
 def test_rounds_that_a_filter_ends_have_no_place_in_the_list() -> None:
     document = workflow(
         node("Split", "splitOut", fieldToSplitOut="rows"),
