@@ -354,6 +354,21 @@ def test_items_that_are_more_than_the_elements_are_what_is_gone_through(params: 
     assert built["Get"]["url"] == f"={{{{ $('Split').item.json.{read} }}}}"
 
 
+def test_what_an_extraction_is_not_asked_for_is_not_extracted() -> None:
+    asked = {"attributes": [{"name": "cake", "description": "kind"}]}
+    document = workflow(
+        node("In", "manualTrigger"),
+        node("Extract", "@n8n/n8n-nodes-langchain.informationExtractor", 1.2, text="a mail", attributes=asked),
+        node("Say", "set", 3.4, **_assigned(cake="={{ $json.output.cake }}", mail="={{ $json.mail }}")),
+        In="Extract",
+        Extract="Say",
+    )
+    flow = n8n.read(document)
+    assert list(values.nodes(flow)["Extract"].outputs) == ["cake"]
+    assert [(each.severity, each.code, each.title) for each in flow.notes] == [("degraded", "ref.unknown", "Say")]
+    assert [each.code for each in dsl.check(flow) if each.title == "Say"] == ["ref.output"]
+
+
 def test_rounds_that_a_filter_ends_have_no_place_in_the_list() -> None:
     document = workflow(
         node("Split", "splitOut", fieldToSplitOut="rows"),
