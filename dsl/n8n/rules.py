@@ -10,6 +10,7 @@ from typing import Any
 from dsl.ir import Flow, Node
 from dsl.lint import Finding, Level
 from dsl.n8n import evaluated, forms, wiring
+from dsl.n8n.branches import CLASSIFIERS
 from dsl.n8n.source import dig, source
 from dsl.n8n.tables import AI, BASE, short
 from dsl.values import at, pointer
@@ -119,14 +120,16 @@ def _running(workflow: dict[str, Any], place: str) -> Iterator[Finding]:
 
 
 def has_port(document: Any, node: Node, port: str) -> bool:
-    """Whether there is something to wire: a filter has no output for what it drops, a switch only where that is set."""
+    """Whether there is something to wire: a filter has no output for what it drops, others only where that is set."""
     try:
-        raw = at(document, node.pointer) if port == "else" and node.pointer else None
+        raw = at(document, node.pointer) if port in ("else", "default") and node.pointer else None
     except (LookupError, ValueError, TypeError):
         raw = None
     kind = short(raw["type"]) if isinstance(raw, dict) and isinstance(raw.get("type"), str) else ""
-    extra = dig(raw, "parameters", "options", "fallbackOutput") == "extra"
-    return kind != "filter" and (kind != "switch" or extra)
+    options = dig(raw, "parameters", "options")
+    if kind in CLASSIFIERS:
+        return bool(dig(options, "fallback") == "other")
+    return kind != "filter" and (kind != "switch" or dig(options, "fallbackOutput") == "extra")
 
 
 def _lost(workflow: dict[str, Any]) -> list[tuple[tuple[str | int, ...], str]]:

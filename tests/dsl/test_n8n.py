@@ -943,3 +943,25 @@ def test_a_time_that_holds_a_secret_is_written_without_it() -> None:
     flow = dsl.read(json.dumps(_scheduled(field="cronExpression", expression=f"0 9 * * * {token}")))
     for target in ("dify", "coze", "n8n", "ragflow", "ir"):
         assert target == "n8n" or token not in str(dsl.write(flow, target).data)
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "told"),
+    [
+        ("sentimentAnalysis", {}, 0),
+        ("textClassifier", {}, 0),  # what fits no class is dropped
+        ("textClassifier", {"fallback": "other"}, 1),
+    ],
+)
+def test_a_classifier_is_told_of_the_output_for_the_rest_only_where_it_has_one(
+    kind: str, options: Any, told: int
+) -> None:
+    classes = {"categories": [{"category": name} for name in "ABC"]}
+    document = workflow(
+        node("In", "manualTrigger"),
+        node("Sort", f"@n8n/n8n-nodes-langchain.{kind}", 1.1, inputText="x", categories=classes, options=options),
+        *(node(name, "set", 3.4, **_assigned(a="a")) for name in "ABC"),
+        In="Sort",
+        Sort=["A", "B", "C"],
+    )
+    assert [each.code for each in dsl.check(dsl.read(json.dumps(document)))].count("port.unwired") == told
