@@ -475,3 +475,12 @@ def test_what_a_platform_does_not_tell_of_a_failure_is_told_and_fails_there(targ
 
 
 FAILING = node("H", "httpRequest", 4.2, url="https://e.com", options={}) | {"onError": "continueErrorOutput"}
+
+
+@pytest.mark.parametrize("target", ["coze", "n8n"])
+@pytest.mark.parametrize("kind", ["llm", "agent"])
+def test_images_that_a_model_saw_are_told_where_it_sees_none(target: str, kind: str) -> None:
+    made = flow("llm", "text")
+    made.graph.nodes[1] = model(vision=Ref("", ("files",), "system"))
+    made.graph.nodes[1].kind = kind
+    assert [note.node for note in dsl.write(made, target).notes if note.code == "llm.vision"] == ["ask"]
