@@ -17,6 +17,7 @@ from dsl.values import nodes, parts, refs, unique, walk
 if TYPE_CHECKING:
     from dsl.coze.nested import Loop
 
+_LONGEST = 200  # letters of an initial value in a note
 Made = tuple[str, dict[str, Any], list[Any]]  # type number, inputs, outputs
 
 
@@ -167,12 +168,21 @@ class Writing:
                 severity,
                 code,
                 f"The {scope} variable {'.'.join(map(str, ref.path))} has to be a variable of the app here.",
-                "Make it in the app.",
+                f"Make it in the app{self._begins(ref)}.",
             )
             scope = "app"
         content = {"source": SOURCES[scope], "path": [str(step) for step in ref.path], "blockID": "", "name": ""}
         kind = declared(self.canvas.flow, ref)
         return shape(kind) | {"value": {"type": "ref", "content": content, "rawMeta": {"type": raw(kind)}}}
+
+    def _begins(self, ref: Ref) -> str:
+        """The initial value of a variable of the conversation: that of an app's variable is set beside it."""
+        known = [each for each in self.canvas.flow.variables if (each.scope, each.name) == ("session", *ref.path[:1])]
+        value = known[0].default if known and known[0].type.name != "secret" else None
+        if value in (None, "", [], {}):
+            return ""
+        said = json.dumps(value, ensure_ascii=False, default=str)
+        return f", where it begins as {said if len(said) <= _LONGEST else said[:_LONGEST] + ' ...'}"
 
     def param(self, name: str, value: Value, wanted: Type | None = None) -> dict[str, Any]:
         return {"name": name, "input": self.block(value, wanted)}
