@@ -106,7 +106,7 @@ def check(flow: Flow) -> Iterator[Finding]:
             "settings.executionOrder is not v1: branches run in another order than the editor shows"
             + (", and an agent gets empty answers from its tools while the run counts as a success." if tools else "."),
             f"{place}/settings",
-            fix='Set it to "v1" (--fix does).',
+            fix='Set it to "v1".' if _chosen(workflow) else 'Set it to "v1" (--fix does).',
         )
 
 
@@ -153,6 +153,12 @@ def _lost(workflow: dict[str, Any]) -> list[tuple[tuple[str | int, ...], str]]:
 def _ordered(workflow: dict[str, Any]) -> bool:
     settings = workflow.get("settings")
     return isinstance(settings, dict) and settings.get("executionOrder") == ORDER
+
+
+def _chosen(workflow: dict[str, Any]) -> bool:
+    """Whether the file says an order: another one than v1 may be meant."""
+    settings = workflow.get("settings") or {}
+    return not isinstance(settings, dict) or "executionOrder" in settings
 
 
 def _node(node: dict[str, Any]) -> Iterator[tuple[Level, str, str, str]]:
@@ -220,8 +226,7 @@ def mend(document: Any) -> list[str]:
             *above, last = path
             del at(workflow, pointer(*above))[last]
         done.append(f"{len(lost)} connection{'s' * (len(lost) > 1)} to or from nothing.")
-    settings = workflow.get("settings") or {}
-    if isinstance(settings, dict) and "executionOrder" not in settings:
-        workflow["settings"] = settings | {"executionOrder": ORDER}
+    if not _chosen(workflow):
+        workflow["settings"] = (workflow.get("settings") or {}) | {"executionOrder": ORDER}
         done.append('settings.executionOrder is "v1" now.')
     return done
