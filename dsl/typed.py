@@ -18,8 +18,8 @@ _PLAIN: dict[type, Type] = {str: STRING, Text: STRING, bool: BOOLEAN, int: INTEG
 def settle(flow: Flow) -> None:
     """Give outputs of which too little is known the type that follows. The flow is changed."""
     known = nodes(flow)
-    left = [node for node in known.values() if any(_known(type_) < 2 for type_ in outputs(node).values())]
-    left = [node for node in left if node.kind in ("set", "list", "aggregate", "iterate", "loop")]
+    makers = [node for node in known.values() if node.kind in ("set", "list", "aggregate", "iterate", "loop")]
+    left = [node for node in makers if any(_known(type_) < 2 for type_ in outputs(node).values())]
     for _ in range(_ROUNDS):
         changed = [node for node in left if _settled(node, known, flow)]
         if not changed:

@@ -151,8 +151,15 @@ def _items() -> list[Case]:
     )
     last = assign("Last", o="={{ $json.t.join('|') }}")
     made = workflow([asked, each, said, every, last], "In>Each Each>Said Said>All All>Last")
-    read = dsl.read(json.dumps(made))
-    return [Case("items with what stands beside them", read, {"rows": ["a", "b"], "shop": "S"}, {"o": "S/a|S/b"})]
+    given = {"rows": ["a", "b"], "shop": "S"}
+    return [Case("items with what stands beside them", dsl.read(json.dumps(made)), given, {"o": "S/a|S/b"})]
+
+
+def _texts() -> list[Case]:
+    """What other languages than Python print of truth, numbers and nothing."""
+    said = assign("Said", r="=b={{ $json.b }} n={{ $json.n }} s={{ $json.s }}.")
+    read = dsl.read(json.dumps(workflow([called(b="boolean", n="number", s="string"), said], "In>Said")))
+    return [Case("a text of what is no text", read, {"b": False, "n": 2.5, "s": None}, {"r": "b=false n=2.5 s=."})]
 
 
 def _is_code(case: Case) -> bool:
@@ -160,7 +167,7 @@ def _is_code(case: Case) -> bool:
     return {node.kind for node in every} <= _AS_CODE and all(node.on_error == OnError() for node in every)
 
 
-CASES = [*filter(_is_code, cases()), *_more(), *_items()]
+CASES = [*filter(_is_code, cases()), *_more(), *_items(), *_texts()]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
