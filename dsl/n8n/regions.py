@@ -17,6 +17,7 @@ from dsl.n8n.lists import gathered
 from dsl.n8n.source import Link, Raw, Source, dig
 
 HELPERS = ("start", "check", "item", "round")  # beside an iteration or a loop; "before" and "until" may be there too
+_NAME = ("options", "destinationFieldName")  # of the elements of a splitOut
 ALONE = "noOtherFields"  # the items of a splitOut hold nothing else
 INDEX, LAST = "$index", "$last"  # of a round in it, and behind it
 
@@ -81,9 +82,11 @@ class Region:
 
 
 def field_of(raw: Raw) -> str:
-    """The field that a splitOut makes items of."""
+    """The field that a splitOut makes items of; "" for several, and where an expression says what an item holds."""
     name = raw.params.get("fieldToSplitOut")
-    return name.removeprefix("$json.") if isinstance(name, str) and not name.startswith("=") and "," not in name else ""
+    about = [raw.params.get("include"), raw.params.get("fieldsToInclude"), dig(raw.params, *_NAME)]
+    computed = any(isinstance(each, str) and each.startswith("=") for each in (name, *about))
+    return name.removeprefix("$json.") if isinstance(name, str) and not computed and "," not in name else ""
 
 
 def path_of(raw: Raw) -> names.Path:
@@ -94,7 +97,7 @@ def path_of(raw: Raw) -> names.Path:
 
 def names_element(raw: Raw) -> bool:
     """Whether an item of a splitOut is not its element but holds it by a name, beside other fields perhaps."""
-    return raw.params.get("include", ALONE) != ALONE or bool(dig(raw.params, "options", "destinationFieldName"))
+    return raw.params.get("include", ALONE) != ALONE or bool(dig(raw.params, *_NAME))
 
 
 def regions(found: Source, main: list[Raw], parts: dict[str, dict[str, list[Raw]]]) -> dict[str, Region]:

@@ -65,7 +65,7 @@ def _split_list(reader: "Reader", raw: Raw) -> Value:
 
 
 def _key(raw: Raw) -> str:
-    return text.string(dig(raw.params, "options", "destinationFieldName") or regions.field_of(raw))
+    return text.string(str(dig(raw.params, "options", "destinationFieldName") or regions.field_of(raw)))
 
 
 def _others(reader: "Reader", raw: Raw) -> list[str]:

@@ -354,6 +354,26 @@ def test_items_that_are_more_than_the_elements_are_what_is_gone_through(params: 
     assert built["Get"]["url"] == f"={{{{ $('Split').item.json.{read} }}}}"
 
 
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"include": "={{ $json.how }}"},
+        {"include": "selectedOtherFields", "fieldsToInclude": "={{ $json.which }}"},
+        {"options": {"destinationFieldName": "={{ $json.name }}"}},
+    ],
+)
+def test_items_whose_fields_an_expression_names_are_made_by_nobody_else(params: Any) -> None:
+    document = workflow(
+        node("In", "manualTrigger"),
+        node("Split", "splitOut", fieldToSplitOut="urls", **params),
+        node("Get", "httpRequest", 4.2, url="={{ $json.url }}"),
+        In="Split",
+        Split="Get",
+    )
+    written = dsl.write(dsl.read(json.dumps(document)), "dify")
+    assert ("stub", "Split") in {(each.severity, each.title) for each in written.notes}
+
+
 def test_what_an_extraction_is_not_asked_for_is_not_extracted() -> None:
     asked = {"attributes": [{"name": "cake", "description": "kind"}]}
     document = workflow(
