@@ -8,12 +8,27 @@ from dataclasses import replace
 from dsl.collected import last
 from dsl.computed import insert
 from dsl.ir import Flow, Graph, Node, Ref, Type, Value
-from dsl.values import node_refs, redirect, unique, walk
+from dsl.values import node_refs, parts, redirect, text, unique, walk
 
 Told = Callable[[Node, Node], None]  # for each: who reads it, the code that translates
 
 OUTPUTS = ("class_id", "class_name")
 _GIVEN = {"dify": ("class_id", "class_name"), "coze": ("class_id",), "ragflow": ("class_name",)}
+
+
+DESCRIBED = "The descriptions and examples of the classes stand in the instruction."
+
+
+def described(classifier: Node) -> Value:
+    """The instruction with what its classes say of themselves, for a platform where they have names only."""
+    lines = []
+    for each in classifier.params.get("classes", []):
+        examples = [str(one) for one in each.get("examples") or [] if one]
+        said = [str(each["description"])] if each.get("description") else []
+        said += [f"for example {'; '.join(examples)}"] if examples else []
+        lines += [f"{each.get('name', '')}: {', '.join(said)}"] if said else []
+    old = classifier.params.get("instruction", "")
+    return text([*parts(old), ("\n\n" if old else "") + "\n".join(lines)]) if lines else old
 
 
 def words(dialect: str, output: str, classifier: Node) -> tuple[list[Value], Value]:

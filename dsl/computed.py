@@ -171,8 +171,15 @@ def _types(lift: _Lift) -> dict[str, Type]:
     for value in walked(node):
         if isinstance(value, Ref) and value.node == lift.id:
             name = str(value.path[0])
-            found[name] = Type("array", items=OBJECT if lift.found[name].source == EACH else None)
+            found[name] = Type("array", items=OBJECT if _lists_objects(lift.found[name].source) else None)
     return found
+
+
+_OBJECTS = re.compile(r"\.map\(\s*\(?\s*\w+\s*\)?\s*=>\s*\(\{[^{}]*\}\)\s*\)\s*\Z")
+
+
+def _lists_objects(source: str) -> bool:
+    return source == EACH or _OBJECTS.search(source) is not None
 
 
 def insert(graph: Graph, before: Node, node: Node, ways: Collection[Edge] | None = None) -> None:

@@ -18,6 +18,7 @@ MEANS = {
     "stub": "Raises when it is reached",
     "dropped": "Not in the target",
 }
+BACK = ("leaf.changed", "leaf.dropped")  # these tell of the file, and not of what it does
 
 
 def report(flow: Flow, target: str, written: Written, *, file: str = "", data: bytes = b"") -> dict[str, Any]:
@@ -96,11 +97,15 @@ def markdown(plain: dict[str, Any]) -> str:
             for each in plain["rebind"]
         ]
     for severity in reversed(SEVERITIES[1:]):
-        notes = [note for note in plain["notes"] if note["severity"] == severity]
-        if notes:
-            lines += ["", f"## {severity.replace('_', ' ').capitalize()} ({len(notes)})", "", f"{MEANS[severity]}.", ""]
-            lines += [_line(note) for note in notes]
+        notes = [note for note in plain["notes"] if note["severity"] == severity and note["code"] not in BACK]
+        lines += _section(severity.replace("_", " ").capitalize(), MEANS[severity], notes)
+    back = [note for note in plain["notes"] if note["code"] in BACK]
+    lines += _section("On the way back", "Not as it was when the flow comes back; with the sidecar file it is", back)
     return "\n".join(lines) + "\n"
+
+
+def _section(title: str, means: str, notes: list[dict[str, str]]) -> list[str]:
+    return ["", f"## {title} ({len(notes)})", "", f"{means}.", "", *map(_line, notes)] if notes else []
 
 
 def _line(note: dict[str, str]) -> str:

@@ -21,6 +21,7 @@ from dsl import (
     prompts,
     renamed,
     rings,
+    typed,
 )
 from dsl.coze import answers, assignments, buttons, chats, ends, nested, unheld, uses, yamlform
 from dsl.coze.drawn import drawn
@@ -128,6 +129,7 @@ class _Builder:
         loops.ask_first(graph, {*nodes(self.flow)}, self._asked_first)
         computed.compute(graph, nodes(self.flow), {*nodes(self.flow)}, self._expressions)
         composed.compose(graph, {*nodes(self.flow)}, _is_no_object, self._added)
+        typed.settle(self.flow)
         uses.imply(self.flow)
         answers.parse(graph, {*nodes(self.flow)}, self._parsed)
         conditions.compute(graph, {*nodes(self.flow)}, _says, self._computed)

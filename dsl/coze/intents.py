@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from dsl.classes import DESCRIBED, described
 from dsl.coze.models import model, read_model
 from dsl.coze.reading import Reading, mapping, mappings
 from dsl.coze.writing import Made, Writing, literal, variable
@@ -29,7 +30,9 @@ def read(reading: Reading) -> None:
 def write(writing: Writing) -> Made:
     params = writing.node.params
     chosen = model(writing)
-    words, given = writing.template(params.get("instruction") or "")
+    if (instruction := described(writing.node)) != params.get("instruction", ""):
+        writing.note("equivalent", "classify.description", DESCRIBED)
+    words, given = writing.template(instruction or "")
     shown = {
         "modelType": int(chosen["modelType"] or 0) if str(chosen["modelType"]).isdigit() else 0,
         "modelName": chosen["modelName"],

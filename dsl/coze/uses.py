@@ -16,7 +16,7 @@ Found = tuple[tuple[str | int, ...], Type]  # a place below an output that is re
 
 
 def imply(flow: Flow) -> None:
-    """Give outputs of any type, and objects with no fields, the type that is read of them. The flow is changed."""
+    """Give outputs of any type, lists of it, and objects with no fields, the type that is read of them."""
     known = nodes(flow)
     if not any(_is_open(type_) for node in known.values() for type_ in node.outputs.values()):
         return
@@ -46,15 +46,27 @@ def _read(flow: Flow, known: dict[str, Node]) -> dict[tuple[str, str], list[Foun
     for node, _, _ in walk(flow.graph):
         used = [(value, kind) for value, kind in _uses(node) if isinstance(value, Ref)]
         for ref in node_refs(node):
+            kind = next((kind for value, kind in used if value == ref), STRING)
+            ref = _of_list(ref, known)
             producer = known.get(ref.node) if ref.scope == "node" and ref.path else None
             if producer is not None and ref.path[0] in producer.outputs:
-                kind = next((kind for value, kind in used if value == ref), STRING)
                 read[ref.node, str(ref.path[0])].append((ref.path[1:], kind))
     return read
 
 
+def _of_list(ref: Ref, known: dict[str, Node]) -> Ref:
+    """What is read of an element, as a part of the list that rounds go through."""
+    walker = known.get(ref.node) if ref.scope == "item" and ref.path else None
+    listed = walker.inputs.get(str(ref.path[0])) if walker is not None and walker.body is not None else None
+    return replace(listed, path=(*listed.path, 0, *ref.path[1:])) if isinstance(listed, Ref) else ref
+
+
 def _is_open(type_: Type) -> bool:
-    return type_.name == "any" or (type_.name == "object" and not type_.props)
+    return type_.name == "any" or (type_.name == "object" and not type_.props) or _lists_anything(type_)
+
+
+def _lists_anything(type_: Type) -> bool:
+    return type_.name == "array" and (type_.items is None or type_.items.name == "any")
 
 
 def _implied(declared: Type, found: list[Found]) -> Type | None:
@@ -65,8 +77,19 @@ def _implied(declared: Type, found: list[Found]) -> Type | None:
     if declared.name == "any":
         typed = [kind for kind in whole if kind != STRING]
         return typed[0] if typed and all(kind == typed[0] for kind in typed) else None
+    if _lists_anything(declared):
+        return _listed(found)
     is_open = declared.name == "object" and not declared.props and not whole
     return shaped(below) if is_open and any(kind != STRING for _, kind in below) else None
+
+
+def _listed(found: list[Found]) -> Type | None:
+    """A list of what is read of its elements; None where they may be texts."""
+    elements = [(path[1:], kind) for path, kind in found if path and isinstance(path[0], int)]
+    fields, whole = any(path for path, _ in elements), any(not path for path, _ in elements)
+    if (fields and whole) or any(kind.items == OBJECT for path, kind in found if not path):
+        return Type("array", items=OBJECT)
+    return Type("array", items=shaped(elements)) if any(path or kind != STRING for path, kind in elements) else None
 
 
 def shaped(found: list[Found]) -> Type:
@@ -76,8 +99,9 @@ def shaped(found: list[Found]) -> Type:
     if not below:
         return next((kind for _, kind in found if kind != STRING), STRING)
     if all(isinstance(step, int) for step in below):
-        elements = [(path[1:], kind) for path, kind in found if path]
-        return Type("array", items=shaped(elements))
+        told = [kind.items for path, kind in found if not path and kind.items]
+        elements = shaped([(path[1:], kind) for path, kind in found if path])
+        return Type("array", items=told[0] if told and elements == STRING else elements)
     return Type("object", props={str(step): kind for step, kind in below.items()})
 
 

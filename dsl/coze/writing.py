@@ -17,6 +17,7 @@ from dsl.values import nodes, parts, refs, unique, walk
 if TYPE_CHECKING:
     from dsl.coze.nested import Loop
 
+_LONGEST = 200  # letters of an initial value in a note
 Made = tuple[str, dict[str, Any], list[Any]]  # type number, inputs, outputs
 
 
@@ -140,8 +141,13 @@ class Writing:
             return reference(ref.node, f"errorBody.{tail}", Type("string"))
         if producer is not None and producer.kind == "start" and (ref.scope, ref.path) == ("node", ()):
             return self._whole(producer)
-        kind = type_at(producer, ref) if producer is not None else Type("string")
-        return reference(ref.node, _path(producer, ref), kind)
+        return reference(ref.node, _path(producer, ref), self._type(producer, ref))
+
+    def _type(self, producer: Node | None, ref: Ref) -> Type:
+        if producer is None:
+            return Type("string")
+        is_element = ref.scope == "item" and producer.body is not None
+        return element(producer, ref, self.canvas.known) if is_element else type_at(producer, ref)
 
     def _whole(self, start: Node) -> dict[str, Any]:
         """All that is asked, as what came in is one thing on n8n."""
@@ -162,12 +168,21 @@ class Writing:
                 severity,
                 code,
                 f"The {scope} variable {'.'.join(map(str, ref.path))} has to be a variable of the app here.",
-                "Make it in the app.",
+                f"Make it in the app{self._begins(ref)}.",
             )
             scope = "app"
         content = {"source": SOURCES[scope], "path": [str(step) for step in ref.path], "blockID": "", "name": ""}
         kind = declared(self.canvas.flow, ref)
         return shape(kind) | {"value": {"type": "ref", "content": content, "rawMeta": {"type": raw(kind)}}}
+
+    def _begins(self, ref: Ref) -> str:
+        """The initial value of a variable of the conversation: that of an app's variable is set beside it."""
+        known = [each for each in self.canvas.flow.variables if (each.scope, each.name) == ("session", *ref.path[:1])]
+        value = known[0].default if known and known[0].type.name != "secret" else None
+        if value in (None, "", [], {}):
+            return ""
+        said = json.dumps(value, ensure_ascii=False, default=str)
+        return f", where it begins as {said if len(said) <= _LONGEST else said[:_LONGEST] + ' ...'}"
 
     def param(self, name: str, value: Value, wanted: Type | None = None) -> dict[str, Any]:
         return {"name": name, "input": self.block(value, wanted)}
@@ -313,13 +328,18 @@ def type_at(producer: Node, ref: Ref) -> Type:
 
 def element(container: Node, ref: Ref, known: Mapping[str, Node]) -> Type:
     """The type of what a reference to an element points at: that of its list says it."""
-    walked = container.inputs.get(str(ref.path[0])) if ref.path else None
-    producer = known.get(walked.node) if isinstance(walked, Ref) else None
-    if producer is None or not isinstance(walked, Ref):
-        return Type("string")
-    if walked.scope == "item":
-        return element(producer, replace(walked, path=(*walked.path, 0, *ref.path[1:])), known)
-    return type_at(producer, replace(walked, path=(*walked.path, 0, *ref.path[1:])))
+    met: set[str] = set()
+    while container.id not in met:
+        met.add(container.id)
+        walked = container.inputs.get(str(ref.path[0])) if ref.path else None
+        producer = known.get(walked.node) if isinstance(walked, Ref) else None
+        if producer is None or not isinstance(walked, Ref):
+            return Type("string")
+        ref = replace(walked, path=(*walked.path, 0, *ref.path[1:]))
+        if ref.scope != "item":
+            return type_at(producer, ref)
+        container = producer
+    return Type("string")
 
 
 def _path(producer: Node | None, ref: Ref) -> str:

@@ -13,7 +13,7 @@ from dsl.dify.readers.source import Source
 from dsl.dify.readers.types import input_type
 from dsl.dify.resources import long_provider
 from dsl.ir import Edge, Flow, Json, Node, Ref, Text, Type, Value
-from dsl.kinds import role
+from dsl.kinds import Role, role
 from dsl.values import parse, parts, refs, text
 
 PLACE = "/model_config"
@@ -76,7 +76,7 @@ def _model(config: Place, mode: str, start: Node, source: Source) -> Node:
     node.params["model"] = source.register.add("model", model.text("name"), provider)
     node.params["parameters"] = {name: place.value for name, place in model.entries("completion_params")}
     node.params["mode"] = model.choice("mode", "chat", "completion")
-    node.params["messages"] = _prompt(config, start)
+    node.params["messages"] = _prompt(config, start, "user" if mode == "completion" else "system")
     if config.mapping("dataset_configs", "datasets").value.get("datasets"):
         node.params["context"] = Ref("retrieve", ("result",))
         node.params["messages"] = _knowing(node.params["messages"])
@@ -91,14 +91,15 @@ def _model(config: Place, mode: str, start: Node, source: Source) -> Node:
     return node
 
 
-def _prompt(config: Place, start: Node) -> list[Value]:
+def _prompt(config: Place, start: Node, speaker: Role) -> list[Value]:
+    """`speaker` says the simple prompt: where no question follows it, Dify sends it as the user's."""
     advanced = config.text("prompt_type") == "advanced"
     messages = config.mapping("chat_prompt_config").mappings("prompt") if advanced else []
     completion = config.mapping("completion_prompt_config").at("prompt", "text") if advanced else None
     if messages:
         return [{"role": role(each.text("role")), "text": _text(each.text("text"), start)} for each in messages]
     text = completion.text() if completion is not None and completion.value else config.text("pre_prompt")
-    return [{"role": "system", "text": _text(text, start)}] if text else []
+    return [{"role": speaker, "text": _text(text, start)}] if text else []
 
 
 def _knowing(messages: list[Value]) -> list[Value]:
@@ -159,10 +160,11 @@ def build(flow: Flow) -> tuple[str, dict[str, Json]]:
     node = nodes.get("agent") or nodes["llm"]
     mode = "agent-chat" if "agent" in nodes else "chat" if "answer" in nodes else "completion"
     start, retrieve = nodes["start"], nodes.get("retrieve")
+    prompt = [each["text"] for each in node.params["messages"] if each["role"] == "system" or mode == "completion"]
     config: dict[str, Json] = {
         "model": _native_model(flow, node),
         "opening_statement": start.params.get("prologue", ""),
-        "pre_prompt": "".join(_printed(each["text"]) for each in node.params["messages"] if each["role"] == "system"),
+        "pre_prompt": "".join(map(_printed, prompt)),
         "prompt_type": "simple",
         "user_input_form": [_field(name, type_) for name, type_ in start.outputs.items()],
         "dataset_query_variable": _asked(retrieve),

@@ -229,7 +229,7 @@ def _native(builder: "Builder", node: Node) -> None:
     first = pieces["container"]
     params = builder.printer(node).param(dict(first.get("parameters") or {}))
     kind = tables.short(first["type"])
-    if kind == "splitOut":
+    if kind == "splitOut" and "fieldToSplitOut" not in params:
         listed = node.inputs.get("item")
         printed = text.Printer(lambda ref: builder.reference(node, ref, False), lambda script: script.source).js(listed)
         params["fieldToSplitOut"] = _field(printed)

@@ -77,6 +77,9 @@ def _sub(
 def subattach(builder: "Builder", node: Node) -> None:
     """What serves the node: as it was attached in n8n, and what the common form says of it now."""
     owner = builder.names[node.id]
+    if node.params.get("vision") is not None:
+        message = "Images have to be given to the model by hand here: an agent sees those that come in as binary data."
+        builder.note(node, "degraded", "llm.vision", message)
     found = node.params.get("attached") or []
     tools = {tool["tool"]: tool for tool in node.params.get("tools", [])}
     said: set[str] = set()

@@ -144,7 +144,7 @@ class Reader:
         merged.settle(self, graph, made)
         for node in made.values():
             node.folded = tuple(self.folded.get(node.id, ()))
-        _declare(graph)
+        self.notes += _declare(graph)
         self._dangling()
         chat = any(tables.TRIGGERS.get(raw.kind) == "chat" and not raw.disabled for raw in self.main)
         if not self.marked:
@@ -548,8 +548,12 @@ def _place_inside(owner: Node, body: Graph) -> None:
             node.position = (node.position[0] - owner.position[0], node.position[1] - owner.position[1])
 
 
-def _declare(graph: Graph) -> None:
-    """n8n does not say what a node gives; what others read of it is what is known."""
+def _declare(graph: Graph) -> list[Note]:
+    """n8n does not say what a node gives; what others read of it is what is known.
+
+    But a model takes what it is asked for out of a text and no more: what else is read there is nothing.
+    """
+    told: dict[tuple[str, Ref], Note] = {}
     found = {node.id: node for node, _, _ in values.walk(graph)}
     for node in list(found.values()):
         for ref in values.node_refs(node):
@@ -557,7 +561,9 @@ def _declare(graph: Graph) -> None:
             if other is None or not KINDS[other.kind].free or ref.path[0] == "error":
                 continue
             name = str(ref.path[0])
-            if name not in outputs(other):
+            if name not in outputs(other) and other.kind == "extract" and other.outputs:
+                told[node.id, ref] = _not_extracted(node, other, name)
+            elif name not in outputs(other):
                 other.outputs[name] = Type()
     for node in found.values():
         for name, value in node.inputs.items() if node.kind in ("end", "set") else ():
@@ -565,3 +571,11 @@ def _declare(graph: Graph) -> None:
             if other and node.outputs.get(name) == Type():
                 known = outputs(other).get(str(value.path[0]), Type())
                 node.outputs[name] = Type(known.name, known.items, known.props)
+    return list(told.values())
+
+
+def _not_extracted(node: Node, extract: Node, name: str) -> Note:
+    message = (
+        f"It reads {name}, which {extract.title} does not take out of the text: it is nothing, elsewhere it may fail."
+    )
+    return Note("degraded", "ref.unknown", message, "Read what gives it.", node.id, node.title, node.pointer)

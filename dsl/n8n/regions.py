@@ -14,9 +14,11 @@ from dsl.n8n import names, shims
 from dsl.n8n.branches import CLASSIFIERS
 from dsl.n8n.implied import ITEM
 from dsl.n8n.lists import gathered
-from dsl.n8n.source import Link, Raw, Source
+from dsl.n8n.source import Link, Raw, Source, dig
 
 HELPERS = ("start", "check", "item", "round")  # beside an iteration or a loop; "before" and "until" may be there too
+_NAME = ("options", "destinationFieldName")  # of the elements of a splitOut
+ALONE = "noOtherFields"  # the items of a splitOut hold nothing else
 INDEX, LAST = "$index", "$last"  # of a round in it, and behind it
 
 
@@ -69,7 +71,7 @@ class Region:
             return Ref(self.owner.id, ("output", *steps[1:])) if steps[:1] == (gathered(self.end)[0],) else None
         if not inside:
             return Ref(self.owner.id, (ALL, 0, *steps)) if self.kind == "batches" and raw is self.owner else None
-        if self.kind == "split" and steps[:1] == (field_of(self.owner).split(".")[-1],):
+        if self.kind == "split" and not names_element(self.owner) and steps[:1] == path_of(self.owner)[-1:]:
             steps = steps[1:]
         return Ref(self.owner.id, ("item", *steps), "item")
 
@@ -80,9 +82,22 @@ class Region:
 
 
 def field_of(raw: Raw) -> str:
-    """The field that a splitOut makes items of."""
+    """The field that a splitOut makes items of; "" for several, and where an expression says what an item holds."""
     name = raw.params.get("fieldToSplitOut")
-    return name if isinstance(name, str) and not name.startswith("=") and "," not in name else ""
+    about = [raw.params.get("include"), raw.params.get("fieldsToInclude"), dig(raw.params, *_NAME)]
+    computed = any(isinstance(each, str) and each.startswith("=") for each in (name, *about))
+    return name.removeprefix("$json.") if isinstance(name, str) and not computed and "," not in name else ""
+
+
+def path_of(raw: Raw) -> names.Path:
+    """Where the list of a splitOut is in what comes in."""
+    name = field_of(raw)
+    return (name,) if dig(raw.params, "options", "disableDotNotation") is True else tuple(name.split("."))
+
+
+def names_element(raw: Raw) -> bool:
+    """Whether an item of a splitOut is not its element but holds it by a name, beside other fields perhaps."""
+    return raw.params.get("include", ALONE) != ALONE or bool(dig(raw.params, *_NAME))
 
 
 def regions(found: Source, main: list[Raw], parts: dict[str, dict[str, list[Raw]]]) -> dict[str, Region]:

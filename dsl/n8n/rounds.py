@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 from dsl.computed import EACH
 from dsl.ir import Node, Ref, Script, Type, Value
-from dsl.n8n import containers, items, lists, subnodes, tables
-from dsl.n8n.source import Raw
+from dsl.n8n import containers, items, lists, regions, sets, subnodes, tables, text
+from dsl.n8n.source import Raw, dig
 
 if TYPE_CHECKING:
     from dsl.n8n.read import Reader
@@ -22,7 +22,9 @@ def read(reader: "Reader", raw: Raw, node: Node, region: "Region") -> None:
     node.outputs = {}
     left = dict(raw.params)
     if region.kind == "split":
-        node.inputs = {"item": _split_list(reader, raw, str(left.pop("fieldToSplitOut")))}
+        node.inputs = {"item": _split_list(reader, raw)}
+        if not regions.names_element(raw):
+            left.pop("fieldToSplitOut")
     else:
         node.inputs = {"item": _batched(reader, raw, region)}
         if left.get("batchSize", 1) != 1:
@@ -51,9 +53,31 @@ def _batched(reader: "Reader", raw: Raw, region: "Region") -> Value:
     return Script("n8n", EACH, refs)
 
 
-def _split_list(reader: "Reader", raw: Raw, name: str) -> Value:
-    found = reader.incoming(raw, tuple(name.split(".")))
-    return found if found is not None else Script("n8n", f"$json.{name}")
+def _split_list(reader: "Reader", raw: Raw) -> Value:
+    """The list; where an item is more than its element, the items as n8n makes them."""
+    path = regions.path_of(raw)
+    if regions.names_element(raw):
+        made = f"({{ {', '.join([*_others(reader, raw), f'{_key(raw)}: element'])} }})"
+        source = f"[$json{text.steps(path)} ?? []].flat().map((element) => {made})"
+        return text.script(source, reader.resolve(raw))
+    found = reader.incoming(raw, path)
+    return found if found is not None else Script("n8n", f"$json.{regions.field_of(raw)}")
+
+
+def _key(raw: Raw) -> str:
+    return text.string(str(dig(raw.params, "options", "destinationFieldName") or regions.field_of(raw)))
+
+
+def _others(reader: "Reader", raw: Raw) -> list[str]:
+    """The fields of what comes in that each item gets, as members of a JavaScript object."""
+    if raw.params.get("include", regions.ALONE) == regions.ALONE:
+        return []
+    if raw.params["include"] == "allOtherFields":
+        known = [name for name in sets.came_in(reader, raw) if name != regions.field_of(raw)]
+        return [f"{text.string(name)}: $json{text.steps((name,))}" for name in known] or ["...$json"]
+    chosen = str(raw.params.get("fieldsToInclude", "")).split(",")
+    paths = {name.strip(): tuple(name.strip().split(".")) for name in chosen if name.strip()}
+    return [f"{text.string(name)}: $json{text.steps(path)}" for name, path in paths.items()]
 
 
 def gathered_item(reader: "Reader", end: Raw) -> Value:

@@ -10,6 +10,7 @@ from typing import Any
 from dsl.ir import Flow, Node
 from dsl.lint import Finding, Level
 from dsl.n8n import evaluated, forms, wiring
+from dsl.n8n.branches import CLASSIFIERS
 from dsl.n8n.source import dig, source
 from dsl.n8n.tables import AI, BASE, short
 from dsl.values import at, pointer
@@ -105,7 +106,7 @@ def check(flow: Flow) -> Iterator[Finding]:
             "settings.executionOrder is not v1: branches run in another order than the editor shows"
             + (", and an agent gets empty answers from its tools while the run counts as a success." if tools else "."),
             f"{place}/settings",
-            fix='Set it to "v1" (--fix does).',
+            fix='Set it to "v1".' if _chosen(workflow) else 'Set it to "v1" (--fix does).',
         )
 
 
@@ -119,14 +120,16 @@ def _running(workflow: dict[str, Any], place: str) -> Iterator[Finding]:
 
 
 def has_port(document: Any, node: Node, port: str) -> bool:
-    """Whether there is something to wire: a filter has no output for what it drops, a switch only where that is set."""
+    """Whether there is something to wire: a filter has no output for what it drops, others only where that is set."""
     try:
-        raw = at(document, node.pointer) if port == "else" and node.pointer else None
+        raw = at(document, node.pointer) if port in ("else", "default") and node.pointer else None
     except (LookupError, ValueError, TypeError):
         raw = None
     kind = short(raw["type"]) if isinstance(raw, dict) and isinstance(raw.get("type"), str) else ""
-    extra = dig(raw, "parameters", "options", "fallbackOutput") == "extra"
-    return kind != "filter" and (kind != "switch" or extra)
+    options = dig(raw, "parameters", "options")
+    if kind in CLASSIFIERS:
+        return bool(dig(options, "fallback") == "other")
+    return kind != "filter" and (kind != "switch" or dig(options, "fallbackOutput") == "extra")
 
 
 def _lost(workflow: dict[str, Any]) -> list[tuple[tuple[str | int, ...], str]]:
@@ -150,6 +153,12 @@ def _lost(workflow: dict[str, Any]) -> list[tuple[tuple[str | int, ...], str]]:
 def _ordered(workflow: dict[str, Any]) -> bool:
     settings = workflow.get("settings")
     return isinstance(settings, dict) and settings.get("executionOrder") == ORDER
+
+
+def _chosen(workflow: dict[str, Any]) -> bool:
+    """Whether the file says an order: another one than v1 may be meant."""
+    settings = workflow.get("settings") or {}
+    return not isinstance(settings, dict) or "executionOrder" in settings
 
 
 def _node(node: dict[str, Any]) -> Iterator[tuple[Level, str, str, str]]:
@@ -217,8 +226,7 @@ def mend(document: Any) -> list[str]:
             *above, last = path
             del at(workflow, pointer(*above))[last]
         done.append(f"{len(lost)} connection{'s' * (len(lost) > 1)} to or from nothing.")
-    settings = workflow.get("settings") or {}
-    if isinstance(settings, dict) and "executionOrder" not in settings:
-        workflow["settings"] = settings | {"executionOrder": ORDER}
+    if not _chosen(workflow):
+        workflow["settings"] = (workflow.get("settings") or {}) | {"executionOrder": ORDER}
         done.append('settings.executionOrder is "v1" now.')
     return done

@@ -176,3 +176,19 @@ def test_what_sets_a_variable_of_a_loop_that_is_gone_fails_on_n8n_and_wherever_i
         notes = dsl.write(back, target).notes
         assert "stub" in {note.severity for note in notes if note.node == "keep"}
     assert dsl.write(back, "ir").data
+
+
+@pytest.mark.parametrize(
+    ("default", "advice"),
+    [
+        (["hall"], 'Make it in the app, where it begins as ["hall"].'),
+        (0, "Make it in the app, where it begins as 0."),
+        ([], "Make it in the app."),
+    ],
+)
+def test_what_a_variable_of_a_conversation_begins_as_is_told(default: Any, advice: str) -> None:
+    done = Node("done", "answer", "Answer", params={"text": Text((Ref("", ("rooms",), "session"),))})
+    start_ = Node("start", "start", "Start")
+    variables = [Variable("session", "rooms", Type("any"), default)]
+    flow = Flow("kept", "ir", mode="chat", graph=line(start_, done), variables=variables)
+    assert [note.suggestion for note in coze.build(flow)[1] if note.code == "variable.scope"] == [advice]

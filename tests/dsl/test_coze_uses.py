@@ -129,3 +129,49 @@ def test_an_object_of_which_one_field_is_read_may_give_out_others_again_behind_c
 
 
 KM = {"km": Type("number")}
+
+
+def test_a_list_keeps_the_type_of_its_elements() -> None:
+    numbers = Type("array", items=Type("number"))
+    made_ = javascript("make", "() => ({xs: [1.5]})", {}, xs=numbers)
+    few = Node("few", "list", "Few", params={"list": Ref("make", ("xs",)), "limit": {"size": 1, "keep": "first"}})
+    read_of_it = javascript("sum", "({l, f}) => ({s: l[0] + f})", {}, s=Type("number"))
+    read_of_it.inputs = {"l": Ref("few", ("result",)), "f": Ref("few", ("first",))}
+    found = made(flow("numbers", line(start(), made_, few, read_of_it, end(s=(Ref("sum", ("s",)), Type("number"))))))
+    assert types(found["Few"]) == {"result": "list", "first": "float", "last": "float"}
+    assert found["Few"]["outputs"][0]["schema"] == {"type": "float"}
+    given = {each["name"]: each["input"] for each in found["Sum"]["inputs"]["inputParameters"]}
+    assert (given["l"]["schema"], given["f"]["type"]) == ({"type": "float"}, "float")
+
+
+def test_rounds_that_make_objects_give_a_list_of_them() -> None:
+    asked = node("In", "executeWorkflowTrigger", 1.1, inputSource="workflowInputs")
+    asked["parameters"]["workflowInputs"] = {"values": [{"name": "rows", "type": "array"}]}
+    each = node("Each", "splitOut", 1, fieldToSplitOut="rows", options={})
+    row = assign("Row", ("stars", "number", "={{ $json.stars * 2 }}"), topic="={{ $json.topic }}")
+    dear = node("Dear", "filter", 2.2, conditions=conditions("={{ $json.stars }}", "number", "gt", 3), options={})
+    every = node("All", "aggregate", 1, aggregate="aggregateAllItemData", destinationFieldName="rows", options={})
+    code = node("Calc", "code", 2, jsCode="return [{json: {n: $json.rows[0].stars}}];")
+    found = made(read(asked, each, row, dear, every, code, wires="In>Each Each>Row Row>Dear Dear>All All>Calc"))
+    fields = [{"name": "stars", "type": "float"}, {"name": "topic", "type": "string"}]
+    rows = {"type": "object", "schema": fields}
+    (given_out,) = found["Each"]["outputs"]
+    assert (given_out["input"]["type"], given_out["input"]["schema"]) == ("list", rows)
+    assert {name["name"]: name.get("schema") for name in found["All"]["outputs"]} == {
+        "result": rows,
+        "first": fields,
+        "last": fields,
+    }
+    (asked_rows,) = found["In"]["outputs"]
+    assert asked_rows["schema"] == {"type": "object", "schema": []}
+
+
+def test_items_that_n8n_builds_of_elements_are_objects() -> None:
+    asked = node("In", "executeWorkflowTrigger", 1.1, inputSource="workflowInputs")
+    values = [{"name": "rows", "type": "array"}, {"name": "shop", "type": "string"}]
+    asked["parameters"]["workflowInputs"] = {"values": values}
+    each = node("Each", "splitOut", 1, fieldToSplitOut="rows", include="allOtherFields", options={})
+    said = assign("Said", t="={{ $json.shop }}/{{ $json.rows }}")
+    found = made(read(asked, each, said, wires="In>Each Each>Said"))
+    (listed,) = found["Expressions of Each"]["outputs"]
+    assert listed["schema"]["type"] == "object"

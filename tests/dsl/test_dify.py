@@ -340,14 +340,14 @@ def _config(**more: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("mode", "kinds"),
+    ("mode", "kinds", "speaker"),
     [
-        ("chat", ["start", "retrieve", "llm", "answer"]),
-        ("agent-chat", ["start", "retrieve", "agent", "answer"]),
-        ("completion", ["start", "retrieve", "llm", "end"]),
+        ("chat", ["start", "retrieve", "llm", "answer"], "system"),
+        ("agent-chat", ["start", "retrieve", "agent", "answer"], "system"),
+        ("completion", ["start", "retrieve", "llm", "end"], "user"),  # no question follows: Dify sends it as the user's
     ],
 )
-def test_an_app_without_a_graph_is_a_small_flow(mode: str, kinds: list[str]) -> None:
+def test_an_app_without_a_graph_is_a_small_flow(mode: str, kinds: list[str], speaker: str) -> None:
     sets = {"top_k": 3, "datasets": {"datasets": [{"dataset": {"enabled": True, "id": "ds-1"}}]}}
     tool = {
         "enabled": True,
@@ -366,7 +366,7 @@ def test_an_app_without_a_graph_is_a_small_flow(mode: str, kinds: list[str]) -> 
     assert retrieve.params["top_k"] == 3
     context = Ref("", ("context",), "system")
     prompt = Text(("Greet ", Ref("start", ("name",)), " with ", context, "."))
-    assert model.params["messages"][0] == {"role": "system", "text": prompt}
+    assert model.params["messages"][0] == {"role": speaker, "text": prompt}
     assert flow.resources[-1 if mode == "agent-chat" else 1].name == ("now" if mode == "agent-chat" else "gpt-4o-mini")
     assert dsl.write(flow, "dify").document == document
     model.params["messages"][0]["text"] = "Be kind."

@@ -475,3 +475,33 @@ def test_what_a_platform_does_not_tell_of_a_failure_is_told_and_fails_there(targ
 
 
 FAILING = node("H", "httpRequest", 4.2, url="https://e.com", options={}) | {"onError": "continueErrorOutput"}
+
+
+@pytest.mark.parametrize("target", ["coze", "n8n"])
+@pytest.mark.parametrize("kind", ["llm", "agent"])
+def test_images_that_a_model_saw_are_told_where_it_sees_none(target: str, kind: str) -> None:
+    made = flow("llm", "text")
+    made.graph.nodes[1] = model(vision=Ref("", ("files",), "system"))
+    made.graph.nodes[1].kind = kind
+    assert [note.node for note in dsl.write(made, target).notes if note.code == "llm.vision"] == ["ask"]
+
+
+@pytest.mark.parametrize(("target", "key"), [("coze", "systemPrompt"), ("dify", "instruction")])
+def test_what_classes_say_of_themselves_stands_in_the_instruction_where_they_have_names_only(
+    target: str, key: str
+) -> None:
+    classes = [
+        {"name": "food", "description": "what one eats", "examples": ["an apple", "soup"]},
+        {"name": "place", "description": "", "examples": ["a roof"]},
+        {"name": "rest", "description": "", "examples": []},
+    ]
+    params = {"model": "m", "query": Ref("begin", ("q",)), "instruction": "Be quick.", "classes": classes}
+    made = flow("llm", "text")
+    made.graph.nodes[1] = Node("ask", "classify", "Sort", params=params)
+    made.graph.edges = [Edge("begin", "ask"), *(Edge("ask", "done", f"class:{i}") for i in range(3))]
+    made.graph.nodes[-1].inputs = {}
+    written = dsl.write(made, target)
+    said = json.dumps("Be quick.\n\nfood: what one eats, for example an apple; soup\nplace: for example a roof")
+    found = json.dumps(dsl.read(written.data).raw)
+    assert said in found and key in found
+    assert [note.code for note in written.notes].count("classify.description") == 1

@@ -325,6 +325,70 @@ def test_split_and_aggregate_are_an_iteration() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("params", "item", "read"),
+    [
+        ({"include": "allOtherFields"}, '({ ...$json, "urls": element })', "shop"),
+        (
+            {"include": "selectedOtherFields", "fieldsToInclude": "shop"},
+            '({ "shop": $json.shop, "urls": element })',
+            "shop",
+        ),
+        ({"options": {"destinationFieldName": "url"}}, '({ "url": element })', "url"),
+    ],
+)
+def test_items_that_are_more_than_the_elements_are_what_is_gone_through(params: Any, item: str, read: str) -> None:
+    document = workflow(
+        node("List", "code", 2, jsCode="return []"),
+        node("Split", "splitOut", fieldToSplitOut="urls", **params),
+        node("Get", "httpRequest", 4.2, url=f"={{{{ $json.{read} }}}}"),
+        List="Split",
+        Split="Get",
+    )
+    flow = n8n.read(document)
+    found = values.nodes(flow)
+    assert found["Split"].inputs["item"].source == f"[$json.urls ?? []].flat().map((element) => {item})"
+    assert found["Get"].params["url"] == Ref("Split", ("item", read), "item")
+    built = {each["name"]: each["parameters"] for each in n8n.build(flow)[0]["nodes"]}
+    assert built["Split"] == document["nodes"][1]["parameters"]
+    assert built["Get"]["url"] == f"={{{{ $('Split').item.json.{read} }}}}"
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"include": "={{ $json.how }}"},
+        {"include": "selectedOtherFields", "fieldsToInclude": "={{ $json.which }}"},
+        {"options": {"destinationFieldName": "={{ $json.name }}"}},
+    ],
+)
+def test_items_whose_fields_an_expression_names_are_made_by_nobody_else(params: Any) -> None:
+    document = workflow(
+        node("In", "manualTrigger"),
+        node("Split", "splitOut", fieldToSplitOut="urls", **params),
+        node("Get", "httpRequest", 4.2, url="={{ $json.url }}"),
+        In="Split",
+        Split="Get",
+    )
+    written = dsl.write(dsl.read(json.dumps(document)), "dify")
+    assert ("stub", "Split") in {(each.severity, each.title) for each in written.notes}
+
+
+def test_what_an_extraction_is_not_asked_for_is_not_extracted() -> None:
+    asked = {"attributes": [{"name": "cake", "description": "kind"}]}
+    document = workflow(
+        node("In", "manualTrigger"),
+        node("Extract", "@n8n/n8n-nodes-langchain.informationExtractor", 1.2, text="a mail", attributes=asked),
+        node("Say", "set", 3.4, **_assigned(cake="={{ $json.output.cake }}", mail="={{ $json.mail }}")),
+        In="Extract",
+        Extract="Say",
+    )
+    flow = n8n.read(document)
+    assert list(values.nodes(flow)["Extract"].outputs) == ["cake"]
+    assert [(each.severity, each.code, each.title) for each in flow.notes] == [("degraded", "ref.unknown", "Say")]
+    assert [each.code for each in dsl.check(flow) if each.title == "Say"] == ["ref.output"]
+
+
 def test_rounds_that_a_filter_ends_have_no_place_in_the_list() -> None:
     document = workflow(
         node("Split", "splitOut", fieldToSplitOut="rows"),
@@ -899,3 +963,25 @@ def test_a_time_that_holds_a_secret_is_written_without_it() -> None:
     flow = dsl.read(json.dumps(_scheduled(field="cronExpression", expression=f"0 9 * * * {token}")))
     for target in ("dify", "coze", "n8n", "ragflow", "ir"):
         assert target == "n8n" or token not in str(dsl.write(flow, target).data)
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "told"),
+    [
+        ("sentimentAnalysis", {}, 0),
+        ("textClassifier", {}, 0),  # what fits no class is dropped
+        ("textClassifier", {"fallback": "other"}, 1),
+    ],
+)
+def test_a_classifier_is_told_of_the_output_for_the_rest_only_where_it_has_one(
+    kind: str, options: Any, told: int
+) -> None:
+    classes = {"categories": [{"category": name} for name in "ABC"]}
+    document = workflow(
+        node("In", "manualTrigger"),
+        node("Sort", f"@n8n/n8n-nodes-langchain.{kind}", 1.1, inputText="x", categories=classes, options=options),
+        *(node(name, "set", 3.4, **_assigned(a="a")) for name in "ABC"),
+        In="Sort",
+        Sort=["A", "B", "C"],
+    )
+    assert [each.code for each in dsl.check(dsl.read(json.dumps(document)))].count("port.unwired") == told

@@ -566,3 +566,11 @@ def test_every_note_of_a_conversion_is_explained_and_nothing_else() -> None:
     }
     explained = [line for line in (DSL / "NOTES.md").read_text().splitlines() if line.startswith("| `")]
     assert {code for line in explained for code in re.findall(r"`([a-z]+\.[a-z_]+)`", line)} == given
+
+
+@pytest.mark.parametrize(("settings", "fix"), [({}, "(--fix does)"), ({"executionOrder": "v0"}, 'Set it to "v1".')])
+def test_an_order_that_the_file_says_is_left_to_its_author(settings: dict[str, str], fix: str) -> None:
+    broken = flow("n8n", lambda document: document.update(settings=settings))
+    (found,) = [each for each in check(broken) if each.code == "order.missing"]
+    assert fix in found.fix
+    assert bool(mend(broken)[1]) == ("--fix" in found.fix)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -45,6 +46,15 @@ def test_a_report_is_json_or_markdown(sink: Path, tmp_path: Path) -> None:
     assert (plain["notes"], plain["summary"]["nodes"], plain["source"]["file"]) == ([], 38, "sink.json")
     assert "38 nodes: 38 exact." in (tmp_path / "r.md").read_text()
     assert dsl.read((tmp_path / "out").read_bytes()) == kitchen_sink()
+
+
+def test_a_report_tells_apart_what_behaves_differently_and_what_does_not_come_back(tmp_path: Path, sink: Path) -> None:
+    flowstill("convert", sink, "--to", "dify", "-o", tmp_path / "app.yml")
+    flowstill("convert", tmp_path / "app.yml", "--to", "n8n", "-o", tmp_path / "out", "--report", tmp_path / "r.md")
+    report = (tmp_path / "r.md").read_text()
+    behaves, back = report.split("## On the way back (")
+    assert "## Degraded (" in behaves and "(leaf." not in behaves.split("## Degraded (")[1].split("##")[0]
+    assert "(leaf.dropped" in back and set(re.findall(r"\((\w+)\.\w+[ )]", back)) == {"leaf"}
 
 
 def test_a_file_whose_name_is_no_utf8_gets_its_report_and_its_sidecar(sink: Path, tmp_path: Path) -> None:

@@ -4,9 +4,10 @@ import json
 from dataclasses import replace
 from typing import Any
 
+from dsl.classes import DESCRIBED, described
 from dsl.dify import names
 from dsl.dify.work import Recipe, Work
-from dsl.ir import Graph, Node, Text
+from dsl.ir import Graph, Node
 from dsl.values import parts
 
 
@@ -33,12 +34,10 @@ def _classify(work: Work, node: Node) -> None:
     """Dify takes the first class for what fits none: where that is wrong, a class of its own stands for it."""
     graph = work.where[node.id]
     classes = [dict(each) for each in node.params.get("classes", [])]
-    described = [f"{each['name']}: {each['description']}" for each in classes if each.get("description")]
-    if described:
-        note = "The descriptions of the classes stand in the instruction."
-        work.note(node, "equivalent", "classify.description", note)
-        old = node.params.get("instruction", "")
-        node.params["instruction"] = Text((*parts(old), ("\n\n" if old else "") + "\n".join(described)))
+    old = node.params.get("instruction", "")
+    if (said := described(node)) != old:
+        work.note(node, "equivalent", "classify.description", DESCRIBED)
+        node.params["instruction"] = said
     ports = ("class:0", f"class:{len(classes) - 1}", "default")
     first, last, default = (_targets(graph, node, port) for port in ports)
     if default in (first, last):

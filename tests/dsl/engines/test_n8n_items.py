@@ -21,9 +21,13 @@ def code(name: str, source: str, **params: Any) -> Json:
     return node(name, "code", 2, jsCode=source, **params)
 
 
+def split(name: str, **params: Any) -> Json:
+    return node("Split", "splitOut", 1, fieldToSplitOut=name, **{"options": {}} | params)
+
+
 LISTED = called(q="string", tags="array")
 ROWS = code("Rows", f"return [{{json: {{list: {LIST}}}}}];")
-SPLIT = node("Split", "splitOut", 1, fieldToSplitOut="list", options={})
+SPLIT = split("list")
 DEAR = node("Dear", "filter", 2.2, conditions=conditions("={{ $json.price }}", "number", "gt", 10), options={})
 NONE = node("Dear", "filter", 2.2, conditions=conditions("={{ $json.price }}", "number", "gt", 100), options={})
 SHAPE = assign("Shape", sku="={{ $json.sku }}")
@@ -138,11 +142,51 @@ FLOWS = {
     "a round for each of a list of texts": workflow(
         [
             LISTED,
-            node("Split", "splitOut", 1, fieldToSplitOut="tags", options={}),
+            split("tags"),
             code("Up", "return {json: {up: $json.tags.toUpperCase()}};", mode="runOnceForEachItem"),
             UPS,
         ],
         "In>Split Split>Up Up>All",
+    ),
+    "a round for each, with what stands beside the list": workflow(
+        [LISTED, split("tags", include="allOtherFields"), assign("Said", up="={{ $json.q }}/{{ $json.tags }}"), UPS],
+        "In>Split Split>Said Said>All",
+    ),
+    "a round for each, with chosen fields beside it": workflow(
+        [
+            code("Rows", f"return [{{json: {{a: {{list: {LIST}}}, shop: {{name: 'S'}}, q: 'q'}}}}];"),
+            called(),
+            split("a.list", include="selectedOtherFields", fieldsToInclude="shop, none"),
+            assign(
+                "Said",
+                up="={{ $json.shop.name + $json['a.list'].sku + ($json.q ?? '-') + $('Split').item.json.shop.name }}",
+            ),
+            UPS,
+        ],
+        "In>Rows Rows>Split Split>Said Said>All",
+    ),
+    "whole items with all that code gave beside the list": workflow(
+        [
+            code("Rows", f"return [{{json: {{list: {LIST}, shop: 'S'}}}}];"),
+            called(),
+            split("list", include="allOtherFields"),
+            node(
+                "Dear", "filter", 2.2, conditions=conditions("={{ $json.list.price }}", "number", "gt", 10), options={}
+            ),
+            ALL,
+            assign("Say", r="={{ $json.lines.map((one) => one.shop + one.list.sku).join() }}"),
+        ],
+        "In>Rows Rows>Split Split>Dear Dear>All All>Say",
+    ),
+    "elements that get a name": workflow(
+        [
+            ROWS,
+            called(),
+            split("list", options={"destinationFieldName": "row"}),
+            assign("Shape", sku="={{ $json.row.sku }}"),
+            ALL,
+        ],
+        "In>Rows Rows>Split Split>Shape Shape>All",
     ),
     "what a field is said to be, it becomes": workflow(
         [
