@@ -289,3 +289,24 @@ def test_bad_input_is_one_line(arguments: tuple[str, ...], stdin: bytes, code: i
     done = flowstill(*arguments, stdin=stdin)
     assert done.returncode == code
     assert message in done.stderr.decode() and done.stderr.count(b"\n") == 1 and done.stdout == b""
+
+
+def test_sarif_names_a_file_by_a_uri(sink: Path, tmp_path: Path) -> None:
+    odd = tmp_path / "a b#c%.yml"
+    odd.write_bytes(sink.read_bytes())
+    results = json.loads(flowstill("check", odd, "--format", "sarif").stdout)["runs"][0]["results"]
+    places = {each["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] for each in results}
+    assert all(place.endswith("/a%20b%23c%25.yml") for place in places)
+
+
+def test_the_ending_of_a_picture_may_be_in_capitals(sink: Path, tmp_path: Path) -> None:
+    assert flowstill("draw", sink, "-o", tmp_path / "X.SVG").returncode == 0
+
+
+def test_a_file_is_said_to_be_mended_once_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "in.json"
+    flow = kitchen_sink()
+    flow.graph.edges += [Edge("say", "nowhere")]
+    path.write_text(str(dsl.write(flow, "ir").data))
+    done = flowstill("check", path, "--fix", "-o", tmp_path / "none" / "x.json")
+    assert done.returncode and b"mended" not in done.stderr
