@@ -25,10 +25,10 @@ class OptionError(DslError):
 
 from dsl import load, signatures  # noqa: E402  (they raise DslError)
 from dsl.audit import unreported  # noqa: E402
-from dsl.dialects import DIALECTS, Dialect, dialect_of, named  # noqa: E402
+from dsl.dialects import DIALECTS, Dialect, dialect_of, joined, named  # noqa: E402
 from dsl.hiding import discreet, hidden  # noqa: E402
 from dsl.ir import Flow, Resource  # noqa: E402
-from dsl.merge import merge, same  # noqa: E402
+from dsl.merge import same  # noqa: E402
 from dsl.notes import Note, worst  # noqa: E402
 from dsl.renamed import original  # noqa: E402
 from dsl.secrets import mask, secrets_of  # noqa: E402
@@ -65,24 +65,25 @@ class Written:
     data: str | bytes  # what the file holds
     notes: list[Note] = field(default_factory=list)
     rebind: list[Resource] = field(default_factory=list)  # what has to be bound again on the target
-    document: Any = None  # the file as plain data
+    document: Any = None  # the file as plain data, to look at: what it shares with the flow is not copied
     beside: dict[str, str | bytes] = field(default_factory=dict)  # by name, workflows that it calls, each a file too
 
 
-def sniff(data: bytes | str) -> str:
+def sniff(data: bytes | bytearray | str) -> str:
     """The dialect of a file: a key of DIALECTS. DslError says why none fits."""
     return recognised(data)[0]
 
 
-def read(data: bytes | str, dialect: str | None = None) -> Flow:
+def read(data: bytes | bytearray | str, dialect: str | None = None) -> Flow:
     """A file as a flow. DslError: it cannot be read, or is not of the dialect named; no other exception leaves here."""
     found, document = recognised(data, dialect)
     return named(found).read(document)
 
 
-def recognised(data: bytes | str, dialect: str | None = None) -> tuple[str, Any]:
+def recognised(data: bytes | bytearray | str, dialect: str | None = None) -> tuple[str, Any]:
     """The dialect of a file and the whole of it as plain data. DslError: it is neither of any nor of the one named."""
     document = None
+    data = bytes(data) if isinstance(data, bytearray) else data
     for name in [dialect] if dialect else DIALECTS:
         if isinstance(data, bytes) and (document := named(name).unpack(data)) is not None:
             return name, document
@@ -90,7 +91,11 @@ def recognised(data: bytes | str, dialect: str | None = None) -> tuple[str, Any]
         none = f" and no file of {dialect}" if dialect else ": there is no workflow in it"
         raise DslError(f"This is {kind}{none}.")
     document = load.load(load.text(data))
-    return dialect_of(document, dialect), document
+    found = dialect_of(document, dialect)
+    is_unpacked = getattr(named(found), "is_unpacked", None)
+    if is_unpacked and is_unpacked(document):
+        raise DslError(f"This is text that poses as the inside of an archive of {found}: the archive is wanted here.")
+    return found, document
 
 
 def check(flow: Flow) -> "list[Finding]":
@@ -199,4 +204,4 @@ def _changed(flow: Flow, target: Dialect) -> tuple[Any, list[Note]]:
     """The document that was read with what the flow has changed since, in its own dialect."""
     before, _ = target.build(target.read(flow.raw))
     after, notes = target.build(flow)
-    return (flow.raw, []) if same(before, after) else (merge(flow.raw, before, after), notes)
+    return (flow.raw, []) if same(before, after) else (joined(target, flow.raw, before, after), notes)

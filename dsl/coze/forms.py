@@ -106,12 +106,14 @@ def reshaped(
     for each in others.values():
         lost += _in_form(each, True, each, form, host, space)[1]
     around = [
-        key for key in document if place and key not in (place[1:], "format", "type", "name", "description", "sub")
+        key
+        for key in document
+        if place and key not in (place[1:], "format", "type", "name", "description", "sub", "beside")
     ]
     return made, [
         *notes,
         *(Note("needs_binding", "resource.subflow", f"The workflow {name} {_APART}", _MAKE_FIRST) for name in others),
-        *_told("What stood around the canvas is made anew", [*around, *odd]),
+        *_told("What stood around the canvas is made anew", [*around, *odd, *mapping(document.get("beside"))]),
         *_told("What stands in these is not all in the other form", [*dict.fromkeys(lost)]),
     ]
 
@@ -123,6 +125,7 @@ def apart(document: Any, form: str = "", host: str = "", space: str = "") -> dic
     return {name: _in_form(each, True, each, form, host, space)[0] for name, each in _others(document)[0].items()}
 
 
+_LONGEST = 100  # signs of a name that becomes one of a file
 _APART = "of this archive is in another file here, and has another id."
 _MAKE_FIRST = "Make that one first, and choose it in the nodes that call it."
 
@@ -134,7 +137,7 @@ def _others(document: Any) -> tuple[dict[str, Any], list[str]]:
     taken: set[str] = set()
     for file, held in mapping(document.get("sub")).items():
         if form(held) == "F4":
-            found[unique(workflow_name(str(held.get("name") or "")) or "workflow", taken)] = held
+            found[unique(workflow_name(str(held.get("name") or "")) or "workflow", taken, longest=_LONGEST)] = held
         else:
             odd.append(file)
     return found, odd

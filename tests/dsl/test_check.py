@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 import dsl
+from dsl.dialects import named
 from dsl.dump import dump_json
 from dsl.findings import as_json, sarif, text
 from dsl.ir import Edge, Flow, Graph, Node, Ref, Script, Text, Type
 from dsl.lint import Finding, check, mend
 from dsl.refused import refusals
-from dsl.values import nodes
+from dsl.values import at, nodes
 from tests.dsl.engines.build import assign, conditions, node, workflow
 from tests.dsl.kitchen import kitchen_sink
 from tests.dsl.small import STRING, STRINGS, Q, cases, end, flow, javascript, line, start
@@ -242,6 +243,20 @@ def test_an_edge_to_nothing_is_found_in_the_file_of_each_platform_and_mended_the
     assert "edge.dangling" not in {each.code for each in check(again)}
 
 
+@pytest.mark.parametrize("form", ["F1", "F3", "F4", "F4-yaml", "F5", "F6"])
+def test_an_edge_that_stands_twice_or_leads_from_nowhere_is_gone_from_every_form_of_coze(form: str) -> None:
+    flow = dsl.read(dsl.write(kitchen_sink(), "coze", form=form).data)
+    document = copy.deepcopy(flow.raw)
+    edges = at(document, flow.graph.edges[0].pointer.rpartition("/")[0])
+    lost = {"source_node": "nope", "target_node": "900001"} if "source_node" in edges[0] else {}
+    edges[:0] = [copy.deepcopy(edges[0]), lost or {"sourceNodeID": "nope", "targetNodeID": "900001"}]
+    mended, done = mend(dsl.read(named("coze").dump(document)))
+    assert sum(int(each.split()[0]) for each in done) == 2
+    again = dsl.read(dsl.write(mended, "coze").data)
+    assert len(again.graph.edges) == len(flow.graph.edges)
+    assert mend(again)[1] == []
+
+
 def test_what_a_converted_file_reads_of_whichever_branch_ran_is_no_finding() -> None:
     fork = node("If", "if", 2.2, conditions=conditions("={{ $json.n }}", "number", "gt", 5), options={})
     one, other = assign("A", x="a", sub="s"), assign("B", x="b", h="h")
@@ -259,3 +274,22 @@ def test_code_that_stands_for_a_list_operation_gives_its_first_and_last() -> Non
     made = flow("cut", line(start(), make, Node("cut", "list", "Cut", params=params), end(r=(last, STRING))))
     written = dsl.write(made, "dify")
     assert not [each for each in dsl.check(dsl.read(written.data)) if each.code == "ref.output"]
+
+
+def test_an_empty_side_is_said_to_be_mended_only_where_it_is() -> None:
+    document = copy.deepcopy(dsl.write(kitchen_sink(), "coze").document)
+    fork = next(each for each in document["nodes"] if each["type"] == "8")
+
+    for side, fix in (({}, "--fix does"), ({"type": "string"}, "Put in what is missing")):
+        fork["data"]["inputs"]["inputParameters"] = [{"name": "x", "left": side}]
+        (found,) = [each for each in check(dsl.read(dump_json(document))) if each.code == "coze.empty"]
+        assert fix in found.fix
+
+
+@pytest.mark.parametrize("version", ["0.6.0", "0.7.0"])
+def test_a_mended_file_of_dify_has_its_version_in_quotes(version: str) -> None:
+    document = copy.deepcopy(dsl.write(kitchen_sink(), "dify").document) | {"version": version}
+    edges = document["workflow"]["graph"]["edges"]
+    edges.append(edges[0] | {"id": "new", "target": "ghost"})
+    mended, _ = mend(dsl.read(dump_json(document)))
+    assert f"version: '{version}'" in str(dsl.write(mended, "dify").data)
