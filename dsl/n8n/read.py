@@ -484,6 +484,8 @@ class Reader:
             return _of_error(raw, steps)
         if not steps:
             sets.tell(self, raw)
+        if views.is_absent(self, raw, steps[:1]):
+            return None
         return names.to_common(self.view(raw), raw.id, steps)
 
     def over(self, asker: Raw, raw: Raw) -> bool:

@@ -12,7 +12,7 @@ from dsl.ir import Node, Resource, Type
 from dsl.kinds import KINDS
 from dsl.load import load_json
 from dsl.n8n import tables, tools
-from dsl.n8n.source import Raw, dig
+from dsl.n8n.source import Raw, Source, dig
 from dsl.schemas import WORDS
 
 if TYPE_CHECKING:
@@ -77,6 +77,17 @@ STORES = ("memoryKey", "qdrantCollection", "pineconeIndex", "tableName", "mongoC
 def knowledge(raw: Raw) -> Resource:
     names = (chosen(raw.params.get(key)) for key in STORES)
     return resource(raw, "knowledge", next((name for name in names if name), raw.name))
+
+
+STRUCTURED, FIXING, ITEM_LIST = "ai:outputParserStructured", "ai:outputParserAutofixing", "ai:outputParserItemList"
+
+
+def parser(source: Source, owner: str, depth: int = 0) -> Raw | None:
+    """The parser that says what a node answers: below one that mends answers, that one's."""
+    found = next((each for each in source.parts(owner, "ai_outputParser") if not each.disabled), None)
+    if found is not None and found.kind == FIXING and depth < DEEPEST:
+        return parser(source, found.name, depth + 1)
+    return found
 
 
 # -- folding
