@@ -55,3 +55,44 @@ def test_what_a_model_answers_in_fields_is_not_its_text_as_well() -> None:
     say = assign("Say", output="={{ $json.text || $json.output }}")
     document = chat(say, links="Ask>Say Parser-ai_outputParser>Ask", parsers=(parser(**PARSER),))
     assert step(document, "Say").inputs["output"].refs == (Ref("Ask", ("structured",)),)
+
+
+def mended(**parameters: Any) -> tuple[dict[str, Any], ...]:
+    """A parser that mends answers, with its model, over the one with the schema."""
+    fixing = parser("Fix", "outputParserAutofixing", options={})
+    return fixing, parser(**parameters), node("Mender", LANGCHAIN + "lmChatOpenAi", 1.2, model="gpt-4o")
+
+
+MENDED = "Fix-ai_outputParser>Ask Parser-ai_outputParser>Fix Mender-ai_languageModel>Fix Ask>Say"
+
+
+@pytest.mark.parametrize("kind", ["chainLlm", "agent"])
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_a_parser_that_mends_answers_asks_for_what_the_one_below_it_says(platform: str, kind: str) -> None:
+    say = assign("Say", output="={{ $json.output.title }}")
+    document = chat(say, links=MENDED, parsers=mended(**PARSER), kind=kind)
+    ask = step(document, "Ask")
+    assert ask.params["schema"] == SCHEMA
+    assert ask.params["model"] == "model:Model"
+    written = dsl.write(dsl.read(document), platform)
+    assert errors(written) == []
+    assert "answer.mended" in [each.code for each in written.notes]
+
+
+def test_a_parser_that_is_switched_off_says_nothing() -> None:
+    off = parser("Off", **PARSER) | {"disabled": True}
+    links = MENDED.replace("Parser-", "Off-ai_outputParser>Fix Parser-")
+    say = assign("Say", output="={{ $json.output.title }}")
+    document = chat(say, links=links, parsers=(off, *mended(**PARSER)))
+    assert step(document, "Ask").params["schema"] == SCHEMA
+    assert json.loads(dsl.write(dsl.read(document), "n8n").data)["nodes"] == json.loads(document)["nodes"]
+
+
+def test_a_schema_that_changed_goes_back_to_the_parser_that_says_it() -> None:
+    document = chat(assign("Say", output="={{ $json.output.title }}"), links=MENDED, parsers=mended(**PARSER))
+    flow = dsl.read(document)
+    other = {"type": "object", "properties": {"title": {"type": "string"}}}
+    values.nodes(flow)["Ask"].params["schema"] = other
+    found = {each["name"]: each for each in json.loads(dsl.write(flow, "n8n").data)["nodes"]}
+    assert json.loads(found["Parser"]["parameters"]["inputSchema"]) == other
+    assert found["Fix"]["parameters"] == {"options": {}}
