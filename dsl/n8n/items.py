@@ -22,7 +22,7 @@ def lost(reader: "Reader", raw: Raw, message: str) -> Script:
 
 def gives(raw: Raw) -> bool:
     """Whether a node itself decides how many items it gives."""
-    return sorts.sort(raw) in ("code", "tool") and not raw.disabled and not raw.mark
+    return sorts.sort(raw) in ("code", "tool", "retrieve") and not raw.disabled and not raw.mark
 
 
 def is_code(raw: Raw) -> bool:
@@ -30,7 +30,7 @@ def is_code(raw: Raw) -> bool:
 
 
 def incoming(reader: "Reader", raw: Raw, makers: list[Raw]) -> Value:
-    """The item that comes into a node from its makers; of code and tools all they give (see rounds.py, `_flat`)."""
+    """The item that comes into a node from its makers; of code and the like all they give (see rounds.py, `_flat`)."""
     if len(makers) == 1 and gives(makers[0]):
         return every(reader, makers[0])
     fields = sets.known_fields(reader, raw, makers[0]) if len(makers) == 1 else {}
@@ -82,9 +82,11 @@ _RETURNS_MANY = re.compile(
 
 
 def _gives_many(raw: Raw) -> bool:
-    """Whether a tool gives an item for each record, or code one for each of several values."""
+    """Whether a tool gives an item for each record, a store for each passage, or code for each of several values."""
     if raw.mark or raw.disabled:
         return False
+    if sorts.sort(raw) == "retrieve":
+        return bool(raw.params.get("topK", 4) != 1)
     if sorts.sort(raw) == "code":
         source = raw.params.get("jsCode", raw.params.get("functionCode"))
         return isinstance(source, str) and _RETURNS_MANY.search(source) is not None

@@ -486,7 +486,10 @@ class Reader:
             sets.tell(self, raw)
         if views.is_absent(self, raw, steps[:1]):
             return None
-        return names.to_common(self.view(raw), raw.id, steps)
+        ref = names.to_common(self.view(raw), raw.id, steps)
+        if ref.path[:1] == (ALL,):
+            self.whole.add(raw.name)
+        return ref
 
     def over(self, asker: Raw, raw: Raw) -> bool:
         """Whether a node ran in rounds that are over where it is read: what it gave is nowhere else then."""

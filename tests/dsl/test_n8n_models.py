@@ -1,6 +1,7 @@
 """What the AI nodes of n8n answer, by the parser that serves them, and what that is elsewhere."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 import dsl
 from dsl import values
 from dsl.ir import Ref
+from dsl.retrieved import ITEMS_OF
 from tests.dsl.engines.build import LANGCHAIN, assign, node, workflow
 
 PLATFORMS = ("coze", "dify", "ragflow")
@@ -96,3 +98,78 @@ def test_a_schema_that_changed_goes_back_to_the_parser_that_says_it() -> None:
     found = {each["name"]: each for each in json.loads(dsl.write(flow, "n8n").data)["nodes"]}
     assert json.loads(found["Parser"]["parameters"]["inputSchema"]) == other
     assert found["Fix"]["parameters"] == {"options": {}}
+
+
+def library(*behind: dict[str, Any], links: str, **parameters: Any) -> str:
+    """A chat whose question a vector store is asked, which gives an item for each passage that it finds."""
+    asked = {"mode": "load", "prompt": "={{ $json.chatInput }}", "topK": 2, "memoryKey": "lib"}
+    nodes = [
+        node("Chat", LANGCHAIN + "chatTrigger", 1.3, options={}),
+        node("Load", LANGCHAIN + "vectorStoreInMemory", 1.3, **(asked | parameters)),
+        node("Embed", LANGCHAIN + "embeddingsOpenAi", 1.2, options={}),
+        *behind,
+    ]
+    return json.dumps(workflow(nodes, f"Chat>Load Embed-ai_embedding>Load {links}"))
+
+
+FOUND = [  # what each platform's node finds
+    {"content": "A", "title": "a", "metadata": {"score": 0.9, "page": 1}},
+    {"output": "A"},
+    {"content_with_weight": "A", "similarity": 0.9, "page": 1},
+]
+JOIN = "return [{ json: { output: $input.all().map((item) => item.json.document.pageContent).join() } }];"
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+@pytest.mark.parametrize(
+    "reader",
+    [
+        node("R", "code", 2, jsCode=JOIN),
+        node("R", "code", 2, jsCode=JOIN.replace("$input", "$('Load')")),
+        node("R", "aggregate", 1, aggregate="aggregateAllItemData", destinationFieldName="hits"),
+        assign("R", output="={{ $('Load').all().map((item) => item.json.document.pageContent).join() }}"),
+        assign("R", output="={{ $json.score }}"),
+    ],
+)
+def test_who_reads_all_passages_gets_them_as_n8n_gives_them(platform: str, reader: dict[str, Any]) -> None:
+    document = library(reader, links="Load>R")
+    assert [each.message for each in dsl.check(dsl.read(document)) if each.level == "error"] == []
+    written = dsl.write(dsl.read(document), platform)
+    assert errors(written) == []
+    made = [each for each in values.nodes(dsl.read(written.data)).values() if "pageContent" in str(each.params)]
+    assert [each.kind for each in made if "def main" in str(each.params)] == ["code"]
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_an_expression_over_a_passage_finds_its_text(platform: str) -> None:
+    say = assign("Say", output="={{ $json.document.pageContent.trim() }}")
+    written = dsl.write(dsl.read(library(say, links="Load>Say")), platform)
+    assert errors(written) == []
+    assert '"document":{"pageContent":input.in_0' in re.sub(r"[\\\s]", "", str(written.data))
+
+
+@pytest.mark.parametrize("found", FOUND)
+def test_a_passage_of_any_platform_becomes_an_item_of_n8n(found: dict[str, Any]) -> None:
+    space: dict[str, Any] = {}
+    exec(ITEMS_OF, space)
+    (item,) = space["main"]([found])["all_items"]
+    assert item["document"]["pageContent"] == "A"
+    assert (item["score"], item["document"]["metadata"].get("page")) in [(0.9, 1), (None, None)]
+
+
+def test_that_a_vector_store_gives_an_item_for_each_passage_is_told() -> None:
+    say = assign("Say", output="={{ $json.document.pageContent }}")
+    told = [each.node for each in dsl.read(library(say, links="Load>Say")).notes if each.code == "items.many"]
+    assert told == ["Load"]
+    alone = dsl.read(library(say, links="Load>Say", topK=1))
+    assert "items.many" not in [each.code for each in alone.notes]
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_rounds_over_passages_read_each_of_them(platform: str) -> None:
+    loop = node("Loop", "splitInBatches", 3, options={})
+    say = assign("Say", output="={{ $json.document.pageContent }}")
+    document = library(loop, say, links="Load>Loop Loop.1>Say Say>Loop")
+    assert step(document, "Loop").inputs == {"item": Ref("Load", ("all_items",))}
+    assert step(document, "Say").inputs == {"output": Ref("Loop", ("item", "document", "pageContent"), "item")}
+    assert errors(dsl.write(dsl.read(document), platform)) == []
