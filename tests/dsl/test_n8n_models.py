@@ -173,3 +173,30 @@ def test_rounds_over_passages_read_each_of_them(platform: str) -> None:
     assert step(document, "Loop").inputs == {"item": Ref("Load", ("all_items",))}
     assert step(document, "Say").inputs == {"output": Ref("Loop", ("item", "document", "pageContent"), "item")}
     assert errors(dsl.write(dsl.read(document), platform)) == []
+
+
+SHOUT = "={{ $json.output.title.toUpperCase() }} {{ $json.output.age + 1 }}"
+
+
+@pytest.mark.parametrize("said", [SHOUT, SHOUT.replace("$json", "$('Ask').item.json")])
+@pytest.mark.parametrize("kind", ["chainLlm", "agent"])
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_expressions_over_what_a_model_answers_in_fields_are_computed(platform: str, kind: str, said: str) -> None:
+    links = "Ask>Say Parser-ai_outputParser>Ask"
+    document = chat(assign("Say", output=said), links=links, parsers=(parser(**PARSER),), kind=kind)
+    written = dsl.write(dsl.read(document), platform)
+    assert [each.message for each in written.notes if each.severity == "stub"] == []
+    assert errors(written) == []
+
+
+def test_dify_parses_the_answer_of_an_agent_once_for_paths_and_expressions() -> None:
+    say, shout = (
+        assign("Say", output="={{ $json.output.title }}"),
+        assign("Shout", output=SHOUT.replace("$json", "$('Ask').item.json")),
+    )
+    links = "Ask>Say Say>Shout Parser-ai_outputParser>Ask"
+    document = chat(say, shout, links=links, parsers=(parser(**PARSER),), kind="agent")
+    written = dsl.write(dsl.read(document), "dify")
+    assert [each.message for each in written.notes if each.severity == "stub"] == []
+    parsed = [each for each in values.nodes(dsl.read(written.data)).values() if "json.loads" in str(each.params)]
+    assert len(parsed) == 1
