@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from dsl.computed import ALL
 from dsl.ir import Ref, Script, Value
-from dsl.n8n import sets, sorts, tables, text
+from dsl.n8n import sets, sorts, subnodes, tables, text
 from dsl.n8n.source import Raw
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def streams(reader: "Reader") -> dict[str, str]:
     """The nodes that several items come to, and who gave those, as far as is known."""
     found: dict[str, str] = {}
     for giver in reader.main:
-        stack = [giver.name] if _gives_many(giver) else []
+        stack = [giver.name] if _gives_many(reader, giver) else []
         while stack:
             after = [link.target for link in reader.source.out[stack.pop()] if link.target not in found]
             found.update(dict.fromkeys(after, giver.name))
@@ -81,10 +81,13 @@ _RETURNS_MANY = re.compile(
 )
 
 
-def _gives_many(raw: Raw) -> bool:
-    """Whether a tool gives an item for each record, a store for each passage, or code for each of several values."""
+def _gives_many(reader: "Reader", raw: Raw) -> bool:
+    """Whether a tool gives an item for each record, a store for each passage, code or a model for several values."""
     if raw.mark or raw.disabled:
         return False
+    if sorts.sort(raw) == "chain":
+        parser = subnodes.parser(reader.source, raw.name)
+        return parser is not None and parser.kind == subnodes.ITEM_LIST
     if sorts.sort(raw) == "retrieve":
         return bool(raw.params.get("topK", 4) != 1)
     if sorts.sort(raw) == "code":

@@ -174,6 +174,9 @@ def _told(reader: "Reader", owner: Raw, node: Node, part: Raw, port: str, entry:
 def _schema(reader: "Reader", owner: Raw, node: Node, entry: dict[str, Any]) -> None:
     """What a parser asks of the answer; one that mends answers asks what the one below it says."""
     part = parser(reader.source, owner.name)
+    if part is not None and part.kind == ITEM_LIST:
+        message = "n8n cuts the answer into items, and asks the model for a list; elsewhere it is one text."
+        reader.note(owner, "degraded", "items.many", message, "Ask for a list in the prompt, and split the text.")
     if part is None or part.kind != STRUCTURED:
         return
     schema = schema_of(part.params, part.params.get("schemaType", "fromJson" if part.version >= 1.2 else "manual"))

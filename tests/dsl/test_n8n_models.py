@@ -8,7 +8,7 @@ import pytest
 
 import dsl
 from dsl import values
-from dsl.ir import Ref
+from dsl.ir import Ref, Text
 from dsl.retrieved import ITEMS_OF
 from tests.dsl.engines.build import LANGCHAIN, assign, node, workflow
 
@@ -200,3 +200,22 @@ def test_dify_parses_the_answer_of_an_agent_once_for_paths_and_expressions() -> 
     assert [each.message for each in written.notes if each.severity == "stub"] == []
     parsed = [each for each in values.nodes(dsl.read(written.data)).values() if "json.loads" in str(each.params)]
     assert len(parsed) == 1
+
+
+LIST = parser("Items", "outputParserItemList", options={})
+
+
+def test_that_a_parser_makes_items_of_an_answer_is_told() -> None:
+    links = "Items-ai_outputParser>Ask Ask>Say"
+    flow = dsl.read(chat(assign("Say", output="=- {{ $json.text }}"), links=links, parsers=(LIST,)))
+    assert values.nodes(flow)["Say"].inputs == {"output": Text(("- ", Ref("Ask", ("text",))))}
+    told = [(each.severity, each.message[:20]) for each in flow.notes if each.code == "items.many"]
+    assert sorted(told) == [("degraded", "n8n cuts the answer "), ("degraded", "n8n runs Say and wha")]
+
+
+@pytest.mark.parametrize("links", ["Ask>List List>Say", "Ask>Trim Trim>List List>Say"])
+def test_a_list_of_what_is_made_of_an_answer_of_items_fails_where_it_is_read(links: str) -> None:
+    gather = node("List", "aggregate", 1, fieldsToAggregate={"fieldToAggregate": [{"fieldToAggregate": "text"}]})
+    trim, say = assign("Trim", text="={{ $json.text.trim() }}"), assign("Say", output="={{ $json.text.join() }}")
+    document = chat(gather, trim, say, links=f"Items-ai_outputParser>Ask {links}", parsers=(LIST,))
+    assert [each.node for each in dsl.read(document).notes if each.severity == "stub"] == ["List"]
