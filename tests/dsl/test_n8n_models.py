@@ -10,7 +10,7 @@ import dsl
 from dsl import values
 from dsl.ir import Ref, Text
 from dsl.retrieved import ITEMS_OF
-from tests.dsl.engines.build import LANGCHAIN, assign, node, workflow
+from tests.dsl.engines.build import LANGCHAIN, assign, conditions, node, workflow
 
 PLATFORMS = ("coze", "dify", "ragflow")
 SCHEMA = {"type": "object", "properties": {"title": {"type": "string"}, "age": {"type": "number"}}}
@@ -219,3 +219,12 @@ def test_a_list_of_what_is_made_of_an_answer_of_items_fails_where_it_is_read(lin
     trim, say = assign("Trim", text="={{ $json.text.trim() }}"), assign("Say", output="={{ $json.text.join() }}")
     document = chat(gather, trim, say, links=f"Items-ai_outputParser>Ask {links}", parsers=(LIST,))
     assert [each.node for each in dsl.read(document).notes if each.severity == "stub"] == ["List"]
+
+
+def test_coze_compares_a_field_of_an_answer_as_what_the_schema_says_it_is() -> None:
+    fork = node("Fork", "if", 2.2, conditions=conditions("={{ $json.output.age }}", "number", "gt", 10), options={})
+    say = assign("Say", output="={{ $json.output.title }}")
+    links = "Ask>Fork Fork>Say Parser-ai_outputParser>Ask"
+    written = dsl.write(dsl.read(chat(fork, say, links=links, parsers=(parser(**PARSER),))), "coze")
+    assert "condition.type" not in [each.code for each in written.notes]
+    assert errors(written) == []
