@@ -156,6 +156,8 @@ def _names(reader: "Reader", maker: Raw, met: set[str]) -> list[str]:
         return []
     if maker.kind == "executeWorkflowTrigger":
         return [str(item.get("name")) for item in members(maker.params, "workflowInputs", "values")]
+    if reader.view(maker) is names.STRUCTURED:
+        return ["output"]
     if maker.kind != "set":
         return fields_of(maker)
     above = _maker(reader, maker) if keeps_all(maker) else None
