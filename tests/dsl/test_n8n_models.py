@@ -13,7 +13,8 @@ from dsl.retrieved import ITEMS_OF
 from tests.dsl.engines.build import LANGCHAIN, assign, conditions, node, workflow
 
 PLATFORMS = ("coze", "dify", "ragflow")
-SCHEMA = {"type": "object", "properties": {"title": {"type": "string"}, "age": {"type": "number"}}}
+TAGS = {"type": "array", "items": {"type": "string"}}
+SCHEMA = {"type": "object", "properties": {"title": {"type": "string"}, "age": {"type": "number"}, "tags": TAGS}}
 PARSER = {"schemaType": "manual", "inputSchema": json.dumps(SCHEMA)}
 
 
@@ -228,3 +229,47 @@ def test_coze_compares_a_field_of_an_answer_as_what_the_schema_says_it_is() -> N
     written = dsl.write(dsl.read(chat(fork, say, links=links, parsers=(parser(**PARSER),))), "coze")
     assert "condition.type" not in [each.code for each in written.notes]
     assert errors(written) == []
+
+
+ORDERS = "executeWorkflowTrigger"
+TAKEN = {"workflowInputs": {"values": [{"name": "mail"}]}}
+
+
+@pytest.mark.parametrize(
+    ("first", "between", "missing"),
+    [
+        (node("In", "webhook", 2, path="x"), node("Go", "noOp"), True),
+        (node("In", ORDERS, 1.1, **TAKEN), node("Go", "noOp"), True),
+        (node("In", ORDERS, 1.1, inputSource="passthrough", **TAKEN), node("Go", "noOp"), False),
+        (node("In", "webhook", 2, path="x"), assign("Go", mail="x"), True),
+        (node("In", "webhook", 2, path="x"), assign("Go", chatInput="x"), False),
+        (node("In", "webhook", 2, path="x"), assign("Go", **{"=chat{{ 1 }}": "x"}), False),
+        (node("In", "webhook", 2, path="x"), node("Go", "code", 2, jsCode="return $json.body"), False),
+        (node("In", "formTrigger", 2, formFields={"values": [{"fieldLabel": "chatInput"}]}), node("Go", "noOp"), False),
+        (node("In", LANGCHAIN + "chatTrigger", 1.3), node("Go", "noOp"), False),
+        (node("In", LANGCHAIN + "chatTrigger", 1.3), assign("Go", mail="x"), True),
+        (node("In", LANGCHAIN + "chatTrigger", 1.3), node("Go", "set", 3.4, includeOtherFields=True), False),
+    ],
+)
+def test_check_tells_of_a_model_that_waits_for_a_chat(first: Any, between: Any, missing: bool) -> None:
+    ask = node("Ask", LANGCHAIN + "chainLlm", 1.7, batching={})
+    document = workflow([first, between, ask], "In>Go Go>Ask")
+    found = [each.node for each in dsl.check(dsl.read(json.dumps(document))) if each.code == "prompt.missing"]
+    assert found == ["Ask"] * missing
+    ask["parameters"] |= {"promptType": "define", "text": "Hi"}
+    assert "prompt.missing" not in [each.code for each in dsl.check(dsl.read(json.dumps(document)))]
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_whole_items_of_a_model_that_answers_in_fields_are_its_output(platform: str) -> None:
+    gather = node("List", "aggregate", 1, aggregate="aggregateAllItemData", destinationFieldName="all")
+    loop = node("Loop", "splitOut", 1, fieldToSplitOut="output.tags")
+    links = "Ask>Loop Loop>Again Again>List Parser-ai_outputParser>Ask Model-ai_languageModel>Again"
+    again = node("Again", LANGCHAIN + "chainLlm", 1.7, promptType="define", text="={{ $json.tags }}")
+    document = json.loads(chat(loop, again, gather, links=links, parsers=(parser(**PARSER),)))
+    document["connections"]["Parser"]["ai_outputParser"][0].append(
+        {"node": "Again", "type": "ai_outputParser", "index": 0}
+    )
+    flow = dsl.read(json.dumps(document))
+    assert values.nodes(flow)["Loop"].params["collect"] == {"output": {"output": Ref("Again", ("structured",))}}
+    assert errors(dsl.write(flow, platform)) == []
