@@ -273,3 +273,27 @@ def test_whole_items_of_a_model_that_answers_in_fields_are_its_output(platform: 
     flow = dsl.read(json.dumps(document))
     assert values.nodes(flow)["Loop"].params["collect"] == {"output": {"output": Ref("Again", ("structured",))}}
     assert errors(dsl.write(flow, platform)) == []
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_a_list_of_what_a_set_makes_of_each_passage_is_computed(platform: str) -> None:
+    gather = node("List", "aggregate", 1, fieldsToAggregate={"fieldToAggregate": [{"fieldToAggregate": "t"}]})
+    cut = assign("Cut", t="=- {{ $json.document.pageContent }}")
+    document = library(cut, gather, links="Load>Cut Cut>List")
+    found = step(document, "List").params["list"]
+    made = '$input.all().map(({ json: $json }) => ({ json: { "t": "- " + (($json.document.pageContent) ?? "") } }))'
+    assert found.source == made + ".map((item) => item.json.t)"
+    assert found.refs == (Ref("Load", ("all_items",)),)
+    written = dsl.write(dsl.read(document), platform)
+    assert [each.message for each in written.notes if each.severity == "stub"] == []
+    assert errors(written) == []
+    assert json.loads(dsl.write(dsl.read(document), "n8n").data)["nodes"] == json.loads(document)["nodes"]
+
+
+@pytest.mark.parametrize(
+    "value", ["={{ $('Chat').item.json.sessionId }}", "={{ $itemIndex }}", "={{ ( }}", "={{ }}", "={{ 1 // x }}"]
+)
+def test_a_list_of_what_takes_more_than_its_passage_fails_where_it_is_read(value: str) -> None:
+    gather = node("List", "aggregate", 1, fieldsToAggregate={"fieldToAggregate": [{"fieldToAggregate": "t"}]})
+    document = library(assign("Cut", t=value), gather, links="Load>Cut Cut>List")
+    assert "List" in [each.node for each in dsl.read(document).notes if each.severity == "stub"]
