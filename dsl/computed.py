@@ -8,13 +8,14 @@ import ast
 import functools
 import json
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from dsl import retrieved
 from dsl.ir import Edge, Flow, Graph, Node, Ref, Script, Text, Type, Value
 from dsl.kinds import OBJECT, declared, outputs, walked
-from dsl.values import node_refs, nodes, place_of, unique, walk
+from dsl.values import map_refs, node_refs, nodes, place_of, unique, walk
 
 Gives = Callable[[Node, Ref], list[Ref]]  # what a platform gives out for an output (dsl/lacking.py, `there`)
 # For each reader: the node, what computes (None: nothing can), and its expressions.
@@ -46,21 +47,27 @@ def compute(graph: Graph, known: Mapping[str, Node], taken: set[str], told: Told
             told(node, before, lift.found.values())
 
 
-def as_lists(flow: Flow) -> None:
+def as_lists(flow: Flow, added: Callable[[Node, Node], None] = lambda node, made: None) -> None:
     """What is read of n8n's code as a whole is the list of all that it gives. The flow given is changed.
 
-    Elsewhere code gives out what it declares, and nothing as a whole.
+    Elsewhere code gives out what it declares, and nothing as a whole; and a retrieval gives passages, of which code
+    behind it, which is `added`, makes items.
     """
-    codes = {
-        node.id: node for node, _, _ in walk(flow.graph) if node.kind == "code" and node.params.get("style") in RUNS
-    }
+    every = list(walk(flow.graph))
+    codes = {node.id: node for node, _, _ in every if node.kind == "code" and node.params.get("style") in RUNS}
+    stores = _passages(every, added)
     _keep(flow, codes)
 
     def listed(ref: Ref, *first: int) -> Ref:
+        if ref.node in stores and ref.scope == "node" and ref.path[:1] in ((), (ALL,)):
+            return Ref(stores[ref.node], ref.path or (ALL, *first))
         if ref.node not in codes or ref.scope != "node" or ref.path:
             return ref
         codes[ref.node].outputs.setdefault(ALL, Type("array", items=OBJECT))
         return replace(ref, path=(ALL, *first))
+
+    def now(name: str) -> str:
+        return stores.get(name, name)
 
     def value(held: Value) -> Value:
         if isinstance(held, Script):
@@ -73,10 +80,26 @@ def as_lists(flow: Flow) -> None:
             return {key: value(inner) for key, inner in held.items()}
         return [value(inner) for inner in held] if isinstance(held, list) else held
 
-    for node, _, _ in walk(flow.graph) if codes else ():
+    for node, _, _ in every if codes or stores else ():
         node.params = {name: value(held) for name, held in node.params.items()}
         if node.id not in codes:  # n8n's code says by its inputs what it reads, and sees all of it
             node.inputs = {name: value(held) for name, held in node.inputs.items()}
+        elif stores:
+            node.inputs = map_refs(node.inputs, lambda ref: ref if ref.path else replace(ref, node=now(ref.node)))
+
+
+def _passages(every: Sequence[tuple[Node, Graph, Node | None]], added: Callable[[Node, Node], None]) -> dict[str, str]:
+    """Code behind each retrieval whose items are read, that makes them: its id by that of the retrieval."""
+    stores = [(node, graph) for node, graph, _ in every if node.kind == "retrieve"]
+    read = {ref.node for node, _, _ in every if stores for ref in node_refs(node) if ref.path[:1] in ((), (ALL,))}
+    made: dict[str, str] = {}
+    for node, graph in stores:
+        if node.outputs.pop(ALL, None) or node.id in read:
+            items = retrieved.items(node, unique(f"{node.id}_items", {each.id for each, _, _ in every}))
+            behind(graph, node, items)
+            added(node, items)
+            made[node.id] = items.id
+    return made
 
 
 def settle(flow: Flow, gives: Gives) -> None:
@@ -317,6 +340,8 @@ def _called(source: Node | None, ref: Ref) -> list[list[str]]:
     label = outputs(source).get(first[0], Type()).label if source and first else ""
     if kind in ("list", "iterate", "code", "document") and label:
         return [rest] if label == ALL else [[label, *rest]]
+    if kind == "retrieve" and steps[:2] == ["result", "0"] and steps[2:]:
+        return [[*retrieved.CALLED.get(steps[2], []), *steps[3:]], steps]
     if kind in ("llm", "agent") and first == ["structured"]:
         return [["output", *rest]]
     if kind in ("llm", "agent") and first == ["text"]:

@@ -94,9 +94,12 @@ def there(lacks: Lacks) -> Callable[[Node, Ref], list[Ref]]:
     return found
 
 
-def supply(flow: Flow, platform: Platform, told: Told) -> list[Node]:
-    """Let every reference lead to what the platform has; the nodes that were put in. The flow given is changed."""
-    supply = _Supply(flow, platform, told)
+def supply(flow: Flow, platform: Platform, told: Told, stands: dict[str, Ref] | None = None) -> list[Node]:
+    """Let every reference lead to what the platform has; the nodes that were put in. The flow given is changed.
+
+    Expressions know a value by where it comes from: what reads them gets from `stands` what a node was put in for.
+    """
+    supply = _Supply(flow, platform, told, stands)
     for node, graph, _ in list(walk(flow.graph)):
         supply.reader(node, graph)
     return supply.added
@@ -107,6 +110,7 @@ class _Supply:
     flow: Flow
     platform: Platform
     told: Told
+    stands: dict[str, Ref] | None
     source: Platform = field(init=False)
     known: dict[str, Node] = field(init=False)
     where: dict[str, Graph] = field(init=False)
@@ -127,7 +131,8 @@ class _Supply:
         lost = [ref for ref in read if self._is_lost(ref)]
         if not lost:
             return
-        written = {ref for script in scripts([params, node.inputs]) for ref in script.refs}
+        of_scripts = scripts([params, node.inputs]) if self.stands is None else ()
+        written = {ref for script in of_scripts for ref in script.refs}
         changed: dict[Ref, Ref] = {}
         gone: list[Ref] = []
         for ref in lost:
@@ -169,6 +174,8 @@ class _Supply:
             made = self._made(producer, ref.path, unique(f"{ref.node}_{ref.path[0]}", self.taken))
             self.made[key] = made
             if made is not None:
+                if self.stands is not None:
+                    self.stands[made.id] = Ref(ref.node, ref.path[:1])
                 made.title = f"{ref.path[0]} of {producer.title or producer.id}"
                 made.position = _near(producer)
                 behind(self.where[producer.id], producer, made)

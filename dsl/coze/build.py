@@ -114,7 +114,7 @@ class _Builder:
         return drawn(Canvas(flow, self.notes, self.loops))
 
     def _without_circles(self) -> None:
-        computed.as_lists(self.flow)
+        computed.as_lists(self.flow, self._added)
         looped.as_loops(self.flow.graph, {*nodes(self.flow)}, self._looped)
         rings.cut(self.flow.graph, {*nodes(self.flow)}, self._cut)
 

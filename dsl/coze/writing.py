@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from dsl.coze import chats
-from dsl.coze.fields import named
+from dsl.coze.fields import fields, named
 from dsl.coze.names import identifier
 from dsl.coze.tables import FILES, NAMES, RAW, RAW_LISTS, SOURCES, START, TIME
 from dsl.ir import Flow, Node, Ref, Script, Text, Type, Value
@@ -319,6 +319,8 @@ def type_at(producer: Node, ref: Ref) -> Type:
     if producer.kind == "retrieve" and ref.path[:1] == ("result",):
         return [FOUND, PASSAGE, Type("string")][min(len(ref.path), 3) - 1]
     kind: Type | None = outputs(producer).get(str(ref.path[0])) if ref.path else None
+    if producer.kind in ("llm", "agent") and ref.path[:1] == ("structured",):
+        kind = Type("object", props=fields(producer))
     for each in ref.path[1:]:
         if kind is None:
             break

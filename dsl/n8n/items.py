@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from dsl.computed import ALL
 from dsl.ir import Ref, Script, Value
-from dsl.n8n import sets, sorts, tables, text
+from dsl.n8n import sets, sorts, subnodes, tables, text
 from dsl.n8n.source import Raw
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def lost(reader: "Reader", raw: Raw, message: str) -> Script:
 
 def gives(raw: Raw) -> bool:
     """Whether a node itself decides how many items it gives."""
-    return sorts.sort(raw) in ("code", "tool") and not raw.disabled and not raw.mark
+    return sorts.sort(raw) in ("code", "tool", "retrieve") and not raw.disabled and not raw.mark
 
 
 def is_code(raw: Raw) -> bool:
@@ -30,7 +30,7 @@ def is_code(raw: Raw) -> bool:
 
 
 def incoming(reader: "Reader", raw: Raw, makers: list[Raw]) -> Value:
-    """The item that comes into a node from its makers; of code and tools all they give (see rounds.py, `_flat`)."""
+    """The item that comes into a node from its makers; of code and the like all they give (see rounds.py, `_flat`)."""
     if len(makers) == 1 and gives(makers[0]):
         return every(reader, makers[0])
     fields = sets.known_fields(reader, raw, makers[0]) if len(makers) == 1 else {}
@@ -56,7 +56,7 @@ def streams(reader: "Reader") -> dict[str, str]:
     """The nodes that several items come to, and who gave those, as far as is known."""
     found: dict[str, str] = {}
     for giver in reader.main:
-        stack = [giver.name] if _gives_many(giver) else []
+        stack = [giver.name] if _gives_many(reader, giver) else []
         while stack:
             after = [link.target for link in reader.source.out[stack.pop()] if link.target not in found]
             found.update(dict.fromkeys(after, giver.name))
@@ -81,10 +81,15 @@ _RETURNS_MANY = re.compile(
 )
 
 
-def _gives_many(raw: Raw) -> bool:
-    """Whether a tool gives an item for each record, or code one for each of several values."""
+def _gives_many(reader: "Reader", raw: Raw) -> bool:
+    """Whether a tool gives an item for each record, a store for each passage, code or a model for several values."""
     if raw.mark or raw.disabled:
         return False
+    if sorts.sort(raw) == "chain":
+        parser = subnodes.parser(reader.source, raw.name)
+        return parser is not None and parser.kind == subnodes.ITEM_LIST
+    if sorts.sort(raw) == "retrieve":
+        return bool(raw.params.get("topK", 4) != 1)
     if sorts.sort(raw) == "code":
         source = raw.params.get("jsCode", raw.params.get("functionCode"))
         return isinstance(source, str) and _RETURNS_MANY.search(source) is not None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from dsl.computed import ALL, EACH
 from dsl.ir import Node, Ref, Script, Type, Value
-from dsl.n8n import items, others, sorts, subnodes, tables
+from dsl.n8n import items, others, sets, sorts, subnodes, tables
 from dsl.n8n.source import Raw, members
 
 if TYPE_CHECKING:
@@ -33,12 +33,27 @@ def _all_items(reader: "Reader", raw: Raw, source: str) -> Script:
         return Script("n8n", source, (items.every(reader, makers[0]),))
     if len(makers) == 1 and sorts.sort(makers[0]) == "list" and not makers[0].mark:
         return Script("n8n", source, (Ref(makers[0].id, ("result",)),))
+    if made := _of_each(reader, raw):
+        whole, each = made
+        return Script("n8n", source.replace("$input.all()", f"$input.all().map({each})", 1), (whole,))
     if giver := reader.streams.get(raw.name):
         lost = items.lost(reader, raw, f"It works on what nodes before it make of each item of {giver}.")
         return Script("n8n", f"{source} && {lost.source}")  # on n8n it still is what it was
     return Script(
         "n8n", source, tuple(reader.ref(raw, maker, ()) or Ref(maker.id, ()) for maker in items.makers(reader, raw))
     )
+
+
+def _of_each(reader: "Reader", raw: Raw) -> tuple[Ref, str] | None:
+    """Who gives items, and JavaScript for what a Set node between makes of each, where it takes that item alone."""
+    before = [reader.nodes[name] for name in _sources(reader, raw)]
+    givers = [reader.nodes[name] for name in _sources(reader, before[0])] if len(before) == 1 else []
+    if len(givers) != 1 or before[0].kind != "set" or not items.gives(givers[0]):
+        return None
+    if {raw.name, givers[0].name} & reader.inside.keys():
+        return None
+    fields = sets.of_its_item(before[0])
+    return (items.every(reader, givers[0]), f"({{ json: $json }}) => ({{ json: {fields} }})") if fields else None
 
 
 def _sources(reader: "Reader", raw: Raw) -> list[str]:

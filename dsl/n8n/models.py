@@ -118,7 +118,8 @@ def _attach(builder: "Builder", node: Node, owner: str, entry: Any, tools: dict[
             entry["parameters"]["contextWindowLength"] = node.params["memory"]["window"]
     if port == "ai_outputParser" and "schema" not in said and node.params.get("schema"):
         said.add("schema")
-        entry["parameters"] |= {"schemaType": "manual", "inputSchema": _pretty(node.params["schema"])}
+        asked = {"schemaType": "manual", "inputSchema": _pretty(node.params["schema"])}
+        entry = subnodes.asking(entry, asked)
     tool_id = subnodes.resource_id("tool", entry["id"])
     if tool := tools.get(tool_id):
         said.add(tool_id)

@@ -1,5 +1,6 @@
 """What a node's outputs are called in n8n and in the common form: pairs of beginnings of paths, both ways."""
 
+from dsl.computed import ALL
 from dsl.ir import Ref, Scope
 
 Path = tuple[str | int, ...]
@@ -27,6 +28,7 @@ COMPLETION: View = ((("message", "content"), ("text",), "node"),)
 PASSAGES: View = (
     (("document", "pageContent"), ("result", 0, "content"), "node"),
     (("document", "metadata"), ("result", 0, "metadata"), "node"),
+    (("score",), (ALL, 0, "score"), "node"),
 )
 
 

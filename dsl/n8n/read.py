@@ -484,7 +484,12 @@ class Reader:
             return _of_error(raw, steps)
         if not steps:
             sets.tell(self, raw)
-        return names.to_common(self.view(raw), raw.id, steps)
+        if views.is_absent(self, raw, steps[:1]):
+            return None
+        ref = names.to_common(self.view(raw), raw.id, steps)
+        if ref.path[:1] == (ALL,):
+            self.whole.add(raw.name)
+        return ref
 
     def over(self, asker: Raw, raw: Raw) -> bool:
         """Whether a node ran in rounds that are over where it is read: what it gave is nowhere else then."""

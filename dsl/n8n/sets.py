@@ -3,7 +3,7 @@
 import re
 from typing import TYPE_CHECKING, Any
 
-from dsl import values
+from dsl import syntax, values
 from dsl.ir import Node, Ref, Script, Text, Type, Value
 from dsl.n8n import jsontext, names, others, tables, text
 from dsl.n8n.source import Raw, members
@@ -126,6 +126,31 @@ def _chosen(raw: Raw, field: str) -> bool:
 
 # -- all the fields of an item
 
+_SAME = ("string", "any", "array", "object")  # n8n hands a value on as one of these as it is
+
+
+def of_its_item(raw: Raw) -> str:
+    """JavaScript for the object of all that a Set node sets, where that takes of `$json` alone; else nothing."""
+    found = {name: _computed(value) for name, kind, value in assignments(raw) if kind in _SAME and "." not in name}
+    plain = not raw.disabled and not keeps_all(raw) and raw.params.get("mode") != "raw"
+    whole = plain and len(found) == len(assignments(raw)) and all(found.values())
+    return "{ " + ", ".join(f"{text.string(name)}: {code}" for name, code in found.items()) + " }" if whole else ""
+
+
+_ELSE = re.compile(r"\$(?!json\b)|\bitem\b|/[/*]|\A\s*\Z")  # another item, what n8n alone has, a comment, nothing
+
+
+def _computed(value: Any) -> str:
+    if not isinstance(value, str) or not value.startswith("="):
+        return text.string(value) if isinstance(value, str) else ""
+    parts = text.pieces(value[1:])
+    if any(is_code and (_ELSE.search(code) or syntax.javascript(code)) for is_code, code in parts):
+        return ""
+    if len(parts) == 1 and parts[0][0]:
+        return f"({parts[0][1].strip()})"
+    return " + ".join(f'(({part.strip()}) ?? "")' if is_code else text.string(part) for is_code, part in parts)
+
+
 _LONGEST = 20  # Set nodes in a row, what each of which keeps is looked for
 _EMPTY = ("manualTrigger", "start")  # they give an item without fields
 _KNOWN: dict[str, tuple[str, ...]] = {"ai:agent": ("output",), "ai:chainLlm": ("text",)}
@@ -156,6 +181,8 @@ def _names(reader: "Reader", maker: Raw, met: set[str]) -> list[str]:
         return []
     if maker.kind == "executeWorkflowTrigger":
         return [str(item.get("name")) for item in members(maker.params, "workflowInputs", "values")]
+    if reader.view(maker) is names.STRUCTURED:
+        return ["output"]
     if maker.kind != "set":
         return fields_of(maker)
     above = _maker(reader, maker) if keeps_all(maker) else None

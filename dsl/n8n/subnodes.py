@@ -12,7 +12,7 @@ from dsl.ir import Node, Resource, Type
 from dsl.kinds import KINDS
 from dsl.load import load_json
 from dsl.n8n import tables, tools
-from dsl.n8n.source import Raw, dig
+from dsl.n8n.source import Raw, Source, dig
 from dsl.schemas import WORDS
 
 if TYPE_CHECKING:
@@ -77,6 +77,17 @@ STORES = ("memoryKey", "qdrantCollection", "pineconeIndex", "tableName", "mongoC
 def knowledge(raw: Raw) -> Resource:
     names = (chosen(raw.params.get(key)) for key in STORES)
     return resource(raw, "knowledge", next((name for name in names if name), raw.name))
+
+
+STRUCTURED, FIXING, ITEM_LIST = "ai:outputParserStructured", "ai:outputParserAutofixing", "ai:outputParserItemList"
+
+
+def parser(source: Source, owner: str, depth: int = 0) -> Raw | None:
+    """The parser that says what a node answers: below one that mends answers, that one's."""
+    found = next((each for each in source.parts(owner, "ai_outputParser") if not each.disabled), None)
+    if found is not None and found.kind == FIXING and depth < DEEPEST:
+        return parser(source, found.name, depth + 1)
+    return found
 
 
 # -- folding
@@ -149,12 +160,8 @@ def _told(reader: "Reader", owner: Raw, node: Node, part: Raw, port: str, entry:
     elif port == "ai_memory" and _lacks(node, "memory"):
         window = entry["parameters"].pop("contextWindowLength", 5)
         node.params["memory"] = {"window": window if type(window) is int else None}
-    elif port == "ai_outputParser" and part.kind == "ai:outputParserStructured" and _lacks(node, "schema"):
-        schema = schema_of(part.params, part.params.get("schemaType", "fromJson" if part.version >= 1.2 else "manual"))
-        if schema is not None:
-            node.params["schema"] = schema
-            for key in ("schemaType", "inputSchema", "jsonSchema", "jsonSchemaExample"):
-                entry["parameters"].pop(key, None)
+    elif port == "ai_outputParser" and _lacks(node, "schema"):
+        _schema(reader, owner, node, entry)
     elif port in ("ai_tool", "ai_retriever") and node.kind in ("agent", "llm"):
         tool = _tool(reader, part, entry)
         node.params.setdefault("tools", []).append(tool)
@@ -162,6 +169,40 @@ def _told(reader: "Reader", owner: Raw, node: Node, part: Raw, port: str, entry:
             reader.tools.setdefault(node.id, []).append(part)
             message = f"The tool {tool['name']} {tools.what(part)}: elsewhere an agent holds only its name."
             reader.note(owner, "needs_binding", "resource.tool", message, "Make a tool of it, and choose it there.")
+
+
+def _schema(reader: "Reader", owner: Raw, node: Node, entry: dict[str, Any]) -> None:
+    """What a parser asks of the answer; one that mends answers asks what the one below it says."""
+    part = parser(reader.source, owner.name)
+    if part is not None and part.kind == ITEM_LIST:
+        message = "n8n cuts the answer into items, and asks the model for a list; elsewhere it is one text."
+        reader.note(owner, "degraded", "items.many", message, "Ask for a list in the prompt, and split the text.")
+    if part is None or part.kind != STRUCTURED:
+        return
+    schema = schema_of(part.params, part.params.get("schemaType", "fromJson" if part.version >= 1.2 else "manual"))
+    if schema is None:
+        return
+    node.params["schema"] = schema
+    mends = entry["id"] != part.id or part.params.get("autoFix") is True
+    while entry["id"] != part.id:
+        entry = next(filter(_parses, entry["attached"]))
+    for key in ("schemaType", "inputSchema", "jsonSchema", "jsonSchemaExample"):
+        entry["parameters"].pop(key, None)
+    if mends and not reader.marked:
+        message = "An answer that does not fit is mended by a model in n8n; elsewhere it fails where it is read."
+        reader.note(owner, "degraded", "answer.mended", message)
+
+
+def _parses(entry: dict[str, Any]) -> bool:
+    return entry["port"] == "ai_outputParser" and not entry.get("disabled")
+
+
+def asking(entry: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]:
+    """The way back: a parser, or the one below it, with these parameters."""
+    inner = entry.get("attached") or []
+    if tables.short(entry["type"]) == FIXING and (below := next(filter(_parses, inner), None)):
+        return entry | {"attached": [asking(each, asked) if each is below else each for each in inner]}
+    return entry | {"parameters": dict(entry.get("parameters") or {}) | asked}
 
 
 def _lacks(node: Node, name: str) -> bool:

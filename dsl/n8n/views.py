@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from dsl.n8n import calls, lists, names, sorts
+from dsl.n8n import calls, lists, names, sorts, subnodes
 from dsl.n8n.source import Raw
 
 if TYPE_CHECKING:
@@ -14,8 +14,8 @@ def view_of(reader: "Reader", raw: Raw) -> names.View:
         return _VIEWS[raw.kind]
     if raw.kind == "httpRequest" and not calls.is_tool(raw):
         return names.RESPONSE if calls.is_full(raw) else names.BODY
-    if raw.kind == "ai:agent":
-        return _agent_view(reader, raw)
+    if raw.kind in ("ai:agent", "ai:chainLlm"):
+        return _answer_view(reader, raw)
     if raw.kind == "ai:openAi" and raw.params.get("resource", "text") == "text":
         return names.RESPONSES if raw.version >= 2 else names.COMPLETION
     if raw.kind == "extractFromFile":
@@ -29,8 +29,23 @@ def view_of(reader: "Reader", raw: Raw) -> names.View:
     return names.PASSAGES if sorts.sort(raw) == "retrieve" else names.SAME
 
 
-def _agent_view(reader: "Reader", raw: Raw) -> names.View:
-    return names.STRUCTURED if reader.source.parts(raw.name, "ai_outputParser") else names.AGENT
+def _answer_view(reader: "Reader", raw: Raw) -> names.View:
+    if answers_in_fields(reader, raw):
+        return names.STRUCTURED
+    return names.AGENT if raw.kind == "ai:agent" else names.SAME
+
+
+def answers_in_fields(reader: "Reader", raw: Raw) -> bool:
+    """Whether a model's answer is the object that its parser makes; else it is text, or several texts."""
+    found = subnodes.parser(reader.source, raw.name)
+    return found is not None and found.kind != subnodes.ITEM_LIST
+
+
+def is_absent(reader: "Reader", raw: Raw, first: names.Path) -> bool:
+    """Whether a model gives the other one of `text` and `output` only: expressions ask for both."""
+    if raw.kind == "ai:chainLlm" and first == ("output",):
+        return not answers_in_fields(reader, raw)
+    return raw.kind in ("ai:agent", "ai:chainLlm") and first == ("text",) and answers_in_fields(reader, raw)
 
 
 def _marked_view(raw: Raw) -> names.View:
@@ -41,7 +56,6 @@ def _marked_view(raw: Raw) -> names.View:
 _VIEWS: dict[str, names.View] = {
     "ai:chatTrigger": names.CHAT,
     "ai:manualChatTrigger": names.CHAT,
-    "ai:chainLlm": names.CHAIN,
     "ai:sentimentAnalysis": names.SENTIMENT,
     "ai:informationExtractor": names.FIELDS,
 }

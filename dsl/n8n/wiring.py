@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator
 
-from dsl.n8n import schedules
+from dsl.n8n import prompted, schedules
 from dsl.n8n.branches import outputs_of
 from dsl.n8n.evaluated import Found
 from dsl.n8n.source import Link, Raw, Source, dig, members
@@ -19,6 +19,7 @@ def wrong(found: Source, kinds: Collection[str]) -> Iterator[tuple[Raw, Found]]:
         if raw.disabled:
             continue
         told = [_timed(raw), _answered(raw, found), _parsed(raw, found), _tools(raw, found), _returns(raw, found)]
+        told.append(_prompted(raw, found))
         if raw.kind in kinds:
             told += [_outputs(raw, found.out[raw.name]), _inputs(raw, found.into[raw.name])]
         yield from ((raw, each) for some in told for each in some)
@@ -97,6 +98,15 @@ def _parsed(raw: Raw, found: Source) -> Iterator[Found]:
     if asked and not found.parts(raw.name, "ai_outputParser"):
         message = f"'{raw.name}' wants an output parser and has none: it answers in plain text."
         yield raw.place, "warning", "parser.missing", message, "Connect one, or set hasOutputParser to false."
+
+
+def _prompted(raw: Raw, found: Source) -> Iterator[Found]:
+    if prompted.waits(raw, found):
+        message = (
+            f"'{raw.name}' takes the field {prompted.CHAT} of what comes in for its prompt; none comes: n8n fails."
+        )
+        hint = 'Set promptType to "define" and write the prompt, or set the field before.'
+        yield raw.place, "error", "prompt.missing", message, hint
 
 
 def _tools(raw: Raw, found: Source) -> Iterator[Found]:

@@ -35,7 +35,7 @@ class _Builder:
         self.flow.graph = copied(flow.graph, without="attached")
         self.source = {id(node): node.id for node, _, _ in walk(self.flow.graph)}
         if flow.dialect != "ragflow":
-            computed.as_lists(self.flow)
+            computed.as_lists(self.flow, self._added)
         computed.settle(self.flow, there(lacks))
         if flow.dialect != "ragflow":
             self._prepare()

@@ -328,6 +328,7 @@ PLANTED = [
     ("n8n", _cron("99 * * * *"), "cron.refused", "/rule/interval/0/expression", "'99' is no minute"),
     ("n8n", _cron("0 12 ? * L *"), "cron.refused", "/interval/0/expression", "'l' is no name"),
     ("n8n", _agent, "parser.missing", "/nodes/3", "answers in plain text"),
+    ("n8n", _agent, "prompt.missing", "/nodes/3", "takes the field chatInput of what comes in"),
     ("n8n", _agent, "tool.old", "/nodes/4", "an agent of version 3 fails"),
     ("n8n", _loop, "loop.open", "/nodes/2", "Nothing leads back to 'Fork'"),
     ("coze", lambda document: document["edges"].pop(1), "coze.connection", "", "not connected"),

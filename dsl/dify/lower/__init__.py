@@ -84,7 +84,7 @@ def _supply(work: Work) -> None:
         as_text(work.flow.graph, {*work.nodes}, lambda node, made: None)
         translate(work.flow, "dify", {*work.nodes}, partial(_translated, work))
         work.index()
-        supply(work.flow, PLATFORM, work.note)
+        supply(work.flow, PLATFORM, work.note, work.parsed)
     knowledge.request(work.flow, "python3", work.note, fetch=True)
     work.index()
 

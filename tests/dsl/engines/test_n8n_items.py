@@ -282,6 +282,9 @@ FLOWS = {
         [called(q="string"), KEPT, KEPT_TOO, code("All", "return [{json: {all: JSON.stringify($json)}}];"), ALL_OF_IT],
         "In>Kept Kept>Too Too>All All>Say",
     ),
+    "a list of what a Set node makes of each item": workflow(
+        [called(), MANY, assign("Shape", n="=no. {{ $json.n }}"), ALL], "In>Many Many>Shape Shape>All"
+    ),
     "code that reads a node by its name": workflow([called(q="string"), NAMES, BOTH], "In>Names Names>Both"),
 }
 
@@ -321,7 +324,7 @@ def test_an_expression_asks_a_chat_by_its_name() -> None:
 
 
 def test_a_list_of_what_nodes_make_of_each_item_fails_loudly() -> None:
-    flow = workflow([called(), MANY, assign("Shape", n="={{ $json.n }}"), ALL], "In>Many Many>Shape Shape>All")
+    flow = workflow([called(), MANY, assign("Shape", n="={{ $itemIndex }}"), ALL], "In>Many Many>Shape Shape>All")
     written = dsl.write(dsl.read(json.dumps(flow)), "dify")
     assert ("All", "stub") in {(note.title, note.severity) for note in written.notes}
     ran = run_dify(str(written.data), {})
