@@ -25,10 +25,10 @@ class OptionError(DslError):
 
 from dsl import load, signatures  # noqa: E402  (they raise DslError)
 from dsl.audit import unreported  # noqa: E402
-from dsl.dialects import DIALECTS, Dialect, dialect_of, named  # noqa: E402
+from dsl.dialects import DIALECTS, Dialect, dialect_of, joined, named  # noqa: E402
 from dsl.hiding import discreet, hidden  # noqa: E402
 from dsl.ir import Flow, Resource  # noqa: E402
-from dsl.merge import merge, same  # noqa: E402
+from dsl.merge import same  # noqa: E402
 from dsl.notes import Note, worst  # noqa: E402
 from dsl.renamed import original  # noqa: E402
 from dsl.secrets import mask, secrets_of  # noqa: E402
@@ -199,4 +199,4 @@ def _changed(flow: Flow, target: Dialect) -> tuple[Any, list[Note]]:
     """The document that was read with what the flow has changed since, in its own dialect."""
     before, _ = target.build(target.read(flow.raw))
     after, notes = target.build(flow)
-    return (flow.raw, []) if same(before, after) else (merge(flow.raw, before, after), notes)
+    return (flow.raw, []) if same(before, after) else (joined(target, flow.raw, before, after), notes)

@@ -1,6 +1,7 @@
 """What changed between two workflows, in words; across platforms too, since both are compared in their common form."""
 
 import copy
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -42,6 +43,18 @@ def diff(one: Flow, other: Flow) -> list[Change]:
         found.append(known or replace(each, message=_ANOTHER.format(f"{key[-1]}: " if key[-1] else "")))
     found += [*_unread_secrets(one, other, found), *_unread(one, other), *_settings(one, other)]
     return [discreet(each, mine | theirs) for each in found]
+
+
+def kept(was: Flow, is_: Flow, joined: Flow) -> bool:
+    """Whether all that changed in the nodes from one flow to another is in a third, as it is there."""
+    other = _changes(joined, is_).keys()
+    new = (key for key in _changes(was, is_) if not isinstance(key[1], Edge))
+    return not any((*key[:-1], place) in other for key in new for place in _above(key[-1]))
+
+
+def _above(place: str) -> list[str]:
+    """A place and all that it stands in."""
+    return [place, *(place[: found.start()] for found in re.finditer(r"[.\[]", place))]
 
 
 _ANOTHER = "{}a secret -> another secret"

@@ -6,6 +6,7 @@ from typing import Any, Protocol, cast
 
 from dsl import DslError, OptionError
 from dsl.ir import Flow
+from dsl.merge import merge
 from dsl.notes import Note
 
 DIALECTS = {"dify": "dsl.dify", "coze": "dsl.coze", "n8n": "dsl.n8n", "ragflow": "dsl.ragflow", "ir": "dsl.irjson"}
@@ -36,7 +37,8 @@ class Dialect(Protocol):
     # OptionError: what was there before cannot be made what they want. One that has several forms has
     # `like(flow, document)`: the flow as a document in the form of another. Where a form holds one workflow only,
     # `beside(flow, **options)` are the documents of others that `build` makes, by name, and
-    # `apart(document, **options)` of those that `reshaped` takes out.
+    # `apart(document, **options)` of those that `reshaped` takes out. Where texts call inputs by names,
+    # `as_called(built, document)` is what was built with those that stand in another document.
 
     def dump(self, document: Any) -> str | bytes:
         """The document as a file."""
@@ -48,6 +50,13 @@ def named(name: str) -> Dialect:
         hint = f" Did you mean {near[0]!r}?" if near else f" There are: {', '.join(DIALECTS)}."
         raise OptionError(f"There is no dialect {name!r}.{hint}")
     return cast(Dialect, importlib.import_module(DIALECTS[name]))
+
+
+def joined(target: Dialect, mine: Any, before: Any, after: Any) -> Any:
+    """A document with the steps that lead from one that was built to another, in the words that it has itself."""
+    if as_called := getattr(target, "as_called", None):
+        before, after = as_called(before, mine), as_called(after, mine)
+    return merge(mine, before, after)
 
 
 def dialect_of(document: Any, dialect: str | None) -> str:

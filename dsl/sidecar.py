@@ -10,11 +10,11 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from dsl import DslError, load
-from dsl.dialects import Dialect, named
+from dsl.dialects import Dialect, joined, named
 from dsl.hiding import hidden
 from dsl.ir import Flow, Node
 from dsl.irjson import decode, encode
-from dsl.merge import merge, same
+from dsl.merge import same
 from dsl.notes import Note
 from dsl.renamed import original as with_own_names
 from dsl.secrets import mask, secrets_of
@@ -94,12 +94,18 @@ def restore(flow: Flow, sidecar: Sidecar, original: bytes = b"") -> tuple[Any, l
         )
     (written, _), (flow, found) = mask(with_own_names(written)), mask(with_own_names(flow))
     written, flow = _with_ids_of(own, written, flow)
-    before, _ = source.build(written)
-    after, more = source.build(flow)
-    merged = merge(mine, before, after)
+    (before, _), (after, more) = (_built(source, each, mine) for each in (written, flow))
+    merged = joined(source, mine, before, after)
     if not _is_joined(source, mine, before, after, merged):
-        return after, [*found, *more, _APART]
+        return source.build(flow)[0], [*found, *more, _APART]
     return merged, [*notes, *found, *(note for note in more if note.node not in _known(sidecar))]
+
+
+def _built(source: Dialect, flow: Flow, mine: Any) -> tuple[Any, list[Note]]:
+    """The flow in the form that the original has."""
+    document, notes = source.build(flow)
+    like = getattr(source, "like", None)
+    return (like(flow, mine) if like else document), notes
 
 
 def _with_ids_of(own: Flow, written: Flow, edited: Flow) -> tuple[Flow, Flow]:
@@ -124,7 +130,9 @@ _APART = Note(
 
 
 def _is_joined(source: Dialect, mine: Any, before: Any, after: Any, merged: Any) -> bool:
-    """Whether the merged document has the edges that were drawn, and no error that neither side has."""
+    """Whether the merged document has the edges that were drawn, all that was changed, and no error of its own."""
+    from dsl.changes import kept  # which no other way needs
+
     try:
         flows = [source.read(each) for each in (mine, before, after, merged)]
     except DslError:
@@ -134,7 +142,8 @@ def _is_joined(source: Dialect, mine: Any, before: Any, after: Any, merged: Any)
     was, is_ = _without(was, helpers), _without(is_, helpers)
     gone, new = was - is_, is_ - was
     errors = [{(each.code, each.node) for each in _errors(flow)} for flow in (flows[0], flows[2], flows[3])]
-    return gone <= own and joined == (own - gone) | new and errors[2] <= errors[0] | errors[1]
+    fits = gone <= own and joined == (own - gone) | new and errors[2] <= errors[0] | errors[1]
+    return fits and kept(*flows[1:])
 
 
 Ends = tuple[str, str, str]

@@ -3,10 +3,11 @@
 from typing import Any
 
 from dsl.dify.build import build, reshaped
+from dsl.dify.called import as_called
 from dsl.dify.read import read, sniff
 from dsl.dump import dump_yaml
 
-__all__ = ["COSMETIC", "SETTINGS", "build", "dump", "read", "reshaped", "sniff", "unpack"]
+__all__ = ["COSMETIC", "SETTINGS", "as_called", "build", "dump", "read", "reshaped", "sniff", "unpack"]
 
 COSMETIC = frozenset(
     {

@@ -2,14 +2,14 @@
 
 import copy
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import dsl
-from dsl import sidecar
+from dsl import Written, sidecar
 from dsl.ir import Flow
 from dsl.values import graphs, nodes
 from tests.dsl import corpus
@@ -123,3 +123,125 @@ def test_a_secret_that_was_put_in_meanwhile_stays_out_of_the_file() -> None:
     back = dsl.restored(dsl.read(edited, "dify"), kept)
     assert "sk-abcdefghij" not in str(back.data) and "Authorization" in str(back.data) and "kept" in str(back.data)
     assert "secret.found" in {note.code for note in back.notes}
+
+
+def _edited(flow: Flow, target: str, old: str, new: str) -> Written:
+    """What comes back when a word of the written file is another one."""
+    written = dsl.write(flow, target)
+    assert isinstance(written.data, str) and old in written.data
+    return dsl.restored(dsl.read(written.data.replace(old, new)), sidecar.make(flow, target, written.document))
+
+
+def _text(name: str, block: str, output: str) -> dict[str, Any]:
+    content = {"source": "block-output", "blockID": block, "name": output}
+    return {"name": name, "input": {"type": "string", "value": {"type": "ref", "content": content}}}
+
+
+def _canvas(node: dict[str, Any]) -> bytes:
+    asked = [{"type": "string", "name": "topic"}, {"type": "string", "name": "mood"}]
+    meta = {"position": {"x": 0, "y": 0}}
+    ends = {"terminatePlan": "returnVariables", "inputParameters": []}
+    made = {
+        "nodes": [
+            {"id": "100001", "type": "1", "meta": meta, "data": {"outputs": asked}},
+            {"id": "110001", "meta": meta, **node},
+            {"id": "900001", "type": "2", "meta": meta, "data": {"inputs": ends}},
+        ],
+        "edges": [
+            {"sourceNodeID": "100001", "targetNodeID": "110001"},
+            {"sourceNodeID": "110001", "targetNodeID": "900001"},
+        ],
+    }
+    return json.dumps(made).encode()
+
+
+def _model(words: str, given: list[dict[str, Any]]) -> dict[str, Any]:
+    literal = {"type": "string", "value": {"type": "literal", "content": words}}
+    asked = {"inputParameters": given, "llmParam": [{"name": "prompt", "input": literal}]}
+    return {"type": "3", "data": {"inputs": asked, "outputs": [{"type": "string", "name": "output"}]}}
+
+
+def _message(words: str, given: list[dict[str, Any]]) -> dict[str, Any]:
+    literal = {"type": "string", "value": {"type": "literal", "content": words}}
+    return {"type": "13", "data": {"inputs": {"content": literal, "inputParameters": given}}}
+
+
+@pytest.mark.parametrize("target", ["n8n", "dify", "ragflow"])
+@pytest.mark.parametrize("made", [_model, _message])
+def test_a_text_of_coze_that_was_edited_elsewhere_calls_its_inputs_by_the_names_that_they_have(
+    target: str, made: Callable[..., dict[str, Any]]
+) -> None:
+    given = [_text("input", "100001", "topic"), _text("q", "100001", "mood")]
+    back = _edited(dsl.read(_canvas(made("Write on {{input}} for {{q}}", given))), target, "Write on", "Write well on")
+    inputs = back.document["nodes"][1]["data"]["inputs"]
+    assert "Write well on {{input}} for {{q}}" in json.dumps(inputs).replace("\\n", " ")  # RAGFlow breaks lines
+    assert [each["name"] for each in inputs["inputParameters"]] == ["input", "q"]
+    assert "sidecar.apart" not in {note.code for note in back.notes}
+
+
+def test_a_reference_that_is_new_in_a_text_takes_no_name_of_another_input() -> None:
+    flow = dsl.read(_canvas(_message("On {{topic}}", [_text("topic", "100001", "mood")])))
+    back = _edited(flow, "dify", "On {{#", "On {{#100001.topic#}}{{#")
+    inputs = back.document["nodes"][1]["data"]["inputs"]
+    names = {each["name"]: each["input"]["value"]["content"]["name"] for each in inputs["inputParameters"]}
+    assert names == {"topic": "mood", "topic_2": "topic"}
+    assert inputs["content"]["value"]["content"] == "On {{topic_2}}{{topic}}"
+
+
+def test_a_template_of_dify_that_was_edited_elsewhere_calls_its_inputs_by_the_names_that_they_have() -> None:
+    given = [{"variable": "t", "value_selector": ["start", "topic"]}]
+    nodes: dict[str, dict[str, Any]] = {
+        "start": {"type": "start", "variables": [{"variable": "topic", "type": "text-input", "label": "topic"}]},
+        "said": {"type": "template-transform", "template": "On {{ t }}", "variables": given},
+        "end": {"type": "end", "outputs": [{"variable": "o", "value_selector": ["said", "output"]}]},
+    }
+    graph = {
+        "nodes": [{"id": name, "data": {"title": name} | data} for name, data in nodes.items()],
+        "edges": [{"source": "start", "target": "said"}, {"source": "said", "target": "end"}],
+    }
+    app = {"kind": "app", "app": {"mode": "workflow"}, "version": "0.6.0", "workflow": {"graph": graph}}
+    back = _edited(dsl.read(json.dumps(app)), "coze", "On {{", "All on {{")
+    data = back.document["workflow"]["graph"]["nodes"][1]["data"]
+    assert data["template"].endswith("All on {{ t }}") and data["variables"] == given
+
+
+def test_an_edit_is_not_lost_in_a_form_of_coze_that_is_no_canvas() -> None:
+    flow = dsl.read(_canvas(_message("On {{input}}", [_text("input", "100001", "topic")])))
+    for form in ("F3", "F4", "F4-yaml", "F5", "F6"):
+        of_form = dsl.read(dsl.write(flow, "coze", form=form).data)
+        back = _edited(of_form, "dify", "On {{#", "All on {{#")
+        assert [str(each) for each in dsl.diff(of_form, dsl.read(back.data))] == [
+            "~ '110001': text: On {100001.topic} -> All on {100001.topic}"
+        ]
+
+
+def test_an_edit_that_does_not_fit_into_the_original_is_told_and_not_lost() -> None:
+    """A step that is of one kind in the original, and of another in what came back."""
+    name = "@n8n/n8n-nodes-langchain"
+    schema = '{"type": "object", "properties": {"animal": {"type": "string"}}}'
+    find = {"text": "={{ $json.chatInput }}", "schemaType": "manual", "inputSchema": schema}
+    steps: dict[str, tuple[str, dict[str, Any]]] = {
+        "Chat": ("chatTrigger", {}),
+        "Model": ("lmChatOpenAi", {"model": "gpt-4o"}),
+        "Find": ("informationExtractor", find | {"options": {"systemPromptTemplate": "Extract only."}}),
+    }
+    document = {
+        "nodes": [
+            {
+                "id": step,
+                "name": step,
+                "type": f"{name}.{kind}",
+                "typeVersion": 1,
+                "position": [0, 0],
+                "parameters": each,
+            }
+            for step, (kind, each) in steps.items()
+        ],
+        "connections": {
+            "Chat": {"main": [[{"node": "Find", "type": "main", "index": 0}]]},
+            "Model": {"ai_languageModel": [[{"node": "Find", "type": "ai_languageModel", "index": 0}]]},
+        },
+    }
+    back = _edited(dsl.read(json.dumps(document)), "coze", "Extract only.", "Extract all.")
+    assert "Extract all." in back.data
+    assert "sidecar.apart" in {note.code for note in back.notes}
