@@ -7,6 +7,7 @@ what they do not.
 
 import copy
 from dataclasses import replace
+from typing import Any
 
 from dsl.dialects import named
 from dsl.hiding import discreet
@@ -17,7 +18,7 @@ from dsl.lint.needs import lists, names, resources, secrets_in
 from dsl.lint.references import references
 from dsl.lint.rules import Rules, rules_of
 from dsl.secrets import secrets_of
-from dsl.values import copied
+from dsl.values import at, copied, steps
 
 __all__ = ["Finding", "Level", "Rules", "check", "mend", "rules_of"]
 
@@ -41,17 +42,37 @@ def mend(flow: Flow) -> tuple[Flow, list[str]]:
     """
     rules, document = rules_of(flow.dialect), copy.deepcopy(flow.raw)
     done = rules.mend(document) if rules and document is not None else []
-    mended = named(flow.dialect).read(document) if done else replace(flow, graph=copied(flow.graph))
+    mended = named(flow.dialect).read(document) if done else replace(flow, graph=copied(flow.graph), raw=document)
     return mended, discreet(done + _without_lost_edges(mended))
 
 
 def _without_lost_edges(flow: Flow) -> list[str]:
-    done = []
+    """Takes them out of the graph, and out of the file where each is an item of a list."""
+    done, lost = [], set()
     for graph, container in every_graph(flow):
         known = {node.id for node in graph.nodes} | ({container.id} if container else set())
         kept = [edge for edge in dict.fromkeys(graph.edges) if {edge.source, edge.target} <= known]
         if gone := len(graph.edges) - len(kept):
+            stay = {id(edge) for edge in kept}
+            lost |= {edge.pointer for edge in graph.edges if id(edge) not in stay}
             graph.edges = kept
             where = f" in {called(container)}" if container else ""
             done.append(f"{gone} {'edges' if gone > 1 else 'edge'}{where} that led nowhere or stood twice.")
+    for place in sorted(lost, key=_in_order, reverse=True):
+        _take_away(flow.raw, place)
     return done
+
+
+def _in_order(place: str) -> list[tuple[int, str]]:
+    """In whose order the items of a list come by their numbers."""
+    return [(len(step) if step.isdigit() else 0, step) for step in steps(place)]
+
+
+def _take_away(document: Any, place: str) -> None:
+    above, _, last = place.rpartition("/")
+    try:
+        items = at(document, above) if place else None
+    except (LookupError, ValueError, TypeError):  # the common form says where it stood in another file
+        return
+    if isinstance(items, list) and last.isdigit() and isinstance(items[int(last)], dict):
+        del items[int(last)]

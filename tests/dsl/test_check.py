@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 import dsl
+from dsl.dialects import named
 from dsl.dump import dump_json
 from dsl.findings import as_json, sarif, text
 from dsl.ir import Edge, Flow, Graph, Node, Ref, Script, Text, Type
 from dsl.lint import Finding, check, mend
 from dsl.refused import refusals
-from dsl.values import nodes
+from dsl.values import at, nodes
 from tests.dsl.engines.build import assign, conditions, node, workflow
 from tests.dsl.kitchen import kitchen_sink
 from tests.dsl.small import STRING, STRINGS, Q, cases, end, flow, javascript, line, start
@@ -240,6 +241,20 @@ def test_an_edge_to_nothing_is_found_in_the_file_of_each_platform_and_mended_the
     assert any("nothing" in each or "nowhere" in each for each in done)
     again = dsl.read(dsl.write(mended, dialect).data)
     assert "edge.dangling" not in {each.code for each in check(again)}
+
+
+@pytest.mark.parametrize("form", ["F1", "F3", "F4", "F4-yaml", "F5", "F6"])
+def test_an_edge_that_stands_twice_or_leads_from_nowhere_is_gone_from_every_form_of_coze(form: str) -> None:
+    flow = dsl.read(dsl.write(kitchen_sink(), "coze", form=form).data)
+    document = copy.deepcopy(flow.raw)
+    edges = at(document, flow.graph.edges[0].pointer.rpartition("/")[0])
+    lost = {"source_node": "nope", "target_node": "900001"} if "source_node" in edges[0] else {}
+    edges[:0] = [copy.deepcopy(edges[0]), lost or {"sourceNodeID": "nope", "targetNodeID": "900001"}]
+    mended, done = mend(dsl.read(named("coze").dump(document)))
+    assert sum(int(each.split()[0]) for each in done) == 2
+    again = dsl.read(dsl.write(mended, "coze").data)
+    assert len(again.graph.edges) == len(flow.graph.edges)
+    assert mend(again)[1] == []
 
 
 def test_what_a_converted_file_reads_of_whichever_branch_ran_is_no_finding() -> None:
