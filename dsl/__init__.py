@@ -90,7 +90,11 @@ def recognised(data: bytes | str, dialect: str | None = None) -> tuple[str, Any]
         none = f" and no file of {dialect}" if dialect else ": there is no workflow in it"
         raise DslError(f"This is {kind}{none}.")
     document = load.load(load.text(data))
-    return dialect_of(document, dialect), document
+    found = dialect_of(document, dialect)
+    is_unpacked = getattr(named(found), "is_unpacked", None)
+    if is_unpacked and is_unpacked(document):
+        raise DslError(f"This is text that poses as the inside of an archive of {found}: the archive is wanted here.")
+    return found, document
 
 
 def check(flow: Flow) -> "list[Finding]":

@@ -38,7 +38,8 @@ class Dialect(Protocol):
     # `like(flow, document)`: the flow as a document in the form of another. Where a form holds one workflow only,
     # `beside(flow, **options)` are the documents of others that `build` makes, by name, and
     # `apart(document, **options)` of those that `reshaped` takes out. Where texts call inputs by names,
-    # `as_called(built, document)` is what was built with those that stand in another document.
+    # `as_called(built, document)` is what was built with those that stand in another document. One with archives has
+    # `is_unpacked(document)`: whether it is the inside of one, which no text may say of itself.
 
     def dump(self, document: Any) -> str | bytes:
         """The document as a file."""

@@ -2,7 +2,7 @@
 
 from dsl.coze.build import beside, build, like
 from dsl.coze.called import as_called
-from dsl.coze.formats import dump, sniff, unpack
+from dsl.coze.formats import dump, is_unpacked, sniff, unpack
 from dsl.coze.forms import apart, reshaped
 from dsl.coze.read import read
 
@@ -17,6 +17,7 @@ __all__ = [
     "beside",
     "build",
     "dump",
+    "is_unpacked",
     "like",
     "read",
     "reshaped",

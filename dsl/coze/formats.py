@@ -2,9 +2,10 @@
 
 F1 {nodes, edges}; F2 and F5 {type, source, json: canvas}; F6 {workflowid, schema: canvas, ...}; the inner file of F4
 is its own YAML. An archive becomes {"format": "F3"|"F4", ...}: `canvas` or `flow` is what it is about, the rest its
-package.
+package; `beside` has the files of F4 that are no workflows, by their names in the archive.
 """
 
+import base64
 import io
 import json
 import struct
@@ -15,12 +16,13 @@ from typing import Any
 from dsl import DslError
 from dsl.dump import Quoted, dump_json, dump_yaml
 from dsl.load import MAX_BYTES, MAX_VALUES, load, load_json, load_yaml, text
-from dsl.values import leaves
+from dsl.values import leaves, pointer
 
 CLIPBOARD, EXPORT = "coze-workflow-clipboard-data", "coze-workflow-export-data"
 _RECORD = struct.Struct("<BHIH")  # kind, length of the name, size, children
 _DIRECTORY, _FILE = 1, 2
 _MAX_DEPTH, _MAX_FILES = 8, 200
+_LONGEST = 1000  # bytes of a name
 _NO_TIME = (1980, 0, 0, 0, 0, 0)  # date and time fields of zero
 _BROKEN = (
     zipfile.BadZipFile, zlib.error, struct.error, ValueError, OSError, EOFError, NotImplementedError, RuntimeError
@@ -72,6 +74,45 @@ def inside(document: Any) -> tuple[str, Any, bool]:
     return place, held, is_yaml
 
 
+def is_unpacked(document: Any) -> bool:
+    """Whether this is what stands in an archive, which `unpack` alone makes."""
+    return form(document) in ("F3", "F4") and "format" in document
+
+
+def check_package(document: dict[str, Any]) -> None:
+    """DslError: an archive that this is the inside of could not be written, or would write elsewhere."""
+    kind = form(document)
+    for key in _PACKAGE[kind]:
+        if not isinstance(document.get(key), str):
+            raise DslError(f"/{key}: a text is wanted here.")
+    for key in ("sub", "beside") if kind == "F4" else ():
+        if not isinstance(document.get(key, {}), dict):
+            raise DslError(f"/{key}: a mapping of files by their names is wanted here.")
+    for name, each in document.get("beside", {}).items() if kind == "F4" else ():
+        if not isinstance(each, str) and not _is_base64(each):
+            raise DslError(f"{pointer('beside', name)}: text, or bytes in base64, is wanted here.")
+    for name in _names(document):
+        _check_name(name, "archive")
+
+
+_PACKAGE = {"F3": ("name", "file", "manifest", "manifest_file", "source"), "F4": ("folder", "file")}
+
+
+def _is_base64(held: Any) -> bool:
+    try:
+        base64.b64decode(held["base64"], validate=True)
+    except (TypeError, LookupError, ValueError):
+        return False
+    return True
+
+
+def _names(document: dict[str, Any]) -> list[Any]:
+    if document["format"] == "F3":
+        return [document["name"], document["file"], document["manifest_file"]]
+    within = [document["folder"] + str(name) for name in (document["file"], *document.get("sub", {}))]
+    return [*within, *document.get("beside", {})]
+
+
 # -- archives
 
 
@@ -101,10 +142,12 @@ def _entries(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
     return found
 
 
-def _check_name(name: str, where: str) -> None:
-    parts = name.replace("\\", "/").split("/")
+def _check_name(name: Any, where: str) -> None:
+    parts = str(name).replace("\\", "/").split("/")
     if ".." in parts or parts[0] == "" or ":" in parts[0]:
         raise DslError(f"The {where} holds {name!r}, which would lie outside of it.")
+    if not isinstance(name, str) or "\0" in name or not parts[-1] or len(name.encode()) > _LONGEST:
+        raise DslError(f"The {where} holds {str(name)[:40]!r}, which is no name of a file.")
 
 
 def _entry(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
@@ -138,7 +181,20 @@ def _document(entries: dict[str, bytes]) -> Any:
         "flow": read[first],
     }
     more = {name.removeprefix(folder): read[name] for name in flows if name != first}
-    return document | ({"sub": more} if more else {})
+    beside = {name: _as_plain(data) for name, data in entries.items() if name not in read}
+    return document | ({"sub": more} if more else {}) | ({"beside": beside} if beside else {})
+
+
+def _as_plain(data: bytes) -> str | dict[str, str]:
+    """A file that is no workflow, of a plugin or a picture: its text, or its bytes where it is none."""
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        return {"base64": base64.b64encode(data).decode()}
+
+
+def _as_bytes(held: str | dict[str, str]) -> bytes:
+    return held.encode() if isinstance(held, str) else base64.b64decode(held["base64"])
 
 
 def _yaml_files(files: dict[str, bytes]) -> dict[str, Any]:
@@ -240,7 +296,9 @@ def dump(document: Any) -> str | bytes:
 def _files_of(document: dict[str, Any]) -> dict[str, bytes]:
     flows = {document["file"]: document["flow"]} | document.get("sub", {})
     made = {"MANIFEST.yml": document["manifest"]} | flows
-    return {document["folder"] + name: dump_yaml(quoted(each)).encode() for name, each in made.items()}
+    files = {name: dump_yaml(quoted(each)).encode() for name, each in made.items()}
+    beside = {name: _as_bytes(each) for name, each in document.get("beside", {}).items()}
+    return {document["folder"] + name: data for name, data in files.items()} | beside
 
 
 def quoted(value: Any, key: str = "") -> Any:

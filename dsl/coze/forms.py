@@ -106,12 +106,14 @@ def reshaped(
     for each in others.values():
         lost += _in_form(each, True, each, form, host, space)[1]
     around = [
-        key for key in document if place and key not in (place[1:], "format", "type", "name", "description", "sub")
+        key
+        for key in document
+        if place and key not in (place[1:], "format", "type", "name", "description", "sub", "beside")
     ]
     return made, [
         *notes,
         *(Note("needs_binding", "resource.subflow", f"The workflow {name} {_APART}", _MAKE_FIRST) for name in others),
-        *_told("What stood around the canvas is made anew", [*around, *odd]),
+        *_told("What stood around the canvas is made anew", [*around, *odd, *mapping(document.get("beside"))]),
         *_told("What stands in these is not all in the other form", [*dict.fromkeys(lost)]),
     ]
 

@@ -8,7 +8,7 @@ from dsl import DslError, delimiters
 from dsl.coze import chats, nested, yamlform
 from dsl.coze.fields import answers_fields
 from dsl.coze.folded import unfold
-from dsl.coze.formats import form, inside
+from dsl.coze.formats import check_package, form, inside, is_unpacked
 from dsl.coze.forms import form_of
 from dsl.coze.readers import READERS
 from dsl.coze.reading import Found, Reading, mapping, mappings, types_of
@@ -23,6 +23,8 @@ def read(document: Any) -> Flow:
     """DslError names the place of what is not as it should be."""
     if not form(document):
         raise DslError("No form of a Coze workflow: a canvas has `nodes` and `edges`.")
+    if is_unpacked(document):
+        check_package(document)
     place, held, is_yaml = inside(document)
     canvas = yamlform.to_canvas(held) if is_yaml else held
     return _Reader(document, place, held, canvas, is_yaml, _loops(document)).flow()

@@ -8,13 +8,14 @@ import struct
 import time
 import zipfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import dsl
-from dsl import DslError, OptionError
+from dsl import DslError, OptionError, sidecar
 from dsl.coze import formats
 from dsl.coze.forms import FORMS
 from dsl.dump import dump_json
@@ -427,3 +428,78 @@ def test_a_number_that_is_none_stays_text() -> None:
     for given, read in (("NaN", "NaN"), ("inf", "inf"), ("1e999", "1e999"), ("0.5", 0.5)):
         at(inputs, "/inputParameters/0/input/value")["content"] = given
         assert dsl.read(json.dumps(canvas)).graph.nodes[1].inputs == {"a": read}
+
+
+# -- what else is in an archive
+
+
+PICTURE = b"\x89PNG\r\n\x1a\n\xff\xfe"
+MORE = {"x/plugin/p.json": b'{"a": 1}', "x/icon.png": PICTURE, "README.md": b"hello\r\n"}
+
+
+def packed_with_more() -> bytes:
+    return zipped({"x/MANIFEST.yml": MANIFEST, "x/workflow/flow-draft.yaml": FLOW, **MORE})
+
+
+def test_files_of_an_archive_that_are_no_workflows_stay_in_it() -> None:
+    written = dsl.write(dsl.read(packed_with_more()), "coze").data
+    assert isinstance(written, bytes)
+    assert MORE.items() <= dict(content(written)).items()
+
+
+def test_files_of_an_archive_that_are_no_workflows_come_back_with_the_sidecar() -> None:
+    flow = dsl.read(packed_with_more())
+    there = dsl.write(flow, "dify")
+    kept = sidecar.parse(json.loads(json.dumps(sidecar.make(flow, "dify", there.document).plain())))
+    back = dsl.restored(dsl.read(there.data), kept).data
+    assert isinstance(back, bytes)
+    assert MORE.items() <= dict(content(back)).items()
+
+
+@pytest.mark.parametrize("form", ["F1", "F4-yaml"])
+def test_files_of_an_archive_are_told_to_be_gone_where_the_form_holds_one_workflow(form: str) -> None:
+    notes = dsl.write(dsl.read(packed_with_more()), "coze", form=form).notes
+    told = " ".join(note.message for note in notes if note.severity == "dropped")
+    assert all(name in told for name in MORE)
+
+
+def test_files_of_an_archive_are_told_to_be_gone_on_another_platform() -> None:
+    notes = dsl.write(dsl.read(packed_with_more()), "n8n").notes
+    places = {note.source_pointer for note in notes if note.code == "leaf.dropped"}
+    assert {"/beside/x~1plugin~1p.json", "/beside/README.md"} <= places
+
+
+# -- text that poses as the inside of an archive
+
+
+INSIDE = {
+    "F3": {"format": "F3", "name": "a.zip", "file": "workflow/a.json", "manifest": "a: 1", "source": "{}"}
+    | {"manifest_file": "MANIFEST.yml", "canvas": json.loads(CANVAS)},
+    "F4": {"format": "F4", "folder": "x/", "file": "workflow/a.yaml", "manifest": {}}
+    | {"flow": {"schema_version": "1.0.0", "nodes": [], "edges": []}},
+}
+
+
+@pytest.mark.parametrize("form", INSIDE)
+def test_text_that_poses_as_the_inside_of_an_archive_is_refused(form: str) -> None:
+    with pytest.raises(DslError, match="poses as the inside of an archive"):
+        dsl.read(json.dumps(INSIDE[form]))
+
+
+@pytest.mark.parametrize("value", ["/etc/", "../", "C:/", 1, None, [], "a\0b", "x" * 70_000])
+@pytest.mark.parametrize("key", ["folder", "file", "name", "manifest_file", "source", "sub", "beside"])
+@pytest.mark.parametrize("form", INSIDE)
+def test_a_sidecar_with_an_odd_archive_is_one_error_and_writes_nothing_elsewhere(
+    form: str, key: str, value: Any
+) -> None:
+    named: Any = {str(value): "x"} if key in ("sub", "beside") and value else value
+    flow = dsl.read(zipped({"MANIFEST.yml": MANIFEST, "workflow/flow-draft.yaml": FLOW}))
+    there = dsl.write(flow, "dify")
+    kept = replace(sidecar.make(flow, "dify", there.document), document=INSIDE[form] | {key: named})
+    try:
+        written = dsl.restored(dsl.read(there.data), kept).data
+    except DslError as error:
+        assert str(error)
+    else:
+        assert isinstance(written, bytes)
+        assert dsl.read(written)
