@@ -1,5 +1,6 @@
 """Plain data to text: JSON, and YAML as PyYAML writes it."""
 
+import datetime
 import io
 import json
 import re
@@ -14,9 +15,16 @@ from dsl import DslError
 
 def dump_json(document: Any, *, indent: int | None = 2) -> str:
     try:
-        return json.dumps(document, ensure_ascii=False, indent=indent, allow_nan=False) + "\n"
-    except TypeError as error:  # a date out of a YAML file
+        return json.dumps(document, ensure_ascii=False, indent=indent, allow_nan=False, default=_as_written) + "\n"
+    except TypeError as error:
         raise DslError(f"The workflow holds a value that JSON has no form for: {error}.") from None
+
+
+def _as_written(value: Any) -> str:
+    """A date, which YAML makes of a word without quotes, is the word in JSON."""
+    if isinstance(value, datetime.date):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} is none of its types")
 
 
 def dump_yaml(document: Any) -> str:

@@ -47,7 +47,7 @@ def encode(value: Any) -> Any:
     if isinstance(value, dict):
         inner = {key: encode(item) for key, item in value.items()}
         odd = any(not isinstance(key, str) or key.startswith("$") for key in value)
-        return {"$lit": [[key, item] for key, item in inner.items()]} if odd else inner
+        return {"$lit": [[encode(key), item] for key, item in inner.items()]} if odd else inner
     if isinstance(value, (list, tuple)):
         return [encode(item) for item in value]
     if isinstance(value, (datetime.date, datetime.datetime)):
@@ -81,7 +81,7 @@ def decode(value: Any, place: str) -> Any:
             case {"$script": [lang, str(source), list(refs)]}:
                 return _checked(Script(lang, source, tuple(decode(ref, place) for ref in refs)))
             case {"$lit": list(pairs)}:
-                return {key: decode(item, place) for key, item in pairs}
+                return {_key(key, place): decode(item, place) for key, item in pairs}
             case {"$date": str(text)}:
                 kind = datetime.date if len(text) == 10 else datetime.datetime
                 return kind.fromisoformat(text)
@@ -92,6 +92,15 @@ def decode(value: Any, place: str) -> Any:
     if odd := next((key for key in value if key.startswith("$")), None):
         raise DslError(f"{place}: {odd} is no form of a value, or does not hold what it should.")
     return {key: decode(item, f"{place}/{key}") for key, item in value.items()}
+
+
+def _key(key: Any, place: str) -> Any:
+    """A mapping of YAML may have dates as keys."""
+    if not isinstance(key, dict):
+        return key
+    if not isinstance(made := decode(key, place), datetime.date):
+        raise ValueError("a key is a text, a number or a date")
+    return made
 
 
 _NESTED: dict[str, Any] = {"graph": Graph, "body": Graph, "on_error": OnError}

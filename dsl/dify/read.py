@@ -1,5 +1,6 @@
 """A Dify file as a flow. Files of every version from 0.1.0 to 0.7.0 are read, as YAML or as JSON."""
 
+import datetime
 import re
 from typing import Any
 
@@ -104,6 +105,8 @@ def _variable(place: Place, scope: Any) -> Variable:
     if place.text("value_type") == "any" or type_ == Type():
         raise place.at("value_type").wants("a type such as string, number, secret or array[string]")
     value = None if type_.name == "secret" else place.value.get("value")
+    if isinstance(value, datetime.date):  # YAML makes one of a word without quotes
+        value = str(value)
     return Variable(scope, name, type_, value, place.text("description"))
 
 

@@ -10,6 +10,7 @@ import pytest
 
 import dsl
 from dsl import Written, sidecar
+from dsl.dump import dump_json
 from dsl.ir import Flow
 from dsl.values import graphs, nodes
 from tests.dsl import corpus
@@ -245,3 +246,30 @@ def test_an_edit_that_does_not_fit_into_the_original_is_told_and_not_lost() -> N
     back = _edited(dsl.read(json.dumps(document)), "coze", "Extract only.", "Extract all.")
     assert "Extract all." in back.data
     assert "sidecar.apart" in {note.code for note in back.notes}
+
+
+DATES = """kind: app
+version: 0.6.0
+app: {mode: workflow, name: d}
+extra: {2024-01-01: new year, at: 2024-01-02 03:04:05}
+workflow:
+  environment_variables: [{id: a, name: since, value_type: string, value: 2024-01-03}]
+  graph:
+    nodes:
+    - {id: s, data: {type: start, title: s, variables: []}}
+    - {id: e, data: {type: end, title: e, outputs: [{variable: o, value_selector: [env, since]}]}}
+    edges: [{source: s, target: e}]
+"""
+
+
+@pytest.mark.parametrize("target", ["n8n", "coze", "ragflow"])
+def test_a_file_of_yaml_with_dates_goes_everywhere_and_comes_back(target: str) -> None:
+    flow = dsl.read(DATES)
+    written = dsl.write(flow, target)
+    kept = sidecar.parse(json.loads(dump_json(sidecar.make(flow, target, written.document).plain())))
+    assert dsl.restored(dsl.read(written.data), kept).document == flow.raw
+
+
+def test_the_common_form_holds_the_dates_of_a_file_of_yaml() -> None:
+    flow = dsl.read(DATES)
+    assert dsl.read(dsl.write(flow, "ir").data).raw == flow.raw
