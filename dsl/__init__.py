@@ -65,7 +65,7 @@ class Written:
     data: str | bytes  # what the file holds
     notes: list[Note] = field(default_factory=list)
     rebind: list[Resource] = field(default_factory=list)  # what has to be bound again on the target
-    document: Any = None  # the file as plain data
+    document: Any = None  # the file as plain data, to look at: what it shares with the flow is not copied
     beside: dict[str, str | bytes] = field(default_factory=dict)  # by name, workflows that it calls, each a file too
 
 

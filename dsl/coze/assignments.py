@@ -1,5 +1,6 @@
 """Coze sets a variable as a whole: what counts it up or adds to it is computed by a code node in front."""
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -73,7 +74,7 @@ def _before(node: Node, typed: Typed, taken: set[str]) -> Node:
         target, op = each["target"], each.get("op", "set")
         value = map_refs(each.get("value"), lambda ref: now.get(ref, ref))
         if op == "clear":
-            value = _EMPTY.get(typed(target).name, "")
+            value = copy.copy(_EMPTY.get(typed(target).name, ""))
         elif op != "set":
             name = f"value{len(outputs)}"
             made = _CHANGES[op].format(expression(now.get(target, target), names), expression(value, names))

@@ -84,7 +84,7 @@ def _fetched(builder: "Builder", node: Node, body: Any) -> Any:
     if node.on_error.then != "stop":
         builder.note(node, "degraded", "error.policy", UNFETCHED)
     url = builder.printer(node).param(address)
-    name = builder.helper(node, "file", "httpRequest", {"method": "GET", "url": url, "options": FILE}, -1)
+    name = builder.helper(node, "file", "httpRequest", {"method": "GET", "url": url, "options": _as_file()}, -1)
     builder.entries[node.id] = name
     builder.connect(name, builder.names[node.id])
     if "fields" not in body:
@@ -93,7 +93,10 @@ def _fetched(builder: "Builder", node: Node, body: Any) -> Any:
 
 
 BINARY = "data"  # the binary field that n8n's request puts a file into
-FILE = {"response": {"response": {"responseFormat": "file", "outputPropertyName": BINARY}}}
+
+
+def _as_file() -> dict[str, Any]:
+    return {"response": {"response": {"responseFormat": "file", "outputPropertyName": BINARY}}}
 
 
 def _form_field(printer: text.Printer, field: dict[str, Value]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """What happens when a node fails."""
 
+import copy
 from dataclasses import replace
 from typing import Any
 
@@ -17,7 +18,7 @@ def on_error(work: Work, node: Node) -> None:
         for name in outputs(node):
             type_ = work.type_of(Ref(node.id, (name,)))
             if type_.name in _ZEROS:
-                zeros[name] = _ZEROS[type_.name]
+                zeros[name] = copy.copy(_ZEROS[type_.name])
         node.on_error = replace(node.on_error, then="default", default=zeros)
         message = "When the node fails its outputs are empty; where this comes from they hold the error."
         work.note(node, "degraded", "error.continue", message)

@@ -38,9 +38,9 @@ _BY_EXTENSION = {
 def _uploads(file: str) -> Data:
     """The files that may be given: one of Dify's kinds, files by their extension, or any of its kinds."""
     if file in _BY_EXTENSION:
-        return {"allowed_file_types": ["custom"], "allowed_file_extensions": _BY_EXTENSION[file]}
+        return {"allowed_file_types": ["custom"], "allowed_file_extensions": [*_BY_EXTENSION[file]]}
     kind = _FILED_UNDER.get(file, file)
-    return {"allowed_file_types": [kind] if kind in (*_FILE_TYPES, "custom") else _FILE_TYPES}
+    return {"allowed_file_types": [kind] if kind in (*_FILE_TYPES, "custom") else [*_FILE_TYPES]}
 
 
 _FIELDS = {"number": "number", "integer": "number", "boolean": "checkbox", "file": "file", "object": "json_object"}
