@@ -38,12 +38,22 @@ def code(writing: Writing) -> Made:
         writing.note("equivalent", "code.wrapped", "The code is called as its platform calls it, by lines around it.")
     if writing.canvas.flow.dialect != "coze" and (message := onlyn8n.told(params)):
         writing.note("degraded", "code.n8n", message, onlyn8n.ADVICE)
-    given = [{"name": name, "input": writing.block(value)} for name, value in node.inputs.items() if value is not None]
+    given = [{"name": name, "input": writing.block(value)} for name, value in _taken(writing)]
     return (
         "5",
         {"code": source, "language": 5 if javascript else 3, "inputParameters": given},
         [variable(name, each) for name, each in node.outputs.items()],
     )
+
+
+def _taken(writing: Writing) -> Iterator[tuple[str, Value]]:
+    """Its inputs; without one that is nothing the code could not be called."""
+    own = writing.canvas.flow.dialect == "coze"
+    for name, value in writing.node.inputs.items():
+        if value is None and not own:
+            writing.note("degraded", "input.nothing", f"Nothing is given as {name}: it is empty text here.")
+        if value is not None or not own:
+            yield name, value
 
 
 def _untold(place: str, kind: Type) -> Iterator[str]:

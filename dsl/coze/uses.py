@@ -73,7 +73,8 @@ def _implied(declared: Type, found: list[Found]) -> Type | None:
     whole = [kind for path, kind in found if not path]
     below = [(path, kind) for path, kind in found if path]
     if declared.name == "any" and below:
-        return OBJECT if whole else shaped(below)
+        kind = shaped(below)
+        return OBJECT if whole and kind.name == "object" else kind
     if declared.name == "any":
         typed = [kind for kind in whole if kind != STRING]
         return typed[0] if typed and all(kind == typed[0] for kind in typed) else None

@@ -175,3 +175,21 @@ def test_items_that_n8n_builds_of_elements_are_objects() -> None:
     found = made(read(asked, each, said, wires="In>Each Each>Said"))
     (listed,) = found["Expressions of Each"]["outputs"]
     assert listed["schema"]["type"] == "object"
+
+
+def test_a_list_that_is_walked_and_whose_first_element_is_read_is_a_list() -> None:
+    """As n8n's Split Out becomes on Dify: the errors that check finds of Coze's file are none of its own."""
+    urls = Node("urls", "set", "Urls", inputs={"urls": ["a", "b"]}, outputs={"urls": Type("any")})
+    keep = javascript("keep", "return {s: x}", {"x": Ref("each", ("item",), "item")}, s=STRING)
+    body = Graph([keep], [Edge("each", "keep", "body")])
+    each = Node("each", "iterate", "Each", inputs={"item": Ref("urls", ("urls",))}, body=body)
+    first = end(q=(Ref("urls", ("urls", 0)), STRING))
+    written = dsl.write(flow("walk", line(start(), urls, each, first)), "coze")
+    assert "list.type" not in {found.code for found in dsl.check(dsl.read(written.data))}
+
+
+def test_code_that_is_given_nothing_under_a_name_is_called_with_an_empty_text_and_that_is_told() -> None:
+    size = javascript("size", "return {s: `${content}`}", {"content": None}, s=STRING)
+    written = dsl.write(flow("size", line(start(), size, end(q=(Ref("size", ("s",)), STRING)))), "coze")
+    assert "input.missing" not in {found.code for found in dsl.check(dsl.read(written.data))}
+    assert "input.nothing" in {note.code for note in written.notes}
