@@ -1,5 +1,6 @@
 """What Coze Studio says of a canvas before it tests or publishes it, and what only its editor forbids (coze.md, 12)."""
 
+import difflib
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -9,9 +10,9 @@ from dsl import DslError
 from dsl.coze import runnable, yamlform
 from dsl.coze.formats import form, inside
 from dsl.coze.validate import NIL, validate
-from dsl.ir import Flow
-from dsl.lint import Finding
-from dsl.values import pointer, walk
+from dsl.ir import Flow, Type
+from dsl.lint.finding import Finding
+from dsl.values import node_refs, nodes, pointer, walk
 
 STAGES = ("coze.edge", "coze.connection", "coze.cycle", "coze.nesting", "coze.reference")
 LONGEST = 63  # characters of a title
@@ -20,6 +21,7 @@ _SIDES = ("left", "right", "input")
 
 def check(flow: Flow) -> Iterator[Finding]:
     yield from _titles(flow)
+    yield from _fields(flow)
     if not form(flow.raw):  # the flow was not read from a file
         return
     place, held, is_yaml = inside(flow.raw)
@@ -61,6 +63,39 @@ def _titles(flow: Flow) -> Iterator[Finding]:
                 "warning", "title.long", message, node.pointer, node.id, node.title, f"{LONGEST} are allowed."
             )
         seen.add(node.title)
+
+
+def _fields(flow: Flow) -> Iterator[Finding]:
+    """What is read below an output of a node whose fields are declared, and is none of them: Coze leaves it out."""
+    every = nodes(flow)
+    for node in every.values():
+        for ref in dict.fromkeys(node_refs(node)):
+            producer = every.get(ref.node) if ref.scope == "node" else None
+            if producer is not None and producer.kind in _DECLARED and (lacks := _lacking(producer.outputs, ref.path)):
+                name, known = lacks
+                near = difflib.get_close_matches(name, known, 1)
+                hint = f"Did you mean {near[0]!r}?" if near else f"It has: {', '.join(known)}."
+                read = ".".join(map(str, ref.path))
+                message = (
+                    f"'{node.title}' reads {read!r} of '{producer.title}', which declares no {name!r}: it is nothing."
+                )
+                yield Finding("error", "ref.output", message, node.pointer, node.id, node.title, hint)
+
+
+_DECLARED = ("json_parse", "code")  # what these give out is cut down to what they declare
+
+
+def _lacking(outputs: dict[str, Type], path: tuple[str | int, ...]) -> tuple[str, list[str]] | None:
+    """The first step that leads nowhere, and where it could lead."""
+    kind = outputs.get(str(path[0])) if path else None
+    for step in path[1:]:
+        if kind is None:
+            return None
+        props = kind.props if kind.name == "object" else None
+        if props and isinstance(step, str) and step not in props:
+            return step, [*props]
+        kind = kind.items if isinstance(step, int) else (props or {}).get(step)
+    return None
 
 
 def mend(document: Any) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from dsl.coze import imports
 from dsl.coze.reading import mapping, mappings
-from dsl.coze.tables import FILES, INCOMPARABLE, RESERVED, TIME, WORDS
+from dsl.coze.tables import FILES, INCOMPARABLE, RESERVED, TIME, TYPES, WORDS
 from dsl.lint import Finding, Level
 
 CLOUD = frozenset({"14", "16", "23", "26", "63", "64", "65", "66", "67"})  # node types that only coze.cn has
@@ -63,7 +63,8 @@ def _unknown_variables(loop: dict[str, Any]) -> Iterator[tuple[str, str]]:
         for j, each in enumerate(given if isinstance(given, list) and str(block.get("type")) == "20" else []):
             content = mapping(mapping(mapping(mapping(each).get("left")).get("value")).get("content"))
             name = str(content.get("name") or "").partition(".")[0]
-            if content.get("blockID") == loop.get("id") and name not in known:
+            own = content.get("blockID") == loop.get("id")
+            if content.get("source") == "block-output" and not (own and name in known):
                 yield f"/blocks/{i}/data/inputs/inputParameters/{j}/left", name
 
 
@@ -91,10 +92,50 @@ def _conditions(kind: str, data: dict[str, Any]) -> Iterator[Said]:
                 mapping(each).get("operator"),
                 mapping(mapping(mapping(each).get("left")).get("input")).get("type"),
             )
-            if isinstance(op, int) and isinstance(type_, str) and type_ in INCOMPARABLE.get(op, ()):
+            place = f"/data/inputs/branches/{i}/condition/conditions/{j}"
+            if isinstance(op, int) and not 0 < op < len(_OPERATORS):
+                message = f"There is no operator {op}: Coze Studio fails."
+                yield "error", "condition.operator", message, place, f"There are 1 to {len(_OPERATORS) - 1}."
+            elif isinstance(op, int) and isinstance(type_, str) and type_ in INCOMPARABLE.get(op, ()):
                 message = f"A {type_} is compared by operator {op} ({_OPERATORS[op]}): Coze Studio fails."
-                place = f"/data/inputs/branches/{i}/condition/conditions/{j}"
                 yield "error", "condition.operator", message, place, "Choose one that there is for the type."
+
+
+def _walked(kind: str, data: dict[str, Any]) -> Iterator[Said]:
+    """What a loop over lists or a batch goes through."""
+    inputs = mapping(data.get("inputs"))
+    given = inputs.get("inputParameters")
+    walks = kind == "28" or (kind == "21" and inputs.get("loopType") == "array")
+    for i, each in enumerate(given if walks and isinstance(given, list) else []):
+        type_ = mapping(mapping(each).get("input")).get("type")
+        if isinstance(type_, str) and type_ != "list":
+            message = f"It walks over {mapping(each).get('name')!r}, which is declared as {type_}: it needs a list."
+            place = f"/data/inputs/inputParameters/{i}"
+            yield "error", "list.type", message, place, "Point it at a list, or make one of it before."
+
+
+def _method(kind: str, data: dict[str, Any]) -> Iterator[Said]:
+    method = mapping(data.get("inputs")).get("method")
+    if kind == "15" and method not in (None, "concat", "split"):
+        message = f"A text node has no method {method!r}: the workflow does not run."
+        yield "error", "coze.method", message, "/data/inputs/method", "There are concat and split."
+
+
+def _types(kind: str, data: dict[str, Any]) -> Iterator[Said]:
+    """What is declared to be given out, and what is below it."""
+    stack = [("/data/outputs", each) for each in [data.get("outputs")]]
+    while stack:
+        place, held = stack.pop()
+        if isinstance(held, list):
+            stack += [(f"{place}/{i}", each) for i, each in enumerate(held)]
+        elif isinstance(held, dict) and "input" not in held:
+            word = held.get("type")
+            if isinstance(word, str) and word not in TYPES:
+                message = (
+                    f"{str(held.get('name') or 'An element')!r} is of the type {word!r}, which Coze does not have."
+                )
+                yield "error", "output.type", message, place, f"One of {', '.join(sorted(TYPES))}."
+            stack.append((f"{place}/schema", held.get("schema")))
 
 
 def _templates(kind: str, inputs: dict[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -202,5 +243,5 @@ def _names(kind: str, data: dict[str, Any]) -> Iterator[Said]:
 
 CHECKS: tuple[Callable[[str, dict[str, Any]], Iterator[Said]], ...] = (
     _kind, _on_error, _literals, _code, _texts, _values, _names, _prompts,
-    _conditions,
+    _conditions, _walked, _method, _types,
 )  # fmt: skip

@@ -79,11 +79,11 @@ SOURCES = {scope: source for source, scope in SCOPES.items()}
 RESERVED = frozenset({"true", "false", "and", "or", "not", "null", "nil", "If", "Switch"})
 
 # The types that Coze Studio does not compare by an operator: it fails.
-_TYPES = frozenset({"string", "integer", "float", "boolean", "list", "object"})
+TYPES = frozenset({"string", "integer", "float", "boolean", "list", "object"})
 INCOMPARABLE = (
     dict.fromkeys((1, 2), frozenset({"list", "object"}))
-    | dict.fromkeys((3, 4, 5, 6), _TYPES - {"string", "list"})
-    | dict.fromkeys((7, 8), _TYPES - {"string", "list", "object"})
-    | dict.fromkeys((11, 12), _TYPES - {"boolean"})
-    | dict.fromkeys((13, 14, 15, 16), _TYPES - {"integer", "float"})
+    | dict.fromkeys((3, 4, 5, 6), TYPES - {"string", "list"})
+    | dict.fromkeys((7, 8), TYPES - {"string", "list", "object"})
+    | dict.fromkeys((11, 12), TYPES - {"boolean"})
+    | dict.fromkeys((13, 14, 15, 16), TYPES - {"integer", "float"})
 )

@@ -26,6 +26,10 @@ _GROUP_TYPES = frozenset(
     {"string", "secret", "number", "integer", "float", "boolean", "object", "file", "none", "group"}
     | {f"array[{each}]" for each in ("any", "string", "number", "object", "file", "boolean")}
 )
+_EXTRACTED = frozenset(
+    {"string", "number", "boolean", "bool", "select"}
+    | {f"array[{each}]" for each in ("string", "number", "object", "boolean")}
+)
 _NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]{0,29}")
 
 
@@ -111,6 +115,18 @@ def _known(place: str, data: dict[str, Any]) -> Iterator[Finding]:
             message = f"'{title}' gives out something of the type {word!r}, with which the app does not load."
             fix = f"One of {', '.join(sorted(CODE_TYPES))}."
             yield Finding("error", "output.type", message, where, title=title, fix=fix)
+    yield from _extracted(data, place)
+
+
+def _extracted(data: dict[str, Any], place: str) -> Iterator[Finding]:
+    listed = data.get("parameters") if data.get("type") == "parameter-extractor" else None
+    for i, each in enumerate(listed if isinstance(listed, list) else []):
+        word = each.get("type") if isinstance(each, dict) else None
+        if isinstance(word, str) and word not in _EXTRACTED:
+            title = str(data.get("title", ""))
+            message = f"'{title}' extracts something of the type {word!r}, with which the app does not load."
+            fix = f"One of {', '.join(sorted(_EXTRACTED))}."
+            yield Finding("error", "output.type", message, f"{place}/parameters/{i}", title=title, fix=fix)
 
 
 def _outputs(held: dict[str, Any], place: str, key: str = "outputs") -> Iterator[tuple[str, str]]:

@@ -142,6 +142,7 @@ def _param(name: str, content: Any) -> dict[str, Any]:
 
 FILE = _param("f", "https://e.com/a.png")
 FILE["input"] |= {"assistType": 2, "value": FILE["input"]["value"] | {"rawMeta": {"type": 7}}}
+EXTRACTED = {"name": "items", "type": "list", "description": "", "required": True}
 MODEL = {"provider": "langgenius/openai/openai", "name": "gpt-4o", "mode": "chat", "completion_params": {}}
 IF = {"case_id": "a", "logical_operator": "and", "conditions": [{"comparison_operator": "empty"}]}
 CLEAR = {"input_type": "constant", "operation": "clear"}
@@ -198,6 +199,28 @@ def _listed(document: Any) -> None:
     condition["operator"], condition["left"]["input"]["type"] = 13, "list"
 
 
+def _unknown_operator(document: Any) -> None:
+    (fork,) = [each for each in document["nodes"] if each["type"] == "8"]
+    fork["data"]["inputs"]["branches"][0]["condition"]["conditions"][0]["operator"] = 17
+
+
+def _set_beside_the_loop(document: Any) -> None:
+    _set_in_loop(document)
+    (block,) = document["nodes"][2]["blocks"]
+    block["data"]["inputs"]["inputParameters"][0]["left"]["value"]["content"] |= {"blockID": "100001", "name": "q"}
+
+
+def _field_of_json(document: Any) -> None:
+    """A field that the JSON node in front does not declare."""
+    schema = [{"name": "limit", "type": "integer"}]
+    parse = {"id": "150000", "type": "59", "meta": {"position": {"x": 0, "y": 0}}}
+    parse["data"] = {"inputs": {}, "outputs": [{"name": "output", "type": "object", "schema": schema}]}
+    read = {"type": "ref", "content": {"source": "block-output", "blockID": "150000", "name": "output.limt"}}
+    end = next(each for each in document["nodes"] if each["type"] == "2")
+    end["data"]["inputs"]["inputParameters"][0]["input"]["value"] = read
+    document["nodes"].append(parse)
+
+
 def _broken_off(document: Any) -> None:
     document["nodes"][2] |= {"type": "19"}
 
@@ -225,6 +248,7 @@ PLANTED = [
     ("dify", _data(2, type="code", variables=[{"variable": "x", "value_selector": []}]), "ref.empty", "/0", "'x' from"),
     ("dify", _data(2, outputs={"1st": {"type": "string"}}), "name.pattern", "/outputs/1st", "'1st'"),
     ("dify", _data(2, outputs={"o": {"type": "integer"}}), "output.type", "/outputs/o", "'integer', with which"),
+    ("dify", _data(2, type="parameter-extractor", parameters=[EXTRACTED]), "output.type", "/parameters/0", "'list'"),
     ("dify", _data(2, outputs={"o": BELOW}), "output.type", "/outputs/o/children/n", "'any', with which"),
     ("dify", _data(2, code="{{# a.b #}}"), "ref.text", "/data/code", "{{# a.b #}} is no reference"),
     ("dify", _data(2, type="knowledge"), "node.type", "/nodes/2/data", "'knowledge', which Dify does not have"),
@@ -328,6 +352,13 @@ PLANTED = [
     ("coze", _coze(2, lambda data: data.update(outputs=[{"assistType": 99}])), "coze.assist", "/outputs/0", "99"),
     ("coze", _coze(2, lambda data: data.update(outputs=[{"name": "nil"}])), "coze.word", "/nodes/2", "'nil'"),
     ("coze", _as("9", inputParameters=[FILE]), "coze.file", "/data/inputs/inputParameters/0/input", "fileName"),
+    ("coze", _as("15", method="join"), "coze.method", "/data/inputs/method", "'join'"),
+    ("coze", _as("28", inputParameters=[_param("cfg", "x")]), "list.type", "/inputParameters/0", "declared as string"),
+    ("coze", _as("21", loopType="array", inputParameters=[_param("c", 1)]), "list.type", "/inputParameters/0", "'c'"),
+    ("coze", _coze(0, lambda data: data["outputs"][0].update(type="array")), "output.type", "/outputs/0", "'array'"),
+    ("coze", _unknown_operator, "condition.operator", "/conditions/0", "no operator 17"),
+    ("coze", _set_beside_the_loop, "ref.variable", "/inputParameters/0/left", "no variable of its loop"),
+    ("coze", _field_of_json, "ref.output", "/nodes/5", "Did you mean 'limit'?"),
     ("coze", _prompted, "input.missing", "/llmParam/0/input/value/content", "Did you mean 'name'?"),
     ("coze", _listed, "condition.operator", "/conditions/0", "A list is compared by operator 13 (>)"),
     ("coze", _broken_off, "coze.outside", "/nodes/2", "outside of a loop"),
