@@ -69,20 +69,21 @@ class Written:
     beside: dict[str, str | bytes] = field(default_factory=dict)  # by name, workflows that it calls, each a file too
 
 
-def sniff(data: bytes | str) -> str:
+def sniff(data: bytes | bytearray | str) -> str:
     """The dialect of a file: a key of DIALECTS. DslError says why none fits."""
     return recognised(data)[0]
 
 
-def read(data: bytes | str, dialect: str | None = None) -> Flow:
+def read(data: bytes | bytearray | str, dialect: str | None = None) -> Flow:
     """A file as a flow. DslError: it cannot be read, or is not of the dialect named; no other exception leaves here."""
     found, document = recognised(data, dialect)
     return named(found).read(document)
 
 
-def recognised(data: bytes | str, dialect: str | None = None) -> tuple[str, Any]:
+def recognised(data: bytes | bytearray | str, dialect: str | None = None) -> tuple[str, Any]:
     """The dialect of a file and the whole of it as plain data. DslError: it is neither of any nor of the one named."""
     document = None
+    data = bytes(data) if isinstance(data, bytearray) else data
     for name in [dialect] if dialect else DIALECTS:
         if isinstance(data, bytes) and (document := named(name).unpack(data)) is not None:
             return name, document

@@ -2,6 +2,7 @@
 
 import json
 from typing import Any
+from urllib.parse import quote
 
 from dsl.lint import Finding
 from dsl.printed import line
@@ -36,7 +37,7 @@ def sarif(file: str, findings: list[Finding], version: str) -> str:
 
 def _result(file: str, finding: Finding) -> dict[str, Any]:
     place = {
-        "physicalLocation": {"artifactLocation": {"uri": file}},
+        "physicalLocation": {"artifactLocation": {"uri": quote(file, errors="surrogateescape")}},
         "logicalLocations": [
             {"fullyQualifiedName": finding.pointer or "/", "name": finding.title or finding.node or file}
         ],

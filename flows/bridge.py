@@ -214,8 +214,6 @@ def _mended(file: str, data: bytes, dialect: str | None, out: str | None) -> byt
     except dsl.DslError:
         return data
     flow, done = mend(flow)
-    for each in first + done:
-        _say(line(f"mended: {each}"), err=True)
     if first or done:
         if out is None and file != "-":
             _anew(file, data)
@@ -223,6 +221,8 @@ def _mended(file: str, data: bytes, dialect: str | None, out: str | None) -> byt
         data = written.encode() if isinstance(written, str) else written
     if first or done or out is not None or file == "-":
         _write(out or file, data)
+    for each in first + done:  # once it is in the file
+        _say(line(f"mended: {each}"), err=True)
     return data
 
 
@@ -262,7 +262,7 @@ def draw(file: str, dialect: str | None, out: str, form: str | None) -> None:
     """Draw the workflow FILE."""
     import dsl
 
-    ending = Path(out).suffix.lstrip(".") if out != "-" else ""
+    ending = Path(out).suffix.lstrip(".").lower() if out != "-" else ""
     _write(out, dsl.draw(_flow(file, read(file), dialect), form or ending or "svg"))
 
 

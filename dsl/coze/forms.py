@@ -125,6 +125,7 @@ def apart(document: Any, form: str = "", host: str = "", space: str = "") -> dic
     return {name: _in_form(each, True, each, form, host, space)[0] for name, each in _others(document)[0].items()}
 
 
+_LONGEST = 100  # signs of a name that becomes one of a file
 _APART = "of this archive is in another file here, and has another id."
 _MAKE_FIRST = "Make that one first, and choose it in the nodes that call it."
 
@@ -136,7 +137,7 @@ def _others(document: Any) -> tuple[dict[str, Any], list[str]]:
     taken: set[str] = set()
     for file, held in mapping(document.get("sub")).items():
         if form(held) == "F4":
-            found[unique(workflow_name(str(held.get("name") or "")) or "workflow", taken)] = held
+            found[unique(workflow_name(str(held.get("name") or "")) or "workflow", taken, longest=_LONGEST)] = held
         else:
             odd.append(file)
     return found, odd

@@ -12,7 +12,7 @@ from dsl.coze.formats import form, inside
 from dsl.coze.validate import NIL, validate
 from dsl.ir import Flow, Type
 from dsl.lint.finding import Finding
-from dsl.values import node_refs, nodes, pointer, walk
+from dsl.values import at, node_refs, nodes, pointer, walk
 
 STAGES = ("coze.edge", "coze.connection", "coze.cycle", "coze.nesting", "coze.reference")
 LONGEST = 63  # characters of a title
@@ -35,10 +35,17 @@ def _refused(canvas: Any) -> Iterator[Finding]:
     """What Coze Studio's own validator says."""
     for problem in validate(canvas):
         nil = problem.message.startswith(NIL)
-        said = "an empty `left`, `right` or `input` makes Coze Studio crash." if nil else f"{problem.message}."
-        fix = "Take it away (--fix does)." if nil else "Coze Studio refuses to test or publish until it is mended."
+        said = f"{problem.message.removeprefix(f'{NIL}: ')}{', on which it crashes' if nil else ''}."
+        fix = "Coze Studio refuses to test or publish until it is mended."
+        if nil:
+            fix = "Take it away (--fix does)." if _is_empty(canvas, problem.pointer) else "Put in what is missing."
         code = "coze.empty" if nil else STAGES[problem.stage]
         yield Finding("error", code, f"Coze Studio: {said}", problem.pointer, problem.node, fix=fix)
+
+
+def _is_empty(canvas: Any, place: str) -> bool:
+    """Whether `mend` takes it away: something may stand beside a value that is missing."""
+    return place.rpartition("/")[2] in _SIDES and at(canvas, place) == {}
 
 
 def _others(document: Any) -> Iterator[tuple[str, dict[str, Any]]]:

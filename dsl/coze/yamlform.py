@@ -4,6 +4,7 @@ from typing import Any
 
 from dsl import DslError
 from dsl.coze.inferred import infer
+from dsl.coze.reading import mapping
 from dsl.coze.tables import NUMBERS, WORDS
 
 _FILES = {"image", "svg", "audio", "video", "voice", "doc", "ppt", "excel", "txt", "code", "zip", "file"}
@@ -171,7 +172,7 @@ def _yaml_node(node: dict[str, Any]) -> dict[str, Any]:
         "title": meta.get("title", ""),
         "icon": meta.get("icon", ""),
         "description": meta.get("description", ""),
-        "position": node["meta"]["position"],
+        "position": mapping(node.get("meta")).get("position") or {"x": 0, "y": 0},
         "parameters": params,
     }
     made |= {key: data[key] for key in ("version", "size") if key in data}

@@ -5,7 +5,7 @@ from typing import Any
 from dsl.dify.build import build, reshaped
 from dsl.dify.called import as_called
 from dsl.dify.read import read, sniff
-from dsl.dump import dump_yaml
+from dsl.dump import Quoted, dump_yaml
 
 __all__ = ["COSMETIC", "SETTINGS", "as_called", "build", "dump", "read", "reshaped", "sniff", "unpack"]
 
@@ -27,4 +27,6 @@ def unpack(data: bytes) -> None:
 
 
 def dump(document: Any) -> str:
-    return dump_yaml(document)
+    """The version in quotes, however it was written: without, Dify reads some as numbers."""
+    version = document.get("version") if isinstance(document, dict) else None
+    return dump_yaml(document | {"version": Quoted(version)} if isinstance(version, str) else document)

@@ -274,3 +274,22 @@ def test_code_that_stands_for_a_list_operation_gives_its_first_and_last() -> Non
     made = flow("cut", line(start(), make, Node("cut", "list", "Cut", params=params), end(r=(last, STRING))))
     written = dsl.write(made, "dify")
     assert not [each for each in dsl.check(dsl.read(written.data)) if each.code == "ref.output"]
+
+
+def test_an_empty_side_is_said_to_be_mended_only_where_it_is() -> None:
+    document = copy.deepcopy(dsl.write(kitchen_sink(), "coze").document)
+    fork = next(each for each in document["nodes"] if each["type"] == "8")
+
+    for side, fix in (({}, "--fix does"), ({"type": "string"}, "Put in what is missing")):
+        fork["data"]["inputs"]["inputParameters"] = [{"name": "x", "left": side}]
+        (found,) = [each for each in check(dsl.read(dump_json(document))) if each.code == "coze.empty"]
+        assert fix in found.fix
+
+
+@pytest.mark.parametrize("version", ["0.6.0", "0.7.0"])
+def test_a_mended_file_of_dify_has_its_version_in_quotes(version: str) -> None:
+    document = copy.deepcopy(dsl.write(kitchen_sink(), "dify").document) | {"version": version}
+    edges = document["workflow"]["graph"]["edges"]
+    edges.append(edges[0] | {"id": "new", "target": "ghost"})
+    mended, _ = mend(dsl.read(dump_json(document)))
+    assert f"version: '{version}'" in str(dsl.write(mended, "dify").data)

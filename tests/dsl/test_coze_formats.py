@@ -503,3 +503,24 @@ def test_a_sidecar_with_an_odd_archive_is_one_error_and_writes_nothing_elsewhere
     else:
         assert isinstance(written, bytes)
         assert dsl.read(written)
+
+
+@pytest.mark.parametrize("meta", [None, {}, {"position": None}, {"position": {"x": 1}}, {"position": {"y": None}}])
+@pytest.mark.parametrize("form", ["F2", "F4", "F4-yaml", "F5"])
+def test_a_node_that_stands_nowhere_is_written_in_every_form(form: str, meta: Any) -> None:
+    document = json.loads(CANVAS)
+    document["nodes"][0]["meta"] = meta
+    options = {"host": "www.coze.cn"} if form == "F2" else {}
+    assert dsl.read(dsl.write(dsl.read(json.dumps(document)), "coze", form=form, **options).data).version == form
+
+
+def test_an_archive_is_read_from_any_bytes() -> None:
+    packed = zipped({"MANIFEST.yml": MANIFEST, "workflow/flow-draft.yaml": FLOW})
+    assert dsl.read(bytearray(packed)).version == "F4"
+
+
+def test_names_of_files_beside_are_as_long_as_a_file_may_be_called() -> None:
+    others = {f"workflow/{i}.yaml": FLOW.replace(b"name: flow", b"name: " + b"w" * 300) for i in range(2)}
+    packed = zipped({"MANIFEST.yml": MANIFEST, "workflow/flow-draft.yaml": FLOW, **others})
+    names = [*dsl.write(dsl.read(packed), "coze", form="F1").beside]
+    assert len(names) == 2 and max(map(len, names)) <= 100

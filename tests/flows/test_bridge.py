@@ -332,3 +332,24 @@ def test_nothing_that_a_file_says_moves_the_terminal(tmp_path: Path) -> None:
         assert said and not set("\x1b\x07\x9b\u202e") & set(said), arguments
         assert not any(line.startswith("## all is well") for line in said.splitlines()), arguments
     assert json.loads(flowstill("inspect", one, "--json").stdout)["name"] == word
+
+
+def test_sarif_names_a_file_by_a_uri(sink: Path, tmp_path: Path) -> None:
+    odd = tmp_path / "a b#c%.yml"
+    odd.write_bytes(sink.read_bytes())
+    results = json.loads(flowstill("check", odd, "--format", "sarif").stdout)["runs"][0]["results"]
+    places = {each["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] for each in results}
+    assert all(place.endswith("/a%20b%23c%25.yml") for place in places)
+
+
+def test_the_ending_of_a_picture_may_be_in_capitals(sink: Path, tmp_path: Path) -> None:
+    assert flowstill("draw", sink, "-o", tmp_path / "X.SVG").returncode == 0
+
+
+def test_a_file_is_said_to_be_mended_once_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "in.json"
+    flow = kitchen_sink()
+    flow.graph.edges += [Edge("say", "nowhere")]
+    path.write_text(str(dsl.write(flow, "ir").data))
+    done = flowstill("check", path, "--fix", "-o", tmp_path / "none" / "x.json")
+    assert done.returncode and b"mended" not in done.stderr
