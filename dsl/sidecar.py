@@ -98,7 +98,8 @@ def restore(flow: Flow, sidecar: Sidecar, original: bytes = b"") -> tuple[Any, l
     merged = joined(source, mine, before, after)
     if not _is_joined(source, mine, before, after, merged):
         return source.build(flow)[0], [*found, *more, _APART]
-    return merged, [*notes, *found, *(note for note in more if note.node not in _known(sidecar))]
+    known = nodes(written)  # what building these anew would lose, the sidecar restores
+    return merged, [*notes, *found, *(note for note in more if note.node not in known)]
 
 
 def _built(source: Dialect, flow: Flow, mine: Any) -> tuple[Any, list[Note]]:
@@ -205,11 +206,6 @@ def refuse_changed(kept: Sidecar, original: bytes) -> None:
 def brought_back(kept: Sidecar, data: str | bytes) -> Sidecar:
     """The sidecar of an original that was written over with what came back: nobody else has changed it."""
     return replace(kept, back=_sha256(data.encode() if isinstance(data, str) else data))
-
-
-def _known(sidecar: Sidecar) -> set[str]:
-    """Nodes that the source had: what building them anew would lose, the sidecar restores."""
-    return set(nodes(named(sidecar.target).read(sidecar.written)))
 
 
 def _with_secrets(sidecar: Sidecar, original: bytes) -> tuple[Any, list[Note]]:

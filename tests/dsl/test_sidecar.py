@@ -273,3 +273,18 @@ def test_a_file_of_yaml_with_dates_goes_everywhere_and_comes_back(target: str) -
 def test_the_common_form_holds_the_dates_of_a_file_of_yaml() -> None:
     flow = dsl.read(DATES)
     assert dsl.read(dsl.write(flow, "ir").data).raw == flow.raw
+
+
+def test_what_the_sidecar_keeps_is_not_told_to_be_lost_under_the_ids_of_the_original() -> None:
+    def step(name: str, below: list[str], **params: Any) -> dict[str, Any]:
+        return {"obj": {"component_name": name, "params": params}, "downstream": below, "upstream": []}
+
+    components = {
+        "begin": step("Begin", ["DataOperations:Pick"], mode="conversational", prologue="Welcome"),
+        "DataOperations:Pick": step("DataOperations", ["Message:Last"], operations="rename_keys", query=[]),
+        "Message:Last": step("Message", [], content=["Well done"]),
+    }
+    flow = dsl.read(json.dumps({"components": components, "path": [], "history": [], "graph": {}}))
+    back = _edited(flow, "dify", "Well done", "Very well done")
+    assert "Very well done" in str(back.data)
+    assert not [note for note in back.notes if note.severity in ("stub", "degraded", "dropped")]
