@@ -10,13 +10,17 @@ _CALLED = re.compile(r"(\{\{\s*)([A-Za-z_]\w*)")
 Inputs = list[tuple[str, Any]]  # each with where it comes from; None where that is no reference
 
 
-def names(built: Inputs, own: Inputs, texts: Any) -> dict[str, str]:
+def called(value: Any) -> set[str]:
+    """The names that texts call at the beginning of braces."""
+    return {found[2] for text in _texts(value) for found in _CALLED.finditer(text)}
+
+
+def names(built: Inputs, own: Inputs, called: set[str]) -> dict[str, str]:
     """What the inputs that texts call are to be called, by what they are; a new one takes no other's name."""
-    called = {found[2] for text in _texts(texts) for found in _CALLED.finditer(text)} if own else set()
     sources = [source for _, source in built if source is not None]
     taken = {name for name, source in own if source in sources}
     made = {}
-    for name, source in built:
+    for name, source in built if own else ():
         if name in called:
             same = next((other for other, theirs in own if source is not None and theirs == source), "")
             made[name] = same or unique(name, taken)

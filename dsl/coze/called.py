@@ -4,7 +4,7 @@ import copy
 from collections.abc import Iterator
 from typing import Any
 
-from dsl.called import Inputs, names, said
+from dsl.called import Inputs, called, names, said
 from dsl.coze.formats import inside
 from dsl.coze.reading import mapping, mappings
 
@@ -17,7 +17,7 @@ def as_called(built: Any, document: Any) -> Any:
     built = copy.deepcopy(built)
     for node in _nodes(inside(built)[1]):
         held = _held(node)
-        if "code" not in held and (new := names(_inputs(held), own.get(str(node["id"]), []), held)):
+        if "code" not in held and (new := names(_inputs(held), own.get(str(node["id"]), []), called(held))):
             _call(held, new)
     return built
 

@@ -1,12 +1,15 @@
 """The names of the inputs that templates call."""
 
 import copy
+import re
 from collections.abc import Iterator
 from typing import Any
 
-from dsl.called import Inputs, names, said
+from dsl.called import Inputs, names
 
 _LOGIC = "{%"
+_BRACES = re.compile(r"\{\{.*?\}\}", re.DOTALL)
+_WORD = re.compile(r"""'[^']*'|"[^"]*"|[.|]\s*[A-Za-z_]\w*|([A-Za-z_]\w*)""")  # a text, a field or a filter, a name
 
 
 def as_called(built: Any, document: Any) -> Any:
@@ -15,11 +18,22 @@ def as_called(built: Any, document: Any) -> Any:
     built = copy.deepcopy(built)
     for id_, held in _templates(built):
         if _LOGIC not in held["template"]:
-            new = names(_inputs(held), own.get(id_, []), held["template"])
-            held["template"] = said(held["template"], new)
-            for each in held["variables"]:
-                each["variable"] = new.get(each["variable"], each["variable"])
+            _call(held, names(_inputs(held), own.get(id_, []), _called(held["template"])))
     return built
+
+
+def _call(held: dict[str, Any], new: dict[str, str]) -> None:
+    held["template"] = _BRACES.sub(lambda found: _renamed(found[0], new), held["template"])
+    for each in held["variables"]:
+        each["variable"] = new.get(each["variable"], each["variable"])
+
+
+def _called(template: str) -> set[str]:
+    return {word[1] for braces in _BRACES.findall(template) for word in _WORD.finditer(braces) if word[1]}
+
+
+def _renamed(braces: str, new: dict[str, str]) -> str:
+    return _WORD.sub(lambda word: new.get(word[1], word[0]) if word[1] else word[0], braces)
 
 
 def _templates(document: Any) -> Iterator[tuple[str, dict[str, Any]]]:
