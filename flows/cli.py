@@ -152,6 +152,60 @@ def schedule(path: Path) -> None:
 
 
 @cli.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen at; 0.0.0.0 is all.")
+@click.option("--port", "-p", type=click.IntRange(1, 65535), default=8020, show_default=True)
+@click.option("--public-url", default="", help="This server's address as others reach it, for the OpenAPI documents.")
+@click.pass_obj
+def serve(path: Path, host: str, port: int, public_url: str) -> None:
+    """Offer the tools to workflows: HTTP with OpenAPI, and MCP, on one port.
+
+    Needs no settings file. Callers need a key: flowstill keys create NAME.
+    """
+    from flows import serve as serving
+
+    with _opened(path, needed=False) as (config, store):
+        click.echo(serving.greeting(store, host, port), err=True)
+        serving.serve(config, store, host, port, public_url)
+
+
+@cli.group()
+def keys() -> None:
+    """Who may call the tools."""
+
+
+@keys.command("create")
+@click.argument("name")
+@click.option("--tool", "tools", multiple=True, help="Only this tool; may be given more than once.")
+@click.pass_obj
+def create_key(path: Path, name: str, tools: tuple[str, ...]) -> None:
+    """Make a key called NAME and show it, once: the store keeps its digest only."""
+    from flows import keys as made
+
+    with _opened(path, needed=False) as (_, store):
+        click.echo(made.create(store, name, tools))
+
+
+@keys.command("list")
+@click.pass_obj
+def list_keys(path: Path) -> None:
+    """List the keys by name."""
+    with _opened(path, needed=False) as (_, store):
+        for key in store.access_keys():
+            click.echo(f"{key.name}\t{key.created:%Y-%m-%d %H:%M}\t{', '.join(key.tools) or 'all tools'}")
+
+
+@keys.command("revoke")
+@click.argument("name")
+@click.pass_obj
+def revoke_key(path: Path, name: str) -> None:
+    """Let nobody in any more with the key called NAME."""
+    from flows import keys as made
+
+    with _opened(path, needed=False) as (_, store):
+        made.revoke(store, name)
+
+
+@cli.command()
 @click.pass_obj
 def doctor(path: Path) -> None:
     """Reach every configured service; say what would train here. Exit 1 when something is wrong."""
@@ -208,11 +262,12 @@ for verb in bridge.VERBS:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[tuple[Config, Store]]:
-    from flows.config import load_config
+def _opened(path: Path, *, needed: bool = True) -> Iterator[tuple[Config, Store]]:
+    """`needed`: whether there must be a settings file; an empty one is as good otherwise."""
+    from flows.config import load_config, without_file
     from flows.store import open_store
 
-    config = load_config(path)
+    config = load_config(path) if needed or path.exists() or path != Path("flowstill.yml") else without_file(path)
     store = open_store(config.state)
     try:
         yield config, store

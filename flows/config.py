@@ -211,6 +211,12 @@ KEPT = ("datasets", "models", "runs", "servers")  # folders in `state` that are 
 TOP = ("services", "loops", "recipes", "hub", "state")
 
 
+def without_file(path: Path) -> Config:
+    """The settings where there is no file: those of an empty one in its place."""
+    here = path.absolute()
+    return Config(here, here.parent / "still", Hub(), {"embedded": EmbeddedService()}, {}, {})
+
+
 def load_config(path: Path, environment: Mapping[str, str] = os.environ) -> Config:
     """Read flowstill.yml; raises ConfigError naming file, key and the nearest known key."""
     written = _yaml(path)

@@ -46,9 +46,13 @@ MIGRATIONS = [
     DROP TABLE passages;
     ALTER TABLE stemmed RENAME TO passages;
     """,
+    # Who may call tools.
+    """
+    CREATE TABLE keys (name TEXT PRIMARY KEY, digest TEXT UNIQUE, made REAL, tools BLOB);
+    """,
 ]
 
-TABLES = ("documents", "records", "passages", "pairs", "answers", "versions", "champions", "fires", "leases")
+TABLES = ("documents", "records", "passages", "pairs", "answers", "versions", "champions", "fires", "leases", "keys")
 
 
 def is_current(db: sqlite3.Connection) -> bool:

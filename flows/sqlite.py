@@ -15,7 +15,7 @@ from connectors.records import Exchange, Passage, Record, record_id
 from connectors.teacher import Answer, DamagedAnswer
 from flows import FlowError, schema
 from flows.pairs import Pair, decode, encode
-from flows.store import Change, Lease, Version
+from flows.store import Change, Key, Lease, Version
 from trainer.evaluate import words
 
 WITHDRAWN = 2  # `rolled_back` of a champion that gave way to none; 1: to one from before it
@@ -289,6 +289,25 @@ class SqliteStore:
         with self._transaction():
             self._db.execute("DELETE FROM leases WHERE name=? AND owner=?", (name, owner))
 
+    # --- keys
+
+    def put_key(self, key: Key) -> bool:
+        row = (key.name, key.digest, key.created.timestamp(), msgspec.json.encode(key.tools))
+        with self._transaction():
+            return bool(self._db.execute("INSERT OR IGNORE INTO keys VALUES (?,?,?,?)", row).rowcount)
+
+    def access_keys(self) -> list[Key]:
+        rows = self._rows("SELECT name, digest, made, tools FROM keys ORDER BY name")
+        return [self._read("keys", _key, *row) for row in rows]
+
+    def key(self, digest: str) -> Key | None:
+        rows = self._rows("SELECT name, digest, made, tools FROM keys WHERE digest=?", digest)
+        return self._read("keys", _key, *rows[0]) if rows else None
+
+    def drop_key(self, name: str) -> bool:
+        with self._transaction():
+            return bool(self._db.execute("DELETE FROM keys WHERE name=?", (name,)).rowcount)
+
     def check(self) -> None:
         for table in schema.TABLES:
             self._rows(f"SELECT * FROM {table} LIMIT 1")
@@ -370,6 +389,10 @@ def _version(body: bytes) -> Version:
 
 def _lease(owner: str, since: float, until: float) -> Lease:
     return Lease(msgspec.convert(owner, str), _utc(since), _utc(until))
+
+
+def _key(name: str, digest: str, made: float, tools: bytes) -> Key:
+    return Key(name, digest, _utc(made), msgspec.json.decode(tools, type=tuple[str, ...]))
 
 
 def terms(text: str) -> list[str]:

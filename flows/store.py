@@ -47,6 +47,15 @@ class Lease(msgspec.Struct, frozen=True):
     until: datetime
 
 
+class Key(msgspec.Struct, frozen=True):
+    """Who may call tools."""
+
+    name: str
+    digest: str  # of the key
+    created: datetime
+    tools: tuple[str, ...] = ()  # that it is good for; empty: all
+
+
 class Store(Protocol):
     """What a backend offers. Times are aware datetimes in UTC; every list comes in a stable order."""
 
@@ -144,6 +153,19 @@ class Store(Protocol):
         ...
 
     def release(self, name: str, owner: str) -> None: ...
+    def put_key(self, key: Key) -> bool:
+        """False, and nothing happens, when one of this name is there."""
+        ...
+
+    def access_keys(self) -> list[Key]:
+        """By name."""
+        ...
+
+    def key(self, digest: str) -> Key | None: ...
+    def drop_key(self, name: str) -> bool:
+        """Whether there was one."""
+        ...
+
     def check(self) -> None:
         """Raises FlowError when a part of what is kept is damaged."""
         ...

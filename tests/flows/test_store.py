@@ -15,7 +15,7 @@ from connectors.records import Exchange, Origin, Passage, Record, record_id, sha
 from connectors.teacher import Answer
 from flows import FlowError
 from flows.pairs import Pair
-from flows.store import Store, Version
+from flows.store import Key, Store, Version
 from tests.doubles.writer import BACKENDS
 
 LOOP = "support"
@@ -425,3 +425,15 @@ def test_a_kill_9_loses_nothing_that_was_acknowledged(backend: str, tmp_path: Pa
         store = BACKENDS[backend](tmp_path)
         assert all(store.answer(key) for key in seen)
         store.close()
+
+
+# --- keys
+
+
+def test_a_key_is_known_by_its_digest_until_it_is_dropped(store: Store) -> None:
+    mine, theirs = Key("mine", "d1", NIGHT), Key("theirs", "d2", NIGHT, ("search_knowledge",))
+    assert store.put_key(theirs) and store.put_key(mine)
+    assert not store.put_key(Key("mine", "d3", NIGHT))
+    assert (store.access_keys(), store.key("d2"), store.key("d3")) == ([mine, theirs], theirs, None)
+    assert store.drop_key("mine") and not store.drop_key("mine")
+    assert (store.access_keys(), store.key("d1")) == ([theirs], None)

@@ -1,0 +1,118 @@
+"""The tools over HTTP: a Flask application."""
+
+import json
+import logging
+import secrets
+import time
+from collections.abc import Callable
+from typing import Any
+
+from flask import Flask, Request, Response, g, request
+from pydantic import BaseModel
+from werkzeug.exceptions import HTTPException
+
+from tools import ToolError, openapi
+from tools.context import Context
+from tools.registry import BadArguments, Registry
+
+LARGEST = 16 * 2**20  # bytes of a body: a workflow file of 10 MB, packed in base64
+DEEPEST = 100  # levels of what is given
+access = logging.getLogger("flowstill.access")
+failures = logging.getLogger("flowstill.failures")
+MayCall = Callable[[str, str], bool]  # a key, and a tool
+
+
+def create_app(registry: Registry, context: Context, may_call: MayCall, server: str = "") -> Flask:
+    """`may_call`: whether a key is good for a tool. `server`: its address for others, which the documents name."""
+    app = Flask("flowstill", static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = LARGEST
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+
+    def base() -> str:
+        return server or request.host_url.rstrip("/")
+
+    @app.get("/healthz")
+    def healthz() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @app.get("/openapi.json")
+    def document() -> dict[str, Any]:
+        return openapi.full(registry, base())
+
+    @app.get("/openapi/dify.json")
+    @app.get("/openapi/coze.json")
+    def document_for_platforms() -> dict[str, Any]:
+        return openapi.flat(registry, base())
+
+    @app.post("/tools/<name>")
+    def call(name: str) -> Response | tuple[dict[str, Any], int]:
+        if not may_call(_key(request), ""):
+            return _failed("The key is missing or wrong: send it as `Authorization: Bearer <key>`.", 401)
+        if name not in registry.tools:
+            return _failed(f"There is no tool {name!r}. There are: {', '.join(registry.tools)}.", 404)
+        if not may_call(_key(request), name):
+            return _failed(f"This key is not for the tool {name!r}.", 403)
+        tool, given = registry.tools[name], _given(request)
+        g.tool, g.unknown = name, tool.unknown(given)
+        return _answer(tool.run(context, tool.validated(given)))
+
+    _guard(app)
+    return app
+
+
+def _guard(app: Flask) -> None:
+    """Ids, the access log, and answers for what goes wrong."""
+
+    @app.before_request
+    def begin() -> None:
+        g.id, g.started = secrets.token_hex(8), time.perf_counter()
+
+    @app.after_request
+    def end(response: Response) -> Response:
+        response.headers["X-Request-Id"] = g.id
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        took = round((time.perf_counter() - g.started) * 1000, 1)
+        told = {"id": g.id, "method": request.method, "path": request.path, "status": response.status_code, "ms": took}
+        unknown = g.get("unknown")
+        access.info(json.dumps(told | ({"unknown_arguments": unknown} if unknown else {}), ensure_ascii=False))
+        return response
+
+    @app.errorhandler(ToolError)
+    def refused(error: ToolError) -> tuple[dict[str, Any], int]:
+        if isinstance(error, BadArguments):
+            return _failed(str(error), 422, fields=[vars(each) for each in error.fields])
+        return _failed(str(error), 400)
+
+    @app.errorhandler(HTTPException)
+    def no_route(error: HTTPException) -> tuple[dict[str, Any], int]:
+        return _failed(error.description or error.name, error.code or 500)
+
+    @app.errorhandler(Exception)
+    def broken(error: Exception) -> tuple[dict[str, Any], int]:
+        failures.exception("request %s failed", g.id, exc_info=error)
+        return _failed("The tool failed; the log of the server says why, under this id.", 500)
+
+
+def _key(request: Request) -> str:
+    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+    return key.strip() if scheme.lower() == "bearer" else ""
+
+
+def _given(request: Request) -> dict[str, Any]:
+    """The arguments. ToolError: they are no JSON object."""
+    body = request.get_data()
+    try:
+        given = json.loads(body) if body.strip() else {}
+    except (ValueError, RecursionError) as error:
+        raise ToolError(f"The body is no JSON: {error}.") from None
+    if not isinstance(given, dict):
+        raise ToolError("The body has to be a JSON object with the arguments by name.")
+    return given
+
+
+def _answer(made: BaseModel) -> Response:
+    return Response(made.model_dump_json(), mimetype="application/json")
+
+
+def _failed(message: str, status: int, **more: Any) -> tuple[dict[str, Any], int]:
+    return {"error": message, **more, "request_id": g.id}, status
