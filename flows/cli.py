@@ -168,6 +168,16 @@ def serve(path: Path, host: str, port: int, public_url: str) -> None:
         serving.serve(config, store, host, port, public_url)
 
 
+@cli.command()
+@click.pass_obj
+def mcp(path: Path) -> None:
+    """Offer the tools over MCP on stdin and stdout, to editors and desktop programs that start this command."""
+    from flows import serve as serving
+
+    with _opened(path, needed=False) as (config, store):
+        serving.serve_stdio(config, store)
+
+
 @cli.group()
 def keys() -> None:
     """Who may call the tools."""

@@ -1,9 +1,9 @@
 """The one port: tools over HTTP and MCP, and their documents."""
 
 import logging
-from collections.abc import Callable
+from functools import partial
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 from connectors.records import Passage
 from flows import ConfigError, FlowError, keys
@@ -11,12 +11,9 @@ from flows.config import Config
 from flows.store import Store
 
 if TYPE_CHECKING:
-    from starlette.applications import Starlette
-
     from tools.context import Context
     from tools.registry import Registry
 
-THREADS = 32  # requests answered at once; MCP calls have as many of their own
 _NOT_STARTED = (1, 3)  # uvicorn's exit codes for a port that it cannot have
 
 
@@ -25,9 +22,11 @@ def serve(config: Config, store: Store, host: str, port: int, public: str = "") 
     try:
         import uvicorn
 
-        app = create_asgi(config, store, public)
+        from tools.server import create_server
+
+        app = create_server(built_in(), context_of(config, store), partial(keys.may_call, store), public)
     except ModuleNotFoundError as error:
-        raise ConfigError(f'`flowstill serve` needs {error.name}: pip install "flowstill[tools]"') from None
+        raise _lacking("serve", error) from None
     _log_requests()
     try:
         uvicorn.run(app, host=host, port=port, log_config=None, access_log=False, server_header=False)
@@ -38,29 +37,27 @@ def serve(config: Config, store: Store, host: str, port: int, public: str = "") 
         raise FlowError(message) from None
 
 
+def serve_stdio(config: Config, store: Store) -> None:
+    """MCP over stdin and stdout, until the caller closes them. ConfigError: an extra is missing."""
+    try:
+        from tools.mcp import create_mcp
+
+        mcp = create_mcp(built_in(), context_of(config, store))
+    except ModuleNotFoundError as error:
+        raise _lacking("mcp", error) from None
+    mcp.run(transport="stdio", show_banner=False)
+
+
+def _lacking(verb: str, error: ModuleNotFoundError) -> ConfigError:
+    return ConfigError(f'`flowstill {verb}` needs {error.name}: pip install "flowstill[tools]"')
+
+
 def _log_requests() -> None:
     """A line of JSON on stderr for each request, and the tracebacks of failures between them."""
     for name in ("flowstill.access", "flowstill.failures"):
         logger = logging.getLogger(name)
         logger.addHandler(logging.StreamHandler())
         logger.setLevel(logging.INFO)
-
-
-def create_asgi(config: Config, store: Store, public: str = "") -> "Starlette":
-    """MCP at /mcp; all else is the Flask application, each request in a thread."""
-    from a2wsgi import WSGIMiddleware
-    from starlette.routing import Mount
-
-    from tools.app import create_app
-    from tools.mcp import create_mcp
-
-    registry, context = built_in(), context_of(config, store)
-    may_call: Callable[..., bool] = lambda key, tool="": keys.may_call(store, key, tool)  # noqa: E731
-    mcp = create_mcp(registry, context, may_call).http_app(path="/mcp", stateless_http=True, json_response=True)
-    flask: Any = create_app(registry, context, may_call, public)
-    threads: Any = WSGIMiddleware(flask, workers=THREADS)
-    mcp.routes.append(Mount("/", threads))
-    return cast("Starlette", mcp)
 
 
 def built_in() -> "Registry":

@@ -2,8 +2,11 @@
 
 import os
 import signal
+from collections.abc import Iterator
 
 import pytest
+
+from tests.dsl.engines.n8n_server import N8nServer, serving_n8n
 
 # A shell that starts the tests in the background has Ctrl-C ignored, and what they start would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -11,6 +14,13 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--accept", action="store_true", help="renew the golden files of tests/dsl/golden")
+
+
+@pytest.fixture(scope="session")
+def n8n_server() -> Iterator[N8nServer]:
+    """A real n8n server, one for the whole test run. Mark the test `n8n`."""
+    with serving_n8n() as server:
+        yield server
 
 
 SHARED = ("n8n", "slow")  # a server for all tests of it; a trained model for all tests of a module

@@ -4,8 +4,7 @@ import json
 import logging
 import secrets
 import time
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from flask import Flask, Request, Response, g, request
 from pydantic import BaseModel
@@ -19,11 +18,16 @@ LARGEST = 16 * 2**20  # bytes of a body: a workflow file of 10 MB, packed in bas
 DEEPEST = 100  # levels of what is given
 access = logging.getLogger("flowstill.access")
 failures = logging.getLogger("flowstill.failures")
-MayCall = Callable[[str, str], bool]  # a key, and a tool
+
+
+class MayCall(Protocol):
+    """Whether a key is good: for a tool, if one is named."""
+
+    def __call__(self, key: str, tool: str = "") -> bool: ...
 
 
 def create_app(registry: Registry, context: Context, may_call: MayCall, server: str = "") -> Flask:
-    """`may_call`: whether a key is good for a tool. `server`: its address for others, which the documents name."""
+    """`server`: its address for others, which the documents name."""
     app = Flask("flowstill", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = LARGEST
     app.json.sort_keys = False  # type: ignore[attr-defined]
@@ -46,7 +50,7 @@ def create_app(registry: Registry, context: Context, may_call: MayCall, server: 
 
     @app.post("/tools/<name>")
     def call(name: str) -> Response | tuple[dict[str, Any], int]:
-        if not may_call(_key(request), ""):
+        if not may_call(_key(request)):
             return _failed("The key is missing or wrong: send it as `Authorization: Bearer <key>`.", 401)
         if name not in registry.tools:
             return _failed(f"There is no tool {name!r}. There are: {', '.join(registry.tools)}.", 404)
@@ -99,7 +103,9 @@ def _key(request: Request) -> str:
 
 
 def _given(request: Request) -> dict[str, Any]:
-    """The arguments. ToolError: they are no JSON object."""
+    """The arguments, of a form or a JSON object. ToolError: they are neither."""
+    if request.mimetype == "application/x-www-form-urlencoded":
+        return request.form.to_dict()
     body = request.get_data()
     try:
         given = json.loads(body) if body.strip() else {}

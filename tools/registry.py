@@ -1,10 +1,13 @@
 """One typed function with a docstring is the whole definition of a tool: all its faces are made from it."""
 
+import functools
 import inspect
+import json
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, get_type_hints
+from types import UnionType
+from typing import Annotated, Any, Union, cast, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
@@ -25,12 +28,26 @@ class Tool:
     answer: type[BaseModel]
     function: Callable[..., BaseModel]
 
-    def validated(self, given: Any) -> BaseModel:
-        """BadArguments: they are not as the function wants them. What it does not know is passed over."""
+    def validated(self, given: dict[str, Any]) -> BaseModel:
+        """BadArguments: they are not as the function wants them. What it does not know is passed over.
+
+        Forms and models give lists and objects as JSON text, and nothing as an empty text.
+        """
         try:
-            return self.arguments.model_validate(given)
+            return self.arguments.model_validate({name: self._meant(name, value) for name, value in given.items()})
         except ValidationError as error:
             raise BadArguments(self.name, error) from None
+
+    def _meant(self, name: str, value: Any) -> Any:
+        field = self.arguments.model_fields.get(name)
+        if field is None or not isinstance(value, str) or _takes(cast(Any, field.annotation)):
+            return value
+        if not value.strip() and not field.is_required():
+            return field.get_default()
+        try:
+            return json.loads(value) if value.lstrip()[:1] in ("{", "[") else value
+        except (ValueError, RecursionError):
+            return value
 
     def unknown(self, given: dict[str, Any]) -> list[str]:
         """Names that the function does not have: agents of n8n send `id`, `tool` and the like along."""
@@ -92,6 +109,14 @@ def tool(function: Callable[..., BaseModel]) -> Tool:
     fields: Any = {each.name: (hints[each.name], _default(each)) for each in parameters[1:]}
     arguments = create_model(_title(name), __config__=ConfigDict(extra="ignore"), **fields)
     return Tool(name, words.splitlines()[0], words, arguments, answer, function)
+
+
+@functools.lru_cache(1024)
+def _takes(annotation: Any) -> bool:
+    """Whether any text is as good as another: not so for numbers, lists and the words of a choice."""
+    if get_origin(annotation) in (Union, UnionType, Annotated):
+        return any(map(_takes, get_args(annotation)))
+    return annotation is str
 
 
 def _default(parameter: inspect.Parameter) -> Any:

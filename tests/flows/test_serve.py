@@ -109,6 +109,31 @@ def test_tools_are_called_over_mcp_by_the_official_client(served: Served) -> Non
     assert answer.isError and "workflow: " in answer.content[0].text
 
 
+def test_a_program_that_starts_the_command_speaks_mcp_with_it(tmp_path: Path) -> None:
+    from mcp import ClientSession, StdioServerParameters
+    from mcp.client.stdio import stdio_client
+
+    command = StdioServerParameters(command=sys.executable, args=["-m", "flows", "mcp"], cwd=tmp_path)
+
+    async def ask() -> Any:
+        async with stdio_client(command) as (read, write), ClientSession(read, write) as session:
+            await session.initialize()
+            return await session.call_tool("check_workflow", {"workflow": "x"})
+
+    answer = asyncio.run(ask())
+    assert answer.isError and "workflow: " in answer.content[0].text
+
+
+def test_a_key_for_one_tool_opens_no_other_over_mcp(served: Served) -> None:
+    key = flowstill(served.folder, "keys", "create", "mcp-checker", "--tool", "check_workflow").stdout.strip()
+    ask = {"jsonrpc": "2.0", "id": 1, "method": "tools/call"}
+    headers = {"Authorization": f"Bearer {key}", "Accept": "application/json, text/event-stream"}
+    for tool, message in (("check_workflow", "workflow: "), ("search_knowledge", "This key is not for the tool")):
+        body = ask | {"params": {"name": tool, "arguments": {"workflow": "x", "query": "x"}}}
+        said = requests.post(f"{served.url}/mcp", json=body, headers=headers, timeout=30).json()["result"]
+        assert said["isError"] and message in said["content"][0]["text"]
+
+
 def test_mcp_wants_a_key_too(served: Served) -> None:
     ask = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
     for headers in ({}, {"Authorization": "Bearer fs_wrong"}):
