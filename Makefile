@@ -5,7 +5,7 @@ HANDBOOK := cd examples/handbook && ../../$(BIN)/flowstill
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 unexport PYTHONDONTWRITEBYTECODE # tests and demo start many processes, and each would compile flowstill anew
 
-.PHONY: setup demo test lint bench coverage unsloth lanes graphon n8n-core n8n clean
+.PHONY: setup demo test lint bench coverage unsloth lanes graphon n8n-core n8n chromium clean
 
 setup: .venv/ready
 
@@ -51,7 +51,7 @@ $(UNSLOTH)/ready: trainer/unsloth-requirements.txt
 
 # The engines on which workflow files run. Where one cannot be set up, its tests say so; in CI that is a failure.
 lanes:
-	@for lane in graphon n8n-core n8n; do $(MAKE) --no-print-directory $$lane || { test -z "$$CI" \
+	@for lane in graphon n8n-core n8n chromium; do $(MAKE) --no-print-directory $$lane || { test -z "$$CI" \
 		&& echo "*** Without $$lane: what runs on it is skipped, and pytest lists it." >&2; } || exit 1; done
 
 # Dify's own engine: the version that Dify pins and the latest. It runs on Python 3.12 and 3.13 only.
@@ -68,6 +68,12 @@ $(ENVS)/graphon-%/ready:
 	$(@D)/bin/python -m pip install --upgrade "pip>=25.1"
 	$(@D)/bin/python -m pip install graphon==$* --constraint tests/dsl/engines/graphon-constraints.txt
 	touch $@
+
+# A browser, for the pages: Debian's. As root it is installed here; others are told what to type.
+chromium:
+	@command -v chromium >/dev/null || { echo "Setting up Chromium (700 MB, a minute the first time) ..."; \
+		test "$$(id -u)" = 0 && apt-get -qq update && apt-get -qq install --yes --no-install-recommends chromium; } \
+	|| { echo "chromium is not there: apt-get install chromium (as root) brings it." >&2; exit 1; }
 
 # n8n, which is a test dependency only. Its Node comes from npm; install scripts stay off, since one of them fails
 # (kafka) and the others are not needed but for sqlite3, which `npm rebuild` compiles (python3, make, g++).

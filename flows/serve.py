@@ -81,9 +81,7 @@ def context_of(config: Config, store: Store) -> "Context":
 
 def greeting(store: Store, host: str, port: int) -> str:
     """Where things are, and what is still to do."""
-    said = [
-        f"Tools at http://{host}:{port}: /tools/<name>, /mcp, /openapi.json, /openapi/dify.json, /openapi/coze.json"
-    ]
+    said = [f"Tools at http://{host}:{port}: /docs shows them, and what to paste on each platform."]
     if not store.access_keys():
         said.append("Nobody can call them yet: flowstill keys create NAME makes a key.")
     if not _is_loopback(host):

@@ -12,6 +12,7 @@ from werkzeug.exceptions import HTTPException
 
 from tools import ToolError, openapi
 from tools.context import Context
+from tools.docs import pages
 from tools.registry import BadArguments, Registry
 
 LARGEST = 16 * 2**20  # bytes of a body: a workflow file of 10 MB, packed in base64
@@ -60,6 +61,7 @@ def create_app(registry: Registry, context: Context, may_call: MayCall, server: 
         g.tool, g.unknown = name, tool.unknown(given)
         return _answer(tool.run(context, tool.validated(given)))
 
+    app.register_blueprint(pages(registry, server))
     _guard(app)
     return app
 
