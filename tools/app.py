@@ -51,11 +51,11 @@ def create_app(registry: Registry, context: Context, may_call: MayCall, server: 
 
     @app.post("/tools/<name>")
     def call(name: str) -> Response | tuple[dict[str, Any], int]:
-        if not may_call(_key(request)):
+        if not may_call(key_of(request)):
             return _failed("The key is missing or wrong: send it as `Authorization: Bearer <key>`.", 401)
         if name not in registry.tools:
             return _failed(f"There is no tool {name!r}. There are: {', '.join(registry.tools)}.", 404)
-        if not may_call(_key(request), name):
+        if not may_call(key_of(request), name):
             return _failed(f"This key is not for the tool {name!r}.", 403)
         tool, given = registry.tools[name], _given(request)
         g.tool, g.unknown = name, tool.unknown(given)
@@ -99,7 +99,7 @@ def _guard(app: Flask) -> None:
         return _failed("The tool failed; the log of the server says why, under this id.", 500)
 
 
-def _key(request: Request) -> str:
+def key_of(request: Request) -> str:
     scheme, _, key = request.headers.get("Authorization", "").partition(" ")
     return key.strip() if scheme.lower() == "bearer" else ""
 
