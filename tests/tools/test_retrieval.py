@@ -82,7 +82,7 @@ def test_conditions_are_joined_as_dify_says(client: FlaskClient) -> None:
 
 
 def test_the_probe_at_registration_passes_with_a_good_key_only(client: FlaskClient) -> None:
-    probe = {"knowledge_id": "", "query": "", "retrieval_setting": {"top_k": 1, "score_threshold": 0.0}}
+    probe: dict[str, Any] = {"knowledge_id": "", "query": "", "retrieval_setting": {"top_k": 1, "score_threshold": 0.0}}
     assert asked(client, **probe) == (200, {"records": []})
     assert asked(client, {"Authorization": "Bearer fs_wrong"}, **probe)[0] == 403
 
