@@ -69,10 +69,13 @@ $(ENVS)/graphon-%/ready:
 	$(@D)/bin/python -m pip install graphon==$* --constraint tests/dsl/engines/graphon-constraints.txt
 	touch $@
 
-# A browser, for the pages: Debian's. As root it is installed here; others are told what to type.
+# A browser, for the pages: Debian's. As root it is installed here (by apt as root too: the user that it would become
+# may not be allowed to write to /tmp); others are told what to type.
+APT := apt-get -qq -o APT::Sandbox::User=root
+
 chromium:
 	@command -v chromium >/dev/null || { echo "Setting up Chromium (700 MB, a minute the first time) ..."; \
-		test "$$(id -u)" = 0 && apt-get -qq update && apt-get -qq install --yes --no-install-recommends chromium; } \
+		test "$$(id -u)" = 0 && $(APT) update && $(APT) install --yes --no-install-recommends chromium; } \
 	|| { echo "chromium is not there: apt-get install chromium (as root) brings it." >&2; exit 1; }
 
 # n8n, which is a test dependency only. Its Node comes from npm; install scripts stay off, since one of them fails
