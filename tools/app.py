@@ -13,7 +13,7 @@ from werkzeug.exceptions import HTTPException
 from tools import ToolError, openapi
 from tools.context import Context
 from tools.docs import pages
-from tools.registry import BadArguments, Registry
+from tools.registry import NAME, BadArguments, Registry
 
 LARGEST = 16 * 2**20  # bytes of a body: a workflow file of 10 MB, packed in base64
 DEEPEST = 100  # levels of what is given
@@ -58,7 +58,7 @@ def create_app(registry: Registry, context: Context, may_call: MayCall, server: 
         if not may_call(key_of(request), name):
             return _failed(f"This key is not for the tool {name!r}.", 403)
         tool, given = registry.tools[name], _given(request)
-        g.tool, g.unknown = name, tool.unknown(given)
+        g.unknown = [each for each in tool.unknown(given) if NAME.fullmatch(each)][:10]
         return _answer(tool.run(context, tool.validated(given)))
 
     app.register_blueprint(pages(registry, server))
@@ -105,10 +105,13 @@ def key_of(request: Request) -> str:
 
 
 def _given(request: Request) -> dict[str, Any]:
-    """The arguments, of a form or a JSON object. ToolError: they are neither."""
-    if request.mimetype == "application/x-www-form-urlencoded":
+    """The arguments, of a form or a JSON object. ToolError: they are neither.
+
+    curl says of all that it sends that it is a form.
+    """
+    body = request.get_data(cache=True, parse_form_data=False)
+    if request.mimetype == "application/x-www-form-urlencoded" and not body.lstrip().startswith(b"{"):
         return request.form.to_dict()
-    body = request.get_data()
     try:
         given = json.loads(body) if body.strip() else {}
     except (ValueError, RecursionError) as error:

@@ -71,6 +71,25 @@ def test_bad_calls_get_the_right_status_and_one_clear_sentence(
     assert said["request_id"]
 
 
+def test_json_is_json_whatever_the_call_says_it_is_as_curl_says_form(client: FlaskClient) -> None:
+    form = GOOD | {"Content-Type": "application/x-www-form-urlencoded"}
+    status, said = call(client, "add_up", ' {"rows": [{"what": "tea", "price": 2}]}', form)
+    assert (status, said["total"]) == (200, 2)
+
+
+def test_a_form_gives_lists_as_json_text_and_nothing_as_an_empty_field(client: FlaskClient) -> None:
+    given = {"rows": '[{"what": "tea", "price": 2}]', "discount": "", "rounded": "true"}
+    answer = client.post("/tools/add_up", data=given, headers=GOOD)
+    assert (answer.status_code, answer.get_json()["total"]) == (200, 2)
+
+
+def test_the_log_holds_names_of_arguments_and_no_texts(client: FlaskClient, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, "flowstill.access"):
+        call(client, "add_up", {"rows": [], "a long text of a person " * 9: 1} | {f"n{i}": 1 for i in range(99)})
+    line = json.loads(caplog.messages[-1])
+    assert len(line["unknown_arguments"]) <= 10 and "person" not in caplog.text
+
+
 def test_a_body_that_is_too_large_is_refused(client: FlaskClient) -> None:
     assert call(client, "check_workflow", b" " * (17 * 2**20))[0] == 413
 
