@@ -4,27 +4,23 @@ import json
 import logging
 import secrets
 import time
-from typing import Any, Protocol
+from typing import Any
 
 from flask import Flask, Request, Response, g, request
 from pydantic import BaseModel
 from werkzeug.exceptions import HTTPException
 
 from tools import ToolError, openapi
+from tools.access import MayCall, key_of
 from tools.context import Context
 from tools.docs import pages
-from tools.registry import NAME, BadArguments, Registry
+from tools.registry import BadArguments, Registry
+from tools.retrieval import retrieval
 
 LARGEST = 16 * 2**20  # bytes of a body: a workflow file of 10 MB, packed in base64
-DEEPEST = 100  # levels of what is given
+_LONGEST, _MOST = 64, 10  # signs of a name, and names of unknown arguments, in the log
 access = logging.getLogger("flowstill.access")
 failures = logging.getLogger("flowstill.failures")
-
-
-class MayCall(Protocol):
-    """Whether a key is good: for a tool, if one is named."""
-
-    def __call__(self, key: str, tool: str = "") -> bool: ...
 
 
 def create_app(registry: Registry, context: Context, may_call: MayCall, server: str = "") -> Flask:
@@ -51,17 +47,19 @@ def create_app(registry: Registry, context: Context, may_call: MayCall, server: 
 
     @app.post("/tools/<name>")
     def call(name: str) -> Response | tuple[dict[str, Any], int]:
-        if not may_call(key_of(request)):
+        key = key_of(request)
+        if not may_call(key, name):
+            if may_call(key):
+                return _failed(f"This key is not for the tool {name!r}.", 403)
             return _failed("The key is missing or wrong: send it as `Authorization: Bearer <key>`.", 401)
         if name not in registry.tools:
             return _failed(f"There is no tool {name!r}. There are: {', '.join(registry.tools)}.", 404)
-        if not may_call(key_of(request), name):
-            return _failed(f"This key is not for the tool {name!r}.", 403)
         tool, given = registry.tools[name], _given(request)
-        g.unknown = [each for each in tool.unknown(given) if NAME.fullmatch(each)][:10]
+        g.unknown = [each for each in tool.unknown(given) if each.isidentifier() and len(each) <= _LONGEST][:_MOST]
         return _answer(tool.run(context, tool.validated(given)))
 
-    app.register_blueprint(pages(registry, server))
+    app.register_blueprint(pages(registry, base))
+    app.register_blueprint(retrieval(context, may_call))
     _guard(app)
     return app
 
@@ -97,11 +95,6 @@ def _guard(app: Flask) -> None:
     def broken(error: Exception) -> tuple[dict[str, Any], int]:
         failures.exception("request %s failed", g.id, exc_info=error)
         return _failed("The tool failed; the log of the server says why, under this id.", 500)
-
-
-def key_of(request: Request) -> str:
-    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
-    return key.strip() if scheme.lower() == "bearer" else ""
 
 
 def _given(request: Request) -> dict[str, Any]:

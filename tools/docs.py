@@ -2,9 +2,10 @@
 
 import json
 import secrets
+from collections.abc import Callable
 from typing import Any
 
-from flask import Blueprint, Response, abort, render_template, request
+from flask import Blueprint, Response, abort, render_template
 
 import dsl
 from tools import nodes
@@ -14,19 +15,18 @@ from tools.registry import Registry, Tool
 PLATFORMS = {"dify": "Dify", "coze": "Coze", "n8n": "n8n", "ragflow": "RAGFlow"}
 
 
-def pages(registry: Registry, public: str) -> Blueprint:
-    """`public`: the server's address for others; empty: the one that was asked."""
+def pages(registry: Registry, base: Callable[[], str]) -> Blueprint:
+    """`base`: the server's address, as others reach it."""
     made = Blueprint("docs", __name__, template_folder="pages")
-
-    def server() -> str:
-        return public or request.host_url.rstrip("/")
 
     @made.get("/docs")
     def docs() -> Response:
-        tools = [_shown(tool, server()) for tool in registry.tools.values()]
-        nonce = secrets.token_urlsafe(12)
-        everything = {"n8n": _json(nodes.n8n_mcp(server())), "editors": _json(_editors(server()))}
-        page = Response(render_template("docs.html", tools=tools, server=server(), all=everything, nonce=nonce))
+        server, nonce = base(), secrets.token_urlsafe(12)
+        shown = {
+            "tools": [_shown(tool, server) for tool in registry.tools.values()],
+            "all": {"n8n": _json(nodes.n8n_mcp(server)), "editors": _json(_editors(server))},
+        }
+        page = Response(render_template("docs.html", server=server, nonce=nonce, platforms=PLATFORMS, **shown))
         page.headers["Content-Security-Policy"] = (
             f"default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; connect-src 'self'; "
             "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -37,7 +37,7 @@ def pages(registry: Registry, public: str) -> Blueprint:
     def workflow(platform: str, name: str) -> Response:
         if platform not in PLATFORMS or name not in registry.tools:
             abort(404, f"There is no workflow of {name!r} for {platform!r}.")
-        data = dsl.write(nodes.workflow(registry.tools[name], server()), platform).data
+        data = dsl.write(nodes.workflow(registry.tools[name], base()), platform).data
         ending = "yml" if platform == "dify" else "json"
         headers = {"Content-Disposition": f'attachment; filename="{name}.{platform}.{ending}"'}
         return Response(data, mimetype="text/plain", headers=headers)

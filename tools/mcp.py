@@ -12,7 +12,7 @@ from fastmcp.tools import ToolResult
 from pydantic import BaseModel, PrivateAttr
 
 from tools import ToolError
-from tools.app import MayCall
+from tools.access import MayCall
 from tools.context import Context
 from tools.registry import Registry, Tool
 

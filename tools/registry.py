@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from tools import ToolError
 from tools.context import Context
 
-NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")  # what every platform and every model takes for a name
+NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")  # what every platform and every model takes for the name of a tool
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def tool(function: Callable[..., BaseModel]) -> Tool:
         raise ToolError(f"The tool {name!r} does not say of which type {', '.join(untyped)} is.")
     takes_context = parameters and hints[parameters[0].name] is Context
     if not (NAME.fullmatch(name) and words and takes_context):
-        raise ToolError(f"The tool {name!r} needs a name, a docstring and a Context as its first parameter.")
+        raise ToolError(f"The tool {name!r} needs a lower-case name, a docstring and a Context as its first parameter.")
     if not (isinstance(answer, type) and issubclass(answer, BaseModel)):
         raise ToolError(f"The tool {name!r} has to answer with a pydantic model.")
     fields: Any = {each.name: (hints[each.name], _default(each)) for each in parameters[1:]}

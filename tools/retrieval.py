@@ -10,7 +10,7 @@ from flask import Blueprint, request
 from pydantic import BaseModel, Field, ValidationError
 
 from connectors.records import Passage
-from tools.app import MayCall, key_of
+from tools.access import MayCall, key_of
 from tools.context import Context
 
 TOOL = "search_knowledge"  # what a key has to be good for
@@ -110,6 +110,10 @@ def _unknown(filtered: Conditions | None) -> str:
     return next((each for each in operators if each not in _COMPARED), "")
 
 
+def _listed(value: Any) -> list[str]:
+    return [*map(str, value)] if isinstance(value, list) else str(value).split(",")
+
+
 # All that Dify sends for fields that are text; numbers and times there are none here.
 _COMPARED: dict[str, Callable[[str, Any], bool]] = {
     "contains": lambda said, value: str(value) in said,
@@ -118,10 +122,8 @@ _COMPARED: dict[str, Callable[[str, Any], bool]] = {
     "end with": lambda said, value: said.endswith(str(value)),
     "is": lambda said, value: said == str(value),
     "is not": lambda said, value: said != str(value),
-    "in": lambda said, value: said in ([*map(str, value)] if isinstance(value, list) else str(value).split(",")),
-    "not in": lambda said, value: (
-        said not in ([*map(str, value)] if isinstance(value, list) else str(value).split(","))
-    ),
+    "in": lambda said, value: said in _listed(value),
+    "not in": lambda said, value: said not in _listed(value),
     "empty": lambda said, value: not said,
     "not empty": lambda said, value: bool(said),
 }

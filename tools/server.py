@@ -6,11 +6,11 @@ from a2wsgi import WSGIMiddleware
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from tools.app import MayCall, create_app
+from tools.access import MayCall
+from tools.app import create_app
 from tools.context import Context
 from tools.mcp import create_mcp
 from tools.registry import Registry
-from tools.retrieval import retrieval
 
 THREADS = 32  # requests that Flask answers at once; MCP calls have as many of their own
 
@@ -19,7 +19,6 @@ def create_server(registry: Registry, context: Context, may_call: MayCall, publi
     """An ASGI application. `public`: its address for others, which the documents name."""
     mcp = create_mcp(registry, context, may_call).http_app(path="/mcp", stateless_http=True, json_response=True)
     flask: Any = create_app(registry, context, may_call, public)
-    flask.register_blueprint(retrieval(context, may_call))
     threads: Any = WSGIMiddleware(flask, workers=THREADS)
     mcp.routes.append(Mount("/", threads))
     return cast(Starlette, mcp)

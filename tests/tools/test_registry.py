@@ -60,10 +60,10 @@ def nothing() -> Bill:
     ("function", "message"),
     [
         (untyped, "does not say of which type rows is"),
-        (silent, "needs a name, a docstring and a Context"),
+        (silent, "needs a lower-case name, a docstring and a Context"),
         (answers_text, "has to answer with a pydantic model"),
-        (without_context, "needs a name, a docstring and a Context"),
-        (nothing, "needs a name, a docstring and a Context"),
+        (without_context, "needs a lower-case name, a docstring and a Context"),
+        (nothing, "needs a lower-case name, a docstring and a Context"),
     ],
 )
 def test_a_function_that_is_no_tool_is_refused_with_what_it_lacks(function: Callable[..., Any], message: str) -> None:

@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytest
-from flask import Flask
 from flask.testing import FlaskClient
 
 from connectors.records import Origin, Passage, sha256
@@ -11,7 +10,6 @@ from tests.tools.offered import KEY, may_call
 from tools.app import create_app
 from tools.context import Context
 from tools.registry import Registry
-from tools.retrieval import retrieval
 
 GOOD = {"Authorization": f"Bearer {KEY}"}
 TEXTS = {"parcels.md": "A parcel may weigh ten kilograms.", "keys.md": "A lost key is told at once."}
@@ -25,9 +23,7 @@ def search(base: str, query: str, k: int) -> list[tuple[Passage, float]]:
 @pytest.fixture
 def client() -> FlaskClient:
     context = Context(bases=("handbook",), search=search)
-    app: Flask = create_app(Registry(), context, may_call)
-    app.register_blueprint(retrieval(context, may_call))
-    return app.test_client()
+    return create_app(Registry(), context, may_call).test_client()
 
 
 def asked(client: FlaskClient, headers: dict[str, str] = GOOD, **more: Any) -> tuple[int, dict[str, Any]]:
