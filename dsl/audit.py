@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from itertools import zip_longest
 from typing import Any
 
-from dsl.dialects import Dialect
+from dsl.dialects import Dialect, again
 from dsl.ir import Flow
 from dsl.merge import same
 from dsl.notes import Note, Severity
@@ -26,18 +26,12 @@ def unreported(flow: Flow, document: Any, source: Dialect, target: Dialect, note
         return []
     returned = original(target.read(document))
     kept = returned.raw if returned.dialect == flow.dialect else None  # the common form carries the document itself
-    back = kept if kept is not None else _again(source, returned, flow.raw)
+    back = kept if kept is not None else again(source, returned, flow.raw)
     whole = {node.pointer for node, _, _ in walk(flow.graph)}
     named = {note.source_pointer for note in notes if note.source_pointer and _says_all(note, whole)}
     covered = nearest(named)
     lost = [place for place in differing(flow.raw, back) if not covered(place[0])]
     return [_note(flow, group, places, source) for group, places in _grouped(flow, lost).items()]
-
-
-def _again(source: Dialect, flow: Flow, document: Any) -> Any:
-    """What the way back makes; of several forms that of the document which it was."""
-    like = getattr(source, "like", None)
-    return like(flow, document) if like else source.build(flow)[0]
 
 
 def _says_all(note: Note, whole: set[str]) -> bool:

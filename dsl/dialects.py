@@ -53,6 +53,12 @@ def named(name: str) -> Dialect:
     return cast(Dialect, importlib.import_module(DIALECTS[name]))
 
 
+def again(source: Dialect, flow: Flow, document: Any) -> Any:
+    """A flow as a document of this dialect; of several forms in that of `document`."""
+    like = getattr(source, "like", None)
+    return like(flow, document) if like else source.build(flow)[0]
+
+
 def joined(target: Dialect, mine: Any, before: Any, after: Any) -> Any:
     """A document with the steps that lead from one that was built to another, in the words that it has itself."""
     if as_called := getattr(target, "as_called", None):

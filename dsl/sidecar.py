@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from dsl import DslError, load
-from dsl.dialects import Dialect, joined, named
+from dsl.dialects import Dialect, again, joined, named
 from dsl.hiding import hidden
 from dsl.ir import Flow, Node
 from dsl.irjson import decode, encode
@@ -94,19 +94,13 @@ def restore(flow: Flow, sidecar: Sidecar, original: bytes = b"") -> tuple[Any, l
         )
     (written, _), (flow, found) = mask(with_own_names(written)), mask(with_own_names(flow))
     written, flow = _with_ids_of(own, written, flow)
-    (before, _), (after, more) = (_built(source, each, mine) for each in (written, flow))
+    before, after = (again(source, each, mine) for each in (written, flow))
+    built, more = source.build(flow)
     merged = joined(source, mine, before, after)
     if not _is_joined(source, mine, before, after, merged):
-        return source.build(flow)[0], [*found, *more, _APART]
+        return built, [*found, *more, _APART]
     known = nodes(written)  # what building these anew would lose, the sidecar restores
     return merged, [*notes, *found, *(note for note in more if note.node not in known)]
-
-
-def _built(source: Dialect, flow: Flow, mine: Any) -> tuple[Any, list[Note]]:
-    """The flow in the form that the original has."""
-    document, notes = source.build(flow)
-    like = getattr(source, "like", None)
-    return (like(flow, mine) if like else document), notes
 
 
 def _with_ids_of(own: Flow, written: Flow, edited: Flow) -> tuple[Flow, Flow]:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from dsl import kinds
 from dsl.ir import Flow, Node, Ref, Text, Type, Value
 from dsl.kinds import ANY, ARRAY, BOOLEAN, INTEGER, NUMBER, OBJECT, STRING, outputs
-from dsl.values import nodes
+from dsl.values import nodes, of_list
 
 _ROUNDS = 20  # through the flow: a step may stand in front of what it reads
 _PLAIN: dict[type, Type] = {str: STRING, Text: STRING, bool: BOOLEAN, int: INTEGER, float: NUMBER}
@@ -74,8 +74,9 @@ def _common(values: list[Value], known: dict[str, Node], flow: Flow) -> Type:
 
 def of(value: Value, known: dict[str, Node], flow: Flow) -> Type:
     """The type of a value; any where nothing says it."""
-    if isinstance(value, Ref):
-        return _referred(value, known, flow)
+    if isinstance(value, Ref):  # the element of a list has the type that the list says
+        ref = of_list(value, known)
+        return kinds.declared(ref, known, flow) if ref.scope != "item" else ANY
     if isinstance(value, dict):
         props = {name: of(inner, known, flow) for name, inner in value.items()}
         return replace(OBJECT, props=props) if all(map(_known, props.values())) else OBJECT
@@ -83,15 +84,3 @@ def of(value: Value, known: dict[str, Node], flow: Flow) -> Type:
         items = _common(value, known, flow)
         return Type("array", items=items) if _known(items) else ARRAY
     return _PLAIN.get(type(value), ANY)
-
-
-def _referred(ref: Ref, known: dict[str, Node], flow: Flow) -> Type:
-    """The element of a list has the type that the list says."""
-    met: set[str] = set()
-    while ref.scope == "item" and ref.path and ref.node in known and ref.node not in met:
-        met.add(ref.node)
-        walked = known[ref.node].inputs.get(str(ref.path[0]))
-        if not isinstance(walked, Ref):
-            return ANY
-        ref = replace(walked, path=(*walked.path, 0, *ref.path[1:]))
-    return kinds.declared(ref, known, flow)

@@ -201,6 +201,18 @@ def node_refs(node: Node) -> Iterator[Ref]:
     return iter(found)
 
 
+def of_list(ref: Ref, known: Mapping[str, Node]) -> Ref:
+    """What is read of an element in rounds, as a part of the list that they go through; itself where that is none."""
+    met: set[str] = set()
+    while ref.scope == "item" and ref.path and ref.node in known and ref.node not in met:
+        met.add(ref.node)
+        listed = known[ref.node].inputs.get(str(ref.path[0]))
+        if not isinstance(listed, Ref):
+            break
+        ref = replace(listed, path=(*listed.path, 0, *ref.path[1:]))
+    return ref
+
+
 # -- graphs
 
 

@@ -242,7 +242,7 @@ class _Builder:
         owner = known.get(target.node)
         if owner is None:
             return declared(flow, target)
-        return element(owner, target, known) if target.scope == "item" else type_at(owner, target)
+        return element(target, known) if target.scope == "item" else type_at(owner, target)
 
     def _counted(self, node: Node, before: Node) -> None:
         self.notes.made(before)

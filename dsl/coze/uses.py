@@ -8,7 +8,7 @@ from typing import Any
 
 from dsl.ir import Flow, Node, Ref, Type, Value
 from dsl.kinds import ANY, ARRAY, BOOLEAN, NUMBER, OBJECT, STRING, walked
-from dsl.values import node_refs, nodes, walk
+from dsl.values import node_refs, nodes, of_list, walk
 
 COMPARED = {"number": NUMBER, "integer": NUMBER, "boolean": BOOLEAN, "object": OBJECT, "array": ARRAY}
 IMPLIED = "implied"  # a parameter that code has while it is written to Coze
@@ -47,18 +47,11 @@ def _read(flow: Flow, known: dict[str, Node]) -> dict[tuple[str, str], list[Foun
         used = [(value, kind) for value, kind in _uses(node) if isinstance(value, Ref)]
         for ref in node_refs(node):
             kind = next((kind for value, kind in used if value == ref), STRING)
-            ref = _of_list(ref, known)
+            ref = of_list(ref, known)
             producer = known.get(ref.node) if ref.scope == "node" and ref.path else None
             if producer is not None and ref.path[0] in producer.outputs:
                 read[ref.node, str(ref.path[0])].append((ref.path[1:], kind))
     return read
-
-
-def _of_list(ref: Ref, known: dict[str, Node]) -> Ref:
-    """What is read of an element, as a part of the list that rounds go through."""
-    walker = known.get(ref.node) if ref.scope == "item" and ref.path else None
-    listed = walker.inputs.get(str(ref.path[0])) if walker is not None and walker.body is not None else None
-    return replace(listed, path=(*listed.path, 0, *ref.path[1:])) if isinstance(listed, Ref) else ref
 
 
 def _is_open(type_: Type) -> bool:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from dsl.coze import chats
@@ -12,7 +12,7 @@ from dsl.coze.tables import FILES, NAMES, RAW, RAW_LISTS, SOURCES, START, TIME
 from dsl.ir import Flow, Node, Ref, Script, Text, Type, Value
 from dsl.kinds import outputs
 from dsl.notes import Note, Severity
-from dsl.values import nodes, parts, refs, unique, walk
+from dsl.values import nodes, of_list, parts, refs, unique, walk
 
 if TYPE_CHECKING:
     from dsl.coze.nested import Loop
@@ -147,7 +147,7 @@ class Writing:
         if producer is None:
             return Type("string")
         is_element = ref.scope == "item" and producer.body is not None
-        return element(producer, ref, self.canvas.known) if is_element else type_at(producer, ref)
+        return element(ref, self.canvas.known) if is_element else type_at(producer, ref)
 
     def _whole(self, start: Node) -> dict[str, Any]:
         """All that is asked, as what came in is one thing on n8n."""
@@ -328,20 +328,11 @@ def type_at(producer: Node, ref: Ref) -> Type:
     return kind if kind is not None and kind.name != "any" else Type("string")
 
 
-def element(container: Node, ref: Ref, known: Mapping[str, Node]) -> Type:
+def element(ref: Ref, known: Mapping[str, Node]) -> Type:
     """The type of what a reference to an element points at: that of its list says it."""
-    met: set[str] = set()
-    while container.id not in met:
-        met.add(container.id)
-        walked = container.inputs.get(str(ref.path[0])) if ref.path else None
-        producer = known.get(walked.node) if isinstance(walked, Ref) else None
-        if producer is None or not isinstance(walked, Ref):
-            return Type("string")
-        ref = replace(walked, path=(*walked.path, 0, *ref.path[1:]))
-        if ref.scope != "item":
-            return type_at(producer, ref)
-        container = producer
-    return Type("string")
+    found = of_list(ref, known)
+    producer = known.get(found.node)
+    return type_at(producer, found) if producer is not None and found.scope != "item" else Type("string")
 
 
 def _path(producer: Node | None, ref: Ref) -> str:
